@@ -1,0 +1,2 @@
+//! solod: a Redis-compatible in-memory data server.
+#![deny(unsafe_code)]
