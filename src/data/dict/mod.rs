@@ -1,0 +1,462 @@
+//! The segmented table: extendible hashing over small bucketed segments. Nothing in it ever rehashes as a whole.
+//!
+//! ```text
+//! hash    63..................shift.............40   39....32   31....................0
+//!         shelf, then directory slot of the shelf    tag        home bucket in the segment
+//! ```
+//!
+//! - A *shelf* owns one range of hash space: a directory of 2^depth slots and the segments they name. A table starts
+//!   with one shelf; when that has [`SHELF_SLOTS`] directory slots it is dealt out once into [`SHELVES`]. So no vector
+//!   that ever has to grow grows with the number of keys: each stays within what one shelf needs.
+//! - A [`Segment`] holds at most some four hundred entries. It grows by steps while it is small, then splits in two.
+//! - Segments never merge, so a prefix that once began a segment begins one for ever: that is what makes a scan's
+//!   cursor good across splits. An emptied segment gives its memory back and leaves a header behind.
+
+mod segment;
+
+use super::{hash::Seed, rng::Rng};
+use segment::Segment;
+use std::mem;
+
+/// What a table can hold: an owning pointer to something that has a key.
+pub trait Slot {
+    /// What it is found by.
+    fn key(&self) -> &[u8];
+    /// When it is due, in Unix milliseconds; `i64::MAX` is never.
+    fn deadline(&self) -> i64 {
+        i64::MAX
+    }
+    /// Whether it has a deadline, cheaply.
+    fn is_volatile(&self) -> bool {
+        false
+    }
+    /// Asks for what `key` reads to be brought near.
+    fn prefetch(&self) {}
+}
+
+/// Directory slots at which the first shelf is dealt out: about a million entries.
+const SHELF_SLOTS: usize = 4096;
+/// Shelves after that, as a power of two.
+const SHELVES_LOG2: u32 = 8;
+
+struct Shelf<T> {
+    /// For each prefix of `depth` bits (behind the shelf's own), the segment that owns it.
+    directory: Vec<u32>,
+    segments: Vec<Segment<T>>,
+    depth: u8,
+    /// No entry of the shelf is due before this.
+    due_min: i64,
+}
+
+impl<T: Slot> Shelf<T> {
+    fn new() -> Self {
+        Self { directory: vec![0], segments: vec![Segment::new(0)], depth: 0, due_min: i64::MAX }
+    }
+}
+
+/// A table of `T` by key.
+pub struct Dict<T> {
+    shelves: Vec<Shelf<T>>,
+    /// log2 of the number of shelves.
+    shelf_bits: u8,
+    len: usize,
+    seed: Seed,
+}
+
+/// The top `bits` of `hash`; 0 when `bits` is 0.
+#[inline(always)]
+fn top(hash: u64, bits: u32) -> usize {
+    ((hash >> 1) >> (63 - bits)) as usize
+}
+
+/// A position in hash space at which a walk can go on, as SCAN hands it out: 0 is both the start and the end.
+///
+/// The prefix of the segment (32 bits), the next home bucket in it (8 bits) and how many it then had (8 bits): together
+/// they fit in the 53 bits that every client can hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cursor(pub u64);
+
+const PREFIX_BITS: u32 = 32;
+const HOME_BITS: u32 = 16;
+
+impl<T: Slot> Dict<T> {
+    /// An empty table: no allocation until the first entry.
+    pub fn new(seed: Seed) -> Self {
+        Self { shelves: Vec::new(), shelf_bits: 0, len: 0, seed }
+    }
+
+    /// Number of entries.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has no entry.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The hash under which this table looks for `key`.
+    #[inline(always)]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.seed.hash(key)
+    }
+
+    /// The seed of its hash: another table with the same seed shares hashes with it.
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// The segment that owns `hash`. The table has one.
+    #[inline(always)]
+    fn locate(&self, hash: u64) -> (usize, usize) {
+        let shelf_index = top(hash, u32::from(self.shelf_bits));
+        let shelf = &self.shelves[shelf_index];
+        let slot = top(hash << self.shelf_bits, u32::from(shelf.depth));
+        (shelf_index, shelf.directory[slot] as usize)
+    }
+
+    #[inline(always)]
+    fn segment(&self, hash: u64) -> Option<&Segment<T>> {
+        if self.shelves.is_empty() {
+            return None;
+        }
+        let (shelf, segment) = self.locate(hash);
+        Some(&self.shelves[shelf].segments[segment])
+    }
+
+    #[inline(always)]
+    fn segment_mut(&mut self, hash: u64) -> Option<&mut Segment<T>> {
+        if self.shelves.is_empty() {
+            return None;
+        }
+        let (shelf, segment) = self.locate(hash);
+        Some(&mut self.shelves[shelf].segments[segment])
+    }
+
+    /// First of two hints before a look-up: brings the home bucket near.
+    #[inline(always)]
+    pub fn prefetch_bucket(&self, hash: u64) {
+        if let Some(segment) = self.segment(hash) {
+            segment.prefetch(hash);
+        }
+    }
+
+    /// Second hint, some time after the first: brings near the entry that the home bucket's tags promise.
+    #[inline(always)]
+    pub fn prefetch_entry(&self, hash: u64) {
+        if let Some(slot) = self.segment(hash).and_then(|s| s.likely(hash)) {
+            slot.prefetch();
+        }
+    }
+
+    /// The entry with this key.
+    #[inline(always)]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<&T> {
+        let segment = self.segment(hash)?;
+        let place = segment.find(hash, key)?;
+        Some(segment.get(place))
+    }
+
+    /// The entry with this key, to change in place. Its key must stay the same.
+    #[inline(always)]
+    pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut T> {
+        let segment = self.segment_mut(hash)?;
+        let place = segment.find(hash, key)?;
+        Some(segment.get_mut(place))
+    }
+
+    /// Adds an entry whose key is not there yet, and returns it.
+    pub fn insert_new(&mut self, hash: u64, entry: T) -> &mut T {
+        debug_assert!(self.find(hash, entry.key()).is_none());
+        if self.shelves.is_empty() {
+            self.shelves.push(Shelf::new());
+        }
+        let deadline = entry.deadline();
+        self.len += 1;
+        loop {
+            let (shelf, segment) = self.locate(hash);
+            if self.shelves[shelf].segments[segment].has_room() {
+                let shelf = &mut self.shelves[shelf];
+                shelf.due_min = shelf.due_min.min(deadline);
+                let segment = &mut shelf.segments[segment];
+                segment.due_min = segment.due_min.min(deadline);
+                let place = segment.place_for(hash);
+                return segment.put(place, hash, entry);
+            }
+            self.make_room(shelf, segment, hash);
+        }
+    }
+
+    /// Takes an entry out.
+    #[inline]
+    pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<T> {
+        let seed = self.seed;
+        let segment = self.segment_mut(hash)?;
+        let place = segment.find(hash, key)?;
+        let entry = segment.take(place, hash);
+        segment.shrink(seed);
+        self.len -= 1;
+        Some(entry)
+    }
+
+    /// Lowers the bound under which an entry's new deadline would be missed.
+    #[inline]
+    pub fn note_deadline(&mut self, hash: u64, deadline: i64) {
+        if self.shelves.is_empty() {
+            return;
+        }
+        let (shelf, segment) = self.locate(hash);
+        let shelf = &mut self.shelves[shelf];
+        shelf.due_min = shelf.due_min.min(deadline);
+        let segment = &mut shelf.segments[segment];
+        segment.due_min = segment.due_min.min(deadline);
+    }
+
+    /// Grows a full segment by a step, or splits it, or deals out the shelf so that it can be split.
+    #[cold]
+    fn make_room(&mut self, shelf_index: usize, segment_index: usize, hash: u64) {
+        let (seed, shelf_bits) = (self.seed, self.shelf_bits);
+        let shelf = &mut self.shelves[shelf_index];
+        let segment = &mut shelf.segments[segment_index];
+        if segment.grow(seed) {
+            return;
+        }
+        if segment.depth < shelf.depth {
+            let depth = segment.depth;
+            let sibling = segment.split(seed, u32::from(shelf_bits) + u32::from(depth));
+            let sibling_index = shelf.segments.len() as u32;
+            shelf.segments.push(sibling);
+            // The segment owned 2^(shelf depth - depth) slots in a row: the upper half is the sibling's.
+            let span = 1usize << (shelf.depth - depth);
+            let first = top(hash << shelf_bits, u32::from(depth)) << (shelf.depth - depth);
+            shelf.directory[first + span / 2..first + span].fill(sibling_index);
+            return;
+        }
+        if shelf_bits == 0 && shelf.directory.len() >= SHELF_SLOTS {
+            self.deal_out();
+            return;
+        }
+        let doubled = shelf.directory.iter().flat_map(|&s| [s, s]).collect();
+        shelf.directory = doubled;
+        shelf.depth += 1;
+    }
+
+    /// Makes 2^SHELVES_LOG2 shelves of the first one. Moves headers, never entries, and happens once in a table's life.
+    #[cold]
+    fn deal_out(&mut self) {
+        let Some(old) = self.shelves.pop() else { return };
+        let per_shelf = old.directory.len() >> SHELVES_LOG2;
+        // A segment shallower than a shelf would have to belong to several: split such ones first.
+        let mut old = old;
+        for slot in (0..old.directory.len()).step_by(per_shelf) {
+            loop {
+                let index = old.directory[slot] as usize;
+                let depth = old.segments[index].depth;
+                if u32::from(depth) >= SHELVES_LOG2 {
+                    break;
+                }
+                let sibling = old.segments[index].split(self.seed, u32::from(depth));
+                let sibling_index = old.segments.len() as u32;
+                old.segments.push(sibling);
+                let span = 1usize << (old.depth - depth);
+                let first = slot & !(span - 1);
+                old.directory[first + span / 2..first + span].fill(sibling_index);
+            }
+        }
+        let mut segments: Vec<Option<Segment<T>>> = old.segments.into_iter().map(Some).collect();
+        for slots in old.directory.chunks(per_shelf) {
+            let mut shelf = Shelf {
+                directory: Vec::with_capacity(per_shelf),
+                segments: Vec::new(),
+                depth: per_shelf.ilog2() as u8,
+                due_min: old.due_min,
+            };
+            for &slot in slots {
+                if let Some(mut segment) = segments[slot as usize].take() {
+                    segment.depth -= SHELVES_LOG2 as u8;
+                    shelf.segments.push(segment);
+                }
+                // A segment's slots lie in a row, so the one just moved is the one this slot names.
+                shelf.directory.push(shelf.segments.len() as u32 - 1);
+            }
+            self.shelves.push(shelf);
+        }
+        self.shelf_bits = SHELVES_LOG2 as u8;
+    }
+
+    /// The prefix of the hash space that begins with directory slot `slot` of `shelf`, left-aligned.
+    fn slot_start(&self, shelf: usize, slot: usize) -> u64 {
+        let bits = u32::from(self.shelf_bits) + u32::from(self.shelves[shelf].depth);
+        let prefix = ((shelf as u64) << self.shelves[shelf].depth) | slot as u64;
+        if bits == 0 { 0 } else { prefix << (64 - bits) }
+    }
+
+    /// Where the segment that owns `hash` begins and ends in hash space (`None`: at the end of it).
+    fn span(&self, hash: u64) -> (u64, Option<u64>) {
+        let (shelf_index, segment) = self.locate(hash);
+        let bits = u32::from(self.shelf_bits) + u32::from(self.shelves[shelf_index].segments[segment].depth);
+        if bits == 0 {
+            return (0, None);
+        }
+        let start = hash >> (64 - bits) << (64 - bits);
+        (start, start.checked_add(1 << (64 - bits)))
+    }
+
+    /// Walks on from `cursor` until `visit` has seen `count` entries or `buckets` buckets have been looked at, and
+    /// returns where to go on; `Cursor(0)` when the walk is over.
+    ///
+    /// An entry that is there from the first call to the last is visited at least once, whatever splits, grows or shrinks between the calls.
+    pub fn scan(&self, cursor: Cursor, count: usize, buckets: usize, mut visit: impl FnMut(&T)) -> Cursor {
+        if self.shelves.is_empty() {
+            return Cursor(0);
+        }
+        let mut at = (cursor.0 >> HOME_BITS) << (64 - PREFIX_BITS);
+        let (mut home, mut homes_then) = (cursor.0 >> 8 & 0xff, cursor.0 & 0xff);
+        let (mut seen, mut left) = (0, buckets.max(1));
+        loop {
+            let (start, end) = self.span(at);
+            if start != at {
+                // The table was emptied and has grown anew: the segment is wider than the one the cursor was cut in.
+                home = 0;
+            }
+            let (shelf, index) = self.locate(at);
+            let segment = &self.shelves[shelf].segments[index];
+            let homes = segment.buckets() as u64;
+            // In a segment that has grown or shrunk since, the bucket where what was not yet visited begins.
+            let mut bucket = if homes == homes_then || homes_then == 0 { home } else { ((home << 32) / homes_then * homes) >> 32 };
+            while bucket < homes {
+                segment.for_each_at_home(bucket as usize, self.seed, |entry| {
+                    seen += 1;
+                    visit(entry);
+                });
+                bucket += 1;
+                left -= 1;
+                if (seen >= count || left == 0) && bucket < homes {
+                    return Cursor(at >> (64 - PREFIX_BITS) << HOME_BITS | bucket << 8 | homes);
+                }
+            }
+            if homes == 0 {
+                left -= 1;
+            }
+            let Some(next) = end else { return Cursor(0) };
+            (at, home, homes_then) = (next, 0, 0);
+            if seen >= count || left == 0 {
+                return Cursor(at >> (64 - PREFIX_BITS) << HOME_BITS);
+            }
+        }
+    }
+
+    /// An entry chosen by chance, each as likely as the others while the table is not mostly empty.
+    pub fn random(&self, rng: &mut Rng) -> Option<&T> {
+        if self.len == 0 {
+            return None;
+        }
+        // Weigh a segment by its share of hash space (the hash below is uniform) and accept it by how full it is against
+        // that share: together every entry has the same chance. After many refusals (a table emptied down to a few) any entry will do.
+        let depth_max = self.shelves.iter().map(|s| s.depth).max().unwrap_or(0);
+        for _ in 0..128 {
+            let hash = rng.next_u64();
+            let (shelf, index) = self.locate(hash);
+            let segment = &self.shelves[shelf].segments[index];
+            let share = 1u64 << (depth_max - segment.depth).min(40);
+            if rng.below(share * segment::CAPACITY as u64) < segment.len() as u64 {
+                return segment.nth(rng.below(segment.len() as u64) as usize);
+            }
+        }
+        let mut hash = rng.next_u64();
+        loop {
+            let (shelf, index) = self.locate(hash);
+            let segment = &self.shelves[shelf].segments[index];
+            if segment.len() > 0 {
+                return segment.nth(rng.below(segment.len() as u64) as usize);
+            }
+            hash = self.span(hash).1.unwrap_or(0);
+        }
+    }
+
+    /// Every entry, in no promised order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.shelves.iter().flat_map(|shelf| shelf.segments.iter().flat_map(Segment::iter))
+    }
+
+    /// Takes out everything that is due at `now`, from hash position `from` on, looking at no more than `segments` segment headers and
+    /// taking no more than about `entries` entries. Returns where to go on: `None` when it has come to the end of hash space.
+    ///
+    /// Segments and shelves that owe nothing are skipped without touching an entry.
+    pub fn take_due(&mut self, from: u64, now: i64, segments: usize, entries: usize, mut due: impl FnMut(T)) -> Option<u64> {
+        let (mut at, mut headers, mut taken) = (from, 0, 0);
+        let seed = self.seed;
+        while !self.shelves.is_empty() {
+            let (shelf_index, index) = self.locate(at);
+            let (_, mut end) = self.span(at);
+            if self.shelves[shelf_index].due_min > now {
+                end = if shelf_index + 1 == self.shelves.len() { None } else { Some(self.slot_start(shelf_index + 1, 0)) };
+            } else {
+                let segment = &mut self.shelves[shelf_index].segments[index];
+                if segment.due_min <= now {
+                    let before = segment.len();
+                    segment.take_due(now, seed, &mut due);
+                    let gone = before - segment.len();
+                    segment.shrink(seed);
+                    self.len -= gone;
+                    taken += gone + 16;
+                }
+            }
+            headers += 1;
+            let last_of_shelf = end.is_none_or(|e| self.locate(e).0 != shelf_index);
+            if last_of_shelf && self.shelves[shelf_index].due_min <= now {
+                let shelf = &mut self.shelves[shelf_index];
+                shelf.due_min = shelf.segments.iter().map(|s| s.due_min).min().unwrap_or(i64::MAX);
+            }
+            at = end?;
+            if headers >= segments || taken >= entries {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// A moment before which nothing is due.
+    pub fn due_min(&self) -> i64 {
+        self.shelves.iter().map(|s| s.due_min).min().unwrap_or(i64::MAX)
+    }
+
+    /// Takes out one segment's entries, for a table that is on its way out and is freed in slices. `false` when there was nothing left.
+    pub fn drop_slice(&mut self) -> bool {
+        while let Some(shelf) = self.shelves.last_mut() {
+            if let Some(segment) = shelf.segments.pop() {
+                self.len -= segment.len();
+                return true;
+            }
+            self.shelves.pop();
+        }
+        self.shelf_bits = 0;
+        false
+    }
+
+    /// Takes everything out and leaves an empty table with the same seed.
+    pub fn take(&mut self) -> Self {
+        mem::replace(self, Self::new(self.seed))
+    }
+
+    /// Bytes the table itself takes (directory, segment headers and buckets), without its entries. Walks the shelves' headers only.
+    pub fn table_bytes(&self) -> usize {
+        let shelf = |s: &Shelf<T>| {
+            s.directory.capacity() * size_of::<u32>()
+                + s.segments.capacity() * size_of::<Segment<T>>()
+                + s.segments.iter().map(Segment::bucket_bytes).sum::<usize>()
+        };
+        self.shelves.capacity() * size_of::<Shelf<T>>() + self.shelves.iter().map(shelf).sum::<usize>()
+    }
+
+    /// Number of segments, and of buckets in all of them: what `DEBUG HTSTATS` tells.
+    pub fn shape(&self) -> (usize, usize) {
+        let segments = self.shelves.iter().flat_map(|s| &s.segments);
+        segments.fold((0, 0), |(n, b), s| (n + 1, b + s.buckets()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

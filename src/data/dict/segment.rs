@@ -1,0 +1,323 @@
+//! A segment: a small open-addressed table of cache-line buckets.
+//!
+//! A bucket is one cache line: seven slots of a pointer each, seven one-byte tags, and a count of the entries that wanted to be
+//! here and had to go on to a later bucket (so that a look-up knows when to stop, and a removal leaves no tombstone).
+
+use super::Slot;
+use crate::data::{hash::Seed, prefetch};
+use std::mem;
+
+const SLOTS: usize = 7;
+/// Sizes a segment grows through, in buckets: each is a size class of the allocator, and a step wastes at most a third.
+const STEPS: [u16; 17] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64];
+/// Entries of a full segment: seven eighths of its slots.
+pub(super) const CAPACITY: usize = capacity(64);
+
+const fn capacity(buckets: usize) -> usize {
+    // A single bucket has no neighbour to overflow into and needs none: all of its slots may be used.
+    if buckets <= 1 { buckets * SLOTS } else { buckets * SLOTS * 7 / 8 }
+}
+
+#[repr(C, align(64))]
+struct Bucket<T> {
+    /// A tag a slot, 0 where it is empty; the last byte counts the entries that passed on, and stays at 255 once there.
+    tags: [u8; 8],
+    slots: [Option<T>; SLOTS],
+}
+
+impl<T> Bucket<T> {
+    const EMPTY: Self = Self { tags: [0; 8], slots: [const { None }; SLOTS] };
+
+    /// A bit (the highest of its byte) for each tag that may equal `tag`; a few false ones cost a key comparison.
+    #[inline(always)]
+    fn matches(&self, tag: u8) -> u64 {
+        const LOW: u64 = 0x0001_0101_0101_0101;
+        const HIGH: u64 = 0x0080_8080_8080_8080;
+        let x = u64::from_le_bytes(self.tags) ^ (LOW * u64::from(tag));
+        (x & !(0xff << 56)).wrapping_sub(LOW) & !x & HIGH
+    }
+}
+
+/// Where an entry is: bucket and slot.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    bucket: u16,
+    slot: u8,
+}
+
+pub(super) struct Segment<T> {
+    buckets: Box<[Bucket<T>]>,
+    /// No entry of the segment is due before this.
+    pub(super) due_min: i64,
+    len: u16,
+    /// How many bits of hash, behind the shelf's own, all of its entries share.
+    pub(super) depth: u8,
+}
+
+#[inline(always)]
+fn tag(hash: u64) -> u8 {
+    let tag = (hash >> 32) as u8;
+    tag + u8::from(tag == 0)
+}
+
+#[inline(always)]
+fn home(hash: u64, buckets: usize) -> usize {
+    (((hash & 0xffff_ffff) * buckets as u64) >> 32) as usize
+}
+
+impl<T: Slot> Segment<T> {
+    pub(super) fn new(depth: u8) -> Self {
+        Self { buckets: Box::default(), due_min: i64::MAX, len: 0, depth }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    pub(super) fn buckets(&self) -> usize {
+        self.buckets.len()
+    }
+
+    pub(super) fn bucket_bytes(&self) -> usize {
+        mem::size_of_val(&*self.buckets)
+    }
+
+    #[inline(always)]
+    pub(super) fn prefetch(&self, hash: u64) {
+        if let Some(bucket) = self.buckets.get(home(hash, self.buckets.len())) {
+            prefetch::read(bucket);
+        }
+    }
+
+    /// The first entry in the home bucket whose tag fits.
+    #[inline(always)]
+    pub(super) fn likely(&self, hash: u64) -> Option<&T> {
+        let bucket = self.buckets.get(home(hash, self.buckets.len()))?;
+        let matches = bucket.matches(tag(hash));
+        bucket.slots.get(matches.trailing_zeros() as usize / 8)?.as_ref()
+    }
+
+    #[inline(always)]
+    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
+        let count = self.buckets.len();
+        let tag = tag(hash);
+        let mut at = home(hash, count);
+        for _ in 0..count {
+            let bucket = &self.buckets[at];
+            let mut matches = bucket.matches(tag);
+            while matches != 0 {
+                let slot = matches.trailing_zeros() as usize / 8;
+                if let Some(Some(entry)) = bucket.slots.get(slot)
+                    && entry.key() == key
+                {
+                    return Some(Place { bucket: at as u16, slot: slot as u8 });
+                }
+                matches &= matches - 1;
+            }
+            if bucket.tags[SLOTS] == 0 {
+                return None;
+            }
+            at = if at + 1 == count { 0 } else { at + 1 };
+        }
+        None
+    }
+
+    #[inline(always)]
+    pub(super) fn get(&self, place: Place) -> &T {
+        self.buckets[usize::from(place.bucket)].slots[usize::from(place.slot)].as_ref().expect("a place names an entry")
+    }
+
+    #[inline(always)]
+    pub(super) fn get_mut(&mut self, place: Place) -> &mut T {
+        self.buckets[usize::from(place.bucket)].slots[usize::from(place.slot)].as_mut().expect("a place names an entry")
+    }
+
+    #[inline(always)]
+    pub(super) fn has_room(&self) -> bool {
+        self.len() < capacity(self.buckets.len())
+    }
+
+    /// The first free slot from the home bucket on; counts the passage through the full ones. There is room.
+    #[inline]
+    pub(super) fn place_for(&mut self, hash: u64) -> Place {
+        let count = self.buckets.len();
+        let mut at = home(hash, count);
+        loop {
+            let bucket = &mut self.buckets[at];
+            let free = bucket.matches(0);
+            if free != 0 {
+                // The lowest set bit is exact: false matches only appear above a true one.
+                return Place { bucket: at as u16, slot: (free.trailing_zeros() / 8) as u8 };
+            }
+            bucket.tags[SLOTS] = bucket.tags[SLOTS].saturating_add(1);
+            at = if at + 1 == count { 0 } else { at + 1 };
+        }
+    }
+
+    #[inline]
+    pub(super) fn put(&mut self, place: Place, hash: u64, entry: T) -> &mut T {
+        self.len += 1;
+        let bucket = &mut self.buckets[usize::from(place.bucket)];
+        bucket.tags[usize::from(place.slot)] = tag(hash);
+        bucket.slots[usize::from(place.slot)].insert(entry)
+    }
+
+    /// Takes out the entry at `place`, whose hash this is.
+    pub(super) fn take(&mut self, place: Place, hash: u64) -> T {
+        let count = self.buckets.len();
+        let mut at = home(hash, count);
+        while at != usize::from(place.bucket) {
+            let passed = &mut self.buckets[at].tags[SLOTS];
+            if *passed != u8::MAX {
+                *passed -= 1;
+            }
+            at = if at + 1 == count { 0 } else { at + 1 };
+        }
+        let bucket = &mut self.buckets[at];
+        bucket.tags[usize::from(place.slot)] = 0;
+        self.len -= 1;
+        bucket.slots[usize::from(place.slot)].take().expect("a place names an entry")
+    }
+
+    /// Gives it `buckets` buckets and puts every entry in its new place.
+    fn resize(&mut self, seed: Seed, buckets: usize) {
+        let mut new: Vec<Bucket<T>> = Vec::with_capacity(buckets);
+        new.resize_with(buckets, || Bucket::EMPTY);
+        let old = mem::replace(&mut self.buckets, new.into_boxed_slice());
+        self.len = 0;
+        drain(old, |entry| self.put_back(seed, entry));
+    }
+
+    #[inline]
+    fn put_back(&mut self, seed: Seed, entry: T) {
+        let hash = seed.hash(entry.key());
+        let place = self.place_for(hash);
+        self.put(place, hash, entry);
+    }
+
+    /// Takes the next step in size; `false` when it is at the last one.
+    pub(super) fn grow(&mut self, seed: Seed) -> bool {
+        let now = self.buckets.len();
+        let Some(&next) = STEPS.iter().find(|&&s| usize::from(s) > now) else { return false };
+        self.resize(seed, usize::from(next));
+        true
+    }
+
+    /// Gives memory back when three quarters of it stand empty.
+    #[inline]
+    pub(super) fn shrink(&mut self, seed: Seed) {
+        if self.len() * 4 < capacity(self.buckets.len()) && self.buckets.len() > 1 || self.len == 0 {
+            self.fit(seed);
+        }
+    }
+
+    #[cold]
+    fn fit(&mut self, seed: Seed) {
+        let buckets = if self.len == 0 { 0 } else { step_for(self.len() * 3 / 2) };
+        if buckets < self.buckets.len() {
+            self.resize(seed, buckets);
+        }
+        if self.len == 0 {
+            self.due_min = i64::MAX;
+        }
+    }
+
+    /// Splits by bit `bit` of the hash, counted from the top: keeps the entries where it is 0, returns those where it is 1.
+    pub(super) fn split(&mut self, seed: Seed, bit: u32) -> Self {
+        // Room for the expected half and a good deviation more; what has more than that grows while it is filled.
+        let buckets = step_for(self.len() / 2 + self.len() / 16 + 1);
+        let mut upper = Self { buckets: Box::default(), due_min: self.due_min, len: 0, depth: self.depth + 1 };
+        upper.resize(seed, buckets);
+        let old = mem::take(&mut self.buckets);
+        self.len = 0;
+        self.depth += 1;
+        self.resize(seed, buckets);
+        drain(old, |entry| {
+            let hash = seed.hash(entry.key());
+            let half = if hash << bit >> 63 == 0 { &mut *self } else { &mut upper };
+            if !half.has_room() {
+                half.grow(seed);
+            }
+            let place = half.place_for(hash);
+            half.put(place, hash, entry);
+        });
+        upper
+    }
+
+    /// Every entry whose home is `bucket`.
+    pub(super) fn for_each_at_home(&self, bucket: usize, seed: Seed, mut visit: impl FnMut(&T)) {
+        let count = self.buckets.len();
+        let mut at = bucket;
+        for _ in 0..count {
+            for entry in self.buckets[at].slots.iter().flatten() {
+                if home(seed.hash(entry.key()), count) == bucket {
+                    visit(entry);
+                }
+            }
+            if self.buckets[at].tags[SLOTS] == 0 {
+                return;
+            }
+            at = if at + 1 == count { 0 } else { at + 1 };
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.buckets.iter().flat_map(|b| b.slots.iter().flatten())
+    }
+
+    /// The `n`th entry in table order.
+    pub(super) fn nth(&self, mut n: usize) -> Option<&T> {
+        for bucket in &self.buckets {
+            let here = bucket.slots.iter().flatten().count();
+            if n < here {
+                return bucket.slots.iter().flatten().nth(n);
+            }
+            n -= here;
+        }
+        None
+    }
+
+    /// Takes out what is due, and makes `due_min` exact.
+    pub(super) fn take_due(&mut self, now: i64, seed: Seed, due: &mut impl FnMut(T)) {
+        let mut due_min = i64::MAX;
+        for entry in self.iter().filter(|e| e.is_volatile()) {
+            entry.prefetch();
+        }
+        for bucket in 0..self.buckets.len() {
+            for slot in 0..SLOTS {
+                let Some(entry) = &self.buckets[bucket].slots[slot] else { continue };
+                if !entry.is_volatile() {
+                    continue;
+                }
+                let deadline = entry.deadline();
+                if deadline > now {
+                    due_min = due_min.min(deadline);
+                    continue;
+                }
+                let hash = seed.hash(entry.key());
+                due(self.take(Place { bucket: bucket as u16, slot: slot as u8 }, hash));
+            }
+        }
+        self.due_min = due_min;
+    }
+}
+
+/// The smallest size that holds `len` entries.
+fn step_for(len: usize) -> usize {
+    let fits = |&&s: &&u16| capacity(usize::from(s)) >= len;
+    usize::from(*STEPS.iter().find(fits).unwrap_or(&STEPS[STEPS.len() - 1]))
+}
+
+/// Hands over every entry of `buckets`, asking for the next bucket's keys a bucket ahead.
+fn drain<T: Slot>(mut buckets: Box<[Bucket<T>]>, mut take: impl FnMut(T)) {
+    for at in 0..buckets.len() {
+        for entry in buckets.get(at + 1).into_iter().flat_map(|b| b.slots.iter().flatten()) {
+            entry.prefetch();
+        }
+        for slot in &mut buckets[at].slots {
+            if let Some(entry) = slot.take() {
+                take(entry);
+            }
+        }
+    }
+}

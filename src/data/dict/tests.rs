@@ -1,0 +1,205 @@
+use super::{Rng, *};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A key with a deadline behind one pointer, as the real entries are.
+struct Item(Box<(Vec<u8>, i64)>);
+
+impl Slot for Item {
+    fn key(&self) -> &[u8] {
+        &self.0.0
+    }
+    fn deadline(&self) -> i64 {
+        self.0.1
+    }
+    fn is_volatile(&self) -> bool {
+        self.0.1 != i64::MAX
+    }
+}
+
+fn item(key: &[u8], deadline: i64) -> Item {
+    Item(Box::new((key.to_vec(), deadline)))
+}
+
+fn put(dict: &mut Dict<Item>, n: u32, deadline: i64) {
+    let key = n.to_be_bytes();
+    let hash = dict.hash(&key);
+    if let Some(found) = dict.find_mut(hash, &key) {
+        found.0.1 = deadline;
+        dict.note_deadline(hash, deadline);
+    } else {
+        dict.insert_new(hash, item(&key, deadline));
+    }
+}
+
+fn number(item: &Item) -> u32 {
+    u32::from_be_bytes(item.0.0[..4].try_into().unwrap())
+}
+
+fn scan_all(dict: &Dict<Item>) -> BTreeSet<u32> {
+    let (mut cursor, mut seen) = (Cursor(0), BTreeSet::new());
+    loop {
+        cursor = dict.scan(cursor, 10, 100, |i| {
+            seen.insert(number(i));
+        });
+        if cursor == Cursor(0) {
+            return seen;
+        }
+    }
+}
+
+#[test]
+fn two_million_entries_come_and_go() {
+    let n = 2_000_000u32;
+    let mut dict = Dict::new(Seed::new(3));
+    for i in 0..n {
+        put(&mut dict, i, i64::MAX);
+    }
+    assert_eq!(dict.len(), n as usize);
+    assert!(dict.shelf_bits > 0, "large enough to have been dealt out");
+    for i in 0..n {
+        let key = i.to_be_bytes();
+        assert!(dict.find(dict.hash(&key), &key).is_some());
+    }
+    assert_eq!(dict.iter().count(), n as usize);
+    let bytes = dict.table_bytes() as f64 / f64::from(n);
+    assert!(bytes < 15.0, "{bytes} bytes of table an entry");
+    for i in 0..n {
+        let key = i.to_be_bytes();
+        assert!(dict.remove(dict.hash(&key), &key).is_some());
+    }
+    assert!(dict.is_empty());
+    let left = dict.table_bytes();
+    assert!(left < n as usize, "{left} bytes stay behind");
+}
+
+#[test]
+fn the_choice_by_chance_is_fair() {
+    for n in [5u32, 300, 1000] {
+        let mut dict = Dict::new(Seed::new(u64::from(n)));
+        for i in 0..n {
+            put(&mut dict, i, i64::MAX);
+        }
+        let (mut rng, mut hits, each) = (Rng::new(1), vec![0f64; n as usize], 200.0);
+        for _ in 0..n * each as u32 {
+            hits[number(dict.random(&mut rng).unwrap()) as usize] += 1.0;
+        }
+        let chi2: f64 = hits.iter().map(|h| (h - each) * (h - each) / each).sum();
+        let (mean, deviation) = (f64::from(n - 1), (2.0 * f64::from(n - 1)).sqrt());
+        assert!(chi2 < mean + 5.0 * deviation, "{n} entries: chi-square {chi2}");
+    }
+}
+
+#[test]
+fn a_nearly_emptied_table_still_finds_a_random_entry() {
+    let mut dict = Dict::new(Seed::new(9));
+    for i in 0..100_000 {
+        put(&mut dict, i, i64::MAX);
+    }
+    for i in 1..100_000u32 {
+        dict.remove(dict.hash(&i.to_be_bytes()), &i.to_be_bytes());
+    }
+    assert_eq!(number(dict.random(&mut Rng::new(1)).unwrap()), 0);
+}
+
+#[test]
+fn what_is_due_is_taken_exactly() {
+    let mut dict = Dict::new(Seed::new(4));
+    for i in 0..50_000 {
+        put(&mut dict, i, if i % 3 == 0 { i64::MAX } else { i64::from(i) });
+    }
+    let (mut at, mut gone) = (0, BTreeSet::new());
+    loop {
+        match dict.take_due(at, 10_000, 7, 100, |i| {
+            gone.insert(number(&i));
+        }) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    assert_eq!(gone, (0..=10_000).filter(|i| i % 3 != 0).collect());
+    assert_eq!(dict.len(), 50_000 - gone.len());
+    assert!(dict.due_min() > 10_000 && dict.due_min() <= 10_100);
+}
+
+#[test]
+fn a_table_on_its_way_out_is_freed_in_slices() {
+    let mut dict = Dict::new(Seed::new(4));
+    for i in 0..50_000 {
+        put(&mut dict, i, i64::MAX);
+    }
+    let mut old = dict.take();
+    let mut slices = 0;
+    while old.drop_slice() {
+        slices += 1;
+    }
+    assert!(slices > 100 && old.is_empty() && dict.is_empty());
+    put(&mut old, 1, i64::MAX);
+    assert_eq!(old.len(), 1);
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Put(u32, i64),
+    PutMany(u32),
+    Remove(u32),
+    RemoveMany(u32),
+    Expire(i64),
+    Scan(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        6 => (0..3000u32, prop_oneof![Just(i64::MAX), 0..100i64]).prop_map(|(k, d)| Op::Put(k, d)),
+        2 => (0..3000u32).prop_map(Op::PutMany),
+        4 => (0..3000u32).prop_map(Op::Remove),
+        1 => (0..3000u32).prop_map(Op::RemoveMany),
+        1 => (0..100i64).prop_map(Op::Expire),
+        3 => (1..50usize).prop_map(Op::Scan),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn it_behaves_as_a_map_and_a_running_scan_misses_nothing(ops in proptest::collection::vec(op(), 1..200), seed: u64) {
+        let mut dict = Dict::new(Seed::new(seed));
+        let mut model = BTreeMap::new();
+        // The running scan: what was there at its start and never left must have been seen at its end.
+        let (mut cursor, mut stayed, mut seen) = (Cursor(0), BTreeSet::new(), BTreeSet::new());
+        for op in ops {
+            match op {
+                Op::Put(k, d) => { put(&mut dict, k, d); model.insert(k, d); }
+                Op::PutMany(k) => for i in k..k + 700 { put(&mut dict, i, i64::MAX); model.insert(i, i64::MAX); },
+                Op::Remove(k) => {
+                    let key = k.to_be_bytes();
+                    prop_assert_eq!(dict.remove(dict.hash(&key), &key).is_some(), model.remove(&k).is_some());
+                }
+                Op::RemoveMany(k) => for i in k..k + 900 {
+                    let key = i.to_be_bytes();
+                    prop_assert_eq!(dict.remove(dict.hash(&key), &key).is_some(), model.remove(&i).is_some());
+                },
+                Op::Expire(now) => {
+                    let mut at = Some(0);
+                    let mut gone = BTreeSet::new();
+                    while let Some(from) = at { at = dict.take_due(from, now, 3, 50, |i| { gone.insert(number(&i)); }); }
+                    let due: BTreeSet<u32> = model.iter().filter(|(_, d)| **d <= now).map(|(k, _)| *k).collect();
+                    prop_assert_eq!(&gone, &due);
+                    model.retain(|_, d| *d > now);
+                }
+                Op::Scan(count) => {
+                    if cursor == Cursor(0) { stayed = model.keys().copied().collect(); seen = BTreeSet::new(); }
+                    cursor = dict.scan(cursor, count, count * 10, |i| { seen.insert(number(i)); });
+                    prop_assert!(cursor.0 < 1 << 53);
+                    if cursor == Cursor(0) { prop_assert!(stayed.is_subset(&seen), "missed {:?}", stayed.difference(&seen)); }
+                }
+            }
+            stayed.retain(|k| model.contains_key(k));
+            prop_assert_eq!(dict.len(), model.len());
+        }
+        prop_assert_eq!(scan_all(&dict), model.keys().copied().collect());
+        for (k, d) in &model {
+            let key = k.to_be_bytes();
+            prop_assert_eq!(dict.find(dict.hash(&key), &key).map(Slot::deadline), Some(*d));
+        }
+    }
+}

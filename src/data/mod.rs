@@ -1,0 +1,9 @@
+//! What a key can hold: one file a type with its encodings, and the table they all stand on.
+//! Knows no client, no clock and no command.
+
+pub mod dict;
+pub mod entry;
+pub mod hash;
+pub mod object;
+pub mod prefetch;
+pub mod rng;

@@ -1,0 +1,14 @@
+//! A hint to the processor. One of the rooms where `unsafe` is allowed (see lib.rs).
+#![allow(unsafe_code)]
+
+/// Asks for the cache line at `at` to be brought near. Never faults, whatever the address; a no-op where the target has no such hint.
+#[inline(always)]
+pub fn read<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of x86_64's baseline, and a prefetch of any address, mapped or not, has no architectural effect.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
