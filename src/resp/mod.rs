@@ -1,0 +1,4 @@
+//! The wire: a borrowing request parser, and a reply writer for RESP2 and RESP3.
+
+pub mod output;
+pub mod request;

@@ -1,0 +1,323 @@
+//! Replies: written straight into the client's output, which large values join by reference.
+
+use bytes::Bytes;
+use std::{collections::VecDeque, io::IoSlice};
+
+/// A string of at least this many bytes is sent from where it is stored.
+pub const SHARED_MIN: usize = 32 * 1024;
+
+/// The version of the protocol a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// Redis 1.2 to now.
+    #[default]
+    Resp2,
+    /// Redis 6 on, chosen by HELLO 3.
+    Resp3,
+}
+
+/// Bytes on their way to a client.
+#[derive(Default)]
+pub struct Output {
+    /// What is in front of `tail`: shared values and the bytes between them.
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    tail: Vec<u8>,
+    /// Bytes of the first piece that have been sent.
+    sent: usize,
+    /// The protocol replies are written in.
+    pub protocol: Protocol,
+}
+
+impl Output {
+    /// Bytes not yet sent.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.queued + self.tail.len() - self.sent
+    }
+
+    /// Whether everything has been sent.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.tail.is_empty() && self.queue.is_empty()
+    }
+
+    /// Bytes of memory it holds, shared values included.
+    pub fn memory(&self) -> usize {
+        self.queued + self.tail.capacity()
+    }
+
+    /// Number of pieces in front of the last one: what CLIENT LIST shows as `oll`.
+    pub fn pieces(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Bytes of the last piece: what CLIENT LIST shows as `obl`.
+    pub fn tail_len(&self) -> usize {
+        self.tail.len()
+    }
+
+    /// Whether replies are in RESP3.
+    #[inline(always)]
+    pub fn resp3(&self) -> bool {
+        self.protocol == Protocol::Resp3
+    }
+
+    /// Adds bytes that are a reply, or part of one, already.
+    #[inline(always)]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+    }
+
+    /// Adds shared bytes without a copy.
+    pub fn raw_shared(&mut self, bytes: Bytes) {
+        if !self.tail.is_empty() {
+            let piece = Bytes::from(std::mem::take(&mut self.tail));
+            self.queued += piece.len();
+            self.queue.push_back(piece);
+        }
+        self.queued += bytes.len();
+        self.queue.push_back(bytes);
+    }
+
+    /// How long the output is now, for [`Output::rewind`].
+    pub fn mark(&self) -> usize {
+        self.queued + self.tail.len()
+    }
+
+    /// Takes back what was written since `mark`. Only what still is in the last piece can be taken back; says whether it could.
+    pub fn rewind(&mut self, mark: usize) -> bool {
+        match mark.checked_sub(self.queued) {
+            Some(len) if len <= self.tail.len() => {
+                self.tail.truncate(len);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What has been written since `mark`, as far as it is in the last piece.
+    pub fn since(&self, mark: usize) -> &[u8] {
+        mark.checked_sub(self.queued).and_then(|at| self.tail.get(at..)).unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn header(&mut self, kind: u8, n: i64) {
+        // Most headers have one digit.
+        if (0..10).contains(&n) {
+            self.raw(&[kind, b'0' + n as u8, b'\r', b'\n']);
+            return;
+        }
+        self.raw(&[kind]);
+        self.raw(itoa::Buffer::new().format(n).as_bytes());
+        self.raw(b"\r\n");
+    }
+
+    /// `+OK`.
+    #[inline]
+    pub fn ok(&mut self) {
+        self.raw(b"+OK\r\n");
+    }
+
+    /// A simple string: no CR or LF in it.
+    pub fn simple(&mut self, text: &str) {
+        self.raw(b"+");
+        self.raw(text.as_bytes());
+        self.raw(b"\r\n");
+    }
+
+    /// An error with its code in front, as in `ERR syntax error`. A CR or LF in it (it may quote an argument) becomes a blank.
+    pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        self.raw(b"-");
+        let start = self.tail.len();
+        self.raw(text.as_ref());
+        for byte in &mut self.tail[start..] {
+            if matches!(byte, b'\r' | b'\n') {
+                *byte = b' ';
+            }
+        }
+        self.raw(b"\r\n");
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn int(&mut self, n: i64) {
+        self.header(b':', n);
+    }
+
+    /// A length or a count.
+    #[inline]
+    pub fn len_int(&mut self, n: usize) {
+        self.header(b':', n as i64);
+    }
+
+    /// A bulk string.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        // One reservation for header, string and line end.
+        self.tail.reserve(bytes.len() + 24);
+        self.header(b'$', bytes.len() as i64);
+        self.raw(bytes);
+        self.raw(b"\r\n");
+    }
+
+    /// A bulk string, by reference when it is long.
+    pub fn bulk_shared(&mut self, bytes: &Bytes) {
+        if bytes.len() < SHARED_MIN {
+            return self.bulk(bytes);
+        }
+        self.header(b'$', bytes.len() as i64);
+        self.raw_shared(bytes.clone());
+        self.raw(b"\r\n");
+    }
+
+    /// A number as a bulk string.
+    #[inline]
+    pub fn bulk_int(&mut self, n: i64) {
+        let mut digits = itoa::Buffer::new();
+        self.bulk(digits.format(n).as_bytes());
+    }
+
+    /// No such value: `_` in RESP3, the null bulk string in RESP2.
+    #[inline]
+    pub fn null(&mut self) {
+        self.raw(if self.resp3() { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// No such array: `_` in RESP3, the null array in RESP2.
+    pub fn null_array(&mut self) {
+        self.raw(if self.resp3() { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    /// The header of an array.
+    #[inline]
+    pub fn array(&mut self, len: usize) {
+        self.header(b'*', len as i64);
+    }
+
+    /// The header of a map of `pairs` pairs; in RESP2 a flat array.
+    pub fn map(&mut self, pairs: usize) {
+        match self.protocol {
+            Protocol::Resp3 => self.header(b'%', pairs as i64),
+            Protocol::Resp2 => self.header(b'*', 2 * pairs as i64),
+        }
+    }
+
+    /// The header of a set; in RESP2 an array.
+    pub fn set(&mut self, len: usize) {
+        self.header(if self.resp3() { b'~' } else { b'*' }, len as i64);
+    }
+
+    /// The header of a push; in RESP2 an array.
+    pub fn push(&mut self, len: usize) {
+        self.header(if self.resp3() { b'>' } else { b'*' }, len as i64);
+    }
+
+    /// A truth value; in RESP2 the integers 1 and 0.
+    pub fn boolean(&mut self, yes: bool) {
+        match (self.protocol, yes) {
+            (Protocol::Resp3, true) => self.raw(b"#t\r\n"),
+            (Protocol::Resp3, false) => self.raw(b"#f\r\n"),
+            (Protocol::Resp2, yes) => self.int(i64::from(yes)),
+        }
+    }
+
+    /// A floating-point number given in its text form; in RESP2 a bulk string.
+    pub fn double_text(&mut self, text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp3 => {
+                self.raw(b",");
+                self.raw(text);
+                self.raw(b"\r\n");
+            }
+            Protocol::Resp2 => self.bulk(text),
+        }
+    }
+
+    /// Text for a person, in RESP3 marked with its three-letter format; in RESP2 a bulk string.
+    pub fn verbatim(&mut self, format: &str, text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp3 => {
+                self.header(b'=', text.len() as i64 + 4);
+                self.raw(format.as_bytes());
+                self.raw(b":");
+                self.raw(text);
+                self.raw(b"\r\n");
+            }
+            Protocol::Resp2 => self.bulk(text),
+        }
+    }
+
+    /// A help text: an array of simple strings.
+    pub fn help(&mut self, lines: &[&str]) {
+        self.array(lines.len());
+        lines.iter().for_each(|line| self.simple(line));
+    }
+
+    /// The first pieces, ready for writev; at most `most`.
+    pub fn slices<'a>(&'a self, into: &mut Vec<IoSlice<'a>>, most: usize) {
+        let mut skip = self.sent;
+        for piece in self.queue.iter().map(|b| &b[..]).chain([&self.tail[..]]) {
+            if into.len() == most {
+                return;
+            }
+            if skip < piece.len() {
+                into.push(IoSlice::new(&piece[skip..]));
+            }
+            skip = skip.saturating_sub(piece.len());
+        }
+    }
+
+    /// Everything not yet sent, in one piece: for tests and the simulator.
+    pub fn take_all(&mut self) -> Vec<u8> {
+        let mut slices = Vec::new();
+        self.slices(&mut slices, usize::MAX);
+        let all = slices.iter().flat_map(|s| s.iter().copied()).collect();
+        self.advance(self.len());
+        all
+    }
+
+    /// Says that the first `n` bytes have been sent.
+    pub fn advance(&mut self, n: usize) {
+        let mut done = self.sent + n;
+        while let Some(first) = self.queue.front() {
+            if done < first.len() {
+                self.sent = done;
+                return;
+            }
+            done -= first.len();
+            self.queued -= first.len();
+            self.queue.pop_front();
+        }
+        if done >= self.tail.len() {
+            self.tail.clear();
+            done = 0;
+        }
+        self.sent = done;
+    }
+
+    /// Lends it a buffer to write into, if it has none.
+    #[inline]
+    pub fn lend(&mut self, pool: &mut Vec<Vec<u8>>) {
+        if self.tail.capacity() == 0
+            && let Some(buffer) = pool.pop()
+        {
+            self.tail = buffer;
+        }
+    }
+
+    /// Gives its buffer back when it has nothing more to send: an idle client holds no memory.
+    #[inline]
+    pub fn give_back(&mut self, pool: &mut Vec<Vec<u8>>) {
+        const POOLED_MAX: usize = 64;
+        const BUFFER_MAX: usize = 64 * 1024;
+        if !self.is_empty() || self.tail.capacity() == 0 {
+            return;
+        }
+        let buffer = std::mem::take(&mut self.tail);
+        self.queue.shrink_to(16);
+        if pool.len() < POOLED_MAX && buffer.capacity() <= BUFFER_MAX {
+            pool.push(buffer);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+use super::*;
+use proptest::prelude::*;
+
+fn blanks(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    if line.contains(&b'"') {
+        return None;
+    }
+    Some(line.split(|b| *b == b' ').filter(|w| !w.is_empty()).map(<[u8]>::to_vec).collect())
+}
+
+const LIMITS: Limits = Limits { bulk_max: 1 << 20, authenticated: true };
+
+type Requests = Vec<Vec<Vec<u8>>>;
+
+/// Feeds the pieces as a connection would, keeping only what the parser still needs.
+fn feed(pieces: &[&[u8]], most: usize, limits: Limits) -> (Requests, Option<ProtocolError>) {
+    let (mut parser, mut buf, mut got) = (Parser::new(blanks), Vec::new(), Vec::new());
+    for piece in pieces {
+        let mut piece = *piece;
+        while parser.fill_missing() > 0 && !piece.is_empty() {
+            let missing = parser.fill_missing();
+            let target = parser.fill_target().unwrap();
+            let n = missing.min(piece.len()).min(target.capacity() - target.len());
+            target.extend_from_slice(&piece[..n]);
+            piece = &piece[n..];
+            parser.filled();
+        }
+        buf.extend_from_slice(piece);
+        loop {
+            let result = parser.parse(&buf, most, limits);
+            let n = parser.requests();
+            for i in 0..n {
+                got.push(parser.args(parser.request(i), &buf).iter().map(<[u8]>::to_vec).collect());
+            }
+            let cut = parser.rebase(n);
+            buf.drain(..cut);
+            if let Err(error) = result {
+                return (got, Some(error));
+            }
+            if n < most {
+                break;
+            }
+        }
+    }
+    (got, None)
+}
+
+fn encode(requests: &Requests) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for request in requests {
+        wire.extend_from_slice(format!("*{}\r\n", request.len()).as_bytes());
+        for arg in request {
+            wire.extend_from_slice(format!("${}\r\n", arg.len()).as_bytes());
+            wire.extend_from_slice(arg);
+            wire.extend_from_slice(b"\r\n");
+        }
+    }
+    wire
+}
+
+#[test]
+fn wrong_bytes_get_the_errors_redis_gives() {
+    use ProtocolError::*;
+    let long = vec![b'1'; INLINE_LIMIT + 10];
+    let cases: &[(&[u8], ProtocolError)] = &[
+        (b"*x\r\n", InvalidMultibulkLength),
+        (b"*99999999999\r\n", InvalidMultibulkLength),
+        (b"*1\r\n:1\r\n", ExpectedDollar(b':')),
+        (b"*1\r\n$-1\r\n", InvalidBulkLength),
+        (b"*1\r\n$1048577\r\n", InvalidBulkLength),
+        (b"*1\r\n$01\r\n", InvalidBulkLength),
+        (b"a \"b\r\n", UnbalancedQuotes),
+        (&long, InlineTooBig),
+    ];
+    for (wire, error) in cases {
+        assert_eq!(feed(&[wire], 16, LIMITS).1, Some(*error), "{}", String::from_utf8_lossy(&wire[..wire.len().min(40)]));
+    }
+    let stranger = Limits { authenticated: false, ..LIMITS };
+    assert_eq!(feed(&[b"*11\r\n"], 16, stranger).1, Some(UnauthenticatedMultibulk));
+    assert_eq!(feed(&[b"*1\r\n$16385\r\n"], 16, stranger).1, Some(UnauthenticatedBulk));
+}
+
+#[test]
+fn empty_and_negative_counts_are_skipped() {
+    let (got, error) = feed(&[b"*0\r\n*-1\r\n\r\nPING\r\n*1\r\n$4\r\nPING\r\n"], 16, LIMITS);
+    assert_eq!((got, error), (vec![vec![b"PING".to_vec()]; 2], None));
+}
+
+fn arg() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        8 => proptest::collection::vec(any::<u8>(), 0..40),
+        1 => (0..100_000usize).prop_map(|n| vec![b'x'; n]),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_same_requests(
+        requests in proptest::collection::vec(proptest::collection::vec(arg(), 1..5), 1..6),
+        broken in proptest::option::of(proptest::collection::vec(any::<u8>(), 1..30)),
+        mut cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..12),
+        most in 1..5usize,
+    ) {
+        let mut wire = encode(&requests);
+        wire.extend(broken.clone().unwrap_or_default());
+        let whole = feed(&[&wire], 64, LIMITS);
+        if broken.is_none() {
+            prop_assert_eq!(&whole.0, &requests);
+        }
+        let mut at: Vec<usize> = cuts.drain(..).map(|c| c.index(wire.len())).collect();
+        at.sort_unstable();
+        let mut pieces = Vec::new();
+        let mut last = 0;
+        for cut in at.into_iter().chain([wire.len()]) {
+            pieces.push(&wire[last..cut]);
+            last = cut;
+        }
+        prop_assert_eq!(feed(&pieces, most, LIMITS), whole);
+    }
+
+    #[test]
+    fn random_bytes_never_panic(wire in proptest::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"*$\r\n019".to_vec())], 0..200)) {
+        let single: Vec<&[u8]> = wire.chunks(1).collect();
+        prop_assert_eq!(feed(&single, 3, LIMITS), feed(&[&wire], 64, LIMITS));
+    }
+}
