@@ -3,7 +3,13 @@
 
 pub mod dict;
 pub mod entry;
+pub mod float;
+pub mod glob;
 pub mod hash;
+pub mod lcs;
+pub mod longdouble;
+pub mod lzf;
+pub mod number;
 pub mod object;
 pub mod prefetch;
 pub mod rng;

@@ -235,17 +235,7 @@ struct Filling {
 impl Parser {
     /// A parser at the start of a request.
     pub fn new(split: SplitArgs) -> Self {
-        Self {
-            args: Vec::new(),
-            own: Vec::new(),
-            requests: Vec::new(),
-            missing: 0,
-            first: 0,
-            at: 0,
-            bulk: None,
-            filling: None,
-            split,
-        }
+        Self { args: Vec::new(), own: Vec::new(), requests: Vec::new(), missing: 0, first: 0, at: 0, bulk: None, filling: None, split }
     }
 
     /// Parses whole requests of `buf` until there are `most`, or no more, or the bytes are wrong (what was parsed before the error is good).
