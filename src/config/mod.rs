@@ -1,0 +1,41 @@
+//! What the server is set to: the table of directives, and all that follows from it.
+//!
+//! [`table`](TABLE) lists every directive once. From it come [`Config`], a struct with a plain field for each; reading
+//! configuration files ([`Config::load`]) and the command line ([`cli`]); CONFIG GET, SET and REWRITE
+//! ([`Config::get`], [`Config::set_many`], [`Config::rewrite`]); and the manual ([`markdown`]).
+//!
+//! The room knows what a value may be, not what it does: directives of features that are not there are parsed, checked
+//! and kept. It does no I/O; files are read by an [`Environment`]. Behaviour, error texts and defaults follow Redis 7.2.
+
+#[cfg(test)]
+mod arbitrary;
+mod bits;
+mod checks;
+mod choices;
+pub mod cli;
+mod directive;
+mod docs;
+mod lists;
+mod load;
+mod number;
+mod reading;
+mod rewrite;
+mod runtime;
+mod scalar;
+mod table;
+mod words;
+
+pub use bits::{NotifyFlags, ShutdownOnSignal};
+pub use checks::expand_title;
+pub use choices::*;
+pub use directive::{Directive, Flags, Kind, Unit};
+pub use docs::markdown;
+pub use lists::{ClientClass, Endpoint, OutputLimit, RenamedCommand, SavePoint};
+pub use load::{Environment, LoadError, Loaded, Sources};
+pub use runtime::{SetContext, SetError, is_secret};
+pub use scalar::MemoryOrPercent;
+pub use table::{Config, DirectiveId, TABLE, lookup};
+pub use words::{quote, split_args};
+
+/// The version of Redis whose behaviour we promise; clients read it in INFO and HELLO.
+pub const REDIS_VERSION: &str = "7.2.5";
