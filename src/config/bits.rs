@@ -52,24 +52,16 @@ impl NotifyFlags {
     /// The shortest spelling that gives these flags back.
     fn letters(self) -> Vec<u8> {
         let all = self.contains(NotifyFlags::ALL);
-        let is_written =
-            |flag: NotifyFlags| self.contains(flag) && !(all && NotifyFlags::ALL.contains(flag));
-        let written = NotifyFlags::LETTERS
-            .iter()
-            .filter(|(_, flag)| is_written(*flag));
-        all.then_some(b'A')
-            .into_iter()
-            .chain(written.map(|(letter, _)| *letter))
-            .collect()
+        let is_written = |flag: NotifyFlags| self.contains(flag) && !(all && NotifyFlags::ALL.contains(flag));
+        let written = NotifyFlags::LETTERS.iter().filter(|(_, flag)| is_written(*flag));
+        all.then_some(b'A').into_iter().chain(written.map(|(letter, _)| *letter)).collect()
     }
 
     fn of_letter(letter: u8) -> Option<NotifyFlags> {
         if letter == b'A' {
             return Some(NotifyFlags::ALL);
         }
-        let known = NotifyFlags::LETTERS
-            .iter()
-            .find(|(known, _)| *known == letter);
+        let known = NotifyFlags::LETTERS.iter().find(|(known, _)| *known == letter);
         known.map(|(_, flag)| *flag)
     }
 }
@@ -78,8 +70,7 @@ impl Value for NotifyFlags {
     fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
         let mut flags = NotifyFlags::default();
         for &letter in only_word(words)? {
-            let class = NotifyFlags::of_letter(letter)
-                .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
+            let class = NotifyFlags::of_letter(letter).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
             flags.0 |= class.0;
         }
         *self = flags;
@@ -141,21 +132,8 @@ impl Value for ShutdownOnSignal {
     }
 
     fn show(&self, _: &Kind) -> Vec<u8> {
-        let flags = [
-            (self.save, "save"),
-            (self.nosave, "nosave"),
-            (self.now, "now"),
-            (self.force, "force"),
-        ];
-        let names: Vec<&str> = flags
-            .iter()
-            .filter(|(set, _)| *set)
-            .map(|(_, name)| *name)
-            .collect();
-        if names.is_empty() {
-            "default".into()
-        } else {
-            names.join(" ").into()
-        }
+        let flags = [(self.save, "save"), (self.nosave, "nosave"), (self.now, "now"), (self.force, "force")];
+        let names: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+        if names.is_empty() { "default".into() } else { names.join(" ").into() }
     }
 }

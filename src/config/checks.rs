@@ -12,11 +12,7 @@ fn is_path(text: &str) -> bool {
 }
 
 pub(super) fn db_filename(text: &str) -> Result<(), &'static str> {
-    if is_path(text) {
-        Err("dbfilename can't be a path, just a filename")
-    } else {
-        Ok(())
-    }
+    if is_path(text) { Err("dbfilename can't be a path, just a filename") } else { Ok(()) }
 }
 
 pub(super) fn append_filename(text: &str) -> Result<(), &'static str> {
@@ -40,11 +36,7 @@ pub(super) fn hostname(text: &str) -> Result<(), &'static str> {
         return Err("Hostnames must be less than 256 characters");
     }
     let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
-    if text.bytes().all(is_host_byte) {
-        Ok(())
-    } else {
-        Err("Hostnames may only contain alphanumeric characters, hyphens or dots")
-    }
+    if text.bytes().all(is_host_byte) { Ok(()) } else { Err("Hostnames may only contain alphanumeric characters, hyphens or dots") }
 }
 
 pub(super) fn node_name(text: &str) -> Result<(), &'static str> {
@@ -97,10 +89,7 @@ mod tests {
         assert!(db_filename("dump.rdb").is_ok() && db_filename("").is_ok());
         assert!(db_filename("../dump.rdb").is_err() && db_filename("a\\b").is_err());
         assert_eq!(append_filename(""), Err("appendfilename can't be empty"));
-        assert_eq!(
-            append_dirname("a/b"),
-            Err("appenddirname can't be a path, just a dirname")
-        );
+        assert_eq!(append_dirname("a/b"), Err("appenddirname can't be a path, just a dirname"));
     }
 
     #[test]
@@ -113,10 +102,7 @@ mod tests {
     #[test]
     fn titles_are_expanded() {
         let port = |name: &str| (name == "port").then(|| "6379".to_string());
-        assert_eq!(
-            expand_title(" solod {port} {{x} ", port),
-            Some("solod 6379 {x}".into())
-        );
+        assert_eq!(expand_title(" solod {port} {{x} ", port), Some("solod 6379 {x}".into()));
         assert_eq!(expand_title("{nope}", port), None);
         assert_eq!(expand_title("{port", port), None);
         assert_eq!(expand_title("a {", port), None);

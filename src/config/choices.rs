@@ -47,10 +47,7 @@ macro_rules! choices {
 }
 
 pub(super) fn not_among(names: &[&str]) -> String {
-    format!(
-        "argument(s) must be one of the following: {}",
-        names.join(", ")
-    )
+    format!("argument(s) must be one of the following: {}", names.join(", "))
 }
 
 choices! {
@@ -176,10 +173,7 @@ mod tests {
     fn a_wrong_choice_is_told_the_right_ones() {
         let mut level = LogLevel::Notice;
         let refused = level.assign(&[b"loud"], &Kind::Choice(LogLevel::NAMES));
-        assert_eq!(
-            refused,
-            Err("argument(s) must be one of the following: debug, verbose, notice, warning, nothing".into())
-        );
+        assert_eq!(refused, Err("argument(s) must be one of the following: debug, verbose, notice, warning, nothing".into()));
         assert_eq!(level, LogLevel::Notice);
     }
 }

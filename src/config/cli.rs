@@ -63,11 +63,7 @@ unless told otherwise. docs/configuration.md explains every directive.
 
 /// What `--version` prints, without a line end.
 pub fn version() -> String {
-    format!(
-        "solod v={} redis_version={REDIS_VERSION} bits={}",
-        env!("CARGO_PKG_VERSION"),
-        usize::BITS
-    )
+    format!("solod v={} redis_version={REDIS_VERSION} bits={}", env!("CARGO_PKG_VERSION"), usize::BITS)
 }
 
 /// Understands the words after the program's name.
@@ -103,11 +99,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
             }
         }
     }
-    Ok(if line.check_only {
-        Invocation::CheckConfig(line.sources)
-    } else {
-        Invocation::Run(line.sources)
-    })
+    Ok(if line.check_only { Invocation::CheckConfig(line.sources) } else { Invocation::Run(line.sources) })
 }
 
 /// What redis-server's executable also is, and ours is not.
@@ -115,9 +107,7 @@ fn refuse_other_programs(option: &[u8]) -> Result<(), UsageError> {
     let reason = match option.to_ascii_lowercase().as_slice() {
         b"--sentinel" => "solod has no Sentinel mode; redis-sentinel can watch solod servers",
         b"--test-memory" => "solod does not test memory; use memtester or memtest86+",
-        b"--check-system" => {
-            "solod has no system check; it warns in its log about what matters at start"
-        }
+        b"--check-system" => "solod has no system check; it warns in its log about what matters at start",
         _ => return Ok(()),
     };
     Err(UsageError(format!("{}: {reason}", option.escape_ascii())))
@@ -186,9 +176,7 @@ impl Opening<'_> {
         };
         let equals = memchr::memchr(b'=', text).map(|at| (&text[..at], &text[at + 1..]));
         match equals {
-            Some((name, value)) if is_known_option(name) => {
-                Some(Opening::NameAndValue(name, value))
-            }
+            Some((name, value)) if is_known_option(name) => Some(Opening::NameAndValue(name, value)),
             _ if is_option || is_known_option(text) => Some(Opening::Name(text)),
             _ => None,
         }
@@ -223,24 +211,12 @@ mod tests {
     fn options_become_lines() {
         assert_eq!(options(&[]), "");
         assert_eq!(options(&["--port", "6380"]), "port \"6380\" ");
-        assert_eq!(
-            options(&["--port", "1", "--replicaof", "h", "2"]),
-            "port \"1\" \nreplicaof \"h\" \"2\" "
-        );
+        assert_eq!(options(&["--port", "1", "--replicaof", "h", "2"]), "port \"1\" \nreplicaof \"h\" \"2\" ");
         assert_eq!(options(&["--replicaof", "h 2"]), "replicaof \"h 2\" ");
         assert_eq!(options(&["--port 6380", "--hz 1"]), "port 6380 \nhz 1 ");
-        assert_eq!(
-            options(&["--bind", "127.0.0.1", "-::1"]),
-            "bind \"127.0.0.1\" \"-::1\" "
-        );
-        assert_eq!(
-            options(&["--list-max-listpack-size", "-2"]),
-            "list-max-listpack-size \"-2\" "
-        );
-        assert_eq!(
-            options(&["--requirepass", "--secret", "--port", "1"]),
-            "requirepass \"--secret\" \nport \"1\" "
-        );
+        assert_eq!(options(&["--bind", "127.0.0.1", "-::1"]), "bind \"127.0.0.1\" \"-::1\" ");
+        assert_eq!(options(&["--list-max-listpack-size", "-2"]), "list-max-listpack-size \"-2\" ");
+        assert_eq!(options(&["--requirepass", "--secret", "--port", "1"]), "requirepass \"--secret\" \nport \"1\" ");
         assert_eq!(options(&["--port"]), "port ");
         assert_eq!(options(&["--", "port", "1"]), " \"port\" \"1\" ");
         assert_eq!(options(&["--nosuch=1"]), "nosuch=1 ");
@@ -250,35 +226,17 @@ mod tests {
     fn an_empty_list_of_save_points_may_be_nothing() {
         assert_eq!(options(&["--save", ""]), "save \"\" ");
         assert_eq!(options(&["--save"]), "save \"\" ");
-        assert_eq!(
-            options(&["--save", "--port", "1"]),
-            "save \"\" \nport \"1\" "
-        );
-        assert_eq!(
-            options(&["--save", "3600", "1", "300", "100"]),
-            "save \"3600\" \"1\" \"300\" \"100\" "
-        );
+        assert_eq!(options(&["--save", "--port", "1"]), "save \"\" \nport \"1\" ");
+        assert_eq!(options(&["--save", "3600", "1", "300", "100"]), "save \"3600\" \"1\" \"300\" \"100\" ");
     }
 
     #[test]
     fn the_spellings_of_clones_are_understood() {
         assert_eq!(options(&["--port=8000"]), "port \"8000\" ");
-        assert_eq!(
-            options(&["-port", "6380", "-replicaof", "h", "1"]),
-            "port \"6380\" \nreplicaof \"h\" \"1\" "
-        );
-        assert_eq!(
-            options(&["--dir=./testdata", "--filename=dump.rdb"]),
-            "dir \"./testdata\" \nfilename \"dump.rdb\" "
-        );
-        assert_eq!(
-            options(&["-port=1", "--save=60 1", "--save="]),
-            "port \"1\" \nsave \"60 1\" \nsave \"\" "
-        );
-        assert_eq!(
-            options(&["--requirepass", "-port"]),
-            "requirepass \"-port\" "
-        );
+        assert_eq!(options(&["-port", "6380", "-replicaof", "h", "1"]), "port \"6380\" \nreplicaof \"h\" \"1\" ");
+        assert_eq!(options(&["--dir=./testdata", "--filename=dump.rdb"]), "dir \"./testdata\" \nfilename \"dump.rdb\" ");
+        assert_eq!(options(&["-port=1", "--save=60 1", "--save="]), "port \"1\" \nsave \"60 1\" \nsave \"\" ");
+        assert_eq!(options(&["--requirepass", "-port"]), "requirepass \"-port\" ");
     }
 
     #[test]
@@ -289,10 +247,7 @@ mod tests {
         assert_eq!(all.options, b"port \"1\" ");
         assert!(sources(&["-"]).stdin);
         let values = sources(&["--port", "1", "a.conf"]);
-        assert_eq!(
-            (values.file, values.options),
-            (None, b"port \"1\" \"a.conf\" ".to_vec())
-        );
+        assert_eq!((values.file, values.options), (None, b"port \"1\" \"a.conf\" ".to_vec()));
     }
 
     #[test]
@@ -300,22 +255,10 @@ mod tests {
         assert_eq!(parse_words(&["--help"]), Ok(Invocation::Help));
         assert_eq!(parse_words(&["-h"]), Ok(Invocation::Help));
         assert_eq!(parse_words(&["-v"]), Ok(Invocation::Version));
-        assert_eq!(
-            parse_words(&["--port", "1", "--version"]),
-            Ok(Invocation::Version)
-        );
-        let file = Sources {
-            file: Some("a.conf".into()),
-            ..Sources::default()
-        };
-        assert_eq!(
-            parse_words(&["--check-config", "a.conf"]),
-            Ok(Invocation::CheckConfig(file.clone()))
-        );
-        assert_eq!(
-            parse_words(&["a.conf", "--check-config"]),
-            Ok(Invocation::CheckConfig(file))
-        );
+        assert_eq!(parse_words(&["--port", "1", "--version"]), Ok(Invocation::Version));
+        let file = Sources { file: Some("a.conf".into()), ..Sources::default() };
+        assert_eq!(parse_words(&["--check-config", "a.conf"]), Ok(Invocation::CheckConfig(file.clone())));
+        assert_eq!(parse_words(&["a.conf", "--check-config"]), Ok(Invocation::CheckConfig(file)));
     }
 
     #[test]

@@ -28,8 +28,7 @@ pub struct Directive {
 impl Directive {
     /// Whether `name` is this directive's name or alias, in any case.
     pub fn is_named(&self, name: &[u8]) -> bool {
-        self.names()
-            .any(|known| known.as_bytes().eq_ignore_ascii_case(name))
+        self.names().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The name, then the alias.

@@ -9,10 +9,7 @@ use super::table::{Config, TABLE};
 pub fn markdown() -> String {
     let mut page = String::from(INTRODUCTION);
     let mut section = "";
-    for directive in TABLE
-        .iter()
-        .filter(|directive| !directive.flags.contains(Flags::HIDDEN))
-    {
+    for directive in TABLE.iter().filter(|directive| !directive.flags.contains(Flags::HIDDEN)) {
         if directive.section != section {
             section = directive.section;
             let _ = write!(page, "\n## {section}\n\n{TABLE_HEAD}");
@@ -39,24 +36,12 @@ The column *Run time* says whether CONFIG SET can change the directive: *protect
 `enable-protected-configs`, *file* means that only a configuration file can hold it.
 ";
 
-const TABLE_HEAD: &str =
-    "| Directive | Values | Default | Run time | Meaning |\n|---|---|---|---|---|\n";
+const TABLE_HEAD: &str = "| Directive | Values | Default | Run time | Meaning |\n|---|---|---|---|---|\n";
 
 fn row(directive: &Directive) -> String {
-    let alias = directive
-        .alias
-        .map(|alias| format!("<br>also `{alias}`"))
-        .unwrap_or_default();
-    let changeable = [
-        (Flags::FILE_ONLY, "file"),
-        (Flags::IMMUTABLE, "no"),
-        (Flags::PROTECTED, "protected"),
-        (Flags::NONE, "yes"),
-    ];
-    let changeable = changeable
-        .iter()
-        .find(|(flag, _)| directive.flags.contains(*flag))
-        .map_or("", |(_, word)| word);
+    let alias = directive.alias.map(|alias| format!("<br>also `{alias}`")).unwrap_or_default();
+    let changeable = [(Flags::FILE_ONLY, "file"), (Flags::IMMUTABLE, "no"), (Flags::PROTECTED, "protected"), (Flags::NONE, "yes")];
+    let changeable = changeable.iter().find(|(flag, _)| directive.flags.contains(*flag)).map_or("", |(_, word)| word);
     format!(
         "| `{}`{alias} | {} | {} | {changeable} | {} |\n",
         directive.name,
@@ -69,32 +54,17 @@ fn row(directive: &Directive) -> String {
 fn values(kind: &Kind) -> String {
     match kind {
         Kind::Bool => "`yes`, `no`".into(),
-        Kind::Integer {
-            unit: Unit::Octal,
-            min,
-            max,
-        } => format!("{min:o} to {max:o}, octal"),
-        Kind::Integer {
-            unit: Unit::MemoryOrPercent,
-            ..
-        } => "memory, or `0%` to `100%` of `maxmemory`".into(),
+        Kind::Integer { unit: Unit::Octal, min, max } => format!("{min:o} to {max:o}, octal"),
+        Kind::Integer { unit: Unit::MemoryOrPercent, .. } => "memory, or `0%` to `100%` of `maxmemory`".into(),
         Kind::Integer { unit, min, max } => {
             let range = match *max {
                 max if max >= i32::MAX.into() && *min <= i32::MIN.into() => "any number".into(),
                 max if max >= i32::MAX.into() => format!("{min} or more"),
                 max => format!("{min} to {max}"),
             };
-            if *unit == Unit::Memory {
-                format!("memory, {range}")
-            } else {
-                range
-            }
+            if *unit == Unit::Memory { format!("memory, {range}") } else { range }
         }
-        Kind::Choice(names) => names
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        Kind::Choice(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
         Kind::Flags(names) => {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             format!("any of {}", names.join(", "))
@@ -106,19 +76,11 @@ fn values(kind: &Kind) -> String {
 
 fn default(directive: &Directive) -> String {
     let config = Config::default();
-    let lines: Vec<String> = directive
-        .lines(&config)
-        .iter()
-        .map(|line| String::from_utf8_lossy(line).into_owned())
-        .collect();
+    let lines: Vec<String> = directive.lines(&config).iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
     let shown = String::from_utf8_lossy(&directive.show(&config)).into_owned();
     match directive.kind {
         _ if lines.is_empty() || shown.is_empty() => String::new(),
-        Kind::Words(_) => lines
-            .iter()
-            .map(|line| format!("`{line}`"))
-            .collect::<Vec<_>>()
-            .join("<br>"),
+        Kind::Words(_) => lines.iter().map(|line| format!("`{line}`")).collect::<Vec<_>>().join("<br>"),
         Kind::Integer { .. } => format!("`{}`", lines.concat()),
         _ => format!("`{shown}`"),
     }
@@ -133,17 +95,8 @@ mod tests {
         let page = markdown();
         for directive in TABLE {
             let row = format!("\n| `{}`", directive.name);
-            assert_eq!(
-                page.contains(&row),
-                !directive.flags.contains(Flags::HIDDEN),
-                "{}",
-                directive.name
-            );
-            assert!(
-                !directive.summary().is_empty() && directive.summary().ends_with('.'),
-                "{}",
-                directive.name
-            );
+            assert_eq!(page.contains(&row), !directive.flags.contains(Flags::HIDDEN), "{}", directive.name);
+            assert!(!directive.summary().is_empty() && directive.summary().ends_with('.'), "{}", directive.name);
         }
     }
 
@@ -151,10 +104,7 @@ mod tests {
     fn a_row_says_it_all() {
         let row_of = |name: &str| {
             let page = markdown();
-            page.lines()
-                .find(|line| line.starts_with(&format!("| `{name}`")))
-                .unwrap()
-                .to_owned()
+            page.lines().find(|line| line.starts_with(&format!("| `{name}`"))).unwrap().to_owned()
         };
         assert!(row_of("repl-backlog-size").contains("| memory, 1 or more | `1mb` | yes |"));
         assert!(row_of("unixsocketperm").contains("| 0 to 777, octal | `0` | no |"));

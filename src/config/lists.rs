@@ -21,35 +21,23 @@ impl Value for Vec<SavePoint> {
         }
         let mut points = Vec::with_capacity(pairs.len());
         for [seconds, changes] in pairs {
-            let seconds = parse_like_strtoll(seconds, 10)
-                .filter(|seconds| *seconds >= 1)
-                .ok_or(INVALID)?;
-            let changes = parse_like_strtoll(changes, 10)
-                .filter(|changes| *changes >= 0)
-                .ok_or(INVALID)?;
-            points.push(SavePoint {
-                seconds: seconds as u64,
-                changes: changes as u64,
-            });
+            let seconds = parse_like_strtoll(seconds, 10).filter(|seconds| *seconds >= 1).ok_or(INVALID)?;
+            let changes = parse_like_strtoll(changes, 10).filter(|changes| *changes >= 0).ok_or(INVALID)?;
+            points.push(SavePoint { seconds: seconds as u64, changes: changes as u64 });
         }
         *self = points;
         Ok(())
     }
 
     fn show(&self, _: &Kind) -> Vec<u8> {
-        join(
-            self.iter()
-                .map(|point| format!("{} {}", point.seconds, point.changes)),
-        )
+        join(self.iter().map(|point| format!("{} {}", point.seconds, point.changes)))
     }
 
     fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
         if self.is_empty() {
             return vec![quote(b"")];
         }
-        self.iter()
-            .map(|point| format!("{} {}", point.seconds, point.changes).into())
-            .collect()
+        self.iter().map(|point| format!("{} {}", point.seconds, point.changes).into()).collect()
     }
 }
 
@@ -62,11 +50,7 @@ pub enum ClientClass {
 }
 
 impl ClientClass {
-    pub const ALL: [ClientClass; 3] = [
-        ClientClass::Normal,
-        ClientClass::Replica,
-        ClientClass::Pubsub,
-    ];
+    pub const ALL: [ClientClass; 3] = [ClientClass::Normal, ClientClass::Replica, ClientClass::Pubsub];
 
     pub(super) fn named(word: &[u8]) -> Option<ClientClass> {
         match word.to_ascii_lowercase().as_slice() {
@@ -107,27 +91,21 @@ pub struct OutputLimit {
 
 impl OutputLimit {
     pub(super) const fn new(hard: u64, soft: u64, soft_seconds: u64) -> OutputLimit {
-        OutputLimit {
-            hard,
-            soft,
-            soft_seconds,
-        }
+        OutputLimit { hard, soft, soft_seconds }
     }
 }
 
 /// Classes that are not named keep their limits.
 impl Value for [OutputLimit; 3] {
     fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
-        const INVALID: &str =
-            "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+        const INVALID: &str = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
         let (settings, rest) = words.as_chunks::<4>();
         if !rest.is_empty() {
             return Err("Wrong number of arguments in buffer limit configuration.".into());
         }
         let mut limits = *self;
         for [class, hard, soft, soft_seconds] in settings {
-            let class = ClientClass::named(class)
-                .ok_or("Invalid client class specified in buffer limit configuration.")?;
+            let class = ClientClass::named(class).ok_or("Invalid client class specified in buffer limit configuration.")?;
             let seconds = parse_like_strtoll(soft_seconds, 10).filter(|seconds| *seconds >= 0);
             limits[class as usize] = OutputLimit {
                 hard: parse_memory(hard).ok_or(INVALID)?,
@@ -140,26 +118,18 @@ impl Value for [OutputLimit; 3] {
     }
 
     fn show(&self, _: &Kind) -> Vec<u8> {
-        join(ClientClass::ALL.iter().zip(self).map(|(class, limit)| {
-            format!(
-                "{} {} {} {}",
-                class.name_shown(),
-                limit.hard,
-                limit.soft,
-                limit.soft_seconds
-            )
-        }))
+        join(
+            ClientClass::ALL
+                .iter()
+                .zip(self)
+                .map(|(class, limit)| format!("{} {} {} {}", class.name_shown(), limit.hard, limit.soft, limit.soft_seconds)),
+        )
     }
 
     fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
         let line = |(class, limit): (&ClientClass, &OutputLimit)| {
             let (hard, soft) = (format_memory(limit.hard), format_memory(limit.soft));
-            format!(
-                "{} {hard} {soft} {}",
-                class.name_written(),
-                limit.soft_seconds
-            )
-            .into()
+            format!("{} {hard} {soft} {}", class.name_written(), limit.soft_seconds).into()
         };
         ClientClass::ALL.iter().zip(self).map(line).collect()
     }
@@ -174,10 +144,7 @@ impl Value for Vec<String> {
             return Err("Too many bind addresses specified.".into());
         }
         let words = if words == [b""] { &[] } else { words };
-        let addresses: Result<Vec<String>, _> = words
-            .iter()
-            .map(|word| String::from_utf8(word.to_vec()))
-            .collect();
+        let addresses: Result<Vec<String>, _> = words.iter().map(|word| String::from_utf8(word.to_vec())).collect();
         *self = addresses.map_err(|_| "argument must be valid UTF-8")?;
         Ok(())
     }
@@ -192,11 +159,7 @@ impl Value for Vec<String> {
             [] => vec![quote(b"")],
             [only] => {
                 let plain = join_quoted(&[only]);
-                vec![if plain.starts_with(b"\"") {
-                    quote(&plain)
-                } else {
-                    plain
-                }]
+                vec![if plain.starts_with(b"\"") { quote(&plain) } else { plain }]
             }
             addresses => vec![join_quoted(addresses)],
         }
@@ -236,9 +199,7 @@ impl Value for Option<Endpoint> {
     }
 
     fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
-        self.iter()
-            .map(|primary| join_quoted(&[primary.host.as_str(), &primary.port.to_string()]))
-            .collect()
+        self.iter().map(|primary| join_quoted(&[primary.host.as_str(), &primary.port.to_string()])).collect()
     }
 }
 
@@ -249,9 +210,7 @@ impl Value for [i32; 3] {
         let mut scores = [0; 3];
         for (score, word) in scores.iter_mut().zip(words) {
             let value = parse_like_strtoll(word, 10).filter(|value| (-2000..=2000).contains(value));
-            *score = value
-                .ok_or("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")?
-                as i32;
+            *score = value.ok_or("Invalid oom-score-adj-values, elements must be between -2000 and 2000.")? as i32;
         }
         *self = scores;
         Ok(())
@@ -268,13 +227,9 @@ impl Value for Vec<f64> {
         let words = if words == [b""] { &[] } else { words };
         let mut percentiles = Vec::with_capacity(words.len());
         for word in words {
-            let percentile: Option<f64> = std::str::from_utf8(word)
-                .ok()
-                .and_then(|word| word.parse().ok());
+            let percentile: Option<f64> = std::str::from_utf8(word).ok().and_then(|word| word.parse().ok());
             match percentile {
-                Some(percentile) if (0.0..=100.0).contains(&percentile) => {
-                    percentiles.push(percentile)
-                }
+                Some(percentile) if (0.0..=100.0).contains(&percentile) => percentiles.push(percentile),
                 Some(percentile) if !percentile.is_nan() => {
                     let reason = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
                     return Err(reason.into());
@@ -289,10 +244,7 @@ impl Value for Vec<f64> {
     fn show(&self, _: &Kind) -> Vec<u8> {
         join(self.iter().map(|percentile| {
             let digits = format!("{percentile:.6}");
-            digits
-                .trim_end_matches('0')
-                .trim_end_matches('.')
-                .to_owned()
+            digits.trim_end_matches('0').trim_end_matches('.').to_owned()
         }))
     }
 
@@ -317,10 +269,7 @@ impl Value for Vec<RenamedCommand> {
         let [from, to] = words else {
             return Err(BAD_DIRECTIVE.into());
         };
-        self.push(RenamedCommand {
-            from: from.to_vec(),
-            to: to.to_vec(),
-        });
+        self.push(RenamedCommand { from: from.to_vec(), to: to.to_vec() });
         Ok(())
     }
 
@@ -329,9 +278,7 @@ impl Value for Vec<RenamedCommand> {
     }
 
     fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
-        self.iter()
-            .map(|renamed| join_quoted(&[&renamed.from, &renamed.to]))
-            .collect()
+        self.iter().map(|renamed| join_quoted(&[&renamed.from, &renamed.to])).collect()
     }
 }
 

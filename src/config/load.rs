@@ -59,12 +59,7 @@ pub enum LoadError {
     /// A file that cannot be read.
     Unreadable { path: String, reason: String },
     /// A wrong line: `line` counts from 1, `origin` names the file or what stands for one.
-    Line {
-        origin: String,
-        line: usize,
-        text: String,
-        reason: String,
-    },
+    Line { origin: String, line: usize, text: String, reason: String },
     /// Lines that are right, but not together.
     Conflict(String),
 }
@@ -74,20 +69,11 @@ impl fmt::Display for LoadError {
         let headline = format!("\n*** FATAL CONFIG FILE ERROR (Redis {REDIS_VERSION}) ***");
         match self {
             LoadError::Unreadable { path, reason } => {
-                write!(
-                    formatter,
-                    "Fatal error, can't open config file '{path}': {reason}"
-                )
+                write!(formatter, "Fatal error, can't open config file '{path}': {reason}")
             }
-            LoadError::Line {
-                origin,
-                line,
-                text,
-                reason,
-            } => write!(
-                formatter,
-                "{headline}\nReading the configuration file, at line {line} of {origin}\n>>> '{text}'\n{reason}"
-            ),
+            LoadError::Line { origin, line, text, reason } => {
+                write!(formatter, "{headline}\nReading the configuration file, at line {line} of {origin}\n>>> '{text}'\n{reason}")
+            }
             LoadError::Conflict(reason) => write!(formatter, "{headline}\n{reason}"),
         }
     }
@@ -98,10 +84,7 @@ impl std::error::Error for LoadError {}
 impl Config {
     /// Reads `sources` over the defaults.
     pub fn load(sources: &Sources, environment: &mut dyn Environment) -> Result<Loaded, LoadError> {
-        let mut loader = Loader {
-            reading: Reading::default(),
-            environment,
-        };
+        let mut loader = Loader { reading: Reading::default(), environment };
         if let Some(path) = &sources.file {
             loader.read_file(path, 0)?;
         }
@@ -125,10 +108,7 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn read_file(&mut self, path: &Path, depth: usize) -> Result<(), LoadError> {
-        let text = self
-            .environment
-            .read(path)
-            .map_err(|error| unreadable(path, &error))?;
+        let text = self.environment.read(path).map_err(|error| unreadable(path, &error))?;
         self.read_text(&path.display().to_string(), &text, depth)
     }
 
@@ -151,9 +131,7 @@ impl Loader<'_> {
             };
             if name.eq_ignore_ascii_case(b"include") && values.len() == 1 {
                 if depth == INCLUDE_DEPTH_MAX {
-                    return Err(wrong(
-                        "include is nested too deep; does a file include itself?".into(),
-                    ));
+                    return Err(wrong("include is nested too deep; does a file include itself?".into()));
                 }
                 self.include(Path::new(OsStr::from_bytes(values[0])), depth + 1)?;
             }
@@ -163,11 +141,7 @@ impl Loader<'_> {
     }
 
     fn include(&mut self, path: &Path, depth: usize) -> Result<(), LoadError> {
-        let is_pattern = path
-            .as_os_str()
-            .as_bytes()
-            .iter()
-            .any(|byte| b"*?[".contains(byte));
+        let is_pattern = path.as_os_str().as_bytes().iter().any(|byte| b"*?[".contains(byte));
         if !is_pattern {
             return self.read_file(path, depth);
         }
@@ -193,25 +167,17 @@ fn unreadable(path: &Path, error: &io::Error) -> LoadError {
     let reason = error.to_string();
     // The standard library adds the number that the system's own text goes without.
     let reason = reason.split(" (os error").next().unwrap_or_default();
-    LoadError::Unreadable {
-        path: path.display().to_string(),
-        reason: reason.to_owned(),
-    }
+    LoadError::Unreadable { path: path.display().to_string(), reason: reason.to_owned() }
 }
 
 /// What must hold of the whole.
 fn finish(mut config: Config) -> Result<Loaded, LoadError> {
     let mut warnings = Vec::new();
     if config.cluster_enabled && config.replicaof.is_some() {
-        return Err(LoadError::Conflict(
-            "replicaof directive not allowed in cluster mode".into(),
-        ));
+        return Err(LoadError::Conflict("replicaof directive not allowed in cluster mode".into()));
     }
     if config.cluster_enabled && config.databases > 1 {
-        warnings.push(format!(
-            "WARNING: Changing databases number from {} to 1 since we are in cluster mode",
-            config.databases
-        ));
+        warnings.push(format!("WARNING: Changing databases number from {} to 1 since we are in cluster mode", config.databases));
         config.databases = 1;
     }
     Ok(Loaded { config, warnings })
@@ -233,22 +199,14 @@ pub(super) mod tests {
 
     impl Files {
         fn new(files: &[(&str, &str)]) -> Files {
-            let files = files
-                .iter()
-                .map(|(path, text)| (path.into(), text.as_bytes().to_vec()));
-            Files {
-                files: files.collect(),
-                stdin: Vec::new(),
-            }
+            let files = files.iter().map(|(path, text)| (path.into(), text.as_bytes().to_vec()));
+            Files { files: files.collect(), stdin: Vec::new() }
         }
     }
 
     impl Environment for Files {
         fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-            self.files
-                .get(path)
-                .cloned()
-                .ok_or_else(|| io::Error::from_raw_os_error(2))
+            self.files.get(path).cloned().ok_or_else(|| io::Error::from_raw_os_error(2))
         }
 
         fn read_stdin(&mut self) -> io::Result<Vec<u8>> {
@@ -257,28 +215,17 @@ pub(super) mod tests {
 
         fn glob(&mut self, pattern: &Path) -> Vec<PathBuf> {
             let prefix = pattern.to_str().unwrap().trim_end_matches('*');
-            let paths = self
-                .files
-                .keys()
-                .filter(|path| path.to_str().unwrap().starts_with(prefix));
+            let paths = self.files.keys().filter(|path| path.to_str().unwrap().starts_with(prefix));
             paths.cloned().collect()
         }
 
         fn enter_dir(&mut self, dir: &str) -> Result<String, String> {
-            if dir == "/nowhere" {
-                Err("No such file or directory".into())
-            } else {
-                Ok(format!("/abs/{dir}"))
-            }
+            if dir == "/nowhere" { Err("No such file or directory".into()) } else { Ok(format!("/abs/{dir}")) }
         }
 
         fn check(&mut self, directive: DirectiveId, words: &[&[u8]]) -> Result<(), String> {
             let unknown = directive == DirectiveId::rename_command && words[0] == b"nosuch";
-            if unknown {
-                Err("No such command in rename-command".into())
-            } else {
-                Ok(())
-            }
+            if unknown { Err("No such command in rename-command".into()) } else { Ok(()) }
         }
     }
 
@@ -296,18 +243,12 @@ pub(super) mod tests {
                 Vec::new()
             }
         }
-        let sources = Sources {
-            options: text.to_vec(),
-            ..Sources::default()
-        };
+        let sources = Sources { options: text.to_vec(), ..Sources::default() };
         Config::load(&sources, &mut Nowhere)
     }
 
     fn load_files(files: &[(&str, &str)]) -> Result<Config, LoadError> {
-        let sources = Sources {
-            file: Some(files[0].0.into()),
-            ..Sources::default()
-        };
+        let sources = Sources { file: Some(files[0].0.into()), ..Sources::default() };
         Config::load(&sources, &mut Files::new(files)).map(|loaded| loaded.config)
     }
 
@@ -339,20 +280,10 @@ pub(super) mod tests {
         assert_eq!(config.maxmemory_policy, MaxmemoryPolicy::AllkeysLfu);
         assert_eq!(config.unixsocketperm, 0o700);
         assert_eq!(config.hash_max_listpack_entries, 9);
-        assert_eq!(
-            config.replicaof,
-            Some(Endpoint {
-                host: "example.org".into(),
-                port: 6379
-            })
-        );
+        assert_eq!(config.replicaof, Some(Endpoint { host: "example.org".into(), port: 6379 }));
         assert!(config.shutdown_on_sigterm.save && config.shutdown_on_sigterm.now);
         assert!(config.notify_keyspace_events.contains(NotifyFlags::EXPIRED));
-        assert!(
-            !config
-                .notify_keyspace_events
-                .contains(NotifyFlags::KEYEVENT)
-        );
+        assert!(!config.notify_keyspace_events.contains(NotifyFlags::KEYEVENT));
         assert_eq!(config.oom_score_adj_values, [-5, 10, 15]);
         assert_eq!(config.maxmemory_clients, MemoryOrPercent::Percent(5));
         assert_eq!(config.latency_tracking_info_percentiles, [50.0, 99.99]);
@@ -364,18 +295,9 @@ pub(super) mod tests {
     #[test]
     fn save_lines_add_up_and_the_first_replaces_the_default() {
         let point = |seconds, changes| SavePoint { seconds, changes };
-        assert_eq!(
-            load("save 900 1\nsave 60 5").save,
-            [point(900, 1), point(60, 5)]
-        );
-        assert_eq!(
-            load("save 3600 1 300 100").save,
-            [point(3600, 1), point(300, 100)]
-        );
-        assert_eq!(
-            load("save \"3600 1 300 100\"").save,
-            [point(3600, 1), point(300, 100)]
-        );
+        assert_eq!(load("save 900 1\nsave 60 5").save, [point(900, 1), point(60, 5)]);
+        assert_eq!(load("save 3600 1 300 100").save, [point(3600, 1), point(300, 100)]);
+        assert_eq!(load("save \"3600 1 300 100\"").save, [point(3600, 1), point(300, 100)]);
         assert_eq!(load("save 900 1\nsave ''\nsave 60 5").save, [point(60, 5)]);
         assert_eq!(load("save \"\"").save, []);
         assert_eq!(load("save").save, []);
@@ -384,62 +306,22 @@ pub(super) mod tests {
 
     #[test]
     fn output_limits_are_set_class_by_class() {
-        let config = load(
-            "client-output-buffer-limit SLAVE 1gb 0 0\nclient-output-buffer-limit pubsub 1 2 3 normal 4 5 6",
-        );
-        let limit = |hard, soft, soft_seconds| OutputLimit {
-            hard,
-            soft,
-            soft_seconds,
-        };
-        assert_eq!(
-            config.client_output_buffer_limit[ClientClass::Normal as usize],
-            limit(4, 5, 6)
-        );
-        assert_eq!(
-            config.client_output_buffer_limit[ClientClass::Replica as usize],
-            limit(1 << 30, 0, 0)
-        );
-        assert_eq!(
-            config.client_output_buffer_limit[ClientClass::Pubsub as usize],
-            limit(1, 2, 3)
-        );
+        let config = load("client-output-buffer-limit SLAVE 1gb 0 0\nclient-output-buffer-limit pubsub 1 2 3 normal 4 5 6");
+        let limit = |hard, soft, soft_seconds| OutputLimit { hard, soft, soft_seconds };
+        assert_eq!(config.client_output_buffer_limit[ClientClass::Normal as usize], limit(4, 5, 6));
+        assert_eq!(config.client_output_buffer_limit[ClientClass::Replica as usize], limit(1 << 30, 0, 0));
+        assert_eq!(config.client_output_buffer_limit[ClientClass::Pubsub as usize], limit(1, 2, 3));
     }
 
     #[test]
     fn lines_for_other_rooms_are_kept() {
-        let config = load(
-            "user a on >x ~*\nuser b\nloadmodule /m.so 1 2\nrename-command config \"\"\nm.x 1 2\nm.x 3",
-        );
-        assert_eq!(
-            config.users,
-            [
-                vec![
-                    b"a".to_vec(),
-                    b"on".to_vec(),
-                    b">x".to_vec(),
-                    b"~*".to_vec()
-                ],
-                vec![b"b".to_vec()]
-            ]
-        );
+        let config = load("user a on >x ~*\nuser b\nloadmodule /m.so 1 2\nrename-command config \"\"\nm.x 1 2\nm.x 3");
+        assert_eq!(config.users, [vec![b"a".to_vec(), b"on".to_vec(), b">x".to_vec(), b"~*".to_vec()], vec![b"b".to_vec()]]);
         assert_eq!(config.loadmodule[0][0], b"/m.so");
-        assert_eq!(
-            config.rename_command,
-            [RenamedCommand {
-                from: b"config".to_vec(),
-                to: Vec::new()
-            }]
-        );
+        assert_eq!(config.rename_command, [RenamedCommand { from: b"config".to_vec(), to: Vec::new() }]);
         assert_eq!(config.module_values, [("m.x".to_string(), b"3".to_vec())]);
-        assert_eq!(
-            load("sentinel\nlua-replicate-commands yes\nlist-max-ziplist-value 5"),
-            Config::default()
-        );
-        assert_eq!(
-            reason("rename-command nosuch x"),
-            "No such command in rename-command"
-        );
+        assert_eq!(load("sentinel\nlua-replicate-commands yes\nlist-max-ziplist-value 5"), Config::default());
+        assert_eq!(reason("rename-command nosuch x"), "No such command in rename-command");
     }
 
     #[test]
@@ -448,66 +330,30 @@ pub(super) mod tests {
             ("port", "wrong number of arguments"),
             ("port 1 2", "wrong number of arguments"),
             ("port abc", "argument couldn't be parsed into an integer"),
-            (
-                "port 70000",
-                "argument must be between 0 and 65535 inclusive",
-            ),
+            ("port 70000", "argument must be between 0 and 65535 inclusive"),
             ("nosuch 1", "Bad directive or wrong number of arguments"),
             ("user", "Bad directive or wrong number of arguments"),
-            (
-                "rename-command a",
-                "Bad directive or wrong number of arguments",
-            ),
+            ("rename-command a", "Bad directive or wrong number of arguments"),
             ("include a b", "Bad directive or wrong number of arguments"),
             ("port \"1", "Unbalanced quotes in configuration line"),
             ("m.x", "Module config specified without value"),
-            (
-                "sentinel monitor a b 1 1",
-                "sentinel directive while not in sentinel mode",
-            ),
+            ("sentinel monitor a b 1 1", "sentinel directive while not in sentinel mode"),
             ("save 60", "Invalid save parameters"),
             ("save 0 1", "Invalid save parameters"),
             ("save 1 -1", "Invalid save parameters"),
             ("replicaof a", "wrong number of arguments"),
             ("replicaof a 65536", "Invalid master port"),
             ("oom-score-adj-values 1 2", "wrong number of arguments"),
-            (
-                "oom-score-adj-values 1 2 2001",
-                "Invalid oom-score-adj-values, elements must be between -2000 and 2000.",
-            ),
-            (
-                "client-output-buffer-limit normal 1 1",
-                "Wrong number of arguments in buffer limit configuration.",
-            ),
-            (
-                "client-output-buffer-limit master 1 1 1",
-                "Invalid client class specified in buffer limit configuration.",
-            ),
-            (
-                "client-output-buffer-limit normal 1 x 1",
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-            ),
-            (
-                "latency-tracking-info-percentiles 101",
-                "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]",
-            ),
-            (
-                "latency-tracking-info-percentiles nan",
-                "Invalid latency-tracking-info-percentiles parameters",
-            ),
-            (
-                "notify-keyspace-events Q",
-                "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
-            ),
-            (
-                "bind a b c d e f g h i j k l m n o p q",
-                "Too many bind addresses specified.",
-            ),
+            ("oom-score-adj-values 1 2 2001", "Invalid oom-score-adj-values, elements must be between -2000 and 2000."),
+            ("client-output-buffer-limit normal 1 1", "Wrong number of arguments in buffer limit configuration."),
+            ("client-output-buffer-limit master 1 1 1", "Invalid client class specified in buffer limit configuration."),
+            ("client-output-buffer-limit normal 1 x 1", "Error in hard, soft or soft_seconds setting in buffer limit configuration."),
+            ("latency-tracking-info-percentiles 101", "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]"),
+            ("latency-tracking-info-percentiles nan", "Invalid latency-tracking-info-percentiles parameters"),
+            ("notify-keyspace-events Q", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."),
+            ("bind a b c d e f g h i j k l m n o p q", "Too many bind addresses specified."),
             ("dir /nowhere", "No such file or directory"),
-            (
-                "cluster-enabled yes\nreplicaof a 1",
-                "replicaof directive not allowed in cluster mode",
-            ),
+            ("cluster-enabled yes\nreplicaof a 1", "replicaof directive not allowed in cluster mode"),
         ] {
             assert_eq!(reason(line), expected, "{line}");
         }
@@ -515,11 +361,7 @@ pub(super) mod tests {
 
     #[test]
     fn an_error_says_where_it_is() {
-        let error = load_files(&[
-            ("a.conf", "port 1\n\ninclude b.conf\n"),
-            ("b.conf", "# b\n port  x "),
-        ])
-        .unwrap_err();
+        let error = load_files(&[("a.conf", "port 1\n\ninclude b.conf\n"), ("b.conf", "# b\n port  x ")]).unwrap_err();
         assert_eq!(
             error.to_string(),
             "\n*** FATAL CONFIG FILE ERROR (Redis 7.2.5) ***\n\
@@ -527,10 +369,7 @@ pub(super) mod tests {
              argument couldn't be parsed into an integer"
         );
         let error = load_files(&[("a.conf", "include c.conf")]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "Fatal error, can't open config file 'c.conf': No such file or directory"
-        );
+        assert_eq!(error.to_string(), "Fatal error, can't open config file 'c.conf': No such file or directory");
     }
 
     #[test]
@@ -541,30 +380,15 @@ pub(super) mod tests {
             ("d/2", "databases 3\nsave 1 1"),
         ];
         let config = load_files(&files).unwrap();
-        assert_eq!(
-            (
-                config.port,
-                config.timeout,
-                config.databases,
-                config.save.len()
-            ),
-            (2, 9, 3, 1)
-        );
-        assert_eq!(
-            reason("include solod.conf"),
-            "include is nested too deep; does a file include itself?"
-        );
+        assert_eq!((config.port, config.timeout, config.databases, config.save.len()), (2, 9, 3, 1));
+        assert_eq!(reason("include solod.conf"), "include is nested too deep; does a file include itself?");
     }
 
     #[test]
     fn what_is_read_later_wins() {
         let mut files = Files::new(&[("a.conf", "port 1\ntimeout 1\nhz 1\ndir d")]);
         files.stdin = b"port 2\ntimeout 2".to_vec();
-        let sources = Sources {
-            file: Some("a.conf".into()),
-            stdin: true,
-            options: b"port 3".to_vec(),
-        };
+        let sources = Sources { file: Some("a.conf".into()), stdin: true, options: b"port 3".to_vec() };
         let config = Config::load(&sources, &mut files).unwrap().config;
         assert_eq!((config.port, config.timeout, config.hz), (3, 2, 1));
         assert_eq!(config.dir, "/abs/d");
@@ -574,10 +398,7 @@ pub(super) mod tests {
     fn a_cluster_has_one_database() {
         let loaded = load_text(b"cluster-enabled yes").unwrap();
         assert_eq!(loaded.config.databases, 1);
-        assert_eq!(
-            loaded.warnings,
-            ["WARNING: Changing databases number from 16 to 1 since we are in cluster mode"]
-        );
+        assert_eq!(loaded.warnings, ["WARNING: Changing databases number from 16 to 1 since we are in cluster mode"]);
     }
 
     #[test]

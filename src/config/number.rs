@@ -30,9 +30,7 @@ pub(super) fn parse_memory(word: &[u8]) -> Option<u64> {
         b"gb" => 1 << 30,
         _ => return None,
     };
-    let count = digits.iter().try_fold(0u64, |count, digit| {
-        count.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-    })?;
+    let count = digits.iter().try_fold(0u64, |count, digit| count.checked_mul(10)?.checked_add(u64::from(digit - b'0')))?;
     count.checked_mul(multiplier)
 }
 
@@ -80,17 +78,7 @@ mod tests {
         assert_eq!(parse_decimal(b"0"), Some(0));
         assert_eq!(parse_decimal(b"-17"), Some(-17));
         assert_eq!(parse_decimal(b"9223372036854775807"), Some(i64::MAX.into()));
-        let wrong: [&[u8]; 9] = [
-            b"",
-            b"-",
-            b"-0",
-            b"05",
-            b"+5",
-            b" 5",
-            b"5 ",
-            b"5x",
-            b"9223372036854775808",
-        ];
+        let wrong: [&[u8]; 9] = [b"", b"-", b"-0", b"05", b"+5", b" 5", b"5 ", b"5x", b"9223372036854775808"];
         for word in wrong {
             assert_eq!(parse_decimal(word), None, "{}", word.escape_ascii());
         }
@@ -114,14 +102,7 @@ mod tests {
         for (word, bytes) in cases {
             assert_eq!(parse_memory(word), Some(bytes), "{}", word.escape_ascii());
         }
-        let wrong: [&[u8]; 6] = [
-            b"-1",
-            b"1tb",
-            b"1 kb",
-            b"1.5gb",
-            b"18446744073709551616",
-            b"17179869184gb",
-        ];
+        let wrong: [&[u8]; 6] = [b"-1", b"1tb", b"1 kb", b"1.5gb", b"18446744073709551616", b"17179869184gb"];
         for word in wrong {
             assert_eq!(parse_memory(word), None, "{}", word.escape_ascii());
         }
@@ -132,18 +113,10 @@ mod tests {
         assert_eq!(parse_like_strtoll(b"", 10), Some(0));
         assert_eq!(parse_like_strtoll(b" +60", 10), Some(60));
         assert_eq!(parse_like_strtoll(b"777", 8), Some(0o777));
-        assert_eq!(
-            parse_like_strtoll(b"99999999999999999999999", 10),
-            Some(i64::MAX.into())
-        );
+        assert_eq!(parse_like_strtoll(b"99999999999999999999999", 10), Some(i64::MAX.into()));
         let wrong: [&[u8]; 4] = [b" ", b"-", b"6x", b"8 "];
         for word in wrong {
-            assert_eq!(
-                parse_like_strtoll(word, 10),
-                None,
-                "{}",
-                word.escape_ascii()
-            );
+            assert_eq!(parse_like_strtoll(word, 10), None, "{}", word.escape_ascii());
         }
         assert_eq!(parse_like_strtoll(b"9", 8), None);
     }

@@ -10,14 +10,8 @@ pub(super) const UNBALANCED: &str = "Unbalanced quotes in configuration line";
 /// A line without the blanks around it.
 pub(super) fn trim_line(line: &[u8]) -> &[u8] {
     let is_blank = |byte: &u8| b" \t\r\n".contains(byte);
-    let start = line
-        .iter()
-        .position(|byte| !is_blank(byte))
-        .unwrap_or(line.len());
-    let end = line
-        .iter()
-        .rposition(|byte| !is_blank(byte))
-        .map_or(start, |last| last + 1);
+    let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());
+    let end = line.iter().rposition(|byte| !is_blank(byte)).map_or(start, |last| last + 1);
     &line[start..end]
 }
 
@@ -38,11 +32,7 @@ impl Reading {
                 DirectiveId::rename_command => values.len() == 2,
                 _ => !values.is_empty(),
             };
-            return if right {
-                directive.assign(&mut self.config, values)
-            } else {
-                Err(BAD_DIRECTIVE.into())
-            };
+            return if right { directive.assign(&mut self.config, values) } else { Err(BAD_DIRECTIVE.into()) };
         }
         match values {
             // `save "900 1 60 1000"` is understood like `save 900 1 60 1000`.
@@ -68,11 +58,7 @@ impl Reading {
 
     fn add_save_points(&mut self, directive: &Directive, words: &[&[u8]]) -> Result<(), String> {
         let forgets = !self.save_seen || words == [b""];
-        let mut points: Vec<SavePoint> = if forgets {
-            Vec::new()
-        } else {
-            self.config.save.clone()
-        };
+        let mut points: Vec<SavePoint> = if forgets { Vec::new() } else { self.config.save.clone() };
         directive.assign(&mut self.config, words)?;
         points.append(&mut self.config.save);
         self.config.save = points;
@@ -91,9 +77,7 @@ impl Reading {
                 return Err("Module config specified without value".into());
             }
             let name = String::from_utf8_lossy(&name).into_owned();
-            self.config
-                .module_values
-                .retain(|(known, _)| *known != name);
+            self.config.module_values.retain(|(known, _)| *known != name);
             self.config.module_values.push((name, values.join(&b' ')));
             return Ok(());
         }
@@ -109,10 +93,7 @@ impl Reading {
 
 /// Directives that once were: read without effect.
 fn is_obsolete(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"list-max-ziplist-entries" | b"list-max-ziplist-value" | b"lua-replicate-commands"
-    )
+    matches!(name, b"list-max-ziplist-entries" | b"list-max-ziplist-value" | b"lua-replicate-commands")
 }
 
 /// Whether a line that begins with `name`, in any case, can be right.

@@ -26,32 +26,18 @@ fn parse_integer(word: &[u8], kind: &Kind) -> Result<i128, String> {
     };
     let value = match unit {
         Unit::Plain => parse_decimal(word).ok_or(NOT_AN_INTEGER)?,
-        Unit::Octal => {
-            parse_like_strtoll(word, 8).ok_or("argument couldn't be parsed as an octal number")?
-        }
-        Unit::Memory => parse_memory(word)
-            .map(i128::from)
-            .ok_or("argument must be a memory value")?,
-        Unit::MemoryOrPercent => parse_memory(word)
-            .map(i128::from)
-            .ok_or("argument must be a memory or percent value")?,
+        Unit::Octal => parse_like_strtoll(word, 8).ok_or("argument couldn't be parsed as an octal number")?,
+        Unit::Memory => parse_memory(word).map(i128::from).ok_or("argument must be a memory value")?,
+        Unit::MemoryOrPercent => parse_memory(word).map(i128::from).ok_or("argument must be a memory or percent value")?,
     };
-    if (min..=max).contains(&value) {
-        Ok(value)
-    } else {
-        Err(out_of_range(kind))
-    }
+    if (min..=max).contains(&value) { Ok(value) } else { Err(out_of_range(kind)) }
 }
 
 const NOT_AN_INTEGER: &str = "argument couldn't be parsed into an integer";
 
 fn out_of_range(kind: &Kind) -> String {
     match kind {
-        Kind::Integer {
-            min,
-            max,
-            unit: Unit::Octal,
-        } => {
+        Kind::Integer { min, max, unit: Unit::Octal } => {
             format!("argument must be between {min:o} and {max:o} inclusive")
         }
         Kind::Integer { min, max, .. } => {
@@ -103,9 +89,7 @@ impl MemoryOrPercent {
     pub fn bytes(self, maxmemory: u64) -> u64 {
         match self {
             MemoryOrPercent::Bytes(bytes) => bytes,
-            MemoryOrPercent::Percent(percent) => {
-                (u128::from(maxmemory) * u128::from(percent) / 100) as u64
-            }
+            MemoryOrPercent::Percent(percent) => (u128::from(maxmemory) * u128::from(percent) / 100) as u64,
         }
     }
 }
@@ -113,10 +97,7 @@ impl MemoryOrPercent {
 impl Value for MemoryOrPercent {
     fn assign(&mut self, words: &[&[u8]], kind: &Kind) -> Result<(), String> {
         let word = only_word(words)?;
-        let percent = word
-            .strip_suffix(b"%")
-            .and_then(parse_decimal)
-            .filter(|percent| *percent >= 0);
+        let percent = word.strip_suffix(b"%").and_then(parse_decimal).filter(|percent| *percent >= 0);
         *self = match percent {
             // Redis keeps a percentage as a negative number, where zero percent is zero bytes.
             Some(0) => MemoryOrPercent::Bytes(0),
@@ -213,16 +194,8 @@ mod tests {
 
     fn assigned<V: Value>(mut value: V, word: &str, kind: Kind) -> Result<String, String> {
         value.assign(&[word.as_bytes()], &kind)?;
-        let lines: Vec<String> = value
-            .lines(&kind)
-            .iter()
-            .map(|line| String::from_utf8_lossy(line).into_owned())
-            .collect();
-        Ok(format!(
-            "{} | {}",
-            String::from_utf8_lossy(&value.show(&kind)),
-            lines.join("; ")
-        ))
+        let lines: Vec<String> = value.lines(&kind).iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        Ok(format!("{} | {}", String::from_utf8_lossy(&value.show(&kind)), lines.join("; ")))
     }
 
     fn shown(value: &str) -> Result<String, String> {
@@ -236,32 +209,17 @@ mod tests {
     #[test]
     fn a_boolean_is_yes_or_no() {
         assert_eq!(assigned(false, "YES", Kind::Bool), shown("yes | yes"));
-        assert_eq!(
-            assigned(true, "true", Kind::Bool),
-            refused("argument must be 'yes' or 'no'")
-        );
+        assert_eq!(assigned(true, "true", Kind::Bool), refused("argument must be 'yes' or 'no'"));
     }
 
     #[test]
     fn a_number_stays_within_its_limits() {
         let kind = integer(Unit::Plain, 0, 65535);
         assert_eq!(assigned(0u16, "6380", kind), shown("6380 | 6380"));
-        assert_eq!(
-            assigned(0u16, "65536", kind),
-            refused("argument must be between 0 and 65535 inclusive")
-        );
-        assert_eq!(
-            assigned(0u16, "-1", kind),
-            refused("argument must be between 0 and 65535 inclusive")
-        );
-        assert_eq!(
-            assigned(0u16, "1kb", kind),
-            refused("argument couldn't be parsed into an integer")
-        );
-        assert_eq!(
-            assigned(0i32, "-2", integer(Unit::Plain, -5, 5)),
-            shown("-2 | -2")
-        );
+        assert_eq!(assigned(0u16, "65536", kind), refused("argument must be between 0 and 65535 inclusive"));
+        assert_eq!(assigned(0u16, "-1", kind), refused("argument must be between 0 and 65535 inclusive"));
+        assert_eq!(assigned(0u16, "1kb", kind), refused("argument couldn't be parsed into an integer"));
+        assert_eq!(assigned(0i32, "-2", integer(Unit::Plain, -5, 5)), shown("-2 | -2"));
     }
 
     #[test]
@@ -269,14 +227,8 @@ mod tests {
         let kind = integer(Unit::Memory, 1, i64::MAX.into());
         assert_eq!(assigned(1u64, "1GB", kind), shown("1073741824 | 1gb"));
         assert_eq!(assigned(1u64, "1000", kind), shown("1000 | 1000"));
-        assert_eq!(
-            assigned(1u64, "lots", kind),
-            refused("argument must be a memory value")
-        );
-        assert_eq!(
-            assigned(1u64, "0", kind),
-            refused("argument must be between 1 and 9223372036854775807 inclusive")
-        );
+        assert_eq!(assigned(1u64, "lots", kind), refused("argument must be a memory value"));
+        assert_eq!(assigned(1u64, "0", kind), refused("argument must be between 1 and 9223372036854775807 inclusive"));
     }
 
     #[test]
@@ -286,16 +238,9 @@ mod tests {
         assert_eq!(assigned(none, "5%", kind), shown("5% | 5%"));
         assert_eq!(assigned(none, "0%", kind), shown("0 | 0"));
         assert_eq!(assigned(none, "2mb", kind), shown("2097152 | 2mb"));
-        assert_eq!(
-            assigned(none, "101%", kind),
-            refused("percentage argument must be less or equal to 100")
-        );
+        assert_eq!(assigned(none, "101%", kind), refused("percentage argument must be less or equal to 100"));
         for word in ["-5%", "%", "5x", "05%"] {
-            assert_eq!(
-                assigned(none, word, kind),
-                refused("argument must be a memory or percent value"),
-                "{word}"
-            );
+            assert_eq!(assigned(none, word, kind), refused("argument must be a memory or percent value"), "{word}");
         }
         assert_eq!(MemoryOrPercent::Percent(5).bytes(1000), 50);
         assert_eq!(MemoryOrPercent::Percent(100).bytes(u64::MAX), u64::MAX);
@@ -305,14 +250,8 @@ mod tests {
     fn permissions_are_octal() {
         let kind = integer(Unit::Octal, 0, 0o777);
         assert_eq!(assigned(0u32, "0700", kind), shown("700 | 700"));
-        assert_eq!(
-            assigned(0u32, "1000", kind),
-            refused("argument must be between 0 and 777 inclusive")
-        );
-        assert_eq!(
-            assigned(0u32, "8", kind),
-            refused("argument couldn't be parsed as an octal number")
-        );
+        assert_eq!(assigned(0u32, "1000", kind), refused("argument must be between 0 and 777 inclusive"));
+        assert_eq!(assigned(0u32, "8", kind), refused("argument couldn't be parsed as an octal number"));
     }
 
     #[test]
@@ -320,10 +259,7 @@ mod tests {
         let kind = Kind::Text(|_| Ok(()));
         assert_eq!(assigned(String::from("x"), "", kind), shown(" | \"\""));
         assert_eq!(assigned(Some(String::from("x")), "", kind), shown(" | "));
-        assert_eq!(
-            assigned(None::<Vec<u8>>, "pa ss", kind),
-            shown("pa ss | \"pa ss\"")
-        );
+        assert_eq!(assigned(None::<Vec<u8>>, "pa ss", kind), shown("pa ss | \"pa ss\""));
         let mut text = String::new();
         assert!(text.assign(&[b"\xff"], &kind).is_err());
     }

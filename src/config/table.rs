@@ -66,19 +66,11 @@ const I64: i128 = i64::MAX as i128;
 const U64: i128 = u64::MAX as i128;
 
 const fn int(min: i128, max: i128) -> Kind {
-    Kind::Integer {
-        min,
-        max,
-        unit: Unit::Plain,
-    }
+    Kind::Integer { min, max, unit: Unit::Plain }
 }
 
 const fn memory(min: i128, max: i128) -> Kind {
-    Kind::Integer {
-        min,
-        max,
-        unit: Unit::Memory,
-    }
+    Kind::Integer { min, max, unit: Unit::Memory }
 }
 
 const YES_NO: Kind = Kind::Bool;
@@ -576,17 +568,10 @@ impl fmt::Debug for Config {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let defaults = Config::default();
         let mut shown = formatter.debug_map();
-        for directive in TABLE
-            .iter()
-            .filter(|directive| !(directive.same)(self, &defaults))
-        {
+        for directive in TABLE.iter().filter(|directive| !(directive.same)(self, &defaults)) {
             let lines = directive.lines(self).join(&b"; "[..]);
             let secret = directive.flags.contains(Flags::SECRET);
-            let value = if secret {
-                "(redacted)".into()
-            } else {
-                String::from_utf8_lossy(&lines).into_owned()
-            };
+            let value = if secret { "(redacted)".into() } else { String::from_utf8_lossy(&lines).into_owned() };
             shown.entry(&directive.name, &value);
         }
         shown.finish()
@@ -611,10 +596,7 @@ mod tests {
         let names: Vec<&str> = TABLE.iter().flat_map(Directive::names).collect();
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
         assert!(names.iter().all(|name| *name == name.to_ascii_lowercase()));
-        assert_eq!(
-            lookup(b"SLAVEOF").map(|directive| directive.name),
-            Some("replicaof")
-        );
+        assert_eq!(lookup(b"SLAVEOF").map(|directive| directive.name), Some("replicaof"));
         assert!(lookup(b"nosuch").is_none());
     }
 
@@ -625,12 +607,7 @@ mod tests {
             for line in directive.lines(&Config::default()) {
                 let words = super::super::split_args(&line).unwrap();
                 let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-                assert_eq!(
-                    directive.assign(&mut config, &words),
-                    Ok(()),
-                    "{}",
-                    directive.name
-                );
+                assert_eq!(directive.assign(&mut config, &words), Ok(()), "{}", directive.name);
             }
         }
     }

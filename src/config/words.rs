@@ -42,9 +42,7 @@ fn finish_double_quoted(mut word: Vec<u8>, mut rest: &[u8]) -> Option<(Vec<u8>, 
         (byte, rest) = match rest {
             [] => return None,
             [b'"', after @ ..] => return after.starts_a_gap().then_some((word, after)),
-            [b'\\', b'x', high, low, after @ ..]
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            [b'\\', b'x', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 (hex_value(*high) << 4 | hex_value(*low), after)
             }
             [b'\\', escaped, after @ ..] => (unescaped(*escaped), after),
@@ -152,12 +150,7 @@ mod tests {
 
     fn split(line: &str) -> Option<Vec<String>> {
         let words = split_args(line.as_bytes())?;
-        Some(
-            words
-                .iter()
-                .map(|word| word.escape_ascii().to_string())
-                .collect(),
-        )
+        Some(words.iter().map(|word| word.escape_ascii().to_string()).collect())
     }
 
     fn words(words: &[&str]) -> Option<Vec<String>> {
@@ -166,10 +159,7 @@ mod tests {
 
     #[test]
     fn blanks_separate_words() {
-        assert_eq!(
-            split("  set\tkey  value\r\n"),
-            words(&["set", "key", "value"])
-        );
+        assert_eq!(split("  set\tkey  value\r\n"), words(&["set", "key", "value"]));
         assert_eq!(split(""), words(&[]));
         assert_eq!(split(" \t "), words(&[]));
         assert_eq!(split("\x0b\x0ca"), words(&["a"]));
@@ -187,9 +177,7 @@ mod tests {
 
     #[test]
     fn unbalanced_quotes_are_refused() {
-        for line in [
-            r#"a "b"#, r"a 'b", r#""a"b"#, r"'a'b", r#""a\"#, r#"'a\"#, r#"""""#,
-        ] {
+        for line in [r#"a "b"#, r"a 'b", r#""a"b"#, r"'a'b", r#""a\"#, r#"'a\"#, r#"""""#] {
             assert_eq!(split(line), None, "{line}");
         }
     }

@@ -54,6 +54,14 @@ impl<T: Slot> Shelf<T> {
     }
 }
 
+/// Where an entry is, until the table next changes.
+#[derive(Clone, Copy)]
+pub struct Handle {
+    shelf: u32,
+    segment: u32,
+    place: segment::Place,
+}
+
 /// A table of `T` by key.
 pub struct Dict<T> {
     shelves: Vec<Shelf<T>>,
@@ -165,6 +173,39 @@ impl<T: Slot> Dict<T> {
         let segment = self.segment_mut(hash)?;
         let place = segment.find(hash, key)?;
         Some(segment.get_mut(place))
+    }
+
+    /// Where the entry with this key is.
+    #[inline(always)]
+    pub fn find_handle(&self, hash: u64, key: &[u8]) -> Option<Handle> {
+        if self.shelves.is_empty() {
+            return None;
+        }
+        let (shelf, segment) = self.locate(hash);
+        let place = self.shelves[shelf].segments[segment].find(hash, key)?;
+        Some(Handle { shelf: shelf as u32, segment: segment as u32, place })
+    }
+
+    /// The entry that was found at `handle`.
+    #[inline(always)]
+    pub fn at(&self, handle: Handle) -> &T {
+        self.shelves[handle.shelf as usize].segments[handle.segment as usize].get(handle.place)
+    }
+
+    /// The entry that was found at `handle`, to change in place. Its key must stay the same.
+    #[inline(always)]
+    pub fn at_mut(&mut self, handle: Handle) -> &mut T {
+        self.shelves[handle.shelf as usize].segments[handle.segment as usize].get_mut(handle.place)
+    }
+
+    /// Takes out the entry that was found at `handle` under `hash`.
+    pub fn remove_at(&mut self, handle: Handle, hash: u64) -> T {
+        let seed = self.seed;
+        let segment = &mut self.shelves[handle.shelf as usize].segments[handle.segment as usize];
+        let entry = segment.take(handle.place, hash);
+        segment.shrink(seed);
+        self.len -= 1;
+        entry
     }
 
     /// Adds an entry whose key is not there yet, and returns it.

@@ -1,0 +1,235 @@
+//! What a command is given: the server, its client, its arguments, and the reply to write.
+
+use super::{CommandId, Registry};
+use crate::{
+    data::{
+        entry::{Entry, Value},
+        number,
+    },
+    keyspace::Keyspace,
+    resp::{
+        output::Output,
+        request::{Args, OwnedArgs},
+    },
+    state::{Client, ConnId, Server},
+};
+
+/// What the log of writes gets of a command that changed something.
+#[derive(Default)]
+pub enum Effect {
+    /// The command as it came.
+    #[default]
+    Verbatim,
+    /// Nothing.
+    Nothing,
+    /// This instead, so that it has the same effect at any time and place.
+    Instead(OwnedArgs),
+}
+
+/// What is to happen after a command besides its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Outcome {
+    /// Nothing.
+    #[default]
+    Done,
+    /// The queued transaction is to be run.
+    Exec,
+}
+
+/// What a command is given.
+pub struct Ctx<'a> {
+    /// Everything the engine owns, but for what is in this context.
+    pub server: &'a mut Server,
+    /// The commands.
+    pub registry: &'a Registry,
+    /// Which command this is.
+    pub command: CommandId,
+    /// The client's connection.
+    pub conn: ConnId,
+    /// Index of the client's database.
+    pub db: usize,
+    /// The arguments, the command's name among them.
+    pub args: Args<'a>,
+    /// The client's output: the reply goes there.
+    pub out: &'a mut Output,
+    /// Argument index of the key whose hash is known (0: none), and that hash.
+    pub hashed: (usize, u64),
+    /// What the log of writes gets when the command has changed something.
+    pub effect: Effect,
+    /// More that the log gets behind it: database index and command.
+    pub also: Vec<(usize, OwnedArgs)>,
+    /// What is to happen after the command.
+    pub outcome: Outcome,
+    /// It runs inside EXEC.
+    pub in_exec: bool,
+}
+
+/// Texts of errors that many commands give.
+pub mod errors {
+    /// The value at the key is of another type.
+    pub const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    /// Options that do not fit.
+    pub const SYNTAX: &str = "ERR syntax error";
+    /// Not an integer of 64 bits.
+    pub const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+    /// Not a number.
+    pub const NOT_FLOAT: &str = "ERR value is not a valid float";
+    /// The key has to be there and is not.
+    pub const NO_SUCH_KEY: &str = "ERR no such key";
+    /// A position outside of the value.
+    pub const OUT_OF_RANGE: &str = "ERR index out of range";
+    /// A string that would grow beyond `proto-max-bulk-len`.
+    pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+}
+
+impl<'a> Ctx<'a> {
+    /// Argument `i`; empty when there is no such one.
+    #[inline(always)]
+    pub fn arg(&self, i: usize) -> &'a [u8] {
+        self.args.get(i)
+    }
+
+    /// Number of arguments, the command's name among them.
+    #[inline(always)]
+    pub fn argc(&self) -> usize {
+        self.args.len()
+    }
+
+    /// Whether argument `i` is this word, in any case.
+    pub fn is_word(&self, i: usize, word: &str) -> bool {
+        self.arg(i).eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    /// The client that sent the command.
+    pub fn client(&self) -> &Client {
+        self.server.clients.get(self.conn).expect("a command runs for a connected client")
+    }
+
+    /// The client that sent the command. Its output is in [`Ctx::out`] while the command runs.
+    pub fn client_mut(&mut self) -> &mut Client {
+        self.server.clients.get_mut(self.conn).expect("a command runs for a connected client")
+    }
+
+    /// The data.
+    #[inline(always)]
+    pub fn keyspace(&mut self) -> &mut Keyspace {
+        &mut self.server.keyspace
+    }
+
+    /// Unix time in milliseconds, the same for the whole turn.
+    pub fn now_ms(&self) -> i64 {
+        self.server.unix_ms()
+    }
+
+    /// Answers with an error; its code is the first word.
+    #[cold]
+    pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        self.server.count_error(text.as_ref());
+        self.out.error(text);
+    }
+
+    /// The error for a number of arguments that does not fit a command.
+    pub fn wrong_arity(&mut self) {
+        let name = self.registry.full_name(self.command).to_owned();
+        self.error(format!("ERR wrong number of arguments for '{name}' command"));
+    }
+
+    /// Argument `i` as an integer; answers with an error when it is none.
+    pub fn int_arg(&mut self, i: usize) -> Option<i64> {
+        let value = number::parse_i64(self.arg(i));
+        if value.is_none() {
+            self.error(errors::NOT_INTEGER);
+        }
+        value
+    }
+
+    /// The hash of argument `i` as a key.
+    #[inline(always)]
+    pub fn hash(&self, i: usize) -> u64 {
+        if self.hashed.0 == i { self.hashed.1 } else { self.server.keyspace.hash(self.arg(i)) }
+    }
+
+    /// Looks the key at argument `i` up to read it.
+    #[inline(always)]
+    pub fn read(&mut self, i: usize) -> Option<&mut Entry> {
+        let (hash, key) = (self.hash(i), self.arg(i));
+        self.server.keyspace.read(self.db, hash, key)
+    }
+
+    /// Looks the key at argument `i` up without counting or marking the access.
+    pub fn peek(&mut self, i: usize) -> Option<&Entry> {
+        let (hash, key) = (self.hash(i), self.arg(i));
+        self.server.keyspace.peek(self.db, hash, key)
+    }
+
+    /// Looks the key at argument `i` up to change its value in place; say [`Ctx::changed`] after the change.
+    #[inline(always)]
+    pub fn write(&mut self, i: usize) -> Option<&mut Entry> {
+        let (hash, key) = (self.hash(i), self.arg(i));
+        self.server.keyspace.write(self.db, hash, key)
+    }
+
+    /// Says that the key at argument `i` has changed: WATCH, the count of changes, and subscribers to `event` learn of it.
+    #[inline(always)]
+    pub fn changed(&mut self, i: usize, event: Event) {
+        let key = self.arg(i);
+        self.changed_key(key, event);
+    }
+
+    /// [`Ctx::changed`] for a key that is no argument.
+    #[inline(always)]
+    pub fn changed_key(&mut self, key: &[u8], event: Event) {
+        self.server.keyspace.changed(self.db, key);
+        self.notify(key, event);
+    }
+
+    /// Tells subscribers of keyspace events.
+    #[inline(always)]
+    pub fn notify(&mut self, key: &[u8], event: Event) {
+        // Nobody can subscribe yet; the call sites are in place.
+        let _ = (key, event);
+    }
+
+    /// Whether anybody reads the log of writes, so that building an [`Effect`] is worth it.
+    pub fn is_logged(&self) -> bool {
+        false
+    }
+
+    /// What the log of writes gets instead of the command.
+    pub fn log_instead(&mut self, parts: &[&[u8]]) {
+        if self.is_logged() {
+            self.effect = Effect::Instead(OwnedArgs::new(parts));
+        }
+    }
+}
+
+/// A keyspace event: its class (a letter of `notify-keyspace-events`) and its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Event(pub char, pub &'static str);
+
+/// The bytes of a string value, with room for the digits of an integer.
+pub enum Text<'a> {
+    /// The bytes where they are stored.
+    Stored(&'a [u8]),
+    /// An integer's digits.
+    Digits(itoa::Buffer, i64),
+}
+
+impl Text<'_> {
+    /// The bytes.
+    pub fn with<R>(self, f: impl FnOnce(&[u8]) -> R) -> R {
+        match self {
+            Self::Stored(bytes) => f(bytes),
+            Self::Digits(mut buffer, n) => f(buffer.format(n).as_bytes()),
+        }
+    }
+}
+
+/// The value as text; `None` when it is not a string.
+pub fn text(value: Value<'_>) -> Option<Text<'_>> {
+    Some(match value {
+        Value::Str(s) => Text::Stored(s),
+        Value::Int(n) => Text::Digits(itoa::Buffer::new(), n),
+        Value::Object(crate::data::object::Object::Bytes(b)) => Text::Stored(b),
+    })
+}

@@ -1,0 +1,17 @@
+//! Every command: what it is called, what it takes, and what it does.
+//!
+//! [`command`] says how a command is described, [`registry`] finds one by name, [`context`] is what one is given;
+//! beside them is one file a group, which ends in the group's rows of the table.
+
+pub mod command;
+pub mod connection;
+pub mod context;
+pub mod registry;
+pub mod strings;
+
+pub use command::{Command, flags};
+pub use context::{Ctx, Effect, Outcome};
+pub use registry::{CommandId, Registry};
+
+/// Every group's rows: the one table that dispatch, COMMAND, key extraction and the documentation read.
+pub static TABLE: &[&[Command]] = &[strings::COMMANDS, connection::COMMANDS];

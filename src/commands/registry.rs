@@ -1,0 +1,188 @@
+//! Commands by name: one hash, one comparison, no allocation.
+
+use super::{Command, TABLE};
+use crate::resp::request::Args;
+
+/// A command's index in the registry: those of the table first, then every subcommand.
+pub type CommandId = u16;
+
+const NONE: CommandId = CommandId::MAX;
+/// Slots of the table of names: a power of two, several times as many as there are commands.
+const SLOTS: usize = 2048;
+/// No command has a longer name.
+const NAME_MAX: usize = 32;
+
+struct Row {
+    command: &'static Command,
+    /// `container|sub` for a subcommand, else the name.
+    full_name: String,
+    parent: Option<CommandId>,
+    /// The subcommands' indices.
+    subcommands: Vec<CommandId>,
+}
+
+/// Every command and subcommand.
+pub struct Registry {
+    rows: Vec<Row>,
+    slots: Box<[CommandId; SLOTS]>,
+}
+
+/// The name in lower case as four words; `None` when it is too long to be one.
+#[inline(always)]
+fn fold(name: &[u8]) -> Option<[u64; 4]> {
+    if name.len() > NAME_MAX {
+        return None;
+    }
+    let mut padded = [0u8; NAME_MAX];
+    padded[..name.len()].copy_from_slice(name);
+    let mut words = [0u64; 4];
+    for (word, bytes) in words.iter_mut().zip(padded.chunks_exact(8)) {
+        // Setting bit 5 folds letters, and keeps the few other characters of names ('-', digits) as they are. What it
+        // confuses besides (control characters with others) is told apart by the comparison that follows.
+        *word = u64::from_le_bytes(bytes.try_into().unwrap_or_default()) | 0x2020_2020_2020_2020;
+    }
+    Some(words)
+}
+
+#[inline(always)]
+fn slot(words: [u64; 4], len: usize) -> usize {
+    let mixed = words[0]
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .wrapping_add(words[1].wrapping_mul(0xc2b2_ae3d_27d4_eb4f))
+        .wrapping_add((words[2] ^ words[3] ^ len as u64).wrapping_mul(0x1656_67b1_9e37_79f9));
+    (mixed >> 53) as usize & (SLOTS - 1)
+}
+
+impl Registry {
+    /// All of [`TABLE`].
+    pub fn new() -> Self {
+        let mut registry = Self { rows: Vec::new(), slots: Box::new([NONE; SLOTS]) };
+        for command in TABLE.iter().copied().flatten() {
+            registry.rows.push(Row { command, full_name: command.name.to_owned(), parent: None, subcommands: Vec::new() });
+        }
+        for id in 0..registry.rows.len() {
+            let parent = registry.rows[id].command;
+            for command in parent.subcommands {
+                let sub = registry.rows.len() as CommandId;
+                let full_name = format!("{}|{}", parent.name, command.name);
+                registry.rows.push(Row { command, full_name, parent: Some(id as CommandId), subcommands: Vec::new() });
+                registry.rows[id].subcommands.push(sub);
+            }
+            let Some(words) = fold(parent.name.as_bytes()) else { continue };
+            let mut at = slot(words, parent.name.len());
+            while registry.slots[at] != NONE {
+                at = (at + 1) % SLOTS;
+            }
+            registry.slots[at] = id as CommandId;
+        }
+        registry
+    }
+
+    /// The command with this name, in any case; not a subcommand.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<CommandId> {
+        let mut at = slot(fold(name)?, name.len());
+        loop {
+            let id = self.slots[at];
+            if id == NONE {
+                return None;
+            }
+            if self.rows[usize::from(id)].command.name.as_bytes().eq_ignore_ascii_case(name) {
+                return Some(id);
+            }
+            at = (at + 1) % SLOTS;
+        }
+    }
+
+    /// The subcommand with this name, in any case.
+    pub fn find_sub(&self, id: CommandId, name: &[u8]) -> Option<CommandId> {
+        let subs = &self.rows[usize::from(id)].subcommands;
+        subs.iter().copied().find(|s| self.get(*s).name.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    /// The command, or the subcommand if it has some, that these arguments name.
+    #[inline]
+    pub fn resolve(&self, args: &Args<'_>) -> Lookup {
+        let Some(id) = self.find(args.get(0)) else { return Lookup::Unknown };
+        if self.rows[usize::from(id)].subcommands.is_empty() || args.len() < 2 {
+            return Lookup::Found(id);
+        }
+        match self.find_sub(id, args.get(1)) {
+            Some(sub) => Lookup::Found(sub),
+            None => Lookup::UnknownSubcommand(id),
+        }
+    }
+
+    /// A command by its index.
+    #[inline(always)]
+    pub fn get(&self, id: CommandId) -> &'static Command {
+        self.rows[usize::from(id)].command
+    }
+
+    /// `container|sub` for a subcommand, else the name.
+    pub fn full_name(&self, id: CommandId) -> &str {
+        &self.rows[usize::from(id)].full_name
+    }
+
+    /// The command that a subcommand belongs to.
+    pub fn parent(&self, id: CommandId) -> Option<CommandId> {
+        self.rows[usize::from(id)].parent
+    }
+
+    /// The subcommands of a command.
+    pub fn subcommands(&self, id: CommandId) -> &[CommandId] {
+        &self.rows[usize::from(id)].subcommands
+    }
+
+    /// Number of commands and subcommands.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Indices of the commands that are not subcommands.
+    pub fn top_level(&self) -> impl Iterator<Item = CommandId> {
+        (0..self.rows.len() as CommandId).filter(|id| self.rows[usize::from(*id)].parent.is_none())
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What [`Registry::resolve`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// A command.
+    Found(CommandId),
+    /// No such command.
+    Unknown,
+    /// A command with subcommands, but none of that name.
+    UnknownSubcommand(CommandId),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_by_its_name_in_any_case() {
+        let registry = Registry::new();
+        for id in registry.top_level() {
+            let name = registry.get(id).name;
+            assert_eq!(registry.find(name.as_bytes()), Some(id));
+            assert_eq!(registry.find(name.to_uppercase().as_bytes()), Some(id));
+            assert_eq!(name, name.to_lowercase());
+        }
+        assert_eq!(registry.find(b"nosuch"), None);
+        assert_eq!(registry.find(b""), None);
+        assert_eq!(registry.find(&[b'x'; 100]), None);
+        assert_eq!(registry.find(b"ge\x14"), None, "a control character is no letter");
+    }
+}

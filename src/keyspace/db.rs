@@ -1,0 +1,169 @@
+//! One database: its table, how many of its keys have a deadline, and who watches what.
+
+use crate::data::{
+    dict::{Dict, Handle},
+    entry::{Entry, NEVER},
+    hash::Seed,
+};
+use std::{cell::Cell, collections::HashMap, rc::Rc};
+
+/// A transaction's flag: raised when a key it watches is touched.
+pub type Watch = Rc<Cell<bool>>;
+
+/// One database.
+pub struct Db {
+    pub(super) dict: Dict<Entry>,
+    /// Keys with a deadline.
+    volatile: usize,
+    /// Sum of the deadlines of those, for INFO's average TTL.
+    deadline_sum: i128,
+    watched: HashMap<Box<[u8]>, Vec<Watch>>,
+    /// Where the expire cycle goes on, in hash space.
+    pub(super) expire_at: u64,
+}
+
+impl Db {
+    pub(super) fn new(seed: Seed) -> Self {
+        Self { dict: Dict::new(seed), volatile: 0, deadline_sum: 0, watched: HashMap::new(), expire_at: 0 }
+    }
+
+    /// Number of keys, those past their deadline that have not been reclaimed yet among them.
+    pub fn len(&self) -> usize {
+        self.dict.len()
+    }
+
+    /// Whether it has no key.
+    pub fn is_empty(&self) -> bool {
+        self.dict.is_empty()
+    }
+
+    /// Number of keys with a deadline.
+    pub fn volatile(&self) -> usize {
+        self.volatile
+    }
+
+    /// Average time to live of the keys with a deadline, in milliseconds; 0 when there is none.
+    pub fn ttl_average_ms(&self, now_ms: i64) -> i64 {
+        if self.volatile == 0 {
+            return 0;
+        }
+        ((self.deadline_sum / self.volatile as i128) as i64).saturating_sub(now_ms).max(0)
+    }
+
+    /// The table, for walks that change nothing.
+    pub fn dict(&self) -> &Dict<Entry> {
+        &self.dict
+    }
+
+    pub(super) fn due_min(&self) -> i64 {
+        if self.volatile == 0 { NEVER } else { self.dict.due_min() }
+    }
+
+    #[inline]
+    fn count(&mut self, deadline: i64, by: i64) {
+        if deadline != NEVER {
+            self.volatile = (self.volatile as i64 + by) as usize;
+            self.deadline_sum += i128::from(deadline) * i128::from(by);
+        }
+    }
+
+    pub(super) fn insert(&mut self, hash: u64, entry: Entry) -> &mut Entry {
+        self.count(entry.deadline(), 1);
+        self.dict.insert_new(hash, entry)
+    }
+
+    pub(super) fn remove_at(&mut self, handle: Handle, hash: u64) -> Entry {
+        let entry = self.dict.remove_at(handle, hash);
+        self.count(entry.deadline(), -1);
+        entry
+    }
+
+    pub(super) fn set_deadline_at(&mut self, handle: Handle, hash: u64, deadline: i64) {
+        let before = self.dict.at(handle).deadline();
+        if before == deadline {
+            return;
+        }
+        self.count(before, -1);
+        self.count(deadline, 1);
+        self.dict.at_mut(handle).set_deadline(deadline);
+        if deadline != NEVER {
+            self.dict.note_deadline(hash, deadline);
+        }
+    }
+
+    pub(super) fn take_due(&mut self, now: i64, segments: usize, entries: usize, mut due: impl FnMut(Entry)) -> bool {
+        let (mut gone, mut sum) = (0, 0);
+        let next = self.dict.take_due(self.expire_at, now, segments, entries, |entry| {
+            gone += 1;
+            sum += i128::from(entry.deadline());
+            due(entry);
+        });
+        self.volatile -= gone;
+        self.deadline_sum -= sum;
+        self.expire_at = next.unwrap_or(0);
+        next.is_none()
+    }
+
+    pub(super) fn take(&mut self) -> Dict<Entry> {
+        self.volatile = 0;
+        self.deadline_sum = 0;
+        self.expire_at = 0;
+        self.dict.take()
+    }
+
+    pub(super) fn swap_contents(&mut self, other: &mut Self) {
+        for (db, peer) in [(&*self, &*other), (&*other, &*self)] {
+            for (key, watchers) in &db.watched {
+                let hash = db.dict.hash(key);
+                if db.dict.find(hash, key).is_some() || peer.dict.find(hash, key).is_some() {
+                    watchers.iter().for_each(|w| w.set(true));
+                }
+            }
+        }
+        std::mem::swap(&mut self.dict, &mut other.dict);
+        std::mem::swap(&mut self.volatile, &mut other.volatile);
+        std::mem::swap(&mut self.deadline_sum, &mut other.deadline_sum);
+        std::mem::swap(&mut self.expire_at, &mut other.expire_at);
+    }
+
+    /// Raises `watch` when `key` is touched from now on.
+    pub fn watch(&mut self, key: &[u8], watch: &Watch) {
+        let watchers = self.watched.entry(key.into()).or_default();
+        if !watchers.iter().any(|w| Rc::ptr_eq(w, watch)) {
+            watchers.push(watch.clone());
+        }
+    }
+
+    /// No longer raises `watch` for `key`.
+    pub fn unwatch(&mut self, key: &[u8], watch: &Watch) {
+        if let Some(watchers) = self.watched.get_mut(key) {
+            watchers.retain(|w| !Rc::ptr_eq(w, watch));
+            if watchers.is_empty() {
+                self.watched.remove(key);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn touch_watched(&self, key: &[u8]) {
+        if !self.watched.is_empty() {
+            self.touch_watched_slow(key);
+        }
+    }
+
+    #[cold]
+    fn touch_watched_slow(&self, key: &[u8]) {
+        for watch in self.watched.get(key).into_iter().flatten() {
+            watch.set(true);
+        }
+    }
+
+    /// A flush touches the watched keys that exist.
+    pub(super) fn touch_all_watched(&self) {
+        for (key, watchers) in &self.watched {
+            if self.dict.find(self.dict.hash(key), key).is_some() {
+                watchers.iter().for_each(|w| w.set(true));
+            }
+        }
+    }
+}

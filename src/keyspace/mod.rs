@@ -1,0 +1,276 @@
+//! Databases: key to value and deadline.
+//!
+//! Every look-up and every change of a key goes through [`Keyspace`], so that lazy expiry, the access clock, WATCH and the
+//! snapshot's hook each have one place.
+
+mod access;
+mod db;
+mod expire;
+
+pub use access::{Access, idle_ms, lfu_value};
+pub use db::{Db, Watch};
+pub use expire::{CycleReport, ExpireMode};
+
+use crate::data::{
+    dict::{Dict, Handle},
+    entry::{Entry, NEVER},
+    hash::Seed,
+    rng::Rng,
+};
+use std::collections::VecDeque;
+
+/// Counters that INFO's stats section shows.
+#[derive(Default, Clone)]
+pub struct Stats {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Keys gone by their deadline.
+    pub expired: u64,
+    /// Times the cycle ran out of its share before it had reclaimed all that was due.
+    pub expired_time_cap_reached: u64,
+    /// Nanoseconds spent in the expire cycle.
+    pub expire_cycle_nanos: u64,
+}
+
+/// A key that expired or was evicted: the engine tells replicas and subscribers.
+pub struct Gone {
+    /// Index of its database.
+    pub db: usize,
+    /// The key.
+    pub key: Box<[u8]>,
+}
+
+/// All databases.
+pub struct Keyspace {
+    dbs: Vec<Db>,
+    /// Unix time in milliseconds, as of this turn.
+    pub now_ms: i64,
+    /// What an access leaves in an entry.
+    pub access: Access,
+    /// Whether what is past its deadline is deleted, or only hidden.
+    pub expire_mode: ExpireMode,
+    /// Counters.
+    pub stats: Stats,
+    /// Changes since the last save, as INFO counts them.
+    pub dirty: u64,
+    /// Keys that went away by themselves and that the engine has not been told of.
+    pub gone: Vec<Gone>,
+    /// Tables on their way out, freed in slices.
+    graveyard: VecDeque<Dict<Entry>>,
+    seed: Seed,
+}
+
+impl Keyspace {
+    /// `databases` empty databases.
+    pub fn new(databases: usize, seed: Seed) -> Self {
+        Self {
+            dbs: (0..databases).map(|_| Db::new(seed)).collect(),
+            now_ms: 0,
+            access: Access::default(),
+            expire_mode: ExpireMode::Delete,
+            stats: Stats::default(),
+            dirty: 0,
+            gone: Vec::new(),
+            graveyard: VecDeque::new(),
+            seed,
+        }
+    }
+
+    /// The hash of a key, the same in every database.
+    #[inline(always)]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.seed.hash(key)
+    }
+
+    /// Number of databases.
+    pub fn databases(&self) -> usize {
+        self.dbs.len()
+    }
+
+    /// Database `db`.
+    #[inline(always)]
+    pub fn db(&self, db: usize) -> &Db {
+        &self.dbs[db]
+    }
+
+    /// Database `db`.
+    #[inline(always)]
+    pub fn db_mut(&mut self, db: usize) -> &mut Db {
+        &mut self.dbs[db]
+    }
+
+    /// Every database, with its index.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &Db)> {
+        self.dbs.iter().enumerate()
+    }
+
+    /// First hint before a look-up, see [`Dict::prefetch_bucket`].
+    #[inline(always)]
+    pub fn prefetch_bucket(&self, db: usize, hash: u64) {
+        self.dbs[db].dict.prefetch_bucket(hash);
+    }
+
+    /// Second hint before a look-up, see [`Dict::prefetch_entry`].
+    #[inline(always)]
+    pub fn prefetch_entry(&self, db: usize, hash: u64) {
+        self.dbs[db].dict.prefetch_entry(hash);
+    }
+
+    /// Finds a live key. One past its deadline is deleted on the way (or hidden, see [`ExpireMode`]).
+    #[inline(always)]
+    pub fn locate(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Handle> {
+        let dict = &self.dbs[db].dict;
+        let handle = dict.find_handle(hash, key)?;
+        let entry = dict.at(handle);
+        if entry.is_volatile() && entry.deadline() <= self.now_ms {
+            return self.expire_found(db, hash, handle);
+        }
+        Some(handle)
+    }
+
+    #[cold]
+    fn expire_found(&mut self, db: usize, hash: u64, handle: Handle) -> Option<Handle> {
+        match self.expire_mode {
+            ExpireMode::Delete => {
+                let entry = self.dbs[db].remove_at(handle, hash);
+                self.forget_expired(db, entry);
+                None
+            }
+            ExpireMode::Hide => None,
+            ExpireMode::Ignore => Some(handle),
+        }
+    }
+
+    /// Looks a key up to read it: counts the hit or miss and leaves the access's mark.
+    #[inline(always)]
+    pub fn read(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&mut Entry> {
+        match self.locate(db, hash, key) {
+            Some(handle) => {
+                self.stats.hits += 1;
+                let entry = self.dbs[db].dict.at_mut(handle);
+                self.access.touch(entry, self.now_ms);
+                Some(entry)
+            }
+            None => {
+                self.stats.misses += 1;
+                None
+            }
+        }
+    }
+
+    /// Looks a key up without counting or marking: for TYPE, TTL, OBJECT and their like.
+    pub fn peek(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&Entry> {
+        let handle = self.locate(db, hash, key)?;
+        Some(self.dbs[db].dict.at(handle))
+    }
+
+    /// Looks a key up to change its value in place; call [`Keyspace::changed`] after the change.
+    #[inline(always)]
+    pub fn write(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&mut Entry> {
+        let handle = self.locate(db, hash, key)?;
+        let entry = self.dbs[db].dict.at_mut(handle);
+        self.access.touch(entry, self.now_ms);
+        Some(entry)
+    }
+
+    /// Says that the value at a key has been changed, or the key added or removed.
+    #[inline(always)]
+    pub fn changed(&mut self, db: usize, key: &[u8]) {
+        self.dirty += 1;
+        self.dbs[db].touch_watched(key);
+    }
+
+    /// Adds a key that is not there. Does not count as a change yet: see [`Keyspace::changed`].
+    #[inline]
+    pub fn insert(&mut self, db: usize, hash: u64, mut entry: Entry) -> &mut Entry {
+        self.access.created(&mut entry, self.now_ms);
+        self.dbs[db].insert(hash, entry)
+    }
+
+    /// Takes a live key out. Does not count as a change yet: see [`Keyspace::changed`].
+    #[inline]
+    pub fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Entry> {
+        let handle = self.locate(db, hash, key)?;
+        Some(self.dbs[db].remove_at(handle, hash))
+    }
+
+    /// Gives a live key a deadline (Unix ms), or takes it away with [`NEVER`]. `false` when there is no such key.
+    pub fn set_deadline(&mut self, db: usize, hash: u64, key: &[u8], deadline: i64) -> bool {
+        let Some(handle) = self.locate(db, hash, key) else { return false };
+        self.dbs[db].set_deadline_at(handle, hash, deadline);
+        true
+    }
+
+    /// A live key by chance, by trying some a number of times: `None` when there is none, or all that was tried has expired.
+    pub fn random_key(&mut self, db: usize, rng: &mut Rng) -> Option<Box<[u8]>> {
+        const TRIES: usize = 100;
+        for attempt in 0..TRIES {
+            let entry = self.dbs[db].dict.random(rng)?;
+            let key: Box<[u8]> = entry.key().into();
+            if entry.deadline() > self.now_ms {
+                return Some(key);
+            }
+            let all_volatile = self.dbs[db].volatile() == self.dbs[db].len();
+            if self.expire_mode != ExpireMode::Delete && all_volatile && attempt + 1 == TRIES {
+                // A replica may hold nothing else; better an expired key than a loop without end.
+                return Some(key);
+            }
+            let hash = self.hash(&key);
+            self.locate(db, hash, &key);
+        }
+        None
+    }
+
+    /// Empties a database; the old table is freed in slices ([`Keyspace::bury`]). Returns how many keys there were.
+    pub fn flush(&mut self, db: usize) -> usize {
+        let len = self.dbs[db].len();
+        self.dbs[db].touch_all_watched();
+        let old = self.dbs[db].take();
+        if !old.is_empty() {
+            self.graveyard.push_back(old);
+        }
+        len
+    }
+
+    /// Exchanges two databases, for every client at once. Watched keys that are in either, before or after, count as touched.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        let (a, b) = (a.min(b), a.max(b));
+        let (left, right) = self.dbs.split_at_mut(b);
+        left[a].swap_contents(&mut right[0]);
+    }
+
+    /// Frees a slice of what was flushed; `false` when nothing is left to free.
+    pub fn bury(&mut self) -> bool {
+        let Some(dict) = self.graveyard.front_mut() else { return false };
+        if !dict.drop_slice() {
+            self.graveyard.pop_front();
+        }
+        !self.graveyard.is_empty()
+    }
+
+    /// Keys that were flushed and are not freed yet: INFO's `lazyfree_pending_objects`.
+    pub fn unburied(&self) -> usize {
+        self.graveyard.iter().map(Dict::len).sum()
+    }
+
+    fn forget_expired(&mut self, db: usize, entry: Entry) {
+        self.stats.expired += 1;
+        self.dbs[db].touch_watched(entry.key());
+        self.gone.push(Gone { db, key: entry.key().into() });
+    }
+
+    /// Deletes every key past its deadline that the cycle reaches within its bounds. See [`expire`].
+    pub fn expire_cycle(&mut self, within: &mut dyn FnMut() -> bool) -> CycleReport {
+        expire::cycle(self, within)
+    }
+
+    /// A moment (Unix ms) before which no key is due.
+    pub fn due_min(&self) -> i64 {
+        self.dbs.iter().map(Db::due_min).min().unwrap_or(NEVER)
+    }
+}

@@ -1,0 +1,214 @@
+//! One connection, without its socket.
+
+use crate::{
+    keyspace::Watch,
+    resp::{
+        output::Output,
+        request::{OwnedArgs, Parser},
+    },
+};
+
+/// What a connection is to us, for output limits and CLIENT KILL TYPE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientKind {
+    /// An ordinary client.
+    Normal,
+    /// A replica of ours.
+    Replica,
+    /// A subscriber.
+    Pubsub,
+    /// Our primary.
+    Primary,
+}
+
+/// Whether replies are sent: CLIENT REPLY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ReplyMode {
+    /// Yes.
+    #[default]
+    On,
+    /// Not until it is ON again.
+    Off,
+    /// Not for the command after this one: CLIENT REPLY SKIP has just run.
+    SkipNext,
+    /// Not for the command that runs now.
+    Skip,
+}
+
+/// A transaction being queued.
+#[derive(Default)]
+pub struct Multi {
+    /// Registry index and arguments of each queued command.
+    pub queue: Vec<(u16, OwnedArgs)>,
+    /// A command was refused: EXEC will be too.
+    pub aborted: bool,
+    /// Union of the queued commands' flags.
+    pub flags: u64,
+    /// Bytes of the queued arguments.
+    pub memory: usize,
+}
+
+/// A watched key.
+pub struct WatchedKey {
+    /// Index of its database.
+    pub db: usize,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// It was past its deadline when it was watched, so its expiring is no change.
+    pub expired: bool,
+}
+
+/// Input that could not be executed yet: an unfinished request, or requests held back while the client waits.
+pub struct Pending {
+    /// The parser with its place.
+    pub parser: Parser,
+    /// The bytes it still needs.
+    pub buf: Vec<u8>,
+}
+
+/// What a client waits for: its next requests wait too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// The end of CLIENT PAUSE.
+    Pause,
+    /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: for ever).
+    Wait {
+        /// Offset that must be acknowledged.
+        offset: u64,
+        /// How many replicas have to.
+        replicas: usize,
+        /// When it gives up.
+        deadline_ms: i64,
+    },
+}
+
+/// Facts about a connection that never change.
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// `address:port` of the other end, or the Unix socket's path with `:0`.
+    pub addr: String,
+    /// The same of our end.
+    pub laddr: String,
+    /// File descriptor, for CLIENT LIST.
+    pub fd: i32,
+    /// It came by the Unix socket.
+    pub unix: bool,
+    /// It came from this machine (loopback or Unix socket): what protected mode lets in.
+    pub local: bool,
+}
+
+/// One connection.
+pub struct Client {
+    /// CLIENT ID: never used again in a process's life.
+    pub id: u64,
+    /// Where it comes from.
+    pub peer: Peer,
+    /// CLIENT SETNAME.
+    pub name: Vec<u8>,
+    /// CLIENT SETINFO LIB-NAME.
+    pub lib_name: Vec<u8>,
+    /// CLIENT SETINFO LIB-VER.
+    pub lib_ver: Vec<u8>,
+    /// Index of the selected database.
+    pub db: usize,
+    /// What it is to us.
+    pub kind: ClientKind,
+    /// It may run commands.
+    pub authenticated: bool,
+    /// The user it authenticated as.
+    pub user: &'static str,
+    /// Monotonic milliseconds at which it connected.
+    pub created_ms: u64,
+    /// Monotonic milliseconds of its last request, or for a replica of its last acknowledgement.
+    pub active_ms: u64,
+    /// Registry index of its last command.
+    pub last_command: Option<u16>,
+    /// Replies on their way.
+    pub out: Output,
+    /// CLIENT REPLY.
+    pub reply: ReplyMode,
+    /// The transaction it is queueing.
+    pub multi: Option<Box<Multi>>,
+    /// Keys it watches, and the flag they raise.
+    pub watching: Vec<WatchedKey>,
+    /// Raised when a watched key is touched.
+    pub watch: Watch,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// It gets a line for every command: MONITOR.
+    pub monitor: bool,
+    /// Input not executed yet.
+    pub pending: Option<Box<Pending>>,
+    /// Why its requests wait.
+    pub blocked: Option<Blocked>,
+    /// Its connection ends once its output is sent; no more input is read.
+    pub close_after_reply: bool,
+    /// Its connection ends at the end of this turn, whatever is unsent.
+    pub close_now: bool,
+    /// It is in the list of clients with something to send.
+    pub dirty: bool,
+    /// Since when (monotonic ms) its output is over the soft limit.
+    pub soft_limit_since_ms: Option<u64>,
+    /// Bytes received in all.
+    pub net_in: u64,
+    /// Bytes sent in all.
+    pub net_out: u64,
+}
+
+impl Client {
+    /// A client that has just connected.
+    pub fn new(id: u64, peer: Peer, now_ms: u64, authenticated: bool) -> Self {
+        Self {
+            id,
+            peer,
+            name: Vec::new(),
+            lib_name: Vec::new(),
+            lib_ver: Vec::new(),
+            db: 0,
+            kind: ClientKind::Normal,
+            authenticated,
+            user: "default",
+            created_ms: now_ms,
+            active_ms: now_ms,
+            last_command: None,
+            out: Output::default(),
+            reply: ReplyMode::On,
+            multi: None,
+            watching: Vec::new(),
+            watch: Watch::default(),
+            no_evict: false,
+            no_touch: false,
+            monitor: false,
+            pending: None,
+            blocked: None,
+            close_after_reply: false,
+            close_now: false,
+            dirty: false,
+            soft_limit_since_ms: None,
+            net_in: 0,
+            net_out: 0,
+        }
+    }
+
+    /// Whether its connection is about to end.
+    pub fn closing(&self) -> bool {
+        self.close_now || self.close_after_reply
+    }
+
+    /// Bytes of input held: not executed yet.
+    pub fn input_len(&self) -> usize {
+        self.pending.as_ref().map_or(0, |p| p.buf.len())
+    }
+
+    /// Bytes of memory it takes: buffers, queue and itself.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.name.capacity()
+            + self.pending.as_ref().map_or(0, |p| p.buf.capacity() + p.parser.memory())
+            + self.multi.as_ref().map_or(0, |m| m.memory)
+            + self.out.memory()
+            + self.watching.iter().map(|w| w.key.len() + size_of::<WatchedKey>()).sum::<usize>()
+    }
+}

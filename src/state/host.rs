@@ -1,0 +1,68 @@
+//! The world as the engine sees it: clock, files and process facts are answers to questions, so that a simulator can give them.
+
+use crate::config::{Config, DirectiveId};
+use std::io;
+
+/// What the operating system knows about this process.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessFacts {
+    /// Process id.
+    pub pid: u32,
+    /// Resident bytes.
+    pub rss: usize,
+    /// Bytes handed out by the allocator and not returned.
+    pub used_memory: usize,
+    /// Physical memory of the machine in bytes.
+    pub system_memory: usize,
+    /// CPU seconds in the kernel, and in user space.
+    pub cpu_sys_seconds: f64,
+    /// CPU seconds in user space.
+    pub cpu_user_seconds: f64,
+    /// Path of the executable.
+    pub executable: String,
+    /// Operating system, release and machine, as `uname` has them.
+    pub os: String,
+    /// Path of the configuration file, empty when there is none.
+    pub config_file: String,
+    /// The allocator's name and version.
+    pub allocator: String,
+    /// The poll interface.
+    pub multiplexing_api: &'static str,
+    /// Who started us: `systemd`, `upstart` or `no`.
+    pub supervised: &'static str,
+    /// Version of the compiler, shown where Redis shows gcc's.
+    pub compiler: &'static str,
+}
+
+/// What the engine asks of the world. Implemented by the reactor, and by the simulator.
+pub trait Host {
+    /// Unix time in microseconds.
+    fn unix_us(&self) -> i64;
+
+    /// Nanoseconds of a clock that never goes back. Cheap: it is asked twice a command.
+    fn nanos(&self) -> u64;
+
+    /// CPU time of this thread in nanoseconds.
+    fn cpu_nanos(&self) -> u64;
+
+    /// What the operating system knows about us.
+    fn process(&self) -> ProcessFacts;
+
+    /// Bytes handed out by the allocator: what `used_memory` is.
+    fn used_memory(&self) -> usize;
+
+    /// Returns unused memory to the operating system (`MEMORY PURGE`).
+    fn purge_memory(&mut self);
+
+    /// The allocator's statistics, for a person.
+    fn allocator_stats(&self) -> String;
+
+    /// Reads the configuration file.
+    fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>>;
+
+    /// Replaces the configuration file as a whole or not at all.
+    fn replace_config_file(&mut self, path: &str, text: &[u8]) -> io::Result<()>;
+
+    /// Puts a changed setting into force where that concerns sockets, limits, logging or the working directory. The error is a reason.
+    fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String>;
+}

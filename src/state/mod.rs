@@ -1,0 +1,12 @@
+//! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of the world.
+
+pub mod client;
+pub mod host;
+pub mod latency;
+pub mod server;
+pub mod slowlog;
+pub mod stats;
+
+pub use client::{Client, ClientKind, Multi};
+pub use host::{Host, ProcessFacts};
+pub use server::{Action, Clients, ConnId, Pause, Server};

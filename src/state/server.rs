@@ -1,0 +1,196 @@
+//! Everything the engine owns, in one place that commands may touch.
+
+use super::{
+    client::{Client, ClientKind},
+    host::Host,
+    latency::LatencyMonitor,
+    slowlog::Slowlog,
+    stats::Stats,
+};
+use crate::{config::Config, data::rng::Rng, keyspace::Keyspace};
+use std::collections::VecDeque;
+
+/// Names a connection: the reactor's slab key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u32);
+
+/// What the engine wants done by whoever drives it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ends the process with this exit code.
+    Exit(i32),
+}
+
+/// The connected clients by connection.
+#[derive(Default)]
+pub struct Clients {
+    slots: Vec<Option<Box<Client>>>,
+    len: usize,
+}
+
+impl Clients {
+    /// Number of clients.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The client of a connection.
+    #[inline]
+    pub fn get(&self, id: ConnId) -> Option<&Client> {
+        self.slots.get(id.0 as usize)?.as_deref()
+    }
+
+    /// The client of a connection.
+    #[inline]
+    pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Client> {
+        self.slots.get_mut(id.0 as usize)?.as_deref_mut()
+    }
+
+    /// Adds a client. Its connection has none yet.
+    pub fn insert(&mut self, id: ConnId, client: Client) {
+        let index = id.0 as usize;
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, || None);
+        }
+        debug_assert!(self.slots[index].is_none());
+        self.slots[index] = Some(Box::new(client));
+        self.len += 1;
+    }
+
+    /// Takes a client out.
+    pub fn remove(&mut self, id: ConnId) -> Option<Box<Client>> {
+        let client = self.slots.get_mut(id.0 as usize)?.take()?;
+        self.len -= 1;
+        Some(client)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (ConnId, &Client)> {
+        self.slots.iter().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref()?)))
+    }
+
+    /// All of them.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ConnId, &mut Client)> {
+        self.slots.iter_mut().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref_mut()?)))
+    }
+
+    /// The connection whose client has this CLIENT ID.
+    pub fn by_id(&self, id: u64) -> Option<ConnId> {
+        self.iter().find(|(_, c)| c.id == id).map(|(conn, _)| conn)
+    }
+}
+
+/// CLIENT PAUSE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Only commands that write wait.
+    pub writes_only: bool,
+    /// Unix time in milliseconds at which it ends.
+    pub until_ms: i64,
+}
+
+/// Everything the engine owns.
+pub struct Server {
+    /// The settings.
+    pub config: Config,
+    /// The data.
+    pub keyspace: Keyspace,
+    /// The clients.
+    pub clients: Clients,
+    /// CLIENT ID of the next client.
+    pub next_client_id: u64,
+    /// Counters.
+    pub stats: Stats,
+    /// SLOWLOG.
+    pub slowlog: Slowlog,
+    /// LATENCY.
+    pub latency: LatencyMonitor,
+    /// Chance.
+    pub rng: Rng,
+    /// The world.
+    pub host: Box<dyn Host>,
+    /// Unix time in microseconds, as of this turn.
+    pub unix_us: i64,
+    /// Monotonic milliseconds, as of this turn.
+    pub mono_ms: u64,
+    /// Unix time in microseconds at which we started.
+    pub started_unix_us: i64,
+    /// 40 hexadecimal digits that name this run.
+    pub run_id: [u8; 40],
+    /// 40 hexadecimal digits that name this history of writes.
+    pub repl_id: [u8; 40],
+    /// Unix seconds of the last successful save.
+    pub last_save_unix_seconds: i64,
+    /// CLIENT PAUSE, while it lasts.
+    pub pause: Option<Pause>,
+    /// Clients that have said MONITOR.
+    pub monitors: Vec<ConnId>,
+    /// Clients with something to send, or to close.
+    pub dirty_clients: Vec<ConnId>,
+    /// What whoever drives the engine is to do.
+    pub actions: VecDeque<Action>,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
+    /// How many turns the cron has had.
+    pub cron_loops: u64,
+}
+
+impl Server {
+    /// Unix time in milliseconds, as of this turn.
+    #[inline]
+    pub fn unix_ms(&self) -> i64 {
+        self.keyspace.now_ms
+    }
+
+    /// Unix time in seconds, as of this turn.
+    pub fn unix_seconds(&self) -> i64 {
+        self.unix_us / 1_000_000
+    }
+
+    /// Makes sure that a client whose output or fate has changed is looked at at the end of the turn.
+    #[inline]
+    pub fn mark_dirty(&mut self, id: ConnId) {
+        if let Some(client) = self.clients.get_mut(id)
+            && !client.dirty
+        {
+            client.dirty = true;
+            self.dirty_clients.push(id);
+        }
+    }
+
+    /// Ends a connection: at once, or when what it has been answered is sent.
+    pub fn close(&mut self, id: ConnId, after_reply: bool) {
+        if let Some(client) = self.clients.get_mut(id) {
+            if after_reply {
+                client.close_after_reply = true;
+            } else {
+                client.close_now = true;
+            }
+        }
+        self.mark_dirty(id);
+    }
+
+    /// Number of our replicas.
+    pub fn replicas(&self) -> usize {
+        self.clients.iter().filter(|(_, c)| c.kind == ClientKind::Replica).count()
+    }
+
+    /// Counts an error reply by its code, the first word.
+    pub fn count_error(&mut self, text: &[u8]) {
+        /// More codes than a server has: a script may make them up, and they must not fill the memory.
+        const CODES_MAX: usize = 128;
+        self.stats.errors += 1;
+        let code = text.split(|b| matches!(b, b' ' | b'\r')).next().unwrap_or_default();
+        let code = String::from_utf8_lossy(code);
+        if let Some(count) = self.stats.errors_by_code.get_mut(&*code) {
+            *count += 1;
+        } else if self.stats.errors_by_code.len() < CODES_MAX {
+            self.stats.errors_by_code.insert(code.into_owned(), 1);
+        }
+    }
+}
