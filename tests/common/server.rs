@@ -300,6 +300,13 @@ impl Server {
         self.connect().run(line)
     }
 
+    /// Whether it has this command.
+    #[track_caller]
+    pub fn knows(&self, command: &str) -> bool {
+        let info = self.connect().cmd(&["COMMAND", "INFO", command]);
+        matches!(info.items()[0], super::Value::Array(_))
+    }
+
     /// A field of INFO, from any section.
     #[track_caller]
     pub fn info(&self, field: &str) -> String {
