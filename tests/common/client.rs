@@ -259,6 +259,14 @@ impl Conn {
         self.cmd(&words(line))
     }
 
+    /// Command lines and what they must answer, in [`Value`]'s notation; `replies!` writes it more tersely.
+    #[track_caller]
+    pub fn check(&mut self, lines: &[(&str, &str)]) {
+        for (line, reply) in lines {
+            assert_eq!(self.run(line), **reply, "{line}");
+        }
+    }
+
     /// Sends a command without waiting for the reply.
     #[track_caller]
     pub fn send_cmd<A: AsRef<[u8]>>(&mut self, args: &[A]) {

@@ -50,7 +50,7 @@ pub fn redis_cli_with_input(server: &Server, args: &[&str], input: &[u8]) -> Str
 /// Asserts replies tersely: `replies!(conn, "SET a b" => "OK", "GET a" => r#""b""#)`; the notation is [`Value`]'s.
 #[macro_export]
 macro_rules! replies {
-    ($conn:expr, $($line:expr => $reply:expr),+ $(,)?) => {$(
-        assert_eq!($conn.run($line), *$reply, "{}", $line);
-    )+};
+    ($conn:expr, $($line:expr => $reply:expr),+ $(,)?) => {
+        $conn.check(&[$(($line, $reply)),+])
+    };
 }
