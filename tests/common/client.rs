@@ -92,7 +92,8 @@ impl Value {
 
 impl PartialEq<str> for Value {
     fn eq(&self, notation: &str) -> bool {
-        self.to_string() == notation
+        let written = self.to_string();
+        written == notation
     }
 }
 

@@ -45,7 +45,9 @@ pub fn free_port() -> PortLease {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let start = now.unwrap().subsec_nanos() / 1000 + std::process::id() * 7919;
+    let start = std::process::id()
+        .wrapping_mul(7919)
+        .wrapping_add(now.unwrap().subsec_micros());
     for i in 0..COUNT {
         let port = (FIRST + start.wrapping_add(i) % COUNT) as u16;
         let name = format!("solod-test-port-{port}");
