@@ -94,10 +94,10 @@ fn a_password() {
         GET a                                   -> -NOAUTH Authentication required.
         NOSUCH                                  ~> -ERR unknown command *
         MULTI                                   -> -NOAUTH Authentication required.
-        HELLO                                   -> -NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
-        HELLO 3                                 -> -NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
+        HELLO                                   ~> -NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO *AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
+        HELLO 3                                 ~> -NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO *AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
         HELLO 3 AUTH default wrong              -> -WRONGPASS invalid username-password pair or user is disabled.
-        HELLO 3 SETNAME me                      -> -NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
+        HELLO 3 SETNAME me                      ~> -NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO *AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
         AUTH wrong                              -> -WRONGPASS invalid username-password pair or user is disabled.
         AUTH nobody secret                      -> -WRONGPASS invalid username-password pair or user is disabled.
         RESET                                   -> RESET
@@ -228,8 +228,7 @@ fn requests_cut_anywhere() {
     let stream =
         b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4\r\n\r\n*1\r\nGET a\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
     for cut in 1..stream.len() {
-        conn.send(&stream[..cut]);
-        conn.send(b""); // two segments, thanks to TCP_NODELAY
+        conn.send(&stream[..cut]); // a segment of its own, thanks to TCP_NODELAY
         conn.send(&stream[cut..]);
         assert_eq!(conn.recv(), *"OK", "cut at {cut}");
         assert_eq!(conn.recv(), *r#""\r\n*1""#);
@@ -319,8 +318,8 @@ fn client_and_its_subcommands() {
             CLIENT SETINFO LIB-NAME redis-py        -> OK
             CLIENT SETINFO lib-ver 1.2.3            -> OK
             CLIENT INFO                             ~> "*lib-name=redis-py lib-ver=1.2.3*"
-            CLIENT SETINFO LIB-NAME "a b"           -> -ERR lib-name cannot contain spaces, newlines or special characters.
-            CLIENT SETINFO LIB-VER "a\n"            -> -ERR lib-ver cannot contain spaces, newlines or special characters.
+            CLIENT SETINFO LIB-NAME "a b"           -> -ERR LIB-NAME cannot contain spaces, newlines or special characters.
+            CLIENT SETINFO LIB-VER "a\n"            -> -ERR LIB-VER cannot contain spaces, newlines or special characters.
             CLIENT SETINFO BOGUS x                  -> -ERR Unrecognized option 'BOGUS'
             CLIENT SETINFO LIB-NAME                 -> -ERR wrong number of arguments for 'client|setinfo' command
             CLIENT NO-TOUCH ON                      -> OK
