@@ -6,6 +6,7 @@ pub mod commands;
 pub mod config;
 pub mod data;
 pub mod engine;
+pub mod fuzz;
 pub mod keyspace;
 pub mod reactor;
 pub mod resp;

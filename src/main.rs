@@ -1,7 +1,8 @@
 //! argv to settings to reactor; exit codes.
 
+#[cfg(not(system_allocator))]
+use solod::alloc::Counting;
 use solod::{
-    alloc::Counting,
     config::{
         Config, Environment, Sources, Supervised,
         cli::{self, Invocation},
@@ -15,6 +16,8 @@ use std::{
     process::ExitCode,
 };
 
+// AddressSanitizer sees only what the system's allocator hands out.
+#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 

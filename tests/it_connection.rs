@@ -56,20 +56,11 @@ fn hello_and_small_talk() {
     "#,
     );
     let mut conn = server.connect();
-    assert_eq!(
-        conn.run("NOSUCH a 'b c'"),
-        *"-ERR unknown command 'NOSUCH', with args beginning with: 'a' 'b c' "
-    );
+    assert_eq!(conn.run("NOSUCH a 'b c'"), *"-ERR unknown command 'NOSUCH', with args beginning with: 'a' 'b c' ");
     let long = "x".repeat(300);
     let shown = "x".repeat(128);
-    assert_eq!(
-        conn.cmd(&[&long, &long, &long]),
-        *format!("-ERR unknown command '{shown}', with args beginning with: '{shown}' ")
-    );
-    assert_eq!(
-        conn.cmd(&["a\r\nb", "c\r\nd"]),
-        *"-ERR unknown command 'a  b', with args beginning with: 'c  d' "
-    );
+    assert_eq!(conn.cmd(&[&long, &long, &long]), *format!("-ERR unknown command '{shown}', with args beginning with: '{shown}' "));
+    assert_eq!(conn.cmd(&["a\r\nb", "c\r\nd"]), *"-ERR unknown command 'a  b', with args beginning with: 'c  d' ");
 }
 
 #[test]
@@ -123,14 +114,8 @@ fn a_password() {
     // Nobody may make a server that asks for a password set much memory aside before giving it.
     replies!(server.connect(), "CONFIG SET requirepass secret" => "OK");
     for (bytes, answer) in [
-        (
-            "*11\r\n",
-            "-ERR Protocol error: unauthenticated multibulk length\r\n",
-        ),
-        (
-            "*1\r\n$16385\r\n",
-            "-ERR Protocol error: unauthenticated bulk length\r\n",
-        ),
+        ("*11\r\n", "-ERR Protocol error: unauthenticated multibulk length\r\n"),
+        ("*1\r\n$16385\r\n", "-ERR Protocol error: unauthenticated bulk length\r\n"),
     ] {
         let mut conn = server.connect();
         conn.send(bytes.as_bytes());
@@ -169,11 +154,7 @@ fn protocol_errors() {
         let answer = answer.replace('\r', " ");
         let shown = &bytes[..bytes.len().min(20)];
         let reply = conn.recv();
-        assert_eq!(
-            reply,
-            *format!("-ERR Protocol error: {answer}"),
-            "{shown:?}"
-        );
+        assert_eq!(reply, *format!("-ERR Protocol error: {answer}"), "{shown:?}");
         assert!(conn.closed(), "{shown:?}");
     }
 }
@@ -185,10 +166,7 @@ fn requests_that_say_nothing_are_passed_over() {
     conn.send(b"\r\n\r\n*0\r\n*-1\r\n*-7\r\n   \r\n\n*1\r\n$4\r\nPING\r\n");
     assert_eq!(conn.recv(), *"PONG");
     conn.send(b"*1\r\n$0\r\n\r\n");
-    assert_eq!(
-        conn.recv(),
-        *"-ERR unknown command '', with args beginning with: "
-    );
+    assert_eq!(conn.recv(), *"-ERR unknown command '', with args beginning with: ");
 }
 
 #[test]
@@ -200,16 +178,10 @@ fn inline_commands() {
         ("  PING  \r\n", "PONG"),
         ("ECHO \"a b\"\r\n", r#""a b""#),
         ("ECHO 'a b'\r\n", r#""a b""#),
-        (
-            r#"ECHO "\x41\n\r\t\b\a\\\"\q\xZZ""#,
-            r#""A\n\r\t\x08\x07\\\"qxZZ""#,
-        ),
+        (r#"ECHO "\x41\n\r\t\b\a\\\"\q\xZZ""#, r#""A\n\r\t\x08\x07\\\"qxZZ""#),
         (r"ECHO 'it\'s \n'", r#""it's \\n""#),
         ("ECHO \"\"", r#""""#),
-        (
-            "ECHO a\tb",
-            "-ERR wrong number of arguments for 'echo' command",
-        ),
+        ("ECHO a\tb", "-ERR wrong number of arguments for 'echo' command"),
         ("ECHO ab\"c d\"", r#""abc d""#),
         ("ECHO \u{e9}", r#""\xc3\xa9""#),
     ] {
@@ -225,8 +197,7 @@ fn inline_commands() {
 fn requests_cut_anywhere() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    let stream =
-        b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4\r\n\r\n*1\r\nGET a\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
+    let stream = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4\r\n\r\n*1\r\nGET a\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n";
     for cut in 1..stream.len() {
         conn.send(&stream[..cut]); // a segment of its own, thanks to TCP_NODELAY
         conn.send(&stream[cut..]);
@@ -345,10 +316,7 @@ fn client_list_tells_all_about_a_client() {
     let mut other = server.connect();
     let list = other.run("CLIENT LIST").text();
     let line = list.lines().find(|l| l.contains(" name=me ")).unwrap();
-    let names: Vec<_> = line
-        .split(' ')
-        .map(|f| f.split('=').next().unwrap())
-        .collect();
+    let names: Vec<_> = line.split(' ').map(|f| f.split('=').next().unwrap()).collect();
     let mut names_in_order = vec![
         "id",
         "addr",
@@ -390,35 +358,16 @@ fn client_list_tells_all_about_a_client() {
     };
     assert_eq!(field("addr"), format!("127.0.0.1:{}", conn.local_port()));
     assert_eq!(field("laddr"), format!("127.0.0.1:{}", server.port));
-    for (name, value) in [
-        ("db", "3"),
-        ("multi", "1"),
-        ("cmd", "ping"),
-        ("user", "default"),
-        ("resp", "2"),
-        ("flags", "x"),
-        ("sub", "0"),
-        ("events", "r"),
-    ] {
+    for (name, value) in
+        [("db", "3"), ("multi", "1"), ("cmd", "ping"), ("user", "default"), ("resp", "2"), ("flags", "x"), ("sub", "0"), ("events", "r")]
+    {
         assert_eq!(field(name), value, "{name}");
     }
     // One line a client, and CLIENT INFO is one of them.
     assert_eq!(list.lines().count(), 2);
     let id = other.run("CLIENT ID").int();
-    assert!(
-        other
-            .run("CLIENT INFO")
-            .text()
-            .starts_with(&format!("id={id} "))
-    );
-    assert_eq!(
-        other
-            .run(&format!("CLIENT LIST ID {} {id}", field("id")))
-            .text()
-            .lines()
-            .count(),
-        2
-    );
+    assert!(other.run("CLIENT INFO").text().starts_with(&format!("id={id} ")));
+    assert_eq!(other.run(&format!("CLIENT LIST ID {} {id}", field("id"))).text().lines().count(), 2);
 }
 
 #[test]
@@ -426,15 +375,9 @@ fn clients_are_killed_by_what_they_are() {
     let server = Server::start(&[]);
     let mut judge = server.connect();
     let judge_id = judge.run("CLIENT ID").int();
-    for filter in [
-        "{addr}",
-        "ADDR {addr}",
-        "ID {id}",
-        "LADDR {laddr} SKIPME yes",
-        "TYPE normal",
-        "USER default",
-        "ID {id} ADDR {addr} TYPE normal",
-    ] {
+    for filter in
+        ["{addr}", "ADDR {addr}", "ID {id}", "LADDR {laddr} SKIPME yes", "TYPE normal", "USER default", "ID {id} ADDR {addr} TYPE normal"]
+    {
         let mut conn = server.connect();
         let id = conn.run("CLIENT ID").int();
         let filter = filter
@@ -442,22 +385,11 @@ fn clients_are_killed_by_what_they_are() {
             .replace("{laddr}", &format!("127.0.0.1:{}", server.port))
             .replace("{id}", &id.to_string());
         let killed = judge.run(&format!("CLIENT KILL {filter}"));
-        assert_eq!(
-            killed,
-            *if filter.contains(' ') { "1" } else { "OK" },
-            "{filter}"
-        );
+        assert_eq!(killed, *if filter.contains(' ') { "1" } else { "OK" }, "{filter}");
         assert!(conn.closed(), "{filter}");
     }
-    assert_eq!(
-        judge.run(&format!("CLIENT KILL ID {judge_id}")),
-        *"0",
-        "SKIPME is the rule"
-    );
-    assert_eq!(
-        judge.run(&format!("CLIENT KILL ID {judge_id} SKIPME no")),
-        *"1"
-    );
+    assert_eq!(judge.run(&format!("CLIENT KILL ID {judge_id}")), *"0", "SKIPME is the rule");
+    assert_eq!(judge.run(&format!("CLIENT KILL ID {judge_id} SKIPME no")), *"1");
     assert!(judge.closed());
     let mut conn = server.connect();
     let own = format!("CLIENT KILL 127.0.0.1:{}", conn.local_port());
@@ -496,11 +428,7 @@ fn a_pause_holds_commands_back_until_it_ends() {
     // A pause of everything holds UNPAUSE back too: it ends by itself.
     replies!(boss, "CLIENT PAUSE 150" => "OK");
     reader.send(b"GET a\r\n");
-    assert_eq!(
-        reader.try_recv(Duration::from_millis(30)),
-        None,
-        "reads wait too"
-    );
+    assert_eq!(reader.try_recv(Duration::from_millis(30)), None, "reads wait too");
     assert_eq!(reader.recv(), *r#""1""#);
     replies!(boss, "CLIENT PAUSE 150 WRITE" => "OK");
     writer.send(b"INCR a\r\n");
@@ -512,11 +440,7 @@ fn a_pause_holds_commands_back_until_it_ends() {
     replies!(boss, "CLIENT PAUSE 100000 WRITE" => "OK");
     replies!(reader, "MULTI" => "OK", "GET a" => "QUEUED", "EXEC" => r#"["2"]"#);
     transaction.send(b"EXEC\r\n");
-    assert_eq!(
-        transaction.try_recv(SOON),
-        None,
-        "a transaction that writes"
-    );
+    assert_eq!(transaction.try_recv(SOON), None, "a transaction that writes");
     replies!(boss, "CLIENT UNPAUSE" => "OK");
     assert_eq!(transaction.recv(), *"[3]");
 }
@@ -561,10 +485,7 @@ fn too_many_clients() {
         replies!(conn, "PING" => "PONG");
     }
     let mut refused = server.connect();
-    assert_eq!(
-        refused.recv_to_end(),
-        "-ERR max number of clients reached\r\n"
-    );
+    assert_eq!(refused.recv_to_end(), "-ERR max number of clients reached\r\n");
     replies!(conns[0], "CONFIG SET maxclients 4" => "OK");
     let mut fourth = server.connect();
     replies!(fourth, "PING" => "PONG");
@@ -577,10 +498,7 @@ fn too_many_clients() {
     let mut conn = server.connect();
     replies!(conn, "CONFIG RESETSTAT" => "OK");
     let rejected = conn.run("INFO stats").text();
-    assert!(
-        rejected.contains("rejected_connections:0\r\n"),
-        "{rejected}"
-    );
+    assert!(rejected.contains("rejected_connections:0\r\n"), "{rejected}");
 }
 
 #[test]
@@ -626,32 +544,15 @@ fn a_client_that_sends_too_much_at_once_is_let_go() {
 
 #[test]
 fn unix_sockets() {
-    let server = Server::start(&[
-        "--port",
-        "0",
-        "--unixsocket",
-        "server.sock",
-        "--unixsocketperm",
-        "700",
-    ]);
+    let server = Server::start(&["--port", "0", "--unixsocket", "server.sock", "--unixsocketperm", "700"]);
     let mut conn = Conn::unix(&server.unix_socket());
     replies!(conn, "SET a 1" => "OK", "GET a" => r#""1""#);
     let info = conn.run("CLIENT INFO").text();
-    assert!(
-        info.contains(&format!(" addr={}:0 ", server.unix_socket().display()))
-            || info.contains(" addr=server.sock:0 "),
-        "{info}"
-    );
+    assert!(info.contains(&format!(" addr={}:0 ", server.unix_socket().display())) || info.contains(" addr=server.sock:0 "), "{info}");
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(server.unix_socket())
-        .unwrap()
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(server.unix_socket()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
-    assert!(
-        std::net::TcpStream::connect(server.address()).is_err(),
-        "port 0 is no port"
-    );
+    assert!(std::net::TcpStream::connect(server.address()).is_err(), "port 0 is no port");
 }
 
 #[test]
@@ -661,14 +562,7 @@ fn addresses_to_bind() {
         let mut six = Conn::tcp(SocketAddr::from((Ipv6Addr::LOCALHOST, server.port)));
         replies!(six, "PING" => "PONG");
         let info = six.run("CLIENT INFO").text();
-        assert!(
-            info.contains(&format!(
-                " addr=[::1]:{} laddr=[::1]:{} ",
-                six.local_port(),
-                server.port
-            )),
-            "{info}"
-        );
+        assert!(info.contains(&format!(" addr=[::1]:{} laddr=[::1]:{} ", six.local_port(), server.port)), "{info}");
         replies!(server.connect(), "PING" => "PONG");
     }
     // An address of documentation, which no machine has: with a minus its absence is no matter.

@@ -65,12 +65,7 @@ fn pipelines_and_transactions() {
         }
         let (n,): (i64,) = pipe.get("n").query(con).unwrap();
         assert_eq!(n, 499_500);
-        let (old, new): (i64, i64) = redis::pipe()
-            .atomic()
-            .get("n")
-            .incr("n", 1)
-            .query(con)
-            .unwrap();
+        let (old, new): (i64, i64) = redis::pipe().atomic().get("n").incr("n", 1).query(con).unwrap();
         assert_eq!((old, new), (499_500, 499_501));
         let doubled: (i64,) = redis::transaction(con, &["n"], |con, pipe| {
             let n: i64 = con.get("n")?;
@@ -86,21 +81,11 @@ fn errors_and_administration() {
     over_both(|con| {
         let () = con.set("text", "hello").unwrap();
         let error = con.incr::<_, _, i64>("text", 1).unwrap_err();
-        assert_eq!(
-            error.kind(),
-            ErrorKind::Server(ServerErrorKind::ResponseError)
-        );
-        assert_eq!(
-            error.detail(),
-            Some("value is not an integer or out of range")
-        );
+        assert_eq!(error.kind(), ErrorKind::Server(ServerErrorKind::ResponseError));
+        assert_eq!(error.detail(), Some("value is not an integer or out of range"));
         let info: redis::InfoDict = redis::cmd("INFO").query(con).unwrap();
         assert_eq!(info.get::<String>("role").unwrap(), "master");
-        let config: HashMap<String, String> = redis::cmd("CONFIG")
-            .arg("GET")
-            .arg("maxmemory*")
-            .query(con)
-            .unwrap();
+        let config: HashMap<String, String> = redis::cmd("CONFIG").arg("GET").arg("maxmemory*").query(con).unwrap();
         assert_eq!(config["maxmemory-policy"], "noeviction");
         let name: Option<String> = redis::cmd("CLIENT").arg("GETNAME").query(con).unwrap();
         assert_eq!(name, None);

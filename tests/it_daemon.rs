@@ -24,10 +24,7 @@ fn signals_end_it_politely() {
         assert_eq!(server.wait(), Some(0));
         assert!(conn.closed());
         let log = server.log();
-        assert!(
-            log.contains(&format!("Received {number} scheduling shutdown")),
-            "{log}"
-        );
+        assert!(log.contains(&format!("Received {number} scheduling shutdown")), "{log}");
         assert!(log.contains("bye bye"), "{log}");
     }
 }
@@ -71,28 +68,13 @@ fn a_configuration_file_that_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("wrong.conf");
     for (line, reason) in [
-        (
-            "maxclients nonsense",
-            "argument couldn't be parsed into an integer",
-        ),
-        (
-            "port 70000",
-            "argument must be between 0 and 65535 inclusive",
-        ),
+        ("maxclients nonsense", "argument couldn't be parsed into an integer"),
+        ("port 70000", "argument must be between 0 and 65535 inclusive"),
         ("appendonly maybe", "argument must be 'yes' or 'no'"),
-        (
-            "no-such-directive 1",
-            "Bad directive or wrong number of arguments",
-        ),
+        ("no-such-directive 1", "Bad directive or wrong number of arguments"),
         ("maxmemory 12q", "argument must be a memory value"),
-        (
-            "loglevel shouting",
-            "argument(s) must be one of the following: debug, verbose, notice, warning, nothing",
-        ),
-        (
-            "dir \"unbalanced",
-            "Unbalanced quotes in configuration line",
-        ),
+        ("loglevel shouting", "argument(s) must be one of the following: debug, verbose, notice, warning, nothing"),
+        ("dir \"unbalanced", "Unbalanced quotes in configuration line"),
         ("port 1 2", "wrong number of arguments"),
     ] {
         if is_reference() && line.starts_with("loglevel") {
@@ -102,33 +84,21 @@ fn a_configuration_file_that_is_wrong() {
         let output = start(&[path.to_str().unwrap()]);
         assert_eq!(output.code, Some(1), "{line}");
         let text = output.stdout + &output.stderr;
-        assert!(
-            text.contains("*** FATAL CONFIG FILE ERROR (Redis 7."),
-            "{text}"
-        );
-        assert!(
-            text.contains("Reading the configuration file, at line 3\n"),
-            "{text}"
-        );
+        assert!(text.contains("*** FATAL CONFIG FILE ERROR (Redis 7."), "{text}");
+        assert!(text.contains("Reading the configuration file, at line 3\n"), "{text}");
         assert!(text.contains(&format!(">>> '{}'\n", line)), "{text}");
         assert!(text.contains(reason), "{text}");
         if !is_reference() {
             assert!(text.contains("wrong.conf"), "{text}");
             let check = start(&[path.to_str().unwrap(), "--check-config"]);
             assert_eq!(check.code, Some(1), "{line}");
-            assert!(
-                (check.stdout + &check.stderr).contains("at line 3\n"),
-                "{line}"
-            );
+            assert!((check.stdout + &check.stderr).contains("at line 3\n"), "{line}");
         }
     }
     let output = start(&[dir.path().join("absent.conf").to_str().unwrap()]);
     assert_eq!(output.code, Some(1));
     let text = output.stdout + &output.stderr;
-    assert!(
-        text.contains("absent.conf") && text.contains("No such file or directory"),
-        "{text}"
-    );
+    assert!(text.contains("absent.conf") && text.contains("No such file or directory"), "{text}");
     let output = start(&["--port"]);
     assert_eq!(output.code, Some(1));
     assert!((output.stdout + &output.stderr).contains(">>> 'port'"));
@@ -173,26 +143,12 @@ fn config_of(conf: &str, args: &[&str], names: &[&str]) -> Vec<String> {
 #[test]
 fn directives_in_files_and_arguments() {
     let names = ["maxmemory", "save", "timeout", "loglevel"];
+    assert_eq!(config_of("maxmemory 1gb\nTIMEOUT 7\n  loglevel   \"verbose\"  \n", &[], &names), ["1073741824", "", "7", "verbose"]);
     assert_eq!(
-        config_of(
-            "maxmemory 1gb\nTIMEOUT 7\n  loglevel   \"verbose\"  \n",
-            &[],
-            &names
-        ),
-        ["1073741824", "", "7", "verbose"]
-    );
-    assert_eq!(
-        config_of(
-            "maxmemory 1gb\ntimeout 7\n",
-            &["--timeout", "8", "--save", "100", "1", "200", "2"],
-            &names
-        ),
+        config_of("maxmemory 1gb\ntimeout 7\n", &["--timeout", "8", "--save", "100", "1", "200", "2"], &names),
         ["1073741824", "100 1 200 2", "8", "notice"]
     );
-    assert_eq!(
-        config_of("", &["--save", "100 1", "--maxmemory", "5MB"], &names),
-        ["5242880", "100 1", "0", "notice"]
-    );
+    assert_eq!(config_of("", &["--save", "100 1", "--maxmemory", "5MB"], &names), ["5242880", "100 1", "0", "notice"]);
     // The last wins; files may be included.
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("one.conf"), "timeout 1\nmaxmemory 1\n").unwrap();
@@ -220,10 +176,7 @@ fn configuration_from_standard_input() {
         lease.port,
         dir = dir.path().display()
     );
-    let output = run_with_input(
-        Command::new(program()).args(["-", "--hz", "20"]),
-        conf.as_bytes(),
-    );
+    let output = run_with_input(Command::new(program()).args(["-", "--hz", "20"]), conf.as_bytes());
     assert_eq!(output.code, Some(0), "{output:?}");
     let daemon = daemon_of(&dir.path().join("pid"));
     let mut conn = connect_when_ready(lease.port);
@@ -232,19 +185,13 @@ fn configuration_from_standard_input() {
         "CONFIG GET timeout" => r#"["timeout", "9"]"#,
         "CONFIG GET hz" => r#"["hz", "20"]"#,
     );
-    assert!(
-        conn.run("INFO server")
-            .text()
-            .contains(&format!("process_id:{}\r\n", daemon.0))
-    );
+    assert!(conn.run("INFO server").text().contains(&format!("process_id:{}\r\n", daemon.0)));
 }
 
 fn daemon_of(pidfile: &Path) -> Daemon {
     let mut pid = None;
     wait_until(|| {
-        pid = std::fs::read_to_string(pidfile)
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
+        pid = std::fs::read_to_string(pidfile).ok().and_then(|text| text.trim().parse().ok());
         pid.is_some()
     });
     Daemon(pid.unwrap())
@@ -258,13 +205,7 @@ fn connect_when_ready(port: u16) -> Conn {
 #[test]
 fn a_daemon() {
     let (dir, lease) = (tempfile::tempdir().unwrap(), free_port());
-    let path = |name: &str| {
-        dir.path()
-            .join(name)
-            .into_os_string()
-            .into_string()
-            .unwrap()
-    };
+    let path = |name: &str| dir.path().join(name).into_os_string().into_string().unwrap();
     let port = lease.port.to_string();
     let output = start(&[
         "--port",
@@ -298,18 +239,9 @@ fn a_daemon() {
         }
         let words: Vec<_> = line.splitn(7, ' ').collect();
         let (pid, role) = words[0].split_once(':').unwrap();
-        assert!(
-            pid.parse::<u32>().is_ok() && ["C", "M"].contains(&role),
-            "{line}"
-        );
-        assert!(
-            words[1].len() == 2 && words[2].len() == 3 && words[3].len() == 4,
-            "{line}"
-        );
-        assert!(
-            words[4].len() == 12 && [".", "-", "*", "#"].contains(&words[5]),
-            "{line}"
-        );
+        assert!(pid.parse::<u32>().is_ok() && ["C", "M"].contains(&role), "{line}");
+        assert!(words[1].len() == 2 && words[2].len() == 3 && words[3].len() == 4, "{line}");
+        assert!(words[4].len() == 12 && [".", "-", "*", "#"].contains(&words[5]), "{line}");
     }
     assert!(log.contains(&format!("{}:M ", daemon.0)), "{log}");
     assert!(log.contains("Ready to accept connections"), "{log}");
@@ -335,21 +267,14 @@ fn systemd_hears_what_becomes_of_it() {
         }
         panic!("{sign} never comes");
     };
-    let mut server = Server::with_env(
-        &[
-            ("NOTIFY_SOCKET", path.to_str().unwrap()),
-            ("WATCHDOG_USEC", "100000"),
-        ],
-        &["--supervised", "systemd"],
-    );
+    let mut server =
+        Server::with_env(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "100000")], &["--supervised", "systemd"]);
     wait_for("READY=1");
     if !is_reference() {
         // Often enough for 100 ms between them, as long as it runs.
         wait_for("WATCHDOG=1");
         wait_for("WATCHDOG=1");
-        socket
-            .set_read_timeout(Some(Duration::from_millis(100)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         told();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
     }
@@ -376,23 +301,14 @@ fn command_lines_of_other_servers() {
     if is_reference() {
         return;
     }
-    let server = Server::start(&[
-        "--timeout=8",
-        "-maxclients",
-        "77",
-        "--dir=.",
-        "--filename=other.rdb",
-    ]);
+    let server = Server::start(&["--timeout=8", "-maxclients", "77", "--dir=.", "--filename=other.rdb"]);
     replies!(
         server.connect(),
         "CONFIG GET timeout" => r#"["timeout", "8"]"#,
         "CONFIG GET maxclients" => r#"["maxclients", "77"]"#,
         "CONFIG GET dbfilename" => r#"["dbfilename", "other.rdb"]"#,
     );
-    for replicaof in [
-        ["--replicaof", "127.0.0.1", "1"],
-        ["-replicaof", "127.0.0.1", "1"],
-    ] {
+    for replicaof in [["--replicaof", "127.0.0.1", "1"], ["-replicaof", "127.0.0.1", "1"]] {
         let output = start(&[&replicaof[..], &["--check-config"]].concat());
         assert_eq!(output.code, Some(0), "{output:?}");
     }

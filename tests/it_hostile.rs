@@ -27,9 +27,7 @@ impl Noise {
 fn raise_own_file_limit() {
     let own = std::process::id().to_string();
     let limit = format!("--nofile={}:", IDLE_CLIENTS + 500);
-    let status = Command::new("prlimit")
-        .args(["--pid", &own, &limit])
-        .status();
+    let status = Command::new("prlimit").args(["--pid", &own, &limit]).status();
     assert!(status.unwrap().success(), "prlimit {limit}");
 }
 
@@ -49,14 +47,8 @@ fn longest_round_trip(conn: &mut Conn) -> Duration {
 #[test]
 fn the_hostile_and_the_idle_harm_nobody() {
     raise_own_file_limit();
-    let server = Server::start(&[
-        "--maxclients",
-        "3000",
-        "--client-output-buffer-limit",
-        "normal 8mb 0 0",
-        "--client-query-buffer-limit",
-        "4mb",
-    ]);
+    let server =
+        Server::start(&["--maxclients", "3000", "--client-output-buffer-limit", "normal 8mb 0 0", "--client-query-buffer-limit", "4mb"]);
     let mut honest = server.connect();
     let value = vec![b'x'; 256 << 10];
     honest.cmd(&[b"SET".as_slice(), b"big", &value]);
@@ -114,10 +106,7 @@ fn the_hostile_and_the_idle_harm_nobody() {
     assert_eq!(slow.recv(), *r#""hi""#);
 
     let longest = longest_round_trip(&mut honest);
-    assert!(
-        longest < Duration::from_millis(500),
-        "{longest:?} among hostile clients"
-    );
+    assert!(longest < Duration::from_millis(500), "{longest:?} among hostile clients");
     let grown = server.rss().saturating_sub(rss_before);
     // Ten times 8 MiB of replies, and some tens of KiB for each of 2,300 others.
     assert!(grown < 256 << 20, "{} MiB more", grown >> 20);

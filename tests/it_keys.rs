@@ -297,9 +297,7 @@ fn databases() {
 fn keys_by_pattern() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    conn.run(
-        r#"MSET hello 1 hallo 1 hxllo 1 h*llo 1 hllo 1 "h\nllo" 1 foo:1 1 foo:2 1 [x] 1 "\\" 1"#,
-    );
+    conn.run(r#"MSET hello 1 hallo 1 hxllo 1 h*llo 1 hllo 1 "h\nllo" 1 foo:1 1 foo:2 1 [x] 1 "\\" 1"#);
     for (pattern, matching) in [
         ("hello", vec!["hello"]),
         ("h?llo", vec!["h\nllo", "h*llo", "hallo", "hello", "hxllo"]),
@@ -308,10 +306,7 @@ fn keys_by_pattern() {
         ("h[a-e]llo", vec!["hallo", "hello"]),
         ("h[e-a]llo", vec!["hallo", "hello"]),
         (r"h\*llo", vec!["h*llo"]),
-        (
-            "h*o",
-            vec!["h\nllo", "h*llo", "hallo", "hello", "hllo", "hxllo"],
-        ),
+        ("h*o", vec!["h\nllo", "h*llo", "hallo", "hello", "hllo", "hxllo"]),
         ("foo:*", vec!["foo:1", "foo:2"]),
         ("FOO:*", vec![]),
         (r"\[x\]", vec!["[x]"]),
@@ -323,9 +318,7 @@ fn keys_by_pattern() {
         let mut matching: Vec<_> = matching.iter().map(|s| s.to_string()).collect();
         matching.sort();
         assert_eq!(conn.cmd(&["KEYS", pattern]).sorted(), matching, "{pattern}");
-        let mut scanned = conn
-            .cmd(&["SCAN", "0", "COUNT", "1000", "MATCH", pattern])
-            .items();
+        let mut scanned = conn.cmd(&["SCAN", "0", "COUNT", "1000", "MATCH", pattern]).items();
         assert_eq!(scanned.remove(0), *"\"0\"");
         assert_eq!(scanned.remove(0).sorted(), matching, "SCAN {pattern}");
     }

@@ -61,10 +61,7 @@ const INFO: &[(&str, &str)] = &[
         "role connected_slaves master_failover_state master_replid master_replid2 master_repl_offset second_repl_offset \
          repl_backlog_active repl_backlog_size repl_backlog_first_byte_offset repl_backlog_histlen",
     ),
-    (
-        "CPU",
-        "used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children used_cpu_sys_main_thread used_cpu_user_main_thread",
-    ),
+    ("CPU", "used_cpu_sys used_cpu_user used_cpu_sys_children used_cpu_user_children used_cpu_sys_main_thread used_cpu_user_main_thread"),
     ("Modules", ""),
     ("Errorstats", "errorstat_ERR"),
     ("Cluster", "cluster_enabled"),
@@ -102,38 +99,21 @@ fn info_has_every_section_and_field() {
     let expected: Vec<_> = INFO.iter().map(|(title, _)| *title).collect();
     assert_eq!(titles, expected);
     for ((title, fields), (_, expected)) in found.iter().zip(INFO) {
-        let known =
-            |name: &&str| !is_reference() || !SINCE_7_2.split_whitespace().any(|new| new == *name);
-        let missing: Vec<_> = expected
-            .split_whitespace()
-            .filter(known)
-            .filter(|name| !fields.iter().any(|f| f == name))
-            .collect();
+        let known = |name: &&str| !is_reference() || !SINCE_7_2.split_whitespace().any(|new| new == *name);
+        let missing: Vec<_> = expected.split_whitespace().filter(known).filter(|name| !fields.iter().any(|f| f == name)).collect();
         assert!(missing.is_empty(), "{title} lacks {missing:?}");
         // Fields of one's own may stand between them.
-        let shared: Vec<_> = fields
-            .iter()
-            .filter(|f| expected.split_whitespace().any(|e| e == *f))
-            .collect();
-        let ordered: Vec<_> = expected
-            .split_whitespace()
-            .filter(|name| fields.iter().any(|f| f == name))
-            .collect();
+        let shared: Vec<_> = fields.iter().filter(|f| expected.split_whitespace().any(|e| e == *f)).collect();
+        let ordered: Vec<_> = expected.split_whitespace().filter(|name| fields.iter().any(|f| f == name)).collect();
         assert_eq!(shared, ordered, "the order in {title}");
     }
 
     let titles = |line: &str| -> Vec<String> {
         let text = server.ask(line).text();
-        sections(&text)
-            .into_iter()
-            .map(|(title, _)| title)
-            .collect()
+        sections(&text).into_iter().map(|(title, _)| title).collect()
     };
     assert_eq!(titles("INFO server"), ["Server"]);
-    assert_eq!(
-        titles("INFO SERVER keyspace clients"),
-        ["Server", "Clients", "Keyspace"]
-    );
+    assert_eq!(titles("INFO SERVER keyspace clients"), ["Server", "Clients", "Keyspace"]);
     assert_eq!(titles("INFO nonsense"), [""; 0]);
     assert_eq!(titles("INFO commandstats"), ["Commandstats"]);
     assert_eq!(titles("INFO latencystats"), ["Latencystats"]);
@@ -143,11 +123,7 @@ fn info_has_every_section_and_field() {
     assert_eq!(titles("INFO everything").len(), 13);
     let mut conn = server.connect();
     conn.run("HELLO 3");
-    assert!(
-        conn.run("INFO server")
-            .to_string()
-            .starts_with("=txt:\"# Server\\r\\n")
-    );
+    assert!(conn.run("INFO server").to_string().starts_with("=txt:\"# Server\\r\\n"));
 }
 
 #[test]
@@ -166,34 +142,18 @@ fn info_tells_the_truth() {
     assert_eq!(server.info("keyspace_hits"), "1");
     assert_eq!(server.info("keyspace_misses"), "1");
     assert_eq!(server.info("errorstat_ERR"), "count=1");
-    assert!(
-        server.info("db0").starts_with("keys=2,expires=1,avg_ttl="),
-        "{}",
-        server.info("db0")
-    );
+    assert!(server.info("db0").starts_with("keys=2,expires=1,avg_ttl="), "{}", server.info("db0"));
     let set = server.info("cmdstat_set");
     assert!(set.starts_with("calls=2,usec="), "{set}");
     assert!(set.ends_with(",rejected_calls=0,failed_calls=0"), "{set}");
-    assert!(
-        server
-            .info("cmdstat_incr")
-            .starts_with("calls=0,usec=0,usec_per_call=0.00,rejected_calls=1")
-    );
+    assert!(server.info("cmdstat_incr").starts_with("calls=0,usec=0,usec_per_call=0.00,rejected_calls=1"));
     conn.run("CLIENT ID");
     assert!(server.info("cmdstat_client|id").starts_with("calls=1,"));
-    assert!(
-        server
-            .info("latency_percentiles_usec_set")
-            .starts_with("p50=")
-    );
+    assert!(server.info("latency_percentiles_usec_set").starts_with("p50="));
     let used: u64 = server.info("used_memory").parse().unwrap();
     let rss: u64 = server.info("used_memory_rss").parse().unwrap();
     assert!((10_000..1 << 30).contains(&used), "{used}");
-    assert!(
-        rss.abs_diff(server.rss()) < 4 << 20,
-        "{rss} and {}",
-        server.rss()
-    );
+    assert!(rss.abs_diff(server.rss()) < 4 << 20, "{rss} and {}", server.rss());
     let big = vec![b'x'; 8 << 20];
     conn.cmd(&[b"SET".as_slice(), b"big", &big]);
     let more: u64 = server.info("used_memory").parse().unwrap();
@@ -205,10 +165,7 @@ fn info_tells_the_truth() {
         assert_eq!(server.info("server_name"), "solod");
         server.info("solod_version");
         assert!(server.info("redis_version").starts_with("7.2."));
-        assert_eq!(
-            server.info("redis_version"),
-            server.connect().run("HELLO").get("version").text()
-        );
+        assert_eq!(server.info("redis_version"), server.connect().run("HELLO").get("version").text());
     }
 }
 
@@ -283,26 +240,8 @@ fn config_get_and_set() {
     );
     // Several patterns, aliases by their own names, in any order.
     for (patterns, answer) in [
-        (
-            "list-max-*-size",
-            vec![
-                "-2",
-                "-2",
-                "list-max-listpack-size",
-                "list-max-ziplist-size",
-            ],
-        ),
-        (
-            "hash-max-*-entries timeout",
-            vec![
-                "0",
-                "512",
-                "512",
-                "hash-max-listpack-entries",
-                "hash-max-ziplist-entries",
-                "timeout",
-            ],
-        ),
+        ("list-max-*-size", vec!["-2", "-2", "list-max-listpack-size", "list-max-ziplist-size"]),
+        ("hash-max-*-entries timeout", vec!["0", "512", "512", "hash-max-listpack-entries", "hash-max-ziplist-entries", "timeout"]),
     ] {
         let found = server.ask(&format!("CONFIG GET {patterns}"));
         assert_eq!(found.sorted(), answer, "{patterns}");
@@ -324,27 +263,10 @@ fn config_rewrite_keeps_what_people_wrote() {
         "CONFIG REWRITE" => "OK");
     let text = std::fs::read_to_string(server.conf()).unwrap();
     let lines: Vec<_> = text.lines().collect();
-    assert_eq!(
-        lines[..5],
-        [
-            "# what we keep here is precious",
-            "",
-            "maxmemory 200mb",
-            "# of course",
-            "maxclients 200"
-        ],
-        "{text}"
-    );
-    assert!(
-        text.contains("\nsave 60 1000\n") && !text.contains("save 900"),
-        "{text}"
-    );
+    assert_eq!(lines[..5], ["# what we keep here is precious", "", "maxmemory 200mb", "# of course", "maxclients 200"], "{text}");
+    assert!(text.contains("\nsave 60 1000\n") && !text.contains("save 900"), "{text}");
     assert!(text.contains("\nmaxmemory-policy allkeys-lru\n"), "{text}");
-    assert_eq!(
-        text.matches("# Generated by CONFIG REWRITE").count(),
-        1,
-        "{text}"
-    );
+    assert_eq!(text.matches("# Generated by CONFIG REWRITE").count(), 1, "{text}");
     server.restart();
     let mut conn = server.connect();
     replies!(conn,
@@ -405,9 +327,7 @@ fn command_and_its_subcommands() {
     assert!(conn.run("COMMAND LIST").items().len() as i64 >= count);
     let matching = conn.run("COMMAND LIST FILTERBY PATTERN g*tex").sorted();
     assert_eq!(matching, ["getex"]);
-    let matching = conn
-        .run("COMMAND LIST FILTERBY ACLCAT transaction")
-        .sorted();
+    let matching = conn.run("COMMAND LIST FILTERBY ACLCAT transaction").sorted();
     assert_eq!(matching, ["discard", "exec", "multi", "unwatch", "watch"]);
 }
 
@@ -436,21 +356,13 @@ fn commands_describe_themselves_as_in_redis() {
             assert_eq!(our[field].sorted(), their[field].sorted(), "{name}");
         }
         let names = |subcommands: &Value| -> Vec<String> {
-            let mut names: Vec<_> = subcommands
-                .items()
-                .iter()
-                .map(|s| s.items()[0].text())
-                .collect();
+            let mut names: Vec<_> = subcommands.items().iter().map(|s| s.items()[0].text()).collect();
             names.retain(|name| !SINCE_7_2.contains(&name.as_str()));
             names.sort();
             names
         };
         assert_eq!(names(&our[9]), names(&their[9]), "{name}");
-        assert_eq!(
-            our[8].items().len(),
-            their[8].items().len(),
-            "key specifications of {name}"
-        );
+        assert_eq!(our[8].items().len(), their[8].items().len(), "key specifications of {name}");
     }
 }
 
@@ -461,18 +373,13 @@ fn slow_commands_are_remembered() {
     replies!(conn, "CLIENT SETNAME me" => "OK", "SLOWLOG RESET" => "OK");
     let long = "x".repeat(200);
     conn.cmd(&["SET", "a", &long]);
-    let many: Vec<String> = std::iter::once("DEL".into())
-        .chain((0..50).map(|i| i.to_string()))
-        .collect();
+    let many: Vec<String> = std::iter::once("DEL".into()).chain((0..50).map(|i| i.to_string())).collect();
     conn.cmd(&many);
     let entries = conn.run("SLOWLOG GET").items();
     let entry = entries[0].items();
     assert_eq!(entry.len(), 6);
     assert!(entry[0].int() > entries[1].items()[0].int(), "newest first");
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs() as i64;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
     assert!((now - entry[1].int()).abs() <= 2);
     assert!((0..1_000_000).contains(&entry[2].int()), "microseconds");
     let args = entry[3].items();
@@ -481,10 +388,7 @@ fn slow_commands_are_remembered() {
     assert_eq!(entry[4].text(), format!("127.0.0.1:{}", conn.local_port()));
     assert_eq!(entry[5].text(), "me");
     let set = entries[1].items()[3].items();
-    assert_eq!(
-        set[2].text(),
-        format!("{}... (72 more bytes)", "x".repeat(128))
-    );
+    assert_eq!(set[2].text(), format!("{}... (72 more bytes)", "x".repeat(128)));
     assert_eq!(conn.run("SLOWLOG LEN"), *"3");
     assert_eq!(conn.run("SLOWLOG GET 1").items().len(), 1);
     assert_eq!(conn.run("SLOWLOG GET -1").items().len(), 3);
@@ -506,12 +410,7 @@ fn slow_commands_are_remembered() {
 
 #[test]
 fn latency_is_watched() {
-    let server = Server::start(&[
-        "--latency-monitor-threshold",
-        "5",
-        "--enable-debug-command",
-        "local",
-    ]);
+    let server = Server::start(&["--latency-monitor-threshold", "5", "--enable-debug-command", "local"]);
     server.session().check(
         r#"
         LATENCY LATEST                          -> []
@@ -628,10 +527,7 @@ fn the_rest() {
     );
     let mut conn = server.connect();
     let time = conn.run("TIME").items();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs() as i64;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
     let seconds: i64 = time[0].text().parse().unwrap();
     let micros: i64 = time[1].text().parse().unwrap();
     assert!((seconds - now).abs() <= 1 && (0..1_000_000).contains(&micros));
@@ -640,12 +536,7 @@ fn the_rest() {
 
 #[test]
 fn shutdown_ends_it_with_code_0() {
-    for how in [
-        "SHUTDOWN",
-        "SHUTDOWN NOSAVE",
-        "SHUTDOWN NOW",
-        "shutdown nosave now force",
-    ] {
+    for how in ["SHUTDOWN", "SHUTDOWN NOSAVE", "SHUTDOWN NOW", "shutdown nosave now force"] {
         let mut server = Server::start(&[]);
         let mut conn = server.connect();
         conn.send(format!("{how}\r\nPING\r\n").as_bytes());

@@ -476,29 +476,12 @@ fn answers_in_resp3() {
 fn a_value_of_any_size_comes_back_as_it_went() {
     let server = Server::start(&[]);
     let mut conn = server.connect();
-    for len in [
-        0,
-        1,
-        44,
-        45,
-        1 << 10,
-        16 << 10,
-        32 << 10,
-        (32 << 10) + 1,
-        64 << 10,
-        1 << 20,
-        20 << 20,
-    ] {
-        let value: Vec<u8> = (0..len)
-            .map(|i: usize| (i.wrapping_mul(31) >> 3) as u8)
-            .collect();
+    for len in [0, 1, 44, 45, 1 << 10, 16 << 10, 32 << 10, (32 << 10) + 1, 64 << 10, 1 << 20, 20 << 20] {
+        let value: Vec<u8> = (0..len).map(|i: usize| (i.wrapping_mul(31) >> 3) as u8).collect();
         replies!(conn, "DEL big" => if len == 0 { "0" } else { "1" });
         assert_eq!(conn.cmd(&[b"SET".as_slice(), b"big", &value]), *"OK");
         assert_eq!(conn.run("STRLEN big"), Value::Int(len as i64));
-        assert!(
-            conn.run("GET big") == Value::Bulk(value.clone()),
-            "{len} bytes"
-        );
+        assert!(conn.run("GET big") == Value::Bulk(value.clone()), "{len} bytes");
         let mut echoed = conn.cmd(&[b"ECHO".as_slice(), &value]);
         assert!(echoed == Value::Bulk(value.clone()), "{len} bytes echoed");
         echoed = conn.cmd(&[b"GETSET".as_slice(), b"big", &value]);

@@ -16,29 +16,13 @@ fn redis_cli_answers_and_quits() {
     assert_eq!(cli(&["-r", "3", "INCR", "a"]), "2\n3\n4\n");
     assert_eq!(cli(&["-n", "5", "DBSIZE"]), "0\n");
     assert_eq!(cli(&["--csv", "MGET", "a", "absent"]), "\"4\",NULL\n");
-    assert_eq!(
-        cli(&["-3", "--json", "MGET", "a", "absent"]),
-        "[\"4\",null]\n"
-    );
-    assert_eq!(
-        cli(&["-3", "--no-raw", "CONFIG", "GET", "maxmemory"]),
-        "1# \"maxmemory\" => \"0\"\n"
-    );
+    assert_eq!(cli(&["-3", "--json", "MGET", "a", "absent"]), "[\"4\",null]\n");
+    assert_eq!(cli(&["-3", "--no-raw", "CONFIG", "GET", "maxmemory"]), "1# \"maxmemory\" => \"0\"\n");
     let hello = cli(&["-3", "HELLO"]);
     assert!(hello.contains("proto 3\n"), "{hello}");
-    assert_eq!(
-        redis_cli_with_input(&server, &["-x", "SET", "b"], b"from\nstdin"),
-        "OK\n"
-    );
+    assert_eq!(redis_cli_with_input(&server, &["-x", "SET", "b"], b"from\nstdin"), "OK\n");
     assert_eq!(cli(&["GET", "b"]), "from\nstdin\n");
-    assert_eq!(
-        cli(&[
-            "-u",
-            &format!("redis://127.0.0.1:{}/5", server.port),
-            "DBSIZE"
-        ]),
-        "0\n"
-    );
+    assert_eq!(cli(&["-u", &format!("redis://127.0.0.1:{}/5", server.port), "DBSIZE"]), "0\n");
     assert!(cli(&["NOSUCH"]).starts_with("ERR unknown command 'NOSUCH'"));
     assert!(cli(&["INFO", "server"]).contains("redis_version:7."));
     assert!(cli(&["CLIENT", "LIST"]).contains("cmd=client|list"));
@@ -49,19 +33,11 @@ fn redis_cli_in_conversation() {
     let server = Server::start(&["--requirepass", "secret"]);
     let lines = b"PING\nAUTH secret\nSET a \"b c\"\nGET a\nSELECT 3\nMULTI\nINCR n\nEXEC\nHELLO 3\nDBSIZE\nHELP GET\nquit\n";
     let text = redis_cli_with_input(&server, &[], lines);
-    assert!(
-        text.starts_with("NOAUTH Authentication required.\n\nOK\nOK\nb c\nOK\nOK\nQUEUED\n1\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("NOAUTH Authentication required.\n\nOK\nOK\nb c\nOK\nOK\nQUEUED\n1\n"), "{text}");
     // On a terminal it asks the server for all its commands first, and shows where it is.
-    let command = format!(
-        "redis-cli -p {} --pass secret --no-auth-warning",
-        server.port
-    );
+    let command = format!("redis-cli -p {} --pass secret --no-auth-warning", server.port);
     let mut terminal = Command::new("script");
-    terminal
-        .args(["-qec", &command, "/dev/null"])
-        .env("TERM", "dumb");
+    terminal.args(["-qec", &command, "/dev/null"]).env("TERM", "dumb");
     let output = run_with_input(&mut terminal, b"SELECT 3\nGET n\nquit\n");
     assert!(output.stdout.contains("\"1\"\r\n"), "{output:?}");
     assert!(output.stdout.contains("[3]> "), "{output:?}");
@@ -81,10 +57,7 @@ fn redis_cli_pipe() {
     let mut pipe = Command::new("redis-cli");
     pipe.args(["-p", &server.port.to_string(), "--pipe"]);
     let output = run_with_input(&mut pipe, mixed);
-    assert!(
-        output.stdout.contains("errors: 1, replies: 3"),
-        "{output:?}"
-    );
+    assert!(output.stdout.contains("errors: 1, replies: 3"), "{output:?}");
 }
 
 #[test]
@@ -99,19 +72,10 @@ fn redis_cli_looks_through_the_keys() {
     assert_eq!(scanned.lines().count(), 3000);
     let big = redis_cli(&server, &["--bigkeys"]);
     assert!(big.contains("Sampled 3001 keys in the keyspace!"), "{big}");
-    assert!(
-        big.contains("Biggest string found '\"biggest\"' has 5000 bytes"),
-        "{big}"
-    );
+    assert!(big.contains("Biggest string found '\"biggest\"' has 5000 bytes"), "{big}");
     let heavy = redis_cli(&server, &["--memkeys"]);
-    assert!(
-        heavy.contains("Sampled 3001 keys in the keyspace!"),
-        "{heavy}"
-    );
-    assert!(
-        heavy.contains("Biggest string found '\"biggest\"' has "),
-        "{heavy}"
-    );
+    assert!(heavy.contains("Sampled 3001 keys in the keyspace!"), "{heavy}");
+    assert!(heavy.contains("Biggest string found '\"biggest\"' has "), "{heavy}");
     replies!(conn, "CONFIG SET maxmemory-policy allkeys-lfu" => "OK");
     for _ in 0..100 {
         conn.run("GET user:7");
@@ -126,10 +90,7 @@ fn redis_cli_watches() {
     let server = Server::start(&[]);
     let port = server.port.to_string();
     let latency = redis_cli(&server, &["--latency", "--raw", "-i", "1"]);
-    let figures: Vec<f64> = latency
-        .split_whitespace()
-        .map(|f| f.parse().unwrap())
-        .collect();
+    let figures: Vec<f64> = latency.split_whitespace().map(|f| f.parse().unwrap()).collect();
     assert_eq!(figures.len(), 4, "min, max, average, count: {latency}");
     assert!(figures[3] > 10.0, "{latency}");
     // These go on for ever.
@@ -147,42 +108,18 @@ fn redis_cli_watches() {
 #[test]
 fn redis_benchmark_ends_without_an_error() {
     let server = Server::start(&[]);
-    for options in [
-        "-n 5000",
-        "-n 20000 -P 16",
-        "-n 5000 -c 200",
-        "-n 5000 -k 0 -c 20",
-        "-n 5000 -d 4096 -r 1000",
-        "-n 5000 --threads 2 -c 10",
-    ] {
+    for options in
+        ["-n 5000", "-n 20000 -P 16", "-n 5000 -c 200", "-n 5000 -k 0 -c 20", "-n 5000 -d 4096 -r 1000", "-n 5000 --threads 2 -c 10"]
+    {
         let mut command = Command::new("redis-benchmark");
-        command.args([
-            "-p",
-            &server.port.to_string(),
-            "-q",
-            "-t",
-            "ping,set,get,incr,mset",
-        ]);
+        command.args(["-p", &server.port.to_string(), "-q", "-t", "ping,set,get,incr,mset"]);
         command.args(options.split(' '));
         let output = run(&mut command);
         assert_eq!(output.code, Some(0), "{options}: {output:?}");
         let text = output.stdout.replace('\r', "\n") + &output.stderr;
-        for test in [
-            "PING_INLINE",
-            "PING_MBULK",
-            "SET",
-            "GET",
-            "INCR",
-            "MSET (10 keys)",
-        ] {
-            let done = |line: &&str| {
-                line.starts_with(&format!("{test}: ")) && line.contains("requests per second")
-            };
-            assert_eq!(
-                text.lines().filter(done).count(),
-                1,
-                "{options}, {test}: {text}"
-            );
+        for test in ["PING_INLINE", "PING_MBULK", "SET", "GET", "INCR", "MSET (10 keys)"] {
+            let done = |line: &&str| line.starts_with(&format!("{test}: ")) && line.contains("requests per second");
+            assert_eq!(text.lines().filter(done).count(), 1, "{options}, {test}: {text}");
         }
         for sign in ["rror", "ERR", "WARNING: Could not"] {
             assert!(!text.contains(sign), "{options}: {text}");

@@ -264,9 +264,7 @@ fn watched_keys_that_expire() {
     for active in ["0", "1"] {
         let mut session = server.session();
         session.conn("").run("FLUSHALL");
-        session
-            .conn("")
-            .run(&format!("DEBUG SET-ACTIVE-EXPIRE {active}"));
+        session.conn("").run(&format!("DEBUG SET-ACTIVE-EXPIRE {active}"));
         // Its deadline passes while it is watched: touched.
         session.check(
             r#"

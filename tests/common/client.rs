@@ -65,10 +65,7 @@ impl Value {
     pub fn items(&self) -> Vec<Value> {
         match self {
             Value::Array(v) | Value::Set(v) | Value::Push(v) => v.clone(),
-            Value::Map(pairs) => pairs
-                .iter()
-                .flat_map(|(k, v)| [k.clone(), v.clone()])
-                .collect(),
+            Value::Map(pairs) => pairs.iter().flat_map(|(k, v)| [k.clone(), v.clone()]).collect(),
             other => panic!("no elements: {other}"),
         }
     }
@@ -219,11 +216,7 @@ impl Conn {
     }
 
     fn over(stream: Stream) -> Conn {
-        let mut conn = Conn {
-            stream,
-            input: Vec::new(),
-            position: 0,
-        };
+        let mut conn = Conn { stream, input: Vec::new(), position: 0 };
         conn.set_read_timeout(PATIENCE);
         match &conn.stream {
             Stream::Tcp(s) => s.set_write_timeout(Some(PATIENCE)).unwrap(),
@@ -435,9 +428,7 @@ impl Conn {
                 let format = String::from_utf8_lossy(&bytes[..3]).into_owned();
                 Value::Verbatim(format, bytes[4..].to_vec())
             }
-            "!" => Value::BulkError(
-                String::from_utf8_lossy(&self.blob(rest)?.expect("an error")).into_owned(),
-            ),
+            "!" => Value::BulkError(String::from_utf8_lossy(&self.blob(rest)?.expect("an error")).into_owned()),
             _ => panic!("no reply begins with {line:?}"),
         })
     }

@@ -45,9 +45,7 @@ pub fn free_port() -> PortLease {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let start = std::process::id()
-        .wrapping_mul(7919)
-        .wrapping_add(now.unwrap().subsec_micros());
+    let start = std::process::id().wrapping_mul(7919).wrapping_add(now.unwrap().subsec_micros());
     for i in 0..COUNT {
         let port = (FIRST + start.wrapping_add(i) % COUNT) as u16;
         let name = format!("solod-test-port-{port}");
@@ -56,10 +54,7 @@ pub fn free_port() -> PortLease {
             continue;
         };
         if TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() {
-            return PortLease {
-                port,
-                _lease: lease,
-            };
+            return PortLease { port, _lease: lease };
         }
     }
     panic!("no free port");
@@ -97,11 +92,7 @@ pub fn run_with_input(command: &mut Command, input: &[u8]) -> Output {
         child.wait().unwrap();
     }
     let text = |name| String::from_utf8_lossy(&std::fs::read(path(name)).unwrap()).into_owned();
-    let output = Output {
-        code: status.and_then(|s| s.code()),
-        stdout: text("out"),
-        stderr: text("err"),
-    };
+    let output = Output { code: status.and_then(|s| s.code()), stdout: text("out"), stderr: text("err") };
     assert!(status.is_some(), "{command:?} does not end: {output:?}");
     output
 }
@@ -145,9 +136,7 @@ impl Server {
         let mut server = Server::prepare(&program(), args);
         let path = server.conf();
         std::fs::write(&path, text).unwrap();
-        server
-            .args
-            .insert(0, path.into_os_string().into_string().unwrap());
+        server.args.insert(0, path.into_os_string().into_string().unwrap());
         Server::started(server)
     }
 
@@ -161,18 +150,12 @@ impl Server {
     #[track_caller]
     pub fn with_env(environment: &[(&str, &str)], args: &[&str]) -> Server {
         let mut server = Server::prepare(&program(), args);
-        server.environment = environment
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
+        server.environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         Server::started(server)
     }
 
     fn prepare(program: &Path, args: &[&str]) -> Server {
-        let directory = tempfile::Builder::new()
-            .prefix("solod-test-")
-            .tempdir()
-            .unwrap();
+        let directory = tempfile::Builder::new().prefix("solod-test-").tempdir().unwrap();
         let lease = free_port();
         Server {
             port: lease.port,
@@ -205,11 +188,7 @@ impl Server {
     }
 
     fn spawn(&mut self) {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(self.log_path())
-            .unwrap();
+        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = Command::new(&self.program);
         // redis-server takes a file only as the first argument.
         let (file, rest) = match self.args.split_first() {
@@ -226,9 +205,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log);
-        let child = command
-            .spawn()
-            .unwrap_or_else(|e| panic!("{:?}: {e}", self.program));
+        let child = command.spawn().unwrap_or_else(|e| panic!("{:?}: {e}", self.program));
         self.pid = child.id();
         self.child = Some(child);
     }
@@ -263,9 +240,7 @@ impl Server {
             Conn::tcp(self.address())
         };
         conn.try_send(b"PING\r\n").is_ok()
-            && conn
-                .try_recv(Duration::from_secs(1))
-                .is_some_and(|reply| !reply.to_string().starts_with("-LOADING"))
+            && conn.try_recv(Duration::from_secs(1)).is_some_and(|reply| !reply.to_string().starts_with("-LOADING"))
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -36,10 +36,7 @@ impl Server {
 
     /// For specifications with something between their lines.
     pub fn session(&self) -> Spec<'_> {
-        Spec {
-            server: self,
-            conns: HashMap::new(),
-        }
+        Spec { server: self, conns: HashMap::new() }
     }
 }
 
@@ -89,9 +86,7 @@ impl Spec<'_> {
     #[track_caller]
     pub fn conn(&mut self, name: &str) -> &mut Conn {
         let server = self.server;
-        self.conns
-            .entry(name.to_owned())
-            .or_insert_with(|| server.connect())
+        self.conns.entry(name.to_owned()).or_insert_with(|| server.connect())
     }
 }
 
@@ -126,9 +121,7 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
         None => pattern == text,
         Some((head, tail)) => {
             text.starts_with(head)
-                && (head.len()..=text.len())
-                    .filter(|&at| text.is_char_boundary(at))
-                    .any(|at| matches_pattern(tail, &text[at..]))
+                && (head.len()..=text.len()).filter(|&at| text.is_char_boundary(at)).any(|at| matches_pattern(tail, &text[at..]))
         }
     }
 }
