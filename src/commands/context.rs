@@ -215,6 +215,12 @@ impl<'a> Ctx<'a> {
         self.notify(key, event);
     }
 
+    /// [`Ctx::changed_key`] for a key of another database.
+    pub fn changed_in(&mut self, db: usize, key: &[u8], event: Event) {
+        self.server.keyspace.changed(db, key);
+        self.notify_in(db, key, event);
+    }
+
     /// Tells subscribers of keyspace events.
     #[inline(always)]
     pub fn notify(&mut self, key: &[u8], event: Event) {

@@ -7,6 +7,7 @@ pub mod command;
 pub mod connection;
 pub mod context;
 pub mod deadline;
+pub mod keys;
 pub mod registry;
 pub mod strings;
 
@@ -22,5 +23,11 @@ pub static TABLE: &[&[Command]] = &[
     strings::counters::COMMANDS,
     strings::parts::COMMANDS,
     strings::lcs::COMMANDS,
+    keys::existence::COMMANDS,
+    keys::expiry::COMMANDS,
+    keys::object::COMMANDS,
+    keys::renaming::COMMANDS,
+    keys::databases::COMMANDS,
+    keys::walking::COMMANDS,
     connection::COMMANDS,
 ];

@@ -273,8 +273,5 @@ pub const COMMANDS: &[Command] = &[
             "key [expiration:(EX seconds:integer | PX milliseconds:integer | EXAT unix-time-seconds:unix-time \
              | PXAT unix-time-milliseconds:unix-time | PERSIST)]",
         )
-        .keys(&[KeySpec {
-            notes: Some("RW and UPDATE because the deadline changes"),
-            ..KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE)
-        }]),
+        .keys(&[KeySpec { notes: Some("RW and UPDATE because the deadline changes"), ..KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE) }]),
 ];

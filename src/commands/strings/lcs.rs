@@ -84,10 +84,10 @@ fn reply(out: &mut Output, options: &Options, limit: u64, a: &[u8], b: &[u8]) ->
 fn lcs(ctx: &mut Ctx) {
     let keys = [1, 2].map(|i| (ctx.hash(i), ctx.arg(i)));
     let mut there = [false; 2];
-    for i in 0..2 {
+    for (i, there) in there.iter_mut().enumerate() {
         match ctx.read(i + 1).map(|entry| string::len(entry.value())) {
             None => (),
-            Some(Some(_)) => there[i] = true,
+            Some(Some(_)) => *there = true,
             Some(None) => return ctx.error("ERR The specified keys must contain string values"),
         }
     }

@@ -109,12 +109,18 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[KeySpec::one(1, k::RW | k::UPDATE)]),
     command("getrange", getrange, 4, READONLY)
         .since(Group::String, "2.4.0")
-        .doc("Returns a part of the string at a key.", "O(N) for N bytes returned; O(1) where those are many and sent from where they are stored.")
+        .doc(
+            "Returns a part of the string at a key.",
+            "O(N) for N bytes returned; O(1) where those are many and sent from where they are stored.",
+        )
         .args("key start:integer end:integer")
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
     command("substr", getrange, 4, READONLY)
         .since(Group::String, "1.0.0")
-        .doc("Returns a part of the string at a key.", "O(N) for N bytes returned; O(1) where those are many and sent from where they are stored.")
+        .doc(
+            "Returns a part of the string at a key.",
+            "O(N) for N bytes returned; O(1) where those are many and sent from where they are stored.",
+        )
         .args("key start:integer end:integer")
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
         .deprecated("2.0.0", "`GETRANGE`"),
