@@ -7,6 +7,7 @@ pub mod command;
 pub mod connection;
 pub mod context;
 pub mod registry;
+pub mod server;
 pub mod strings;
 
 pub use command::{Command, flags};
@@ -14,4 +15,14 @@ pub use context::{Ctx, Effect, Outcome};
 pub use registry::{CommandId, Registry};
 
 /// Every group's rows: the one table that dispatch, COMMAND, key extraction and the documentation read.
-pub static TABLE: &[&[Command]] = &[strings::COMMANDS, connection::COMMANDS];
+pub static TABLE: &[&[Command]] = &[
+    strings::COMMANDS,
+    connection::COMMANDS,
+    server::debug::COMMANDS,
+    server::info::COMMANDS,
+    server::latency::COMMANDS,
+    server::lolwut::COMMANDS,
+    server::memory::COMMANDS,
+    server::misc::COMMANDS,
+    server::slowlog::COMMANDS,
+];
