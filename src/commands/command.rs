@@ -344,6 +344,8 @@ pub struct Command {
     pub args: &'static str,
     /// ACL categories beyond those that group and flags imply.
     pub extra_categories: u32,
+    /// It is not in its group's ACL category.
+    pub outside_group_category: bool,
     /// Hints for proxies and clients (`COMMAND INFO`'s tips).
     pub tips: &'static [&'static str],
     /// What changed in which version.
@@ -369,6 +371,7 @@ pub const fn command(name: &'static str, handler: Handler, arity: i32, flags: u6
         complexity: "O(1)",
         args: "",
         extra_categories: 0,
+        outside_group_category: false,
         tips: &[],
         history: &[],
         deprecated: None,
@@ -415,6 +418,13 @@ impl Command {
         self
     }
 
+    /// It is in these ACL categories instead of its group's.
+    pub const fn categories_instead(mut self, categories: u32) -> Self {
+        self.extra_categories = categories;
+        self.outside_group_category = true;
+        self
+    }
+
     /// Hints for proxies and clients.
     pub const fn tips(mut self, tips: &'static [&'static str]) -> Self {
         self.tips = tips;
@@ -447,7 +457,7 @@ impl Command {
 
     /// All its ACL categories.
     pub const fn categories_all(&self) -> u32 {
-        let mut all = self.extra_categories | self.group.category();
+        let mut all = self.extra_categories | if self.outside_group_category { 0 } else { self.group.category() };
         if self.flags & flags::WRITE != 0 {
             all |= categories::WRITE;
         }

@@ -6,6 +6,8 @@
 pub mod command;
 pub mod connection;
 pub mod context;
+pub mod deadline;
+pub mod keys;
 pub mod registry;
 pub mod server;
 pub mod strings;
@@ -16,7 +18,18 @@ pub use registry::{CommandId, Registry};
 
 /// Every group's rows: the one table that dispatch, COMMAND, key extraction and the documentation read.
 pub static TABLE: &[&[Command]] = &[
-    strings::COMMANDS,
+    strings::simple::COMMANDS,
+    strings::expiring::COMMANDS,
+    strings::several::COMMANDS,
+    strings::counters::COMMANDS,
+    strings::parts::COMMANDS,
+    strings::lcs::COMMANDS,
+    keys::existence::COMMANDS,
+    keys::expiry::COMMANDS,
+    keys::object::COMMANDS,
+    keys::renaming::COMMANDS,
+    keys::databases::COMMANDS,
+    keys::walking::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,
