@@ -9,6 +9,7 @@ pub mod context;
 pub mod deadline;
 pub mod keys;
 pub mod registry;
+pub mod server;
 pub mod strings;
 
 pub use command::{Command, flags};
@@ -30,4 +31,11 @@ pub static TABLE: &[&[Command]] = &[
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
     connection::COMMANDS,
+    server::debug::COMMANDS,
+    server::info::COMMANDS,
+    server::latency::COMMANDS,
+    server::lolwut::COMMANDS,
+    server::memory::COMMANDS,
+    server::misc::COMMANDS,
+    server::slowlog::COMMANDS,
 ];
