@@ -66,13 +66,11 @@ pub mod flags {
         (SKIP_SLOWLOG, "skip_slowlog"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
-        (MAY_REPLICATE, "may_replicate"),
         (NO_MANDATORY_KEYS, "no_mandatory_keys"),
         (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),
         (MOVABLE_KEYS, "movablekeys"),
         (ALLOW_BUSY, "allow_busy"),
-        (TOUCHES_ARBITRARY_KEYS, "touches_arbitrary_keys"),
     ];
 }
 
@@ -144,6 +142,8 @@ pub mod categories {
     pub const TRANSACTION: u32 = 1 << 19;
     /// Scripts.
     pub const SCRIPTING: u32 = 1 << 20;
+    /// Not of its group's own category: for the few commands that Redis files elsewhere (SORT, WAIT).
+    pub const NOT_OF_GROUP: u32 = 1 << 31;
 }
 
 /// What a command does with a key: COMMAND's key-specification flags.
@@ -447,7 +447,12 @@ impl Command {
 
     /// All its ACL categories.
     pub const fn categories_all(&self) -> u32 {
-        let mut all = self.extra_categories | self.group.category();
+        let mut all = self.extra_categories & !categories::NOT_OF_GROUP;
+        // A command that is nothing without its subcommands is in no category of its own.
+        let is_container = !self.subcommands.is_empty() && self.arity == -2;
+        if self.extra_categories & categories::NOT_OF_GROUP == 0 && !is_container {
+            all |= self.group.category();
+        }
         if self.flags & flags::WRITE != 0 {
             all |= categories::WRITE;
         }
