@@ -1,1 +1,140 @@
-fn main() {}
+//! argv to settings to reactor; exit codes.
+
+#[cfg(not(system_allocator))]
+use solod::alloc::Counting;
+use solod::{
+    config::{
+        Config, Environment, Sources, Supervised,
+        cli::{self, Invocation},
+    },
+    reactor::{Notifier, Reactor, daemonize, init_logger},
+};
+use std::{
+    env, fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+// AddressSanitizer sees only what the system's allocator hands out.
+#[cfg(not(system_allocator))]
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Files and directories as they are.
+struct World;
+
+impl Environment for World {
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn read_stdin(&mut self) -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        io::stdin().read_to_end(&mut text)?;
+        Ok(text)
+    }
+
+    fn glob(&mut self, pattern: &Path) -> Vec<PathBuf> {
+        let (Some(dir), Some(name)) = (pattern.parent(), pattern.file_name()) else { return Vec::new() };
+        let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+        let wanted = |p: &PathBuf| {
+            let file = p.file_name().map(|n| n.as_encoded_bytes()).unwrap_or_default();
+            solod::data::glob::matches(name.as_encoded_bytes(), file, false)
+        };
+        let mut found: Vec<PathBuf> = fs::read_dir(dir).into_iter().flatten().filter_map(|e| Some(e.ok()?.path())).filter(wanted).collect();
+        found.sort();
+        found
+    }
+
+    fn enter_dir(&mut self, dir: &str) -> Result<String, String> {
+        let reason = |e: io::Error| e.to_string().split(" (os error").next().unwrap_or_default().to_owned();
+        env::set_current_dir(dir).map_err(reason)?;
+        env::current_dir().map(|d| d.to_string_lossy().into_owned()).map_err(reason)
+    }
+}
+
+fn main() -> ExitCode {
+    let sources = match cli::parse(env::args_os().skip(1)) {
+        Ok(Invocation::Help) => {
+            print!("{}", cli::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Invocation::Version) => {
+            println!("{}", cli::version());
+            return ExitCode::SUCCESS;
+        }
+        Ok(Invocation::CheckConfig(sources)) => {
+            return match Config::load(&sources, &mut World) {
+                Ok(_) => {
+                    println!("Configuration OK");
+                    ExitCode::SUCCESS
+                }
+                Err(error) => fail(error),
+            };
+        }
+        Ok(Invocation::Run(sources)) => sources,
+        Err(error) => return fail(error),
+    };
+    serve(&sources)
+}
+
+fn fail(error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("{error}");
+    ExitCode::FAILURE
+}
+
+fn serve(sources: &Sources) -> ExitCode {
+    let started_in = env::current_dir();
+    let loaded = match Config::load(sources, &mut World) {
+        Ok(loaded) => loaded,
+        Err(error) => return fail(error),
+    };
+    let config = loaded.config;
+    let notify = env::var_os("NOTIFY_SOCKET").is_some();
+    let supervised = notify && matches!(config.supervised, Supervised::Systemd | Supervised::Auto);
+    if config.daemonize
+        && !supervised
+        && let Err(error) = daemonize()
+    {
+        return fail(format!("Can't go into the background: {error}"));
+    }
+    if let Err(error) = init_logger(&config) {
+        return fail(format!("Can't open the log file {}: {error}", config.logfile));
+    }
+    log::warn!("oO0OoO0OoO0Oo solod is starting oO0OoO0OoO0Oo");
+    log::warn!("solod version={}, bits=64, pid={}, just started", env!("CARGO_PKG_VERSION"), std::process::id());
+    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    // Relative to where we were started, as it was given: the settings may have changed directory since.
+    let file = sources.file.as_ref().map(|f| started_in.map_or_else(|_| f.clone(), |d| d.join(f)).to_string_lossy().into_owned());
+    match file {
+        Some(_) => log::warn!("Configuration loaded"),
+        None => log::warn!(
+            "Warning: no config file specified, using the default config. In order to specify a config file use solod /path/to/redis.conf"
+        ),
+    }
+    let pidfile = config.pidfile.clone().filter(|p| !p.is_empty()).or_else(|| config.daemonize.then(|| "/var/run/redis.pid".to_owned()));
+    let port = config.port;
+    let mut reactor = match Reactor::new(config, file, Notifier::new(supervised)) {
+        Ok(reactor) => reactor,
+        Err(error) => {
+            log::error!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Some(path) = &pidfile
+        && let Err(error) = fs::write(path, format!("{}\n", std::process::id()))
+    {
+        log::warn!("Failed to write PID file {path}: {error}");
+    }
+    if port != 0 {
+        log::info!("Running mode=standalone, port={port}.");
+    }
+    log::info!("Server initialized");
+    log::info!("Ready to accept connections");
+    let code = reactor.run();
+    if let Some(path) = &pidfile {
+        let _ = fs::remove_file(path);
+    }
+    ExitCode::from(code as u8)
+}

@@ -30,6 +30,11 @@ pub struct Output {
 }
 
 impl Output {
+    /// Nothing yet, to be written in this protocol.
+    pub fn new(protocol: Protocol) -> Self {
+        Self { protocol, ..Self::default() }
+    }
+
     /// Bytes not yet sent.
     #[inline]
     pub fn len(&self) -> usize {

@@ -42,6 +42,9 @@ pub trait Host {
     /// Nanoseconds of a clock that never goes back. Cheap: it is asked twice a command.
     fn nanos(&self) -> u64;
 
+    /// Does what a host has to do now and then: called about once a second.
+    fn tick(&mut self) {}
+
     /// CPU time of this thread in nanoseconds.
     fn cpu_nanos(&self) -> u64;
 

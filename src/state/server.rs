@@ -26,6 +26,8 @@ pub enum Action {
 pub struct Clients {
     slots: Vec<Option<Box<Client>>>,
     len: usize,
+    /// Where [`Clients::some_in_turn`] goes on.
+    next: usize,
 }
 
 impl Clients {
@@ -77,6 +79,15 @@ impl Clients {
     /// All of them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (ConnId, &mut Client)> {
         self.slots.iter_mut().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref_mut()?)))
+    }
+
+    /// Up to `most` clients, others each time until all have had their turn.
+    pub fn some_in_turn(&mut self, most: usize) -> Vec<ConnId> {
+        let (all, from) = (self.slots.len(), self.next);
+        let some = (0..all.min(most)).map(|i| (from + i) % all);
+        let found = some.filter(|i| self.slots[*i].is_some()).map(|i| ConnId(i as u32)).collect();
+        self.next = if all == 0 { 0 } else { (from + most.min(all)) % all };
+        found
     }
 
     /// The connection whose client has this CLIENT ID.

@@ -1,0 +1,83 @@
+# What a person can do here. `make help` lists it.
+
+CARGO ?= cargo
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BINARY := $(TARGET_DIR)/release/solod
+HOST := x86_64-unknown-linux-gnu
+
+# install
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR := $(PREFIX)/bin
+DOCDIR := $(PREFIX)/share/doc/solod
+UNITDIR := $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/systemd/system
+CONFDIR := /etc/solod
+
+# run, bench, fuzz
+ARGS ?=
+TARGET ?= request
+SECONDS ?= 600
+
+.PHONY: help run build test bench asan fuzz docs install uninstall clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.* ## /\1\t/' | expand -t 12
+
+run: build ## build and serve on port 6379; ARGS="--port 7000" passes arguments on
+	$(BINARY) $(ARGS)
+
+build: ## build the release binary
+	$(CARGO) build --release
+
+test: ## install what tests need, then format, clippy, and all tests
+	scripts/setup-tests
+	$(CARGO) fmt --check
+	rustfmt --check --edition 2024 tests/fuzz/*.rs
+	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) test --no-fail-fast
+
+bench: build ## measure beside redis-server; ARGS="--rounds 5 --only get" passes arguments on
+	scripts/setup-tests python3
+	scripts/bench --ours $(BINARY) $(ARGS)
+
+# Memory that mimalloc hands out is invisible to the sanitizer: system_allocator leaves it out of the build.
+asan: ## all tests under AddressSanitizer
+	scripts/setup-tests
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" CARGO_TARGET_DIR=$(TARGET_DIR)/asan \
+		$(CARGO) test --no-fail-fast --target $(HOST) --lib --bins --tests
+
+# The flags with which cargo-fuzz builds, given to cargo itself. The corpus stays below the target directory.
+FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-simplifycfg-branch-fold-threshold=0 \
+	-Ccodegen-units=1 -Cdebug-assertions --cfg system_allocator
+FUZZ_DIR := $(TARGET_DIR)/fuzz
+
+fuzz: ## fuzz one parser: TARGET=request or config, for SECONDS=600
+	scripts/setup-tests g++
+	@mkdir -p $(FUZZ_DIR)/corpus/$(TARGET) $(FUZZ_DIR)/artifacts
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(FUZZ_DIR) \
+		$(CARGO) build --release --manifest-path tests/fuzz/Cargo.toml --target $(HOST) --bin $(TARGET)
+	$(FUZZ_DIR)/$(HOST)/release/$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=4096 \
+		-artifact_prefix=$(FUZZ_DIR)/artifacts/ -print_final_stats=1 $(FUZZ_DIR)/corpus/$(TARGET) tests/fuzz/seeds/$(TARGET)
+
+docs: ## write docs/commands.md and docs/configuration.md from the tables
+	UPDATE_DOCS=1 $(CARGO) test --test docs
+
+$(BINARY):
+	$(CARGO) build --release
+
+install: $(BINARY) ## install below PREFIX=/usr/local, for packages with DESTDIR
+	install -Dm755 $(BINARY) $(DESTDIR)$(BINDIR)/solod
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(DOCDIR)
+	sed 's|/usr/bin/solod|$(BINDIR)/solod|' scripts/solod.service > $(DESTDIR)$(UNITDIR)/solod.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/solod.service
+	test -e $(DESTDIR)$(CONFDIR)/solod.conf || install -m600 scripts/solod.conf $(DESTDIR)$(CONFDIR)/solod.conf
+	install -m644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)
+
+uninstall: ## remove what install put there; the configuration stays
+	rm -f $(DESTDIR)$(BINDIR)/solod $(DESTDIR)$(UNITDIR)/solod.service
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+clean: ## remove everything that was built
+	$(CARGO) clean

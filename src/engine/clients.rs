@@ -1,0 +1,155 @@
+//! Clients come, are sent what they are owed, are held to their limits, and go.
+
+use super::Engine;
+use crate::{
+    config::ClientClass,
+    resp::output::Output,
+    state::{
+        Client, ClientKind, ConnId,
+        client::{Blocked, Peer},
+    },
+};
+use std::io::IoSlice;
+
+/// What protected mode answers a stranger with.
+const DENIED: &str = "-DENIED solod is running in protected mode because protected mode is enabled and no password is set for the default user. \
+In this mode connections are only accepted from the loopback interface. To connect from other computers do one of these: \
+1) CONFIG SET protected-mode no, from this machine, and CONFIG REWRITE to keep it; make sure that nobody on the internet can reach the server first. \
+2) Set protected-mode to no in the configuration file and restart. \
+3) Start the server with --protected-mode no, if it is only a test. \
+4) Set a password for the default user.\r\n";
+
+impl Engine {
+    /// A connection has been made. The error is what to tell it before closing it.
+    pub fn connect(&mut self, conn: ConnId, peer: Peer) -> Result<(), &'static str> {
+        let server = &mut self.server;
+        if server.clients.len() >= server.config.maxclients as usize {
+            server.stats.rejected_connections += 1;
+            return Err("-ERR max number of clients reached\r\n");
+        }
+        let open = server.config.requirepass.as_ref().is_none_or(Vec::is_empty);
+        if server.config.protected_mode && open && !peer.local {
+            server.stats.rejected_connections += 1;
+            return Err(DENIED);
+        }
+        let id = server.next_client_id;
+        server.next_client_id += 1;
+        server.stats.connections += 1;
+        server.clients.insert(conn, Client::new(id, peer, server.mono_ms, open));
+        Ok(())
+    }
+
+    /// A connection is gone.
+    pub fn disconnect(&mut self, conn: ConnId) {
+        let Some(client) = self.server.clients.remove(conn) else { return };
+        for key in &client.watching {
+            self.server.keyspace.db_mut(key.db).unwatch(&key.key, &client.watch);
+        }
+        if client.monitor {
+            self.server.monitors.retain(|m| *m != conn);
+        }
+    }
+
+    /// Puts a client's output back where it belongs after its commands have written to it.
+    pub(super) fn give_output(&mut self, conn: ConnId, mut out: Output) {
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        if !client.out.is_empty() {
+            // Its own commands have sent it something by another way (MONITOR, CLIENT KILL of itself): behind the replies.
+            let extra = client.out.take_all();
+            out.raw(&extra);
+        }
+        let owes = !out.is_empty();
+        client.out = out;
+        if owes {
+            self.server.mark_dirty(conn);
+            self.limit_output(conn);
+        }
+    }
+
+    /// Closes a client whose output has grown beyond its class's limits.
+    #[inline]
+    pub(super) fn limit_output(&mut self, conn: ConnId) {
+        let server = &mut self.server;
+        let Some(client) = server.clients.get_mut(conn) else { return };
+        let class = match client.kind {
+            ClientKind::Normal => ClientClass::Normal,
+            ClientKind::Replica => ClientClass::Replica,
+            ClientKind::Pubsub => ClientClass::Pubsub,
+            ClientKind::Primary => return,
+        };
+        let class = if client.monitor { ClientClass::Replica } else { class };
+        let limit = server.config.client_output_buffer_limit[class as usize];
+        let used = client.out.len() as u64;
+        let hard = limit.hard != 0 && used >= limit.hard;
+        let mut soft = limit.soft != 0 && used >= limit.soft;
+        if soft {
+            let since = *client.soft_limit_since_ms.get_or_insert(server.mono_ms);
+            soft = server.mono_ms.saturating_sub(since) / 1000 >= limit.soft_seconds;
+        } else {
+            client.soft_limit_since_ms = None;
+        }
+        if (hard || soft) && !client.close_now {
+            log::warn!("Client id={} addr={} closed for overcoming of output buffer limits.", client.id, client.peer.addr);
+            server.stats.output_limit_closes += 1;
+            server.close(conn, false);
+        }
+    }
+
+    /// A client with something to send, or to close.
+    pub fn take_dirty(&mut self) -> Option<ConnId> {
+        while let Some(conn) = self.server.dirty_clients.pop() {
+            if let Some(client) = self.server.clients.get_mut(conn) {
+                client.dirty = false;
+                return Some(conn);
+            }
+        }
+        None
+    }
+
+    /// What a client is to be sent next, in pieces.
+    pub fn output<'a>(&'a self, conn: ConnId, into: &mut Vec<IoSlice<'a>>, most: usize) {
+        if let Some(client) = self.server.clients.get(conn)
+            && !client.close_now
+        {
+            client.out.slices(into, most);
+        }
+    }
+
+    /// Says that `n` bytes have been sent to a client.
+    pub fn sent(&mut self, conn: ConnId, n: usize) {
+        let server = &mut self.server;
+        server.stats.net_out += n as u64;
+        server.stats.writes += 1;
+        if let Some(client) = server.clients.get_mut(conn) {
+            client.net_out += n as u64;
+            client.out.advance(n);
+            client.active_ms = server.mono_ms;
+            client.out.give_back(&mut self.buffers);
+        }
+    }
+
+    /// Whether a client's connection is to be closed now: it was told to, and has all that it is owed.
+    pub fn wants_close(&self, conn: ConnId) -> bool {
+        self.server.clients.get(conn).is_none_or(|c| c.close_now || c.close_after_reply && c.out.is_empty())
+    }
+
+    /// Whether a client has more to be sent.
+    pub fn has_output(&self, conn: ConnId) -> bool {
+        self.server.clients.get(conn).is_some_and(|c| !c.out.is_empty())
+    }
+
+    /// Whether bytes of a client should be read now. One that waits has its input left in the kernel.
+    pub fn wants_input(&self, conn: ConnId) -> bool {
+        self.server.clients.get(conn).is_some_and(|c| !c.closing())
+    }
+
+    /// Lets clients go on that wait for the end of a pause.
+    pub(super) fn end_pause(&mut self) {
+        for (conn, client) in self.server.clients.iter_mut() {
+            if client.blocked == Some(Blocked::Pause) {
+                client.blocked = None;
+                self.resumable.push(conn);
+            }
+        }
+    }
+}

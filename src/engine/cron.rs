@@ -1,0 +1,97 @@
+//! What the loop does by itself: slices of long work between events, and checks ten times a second.
+
+use super::Engine;
+
+/// How long a slice of background work may take, in nanoseconds: what a request may have to wait for on its account.
+const SLICE_NANOS: u64 = 25_000;
+/// Clients looked at in one cron: all of them within a second, and no more than this in one go.
+const CLIENTS_A_CRON: usize = 2000;
+
+impl Engine {
+    /// Ends a turn: one slice of each kind of background work, and the cron when it is due.
+    pub fn finish_turn(&mut self) {
+        self.refresh_time();
+        if self.server.pause.is_some_and(|p| p.until_ms <= self.server.unix_ms()) {
+            self.server.pause = None;
+        }
+        if self.was_paused && self.server.pause.is_none() {
+            self.end_pause();
+        }
+        self.was_paused = self.server.pause.is_some();
+        while let Some(conn) = self.resumable.pop() {
+            self.resume(conn);
+        }
+        if self.expire_due() {
+            self.expire_slice();
+        }
+        self.server.keyspace.bury();
+        if self.server.mono_ms >= self.cron_at_ms {
+            self.cron();
+        }
+    }
+
+    /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
+    pub fn sleep_ms(&self) -> u64 {
+        if self.expire_due() || self.server.keyspace.unburied() > 0 || !self.resumable.is_empty() {
+            return 0;
+        }
+        let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
+        let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
+        cron.min(pause).max(1)
+    }
+
+    fn expire_due(&self) -> bool {
+        self.server.active_expire && self.server.keyspace.due_min() <= self.server.unix_ms()
+    }
+
+    fn expire_slice(&mut self) {
+        let started = self.nanos;
+        let host = &self.server.host;
+        let mut within = || host.nanos().saturating_sub(started) < SLICE_NANOS;
+        let report = self.server.keyspace.expire_cycle(&mut within);
+        let nanos = self.server.host.nanos().saturating_sub(started);
+        self.server.keyspace.stats.expire_cycle_nanos += nanos;
+        if !report.done {
+            self.server.keyspace.stats.expired_time_cap_reached += 1;
+        }
+        self.forget_gone();
+    }
+
+    fn cron(&mut self) {
+        let server = &mut self.server;
+        let hz = server.config.hz.clamp(1, 500) as u64;
+        self.cron_at_ms = server.mono_ms + 1000 / hz;
+        server.cron_loops += 1;
+        if server.cron_loops % hz == 0 {
+            server.host.tick();
+        }
+        let used = server.host.used_memory();
+        if used > server.stats.peak_memory {
+            server.stats.peak_memory = used;
+            server.stats.peak_memory_unix_seconds = server.unix_us / 1_000_000;
+        }
+        let (now, stats) = (server.mono_ms, &mut server.stats);
+        stats.ops_rate.sample(stats.commands, now);
+        stats.in_rate.sample(stats.net_in, now);
+        stats.out_rate.sample(stats.net_out, now);
+        self.clients_cron();
+    }
+
+    /// Idle clients beyond `timeout`, and soft output limits.
+    fn clients_cron(&mut self) {
+        let timeout_ms = u64::from(self.server.config.timeout) * 1000;
+        let now = self.server.mono_ms;
+        let conns = self.server.clients.some_in_turn(CLIENTS_A_CRON);
+        for conn in conns {
+            let Some(client) = self.server.clients.get(conn) else { continue };
+            let idle = now.saturating_sub(client.active_ms);
+            let ordinary = client.kind == crate::state::ClientKind::Normal && client.blocked.is_none();
+            if timeout_ms > 0 && ordinary && idle > timeout_ms {
+                log::debug!("Closing idle client");
+                self.server.close(conn, false);
+                continue;
+            }
+            self.limit_output(conn);
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The gate in front of every command, and the call itself.
+
+use super::Engine;
+use crate::{
+    commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup},
+    resp::{
+        output::Output,
+        request::{Args, OwnedArgs},
+    },
+    state::{
+        ConnId,
+        client::{Blocked, ReplyMode},
+    },
+};
+
+/// Commands with one of these flags are about data: they cannot change what [`Engine::is_ordinary`] looks at.
+const DATA: u64 = flags::WRITE | flags::READONLY;
+
+/// Most bytes of arguments that the error for an unknown command repeats.
+const SHOWN_ARGS: usize = 128;
+
+impl Engine {
+    /// Whether neither this client nor the server is in a state that any command has to be checked against.
+    pub(super) fn is_ordinary(&self, conn: ConnId) -> bool {
+        let server = &self.server;
+        server.pause.is_none()
+            && server.monitors.is_empty()
+            && server.clients.get(conn).is_some_and(|c| {
+                c.authenticated && c.multi.is_none() && c.reply == ReplyMode::On && c.blocked.is_none() && !c.closing() && !c.no_touch
+            })
+    }
+
+    /// Runs, queues or refuses one request. `false`: the client has to wait, and this request with it.
+    #[inline]
+    pub(super) fn process(
+        &mut self,
+        conn: ConnId,
+        lookup: Lookup,
+        args: Args<'_>,
+        hashed: (usize, u64),
+        out: &mut Output,
+        ordinary: &mut bool,
+    ) -> bool {
+        if *ordinary
+            && let Lookup::Found(id) = lookup
+            && self.registry.get(id).accepts(args.len())
+        {
+            self.call(conn, id, args, hashed, out, false);
+            if self.registry.get(id).flags & DATA == 0 {
+                *ordinary = self.is_ordinary(conn);
+            }
+            return true;
+        }
+        let went = self.process_checked(conn, lookup, args, hashed, out);
+        *ordinary = self.is_ordinary(conn);
+        went
+    }
+
+    /// [`Engine::process`] when something has to be checked.
+    #[cold]
+    fn process_checked(&mut self, conn: ConnId, lookup: Lookup, args: Args<'_>, hashed: (usize, u64), out: &mut Output) -> bool {
+        let id = match lookup {
+            Lookup::Found(id) => id,
+            Lookup::Unknown => {
+                self.refuse(conn, None, out, &unknown_command(args));
+                return true;
+            }
+            Lookup::UnknownSubcommand(id) => {
+                let shown: Vec<u8> = args.get(1).iter().take(SHOWN_ARGS).copied().collect();
+                let mut text = b"ERR unknown subcommand '".to_vec();
+                text.extend_from_slice(&shown);
+                text.extend_from_slice(format!("'. Try {} HELP.", self.registry.get(id).name.to_uppercase()).as_bytes());
+                self.refuse(conn, Some(id), out, &text);
+                return true;
+            }
+        };
+        let command = self.registry.get(id);
+        if !command.accepts(args.len()) {
+            let text = format!("ERR wrong number of arguments for '{}' command", self.registry.full_name(id));
+            self.refuse(conn, Some(id), out, text.as_bytes());
+            return true;
+        }
+        let server = &mut self.server;
+        let Some(client) = server.clients.get_mut(conn) else { return false };
+        if !client.authenticated && command.flags & flags::NO_AUTH == 0 {
+            self.refuse(conn, Some(id), out, b"NOAUTH Authentication required.");
+            return true;
+        }
+        if client.multi.is_some() && command.flags & flags::NO_MULTI != 0 {
+            self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
+            return true;
+        }
+        let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
+        if let Some(pause) = server.pause {
+            let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
+            let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
+            let replica = client.kind == crate::state::ClientKind::Replica;
+
+            if !replica && (writes || !pause.writes_only) {
+                client.blocked = Some(Blocked::Pause);
+                return false;
+            }
+        }
+        if in_multi {
+            if let Some(multi) = client.multi.as_mut()
+                && !multi.aborted
+            {
+                let owned = OwnedArgs::from_args(args);
+                multi.memory += owned.memory();
+                multi.flags |= command.flags;
+                multi.queue.push((id, owned));
+            }
+            let reply = client.reply;
+            if reply == ReplyMode::On {
+                out.simple("QUEUED");
+            }
+            self.turn_reply_mode(conn);
+            return true;
+        }
+        if client.reply == ReplyMode::On {
+            self.call(conn, id, args, hashed, out, false);
+        } else {
+            let mut unheard = Output::new(out.protocol);
+            self.call(conn, id, args, hashed, &mut unheard, false);
+            // CLIENT REPLY ON answers, and from then on everything does.
+            if self.server.clients.get(conn).is_some_and(|c| c.reply == ReplyMode::On) {
+                out.raw(&unheard.take_all());
+            }
+            out.protocol = unheard.protocol;
+        }
+        self.turn_reply_mode(conn);
+        true
+    }
+
+    /// CLIENT REPLY SKIP is for one command.
+    fn turn_reply_mode(&mut self, conn: ConnId) {
+        if let Some(client) = self.server.clients.get_mut(conn) {
+            client.reply = match client.reply {
+                ReplyMode::SkipNext => ReplyMode::Skip,
+                ReplyMode::Skip => ReplyMode::On,
+                mode => mode,
+            };
+        }
+    }
+
+    /// Answers with an error before the command runs; a transaction being queued is spoilt by it.
+    fn refuse(&mut self, conn: ConnId, id: Option<CommandId>, out: &mut Output, text: &[u8]) {
+        if let Some(id) = id {
+            self.server.stats.by_command[usize::from(id)].rejected += 1;
+        }
+        self.server.count_error(text);
+        if let Some(client) = self.server.clients.get_mut(conn) {
+            if let Some(multi) = client.multi.as_mut() {
+                multi.aborted = true;
+            }
+            if client.reply == ReplyMode::On {
+                out.error(text);
+            }
+        }
+        self.turn_reply_mode(conn);
+    }
+
+    /// Runs a command that has passed the gate.
+    #[inline]
+    pub(super) fn call(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, hashed: (usize, u64), out: &mut Output, in_exec: bool) {
+        let command = self.registry.get(id);
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        client.last_command = Some(id);
+        let db = client.db;
+        let errors = self.server.stats.errors;
+        let started = self.nanos;
+        if client.no_touch {
+            self.server.keyspace.access.suspended = command.name != "touch";
+        }
+        let mut ctx = Ctx {
+            server: &mut self.server,
+            registry: &self.registry,
+            command: id,
+            conn,
+            db,
+            args,
+            out,
+            hashed,
+            effect: Default::default(),
+            also: Vec::new(),
+            outcome: Outcome::Done,
+            in_exec,
+        };
+        (command.handler)(&mut ctx);
+        let outcome = ctx.outcome;
+        if outcome == Outcome::Exec {
+            self.exec(conn, out);
+        }
+        self.server.keyspace.access.suspended = false;
+
+        // The end of this command is the start of the next: one look at the clock each.
+        let ended = self.server.host.nanos();
+        let nanos = ended.saturating_sub(started);
+        self.nanos = ended;
+        let stats = &mut self.server.stats;
+        stats.commands += 1;
+        stats.commands_nanos += nanos;
+        let counters = &mut stats.by_command[usize::from(id)];
+        counters.calls += 1;
+        counters.nanos += nanos;
+        counters.failed += u64::from(stats.errors != errors);
+        if self.server.config.latency_tracking {
+            counters.histogram.get_or_insert_default().add(nanos);
+        }
+        if nanos >= SLOW_NANOS || self.server.config.slowlog_log_slower_than < 1000 {
+            self.note_slow(conn, id, args, nanos);
+        }
+        if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 {
+            self.feed_monitors(conn, db, args);
+        }
+        if !self.server.keyspace.gone.is_empty() {
+            self.forget_gone();
+        }
+    }
+
+    /// The slow log and the latency monitor.
+    #[cold]
+    fn note_slow(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, nanos: u64) {
+        let server = &mut self.server;
+        let command = self.registry.get(id);
+        let (slower_than_us, us) = (server.config.slowlog_log_slower_than, nanos / 1000);
+        let event = if command.flags & flags::FAST != 0 { "fast-command" } else { "command" };
+        let seconds = server.unix_seconds();
+        server.latency.add_if_needed(event, us / 1000, server.config.latency_monitor_threshold as u64, seconds);
+        if slower_than_us < 0 || us < slower_than_us as u64 || command.flags & flags::SKIP_SLOWLOG != 0 {
+            return;
+        }
+        if let Some(client) = server.clients.get(conn) {
+            let keep = server.config.slowlog_max_len as usize;
+            server.slowlog.push(keep, seconds, us, args.iter(), &client.peer.addr, &client.name);
+        }
+    }
+
+    /// Takes note of keys that expired or were evicted. Replicas and subscribers will hear of them here.
+    pub(super) fn forget_gone(&mut self) {
+        self.server.keyspace.gone.clear();
+    }
+}
+
+/// Below this no command is looked at for the slow log, unless it is set to log faster ones.
+const SLOW_NANOS: u64 = 1_000_000;
+
+fn unknown_command(args: Args<'_>) -> Vec<u8> {
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend(args.get(0).iter().take(SHOWN_ARGS));
+    text.extend_from_slice(b"', with args beginning with: ");
+    let start = text.len();
+    for arg in args.skip(1).iter() {
+        let used = text.len() - start;
+        if used >= SHOWN_ARGS {
+            break;
+        }
+        text.push(b'\'');
+        text.extend(arg.iter().take(SHOWN_ARGS - used));
+        text.extend_from_slice(b"' ");
+    }
+    text
+}

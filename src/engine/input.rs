@@ -1,0 +1,217 @@
+//! From bytes to requests: what has arrived is parsed in batches, looked ahead, and executed in order.
+
+use super::Engine;
+use crate::{
+    commands::registry::Lookup,
+    config::split_args,
+    resp::request::{Args, Limits, Parser},
+    state::{ConnId, client::Pending},
+};
+use bytes::BytesMut;
+
+/// Requests parsed and looked ahead at a time: enough to hide the memory's latency, few enough that what was fetched is still near.
+const BATCH: usize = 32;
+
+/// Where a connection's next bytes belong.
+pub enum Fill<'a> {
+    /// Anywhere: hand them to [`Engine::receive`].
+    Shared,
+    /// Into this buffer's spare room, at most so many: then tell [`Engine::filled`].
+    Own(&'a mut BytesMut, usize),
+}
+
+/// What look-ahead learned of a request.
+#[derive(Clone, Copy)]
+struct Ahead {
+    lookup: Lookup,
+    /// Argument index of its first key (0: none), and that key's hash.
+    hashed: (usize, u64),
+}
+
+impl Engine {
+    /// Where the next bytes of a connection belong.
+    pub fn fill_target(&mut self, conn: ConnId) -> Fill<'_> {
+        if let Some(client) = self.server.clients.get_mut(conn)
+            && let Some(pending) = client.pending.as_mut()
+        {
+            let missing = pending.parser.fill_missing();
+            if missing > 0
+                && let Some(target) = pending.parser.fill_target()
+            {
+                return Fill::Own(target, missing);
+            }
+        }
+        Fill::Shared
+    }
+
+    /// Says that `n` bytes have been read into the connection's own buffer.
+    pub fn filled(&mut self, conn: ConnId, n: usize) {
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        client.net_in += n as u64;
+        client.active_ms = self.server.mono_ms;
+        self.server.stats.net_in += n as u64;
+        self.server.stats.reads += 1;
+        let Some(mut pending) = client.pending.take() else { return };
+        pending.parser.filled();
+        let buf = std::mem::take(&mut pending.buf);
+        self.advance(conn, pending.parser, buf);
+    }
+
+    /// Takes bytes that have arrived. What is whole is executed; what is not is kept.
+    pub fn receive(&mut self, conn: ConnId, mut data: &[u8]) {
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        client.net_in += data.len() as u64;
+        client.active_ms = self.server.mono_ms;
+        self.server.stats.net_in += data.len() as u64;
+        self.server.stats.reads += 1;
+        if client.closing() {
+            return;
+        }
+        let Some(mut pending) = client.pending.take() else {
+            let mut parser = self.spare_parser.take().map_or_else(|| Parser::new(split_args), |p| *p);
+            let done = self.run(conn, &mut parser, data);
+            self.keep(conn, parser, |buf| buf.extend_from_slice(&data[done..]));
+            return;
+        };
+        // Bytes of a big argument that did not come straight into its buffer.
+        while !data.is_empty() && pending.parser.fill_missing() > 0 {
+            let missing = pending.parser.fill_missing();
+            let Some(target) = pending.parser.fill_target() else { break };
+            let n = missing.min(data.len()).min(target.capacity() - target.len());
+            target.extend_from_slice(&data[..n]);
+            data = &data[n..];
+            pending.parser.filled();
+        }
+        let mut buf = std::mem::take(&mut pending.buf);
+        buf.extend_from_slice(data);
+        if client.blocked.is_some() {
+            client.pending = Some(Box::new(Pending { buf, ..*pending }));
+            self.limit_input(conn);
+            return;
+        }
+        self.advance(conn, pending.parser, buf);
+    }
+
+    /// Goes on with requests that were held back.
+    pub(super) fn resume(&mut self, conn: ConnId) {
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        if client.blocked.is_some() || client.closing() {
+            return;
+        }
+        if let Some(pending) = client.pending.take() {
+            self.advance(conn, pending.parser, pending.buf);
+        }
+    }
+
+    /// Executes what is whole in `buf` and keeps the rest.
+    fn advance(&mut self, conn: ConnId, mut parser: Parser, mut buf: Vec<u8>) {
+        let done = self.run(conn, &mut parser, &buf);
+        buf.drain(..done);
+        self.keep(conn, parser, |kept| *kept = buf);
+    }
+
+    /// Puts away what is left of a connection's input: nothing at all, in the common case.
+    fn keep(&mut self, conn: ConnId, parser: Parser, rest: impl FnOnce(&mut Vec<u8>)) {
+        let mut buf = Vec::new();
+        rest(&mut buf);
+        if buf.is_empty() && !parser.is_partial() && parser.requests() == 0 {
+            self.spare_parser.get_or_insert_with(|| Box::new(parser));
+            return;
+        }
+        if let Some(client) = self.server.clients.get_mut(conn) {
+            client.pending = Some(Box::new(Pending { parser, buf }));
+            self.limit_input(conn);
+        }
+    }
+
+    /// Closes a client whose unexecuted input is beyond `client-query-buffer-limit`.
+    fn limit_input(&mut self, conn: ConnId) {
+        let limit = self.server.config.client_query_buffer_limit as usize;
+        let Some(client) = self.server.clients.get(conn) else { return };
+        let held = client.input_len() + client.pending.as_ref().map_or(0, |p| p.parser.memory());
+        if held > limit && client.kind != crate::state::ClientKind::Primary {
+            log::warn!("Closing client that reached max query buffer length: id={} addr={}", client.id, client.peer.addr);
+            self.server.stats.input_limit_closes += 1;
+            self.server.close(conn, false);
+        }
+    }
+
+    /// Executes the whole requests of `buf`, and returns how many of its bytes are done with.
+    fn run(&mut self, conn: ConnId, parser: &mut Parser, buf: &[u8]) -> usize {
+        let mut base = 0;
+        loop {
+            let input = &buf[base..];
+            let Some(client) = self.server.clients.get(conn) else { return buf.len() };
+            let limits = Limits { bulk_max: self.server.config.proto_max_bulk_len as i64, authenticated: client.authenticated };
+            // Before it has authenticated a client is held to smaller requests, so each one may change what the next may be.
+            let most = if limits.authenticated { BATCH } else { 1 };
+            let result = parser.parse(input, most, limits);
+            let count = parser.requests();
+            let done = if count > 0 { self.execute(conn, parser, input) } else { 0 };
+            base += parser.rebase(done);
+            if done < count {
+                return base;
+            }
+            if let Err(error) = result {
+                let Some(client) = self.server.clients.get_mut(conn) else { return buf.len() };
+                client.out.error(format!("ERR {error}"));
+                self.server.stats.errors += 1;
+                log::debug!("Protocol error ({error}) from client");
+                self.server.close(conn, true);
+                return buf.len();
+            }
+            if count < most {
+                return base;
+            }
+        }
+    }
+
+    /// Executes the parsed requests in order until the client has to wait or is closed; returns how many.
+    fn execute(&mut self, conn: ConnId, parser: &Parser, input: &[u8]) -> usize {
+        let count = parser.requests();
+        let Some(client) = self.server.clients.get_mut(conn) else { return 0 };
+        let db = client.db;
+        let mut out = std::mem::take(&mut client.out);
+        out.lend(&mut self.buffers);
+        let mut ahead = [Ahead { lookup: Lookup::Unknown, hashed: (0, 0) }; BATCH];
+        let ahead = &mut ahead[..count];
+        for (i, a) in ahead.iter_mut().enumerate() {
+            *a = self.look_ahead(db, &parser.args(parser.request(i), input), count > 1);
+        }
+        if count > 1 {
+            for a in ahead.iter().filter(|a| a.hashed.0 != 0) {
+                self.server.keyspace.prefetch_entry(db, a.hashed.1);
+            }
+        }
+        let mut ordinary = self.is_ordinary(conn);
+        let mut done = 0;
+        for (i, a) in ahead.iter().enumerate() {
+            let args = parser.args(parser.request(i), input);
+            if !self.process(conn, a.lookup, args, a.hashed, &mut out, &mut ordinary) {
+                break;
+            }
+            done += 1;
+            if !ordinary && self.server.clients.get(conn).is_none_or(|c| c.blocked.is_some() || c.closing()) {
+                break;
+            }
+        }
+        self.give_output(conn, out);
+        done
+    }
+
+    #[inline(always)]
+    fn look_ahead(&mut self, db: usize, args: &Args<'_>, prefetch: bool) -> Ahead {
+        let lookup = self.registry.resolve(args);
+        let mut hashed = (0, 0);
+        if let Lookup::Found(id) = lookup
+            && let Some(at) = self.registry.get(id).first_key()
+            && at < args.len()
+        {
+            hashed = (at, self.server.keyspace.hash(args.get(at)));
+            if prefetch {
+                self.server.keyspace.prefetch_bucket(db, hashed.1);
+            }
+        }
+        Ahead { lookup, hashed }
+    }
+}

@@ -1,0 +1,112 @@
+//! Bytes in, bytes out: requests become commands, commands become replies. No socket, no file, no clock.
+//!
+//! Whoever drives the engine (the reactor, a simulator, a test) tells it of connections and hands it bytes
+//! ([`Engine::connect`], [`Engine::receive`], [`Engine::disconnect`]), ends each turn with [`Engine::finish_turn`], sends what
+//! [`Engine::take_dirty`] names, does what [`Engine::take_action`] asks, and comes back no later than [`Engine::sleep_ms`] says.
+
+mod clients;
+mod cron;
+mod dispatch;
+mod input;
+mod monitor;
+mod transaction;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    commands::Registry,
+    config::Config,
+    data::{hash::Seed, rng::Rng},
+    keyspace::Keyspace,
+    resp::request::Parser,
+    state::{Action, ConnId, Host, Server, server::Clients},
+};
+
+pub use input::Fill;
+
+/// A server without its sockets.
+pub struct Engine {
+    /// What commands act on.
+    pub server: Server,
+    registry: Registry,
+    /// A parser at the start of a request, for clients with no input pending.
+    spare_parser: Option<Box<Parser>>,
+    /// Output buffers of clients that have nothing to send.
+    buffers: Vec<Vec<u8>>,
+    /// Connections whose held-back requests may go on.
+    resumable: Vec<ConnId>,
+    /// There was a CLIENT PAUSE at the end of the last turn.
+    was_paused: bool,
+    /// Monotonic milliseconds of the next cron.
+    cron_at_ms: u64,
+    /// Monotonic nanoseconds at the end of the last command: the start of the next one.
+    nanos: u64,
+}
+
+impl Engine {
+    /// A server with these settings. `random` seeds every choice it will make.
+    pub fn new(config: Config, host: Box<dyn Host>, random: u64) -> Self {
+        let mut rng = Rng::new(random);
+        let registry = Registry::new();
+        let keyspace = Keyspace::new(config.databases as usize, Seed::new(rng.next_u64()));
+        let unix_us = host.unix_us();
+        let nanos = host.nanos();
+        let mut stats = crate::state::stats::Stats::default();
+        stats.by_command.resize(registry.len(), Default::default());
+        let server = Server {
+            config,
+            keyspace,
+            clients: Clients::default(),
+            next_client_id: 1,
+            stats,
+            slowlog: Default::default(),
+            latency: Default::default(),
+            run_id: rng.hex(),
+            repl_id: rng.hex(),
+            rng,
+            host,
+            unix_us,
+            mono_ms: nanos / 1_000_000,
+            started_unix_us: unix_us,
+            last_save_unix_seconds: unix_us / 1_000_000,
+            pause: None,
+            monitors: Vec::new(),
+            dirty_clients: Vec::new(),
+            actions: Default::default(),
+            active_expire: true,
+            cron_loops: 0,
+        };
+        let mut engine = Self {
+            server,
+            registry,
+            spare_parser: None,
+            buffers: Vec::new(),
+            resumable: Vec::new(),
+            was_paused: false,
+            cron_at_ms: nanos / 1_000_000,
+            nanos,
+        };
+        engine.refresh_time();
+        engine
+    }
+
+    /// The commands.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Asks the clock what time it is for what comes next.
+    pub fn refresh_time(&mut self) {
+        let server = &mut self.server;
+        server.unix_us = server.host.unix_us();
+        server.keyspace.now_ms = server.unix_us / 1000;
+        self.nanos = server.host.nanos();
+        server.mono_ms = self.nanos / 1_000_000;
+    }
+
+    /// Something for the driver to do.
+    pub fn take_action(&mut self) -> Option<Action> {
+        self.server.actions.pop_front()
+    }
+}

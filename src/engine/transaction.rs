@@ -1,0 +1,34 @@
+//! EXEC: runs what MULTI queued.
+
+use super::Engine;
+use crate::{resp::output::Output, state::ConnId};
+
+impl Engine {
+    pub(super) fn exec(&mut self, conn: ConnId, out: &mut Output) {
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        let Some(multi) = client.multi.take() else { return };
+        let touched = client.watch.get();
+        let watching = std::mem::take(&mut client.watching);
+        client.watch.set(false);
+        let watch = client.watch.clone();
+        let mut expired = false;
+        for key in &watching {
+            let keyspace = &mut self.server.keyspace;
+            keyspace.db_mut(key.db).unwatch(&key.key, &watch);
+            let deadline = keyspace.db(key.db).dict().find(keyspace.hash(&key.key), &key.key).map(|e| e.deadline());
+            expired |= !key.expired && deadline.is_some_and(|d| d <= keyspace.now_ms);
+        }
+        if multi.aborted {
+            let text = b"EXECABORT Transaction discarded because of previous errors.";
+            self.server.count_error(text);
+            return out.error(text);
+        }
+        if touched || expired {
+            return out.null_array();
+        }
+        out.array(multi.queue.len());
+        for (id, args) in &multi.queue {
+            self.call(conn, *id, args.args(), (0, 0), out, true);
+        }
+    }
+}

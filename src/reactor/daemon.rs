@@ -1,0 +1,134 @@
+//! A good daemon: detached when asked, and in touch with whoever supervises it.
+//! One of the rooms where `unsafe` is allowed (see lib.rs).
+#![allow(unsafe_code)]
+
+use sd_notify::NotifyState;
+use std::{fs, io};
+
+/// Tells systemd how we are.
+pub struct Notifier {
+    supervised: bool,
+    /// Monotonic milliseconds between two signs of life, and when the next one is due.
+    watchdog_ms: Option<u64>,
+    next_ms: u64,
+}
+
+impl Notifier {
+    /// `supervised` says whether anybody is to be told at all.
+    pub fn new(supervised: bool) -> Self {
+        let watchdog_ms = if supervised { sd_notify::watchdog_enabled().map(|w| w.as_millis() as u64 / 2) } else { None };
+        Self { supervised, watchdog_ms, next_ms: 0 }
+    }
+
+    /// Whether somebody is told.
+    pub fn is_supervised(&self) -> bool {
+        self.supervised
+    }
+
+    fn tell(&self, states: &[NotifyState<'_>]) {
+        if self.supervised
+            && let Err(error) = sd_notify::notify(states)
+        {
+            log::warn!("Telling the service manager failed: {error}");
+        }
+    }
+
+    /// We serve.
+    pub fn ready(&self) {
+        self.tell(&[NotifyState::Ready, NotifyState::Status("Ready to accept connections")]);
+    }
+
+    /// We are about to end.
+    pub fn stopping(&self) {
+        self.tell(&[NotifyState::Stopping, NotifyState::Status("Shutting down")]);
+    }
+
+    /// We are alive: told as often as the watchdog wants to hear it.
+    pub fn alive(&mut self, now_ms: u64) {
+        if let Some(every) = self.watchdog_ms
+            && now_ms >= self.next_ms
+        {
+            self.next_ms = now_ms + every;
+            self.tell(&[NotifyState::Watchdog]);
+        }
+    }
+}
+
+/// Goes into the background: a new session, and standard streams to nowhere. Must run before any thread or socket exists.
+pub fn daemonize() -> io::Result<()> {
+    // SAFETY: no other thread exists yet, so the child's state is that of the whole process.
+    match unsafe { libc::fork() } {
+        -1 => return Err(io::Error::last_os_error()),
+        0 => (),
+        // The parent's work is done; its buffers belong to the child.
+        // SAFETY: ends the process without running anything else.
+        _ => unsafe { libc::_exit(0) },
+    }
+    // SAFETY: has no precondition.
+    unsafe { libc::setsid() };
+    let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    for stream in 0..3 {
+        // SAFETY: both descriptors are open for the call, and the standard ones stay open after it.
+        unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), stream) };
+    }
+    Ok(())
+}
+
+/// Gives up the right to more descriptors than the hard limit allows, up to `wanted`; returns how many there may be.
+pub fn raise_descriptor_limit(wanted: u64) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a struct of ours that outlives the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 {
+        return 1024;
+    }
+    if limit.rlim_cur >= wanted {
+        return limit.rlim_cur;
+    }
+    // The hard limit can be raised too when we may.
+    for (soft, hard) in [(wanted, limit.rlim_max.max(wanted)), (wanted.min(limit.rlim_max), limit.rlim_max)] {
+        let asked = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+        // SAFETY: the pointer is to a struct of ours that outlives the call.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &asked) } == 0 {
+            return soft;
+        }
+    }
+    limit.rlim_cur
+}
+
+/// CPU seconds of this process: in the kernel, and in user space.
+pub fn cpu_seconds() -> (f64, f64) {
+    let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the pointer is to a struct of ours that outlives the call.
+    let (sys, user) = if unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) } == 0 {
+        // SAFETY: zeroed, and filled by a call that succeeded.
+        let usage = unsafe { usage.assume_init() };
+        (usage.ru_stime, usage.ru_utime)
+    } else {
+        (zero, zero)
+    };
+    let seconds = |t: libc::timeval| t.tv_sec as f64 + t.tv_usec as f64 / 1e6;
+    (seconds(sys), seconds(user))
+}
+
+/// System, release and machine, as `uname` has them.
+pub fn uname() -> String {
+    let read = |what: &str| fs::read_to_string(format!("/proc/sys/kernel/{what}")).unwrap_or_default().trim().to_owned();
+    format!("{} {} {}", read("ostype"), read("osrelease"), std::env::consts::ARCH)
+}
+
+/// The local time as Redis logs it: `20 Nov 2026 22:05:01.123`.
+pub fn local_time() -> String {
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let seconds = now.as_secs() as libc::time_t;
+    let mut fields = std::mem::MaybeUninit::<libc::tm>::zeroed();
+    // SAFETY: both pointers are to values of ours that outlive the call; a zeroed `tm` is a valid one.
+    let tm = unsafe {
+        libc::localtime_r(&seconds, fields.as_mut_ptr());
+        fields.assume_init()
+    };
+    let month = MONTHS.get(tm.tm_mon as usize).unwrap_or(&"???");
+    let millis = now.subsec_millis();
+    format!("{:02} {month} {} {:02}:{:02}:{:02}.{millis:03}", tm.tm_mday, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec)
+}

@@ -1,0 +1,157 @@
+//! The world, as the engine is shown it.
+
+use super::{
+    clock::{self, Clock},
+    daemon,
+    listen::{Listeners, reason},
+    logger,
+};
+use crate::{
+    alloc,
+    config::{Config, DirectiveId},
+    state::{Host, ProcessFacts},
+};
+use std::{cell::RefCell, fs, hash::BuildHasher, io, io::Write, path::Path, rc::Rc};
+
+/// The real clock, files and process.
+pub struct RealHost {
+    clock: Clock,
+    config_file: String,
+    listeners: Rc<RefCell<Listeners>>,
+    supervised: bool,
+}
+
+/// Descriptors beside the clients': listeners, log, files.
+const RESERVED_DESCRIPTORS: u64 = 32;
+
+impl RealHost {
+    /// `config_file` is empty when there is none.
+    pub fn new(config_file: String, listeners: Rc<RefCell<Listeners>>, supervised: bool) -> Self {
+        Self { clock: Clock::new(), config_file, listeners, supervised }
+    }
+
+    /// Makes room for `maxclients`, or lowers it to what there is room for.
+    pub fn raise_file_limit(&mut self, mut config: Config) -> Config {
+        let wanted = u64::from(config.maxclients) + RESERVED_DESCRIPTORS;
+        let got = daemon::raise_descriptor_limit(wanted);
+        if got < wanted {
+            let fits = got.saturating_sub(RESERVED_DESCRIPTORS).max(1) as u32;
+            log::warn!(
+                "You requested maxclients of {} requiring at least {wanted} max file descriptors. Server can't set maximum open files to {wanted}. \
+                 Current maximum open files is {got}. maxclients has been reduced to {fits} to compensate for low ulimit. \
+                 If you need higher maxclients increase 'ulimit -n'.",
+                config.maxclients
+            );
+            config.maxclients = fits;
+        }
+        config
+    }
+}
+
+/// A number from the operating system's own source.
+pub fn random_u64() -> u64 {
+    std::hash::RandomState::new().hash_one(std::process::id())
+}
+
+/// A number behind `name:` in a file of /proc that gives kilobytes.
+fn proc_kib(file: &str, name: &str) -> usize {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|l| l.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(0) * 1024
+}
+
+impl Host for RealHost {
+    fn unix_us(&self) -> i64 {
+        self.clock.unix_us()
+    }
+
+    #[inline]
+    fn nanos(&self) -> u64 {
+        self.clock.nanos()
+    }
+
+    fn tick(&mut self) {
+        self.clock.adjust();
+    }
+
+    fn cpu_nanos(&self) -> u64 {
+        clock::cpu_nanos()
+    }
+
+    fn process(&self) -> ProcessFacts {
+        let (cpu_sys_seconds, cpu_user_seconds) = daemon::cpu_seconds();
+        let executable = std::env::current_exe().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
+        let absolute = |p: &str| fs::canonicalize(p).map_or_else(|_| p.to_owned(), |p| p.to_string_lossy().into_owned());
+        ProcessFacts {
+            pid: std::process::id(),
+            rss: proc_kib("/proc/self/status", "VmRSS"),
+            used_memory: alloc::used(),
+            system_memory: proc_kib("/proc/meminfo", "MemTotal"),
+            cpu_sys_seconds,
+            cpu_user_seconds,
+            executable,
+            os: daemon::uname(),
+            config_file: if self.config_file.is_empty() { String::new() } else { absolute(&self.config_file) },
+            allocator: alloc::name(),
+            multiplexing_api: "epoll",
+            supervised: if self.supervised { "systemd" } else { "no" },
+            compiler: "0.0.0",
+        }
+    }
+
+    fn used_memory(&self) -> usize {
+        alloc::used()
+    }
+
+    fn purge_memory(&mut self) {
+        alloc::purge();
+    }
+
+    fn allocator_stats(&self) -> String {
+        format!("{}: {} bytes in use, {} bytes resident", alloc::name(), alloc::used(), proc_kib("/proc/self/status", "VmRSS"))
+    }
+
+    fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn replace_config_file(&mut self, path: &str, text: &[u8]) -> io::Result<()> {
+        let path = fs::canonicalize(path)?;
+        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = (|| {
+            let mut file = fs::File::create(&temporary)?;
+            file.write_all(text)?;
+            file.set_permissions(fs::metadata(&path)?.permissions())?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        })();
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String> {
+        match changed {
+            DirectiveId::port | DirectiveId::bind => self.listeners.borrow_mut().open(config),
+            DirectiveId::loglevel => {
+                logger::set_level(config);
+                Ok(())
+            }
+            DirectiveId::dir => std::env::set_current_dir(&config.dir).map_err(|e| reason(&e)),
+            DirectiveId::maxclients => {
+                let wanted = u64::from(config.maxclients) + RESERVED_DESCRIPTORS;
+                let got = daemon::raise_descriptor_limit(wanted);
+                if got < wanted {
+                    return Err(format!(
+                        "The operating system is not able to handle the specified number of clients, try with {}",
+                        got.saturating_sub(RESERVED_DESCRIPTORS)
+                    ));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Listeners: several addresses, IPv6, optional ones, and the Unix socket.
+
+use super::{TOKEN_LISTENER, socket::Socket};
+use crate::{config::Config, state::client::Peer};
+use mio::{
+    Interest, Registry, Token,
+    net::{TcpListener, UnixListener},
+};
+use socket2::{Domain, Protocol, SockAddr, Socket as RawSocket, Type};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+};
+
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener, String),
+}
+
+/// The open listeners.
+pub struct Listeners {
+    registry: Registry,
+    open: Vec<Listener>,
+}
+
+impl Listeners {
+    /// None yet.
+    pub fn new(registry: Registry) -> Self {
+        Self { registry, open: Vec::new() }
+    }
+
+    /// Opens what the settings ask for, and closes what was open before once that has worked.
+    pub fn open(&mut self, config: &Config) -> Result<(), String> {
+        let mut fresh = Vec::new();
+        if config.port != 0 {
+            // An address that we hold already cannot be bound again: let go of the old ones first, and come back to them if it fails.
+            let mut old = std::mem::take(&mut self.open);
+            old.retain_mut(|l| match l {
+                Listener::Unix(..) => true,
+                Listener::Tcp(tcp) => {
+                    let _ = self.registry.deregister(tcp);
+                    false
+                }
+            });
+            self.open = old;
+            for spec in &config.bind {
+                let optional = spec.starts_with('-');
+                let name = spec.trim_start_matches('-');
+                match bind(name, config.port, config.tcp_backlog as i32) {
+                    Ok(listener) => fresh.push(Listener::Tcp(listener)),
+                    Err(error) => {
+                        let quiet = optional
+                            && matches!(
+                                error.raw_os_error(),
+                                Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ENOPROTOOPT)
+                            );
+                        if !quiet {
+                            log::warn!(
+                                "Warning: Could not create server TCP listening socket {name}:{}: bind: {}",
+                                config.port,
+                                reason(&error)
+                            );
+                        }
+                        if !optional || !quiet {
+                            log::error!("Failed listening on port {} (tcp), aborting.", config.port);
+                            return Err(format!("Could not listen on {name}:{}: {}", config.port, reason(&error)));
+                        }
+                    }
+                }
+            }
+            if fresh.is_empty() && !config.bind.is_empty() {
+                return Err(format!("Could not listen on any address at port {}", config.port));
+            }
+        } else {
+            self.open.retain_mut(|l| match l {
+                Listener::Unix(..) => true,
+                Listener::Tcp(tcp) => {
+                    let _ = self.registry.deregister(tcp);
+                    false
+                }
+            });
+        }
+        if let Some(path) = config.unixsocket.as_deref().filter(|p| !p.is_empty())
+            && !self.open.iter().any(|l| matches!(l, Listener::Unix(..)))
+        {
+            let _ = std::fs::remove_file(path);
+            let listener = UnixListener::bind(path).map_err(|e| format!("Could not listen on the Unix socket {path}: {}", reason(&e)))?;
+            if config.unixsocketperm != 0 {
+                let permissions = std::fs::Permissions::from_mode(config.unixsocketperm);
+                std::fs::set_permissions(path, permissions)
+                    .map_err(|e| format!("Could not set the permissions of {path}: {}", reason(&e)))?;
+            }
+            fresh.push(Listener::Unix(listener, path.to_owned()));
+        }
+        self.open.append(&mut fresh);
+        for index in 0..self.open.len() {
+            self.watch(index).map_err(|e| format!("Could not watch a listener: {e}"))?;
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, index: usize) -> io::Result<()> {
+        let token = Token(TOKEN_LISTENER + index);
+        match &mut self.open[index] {
+            Listener::Tcp(l) => {
+                self.registry.register(l, token, Interest::READABLE).or_else(|_| self.registry.reregister(l, token, Interest::READABLE))
+            }
+            Listener::Unix(l, _) => {
+                self.registry.register(l, token, Interest::READABLE).or_else(|_| self.registry.reregister(l, token, Interest::READABLE))
+            }
+        }
+    }
+
+    /// Has the listener reported again although nothing new came: some connections are still waiting.
+    pub fn retry_later(&mut self, index: usize) {
+        if index < self.open.len() {
+            let _ = self.watch(index);
+        }
+    }
+
+    /// Accepts one connection.
+    pub fn accept(&self, index: usize) -> io::Result<(Socket, Peer)> {
+        match self.open.get(index) {
+            None => Err(io::ErrorKind::WouldBlock.into()),
+            Some(Listener::Tcp(listener)) => {
+                let (stream, addr) = listener.accept()?;
+                let local = addr.ip().to_canonical().is_loopback();
+                let laddr = stream.local_addr().map(plain).map(|a| a.to_string()).unwrap_or_default();
+                let peer = Peer { addr: plain(addr).to_string(), laddr, fd: stream.as_raw_fd(), unix: false, local };
+                Ok((Socket::Tcp(stream), peer))
+            }
+            Some(Listener::Unix(listener, path)) => {
+                let (stream, _) = listener.accept()?;
+                let name = format!("{path}:0");
+                let peer = Peer { addr: name.clone(), laddr: name, fd: stream.as_raw_fd(), unix: true, local: true };
+                Ok((Socket::Unix(stream), peer))
+            }
+        }
+    }
+
+    /// Closes everything, and removes the Unix socket's file.
+    pub fn close(&mut self) {
+        for listener in self.open.drain(..) {
+            if let Listener::Unix(_, path) = listener {
+                log::info!("Removing the unix socket file.");
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// An IPv4 address that came over an IPv6 socket is shown as what it is.
+fn plain(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+fn bind(name: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
+    let addr = match name {
+        "*" => SocketAddr::new(IpAddr::from([0u8; 4]), port),
+        "::*" => SocketAddr::new(IpAddr::from([0u16; 8]), port),
+        _ => match name.parse::<IpAddr>() {
+            Ok(ip) => SocketAddr::new(ip, port),
+            Err(_) => (name, port).to_socket_addrs()?.next().ok_or(io::ErrorKind::AddrNotAvailable)?,
+        },
+    };
+    let socket = RawSocket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&SockAddr::from(addr))?;
+    socket.listen(backlog)?;
+    socket.set_nonblocking(true)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// The operating system's words without Rust's `(os error N)`.
+pub(super) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,292 @@
+//! The only room that does I/O: one mio poll loop, and a slab of sockets.
+//!
+//! A turn: poll; read what is readable, each client once; let the engine do its share of background work; write to each
+//! client that is owed something, once. mio is edge-triggered: a read that does not fill the buffer has drained its
+//! socket, and a client that filled it keeps a place in the ready list, so that nobody starves the others.
+
+mod clock;
+mod daemon;
+mod host;
+mod listen;
+mod logger;
+mod signals;
+mod socket;
+
+use crate::{
+    config::Config,
+    engine::{Engine, Fill},
+    state::{Action, ConnId},
+};
+use listen::Listeners;
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+use socket::Socket;
+use std::{
+    cell::RefCell,
+    io::{self, ErrorKind, IoSlice},
+    rc::Rc,
+    time::Duration,
+};
+
+pub use daemon::{Notifier, daemonize};
+pub use host::RealHost;
+pub use logger::init as init_logger;
+
+/// Bytes read from a client in one go; what is left waits for the next turn.
+const READ_BYTES: usize = 64 * 1024;
+/// Pieces of output handed to one writev.
+const PIECES: usize = 64;
+/// Bytes written to one client in a turn, so that a fast reader of a large reply does not keep the loop to itself.
+const WRITE_BYTES: usize = 1 << 20;
+/// Connections accepted in one turn from one listener.
+const ACCEPTS: usize = 1000;
+/// Events taken from one poll.
+const EVENTS: usize = 1024;
+/// Tokens from here on are not clients.
+const TOKEN_SIGNAL: Token = Token(usize::MAX - 1);
+const TOKEN_LISTENER: usize = 1 << 40;
+
+struct Conn {
+    socket: Socket,
+    /// It is in the ready list: there may be more to read.
+    ready: bool,
+}
+
+/// The loop and its sockets.
+pub struct Reactor {
+    poll: Poll,
+    conns: Slab<Conn>,
+    listeners: Rc<RefCell<Listeners>>,
+    engine: Engine,
+    /// Clients that may have more to read.
+    ready: Vec<usize>,
+    buf: Box<[u8]>,
+    signals: signals::Signals,
+    notifier: Notifier,
+}
+
+impl Reactor {
+    /// Binds the listeners and gets ready to serve. An error says in one line what is wrong and with which address.
+    pub fn new(config: Config, config_file: Option<String>, notifier: Notifier) -> Result<Self, String> {
+        let text = |what: &str, e: io::Error| format!("{what}: {e}");
+        let poll = Poll::new().map_err(|e| text("Can't create the poll", e))?;
+        let registry = poll.registry().try_clone().map_err(|e| text("Can't clone the poll's registry", e))?;
+        let signals = signals::Signals::new(poll.registry(), TOKEN_SIGNAL).map_err(|e| text("Can't watch for signals", e))?;
+        let mut listeners = Listeners::new(registry);
+        listeners.open(&config)?;
+        let listeners = Rc::new(RefCell::new(listeners));
+        let mut host = RealHost::new(config_file.unwrap_or_default(), Rc::clone(&listeners), notifier.is_supervised());
+        let config = host.raise_file_limit(config);
+        let random = host::random_u64();
+        let engine = Engine::new(config, Box::new(host), random);
+        Ok(Self {
+            poll,
+            conns: Slab::new(),
+            listeners,
+            engine,
+            ready: Vec::new(),
+            buf: vec![0; READ_BYTES].into_boxed_slice(),
+            signals,
+            notifier,
+        })
+    }
+
+    /// The engine that this loop drives.
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// Serves until told to stop; returns the exit code.
+    pub fn run(&mut self) -> i32 {
+        let mut events = Events::with_capacity(EVENTS);
+        self.notifier.ready();
+        let mut cpu = self.engine.server.host.cpu_nanos();
+        loop {
+            let sleep_ms = if self.ready.is_empty() { self.engine.sleep_ms() } else { 0 };
+            if let Err(error) = self.poll.poll(&mut events, Some(Duration::from_millis(sleep_ms)))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                log::error!("poll: {error}");
+                return 1;
+            }
+            self.engine.refresh_time();
+            for conn in std::mem::take(&mut self.ready) {
+                if let Some(c) = self.conns.get_mut(conn) {
+                    c.ready = false;
+                    self.read(conn);
+                }
+            }
+            for event in &events {
+                match event.token() {
+                    TOKEN_SIGNAL => self.signals.handle(&mut self.engine),
+                    Token(token) if token >= TOKEN_LISTENER => self.accept(token - TOKEN_LISTENER),
+                    Token(conn) => {
+                        if event.is_readable() || event.is_read_closed() || event.is_error() {
+                            self.read(conn);
+                        }
+                        if event.is_writable() && self.engine.has_output(ConnId(conn as u32)) {
+                            self.write(conn);
+                        }
+                    }
+                }
+            }
+            self.engine.finish_turn();
+            while let Some(ConnId(conn)) = self.engine.take_dirty() {
+                self.write(conn as usize);
+            }
+            while let Some(action) = self.engine.take_action() {
+                match action {
+                    Action::Exit(code) => {
+                        self.shut_down();
+                        return code;
+                    }
+                }
+            }
+            let now = self.engine.server.host.cpu_nanos();
+            self.engine.server.stats.turns.add(now.saturating_sub(cpu));
+            cpu = now;
+            self.notifier.alive(self.engine.server.mono_ms);
+        }
+    }
+
+    fn shut_down(&mut self) {
+        self.notifier.stopping();
+        // What clients are still owed, as far as their sockets take it without waiting.
+        for conn in self.conns.iter().map(|(key, _)| key).collect::<Vec<_>>() {
+            self.write(conn);
+        }
+        self.listeners.borrow_mut().close();
+        log::warn!("Redis is now ready to exit, bye bye...");
+    }
+
+    fn accept(&mut self, listener: usize) {
+        for _ in 0..ACCEPTS {
+            let (socket, peer) = match self.listeners.borrow().accept(listener) {
+                Ok(accepted) => accepted,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => continue,
+                Err(error) => {
+                    log::warn!("Accepting client connection: {error}");
+                    // Out of descriptors: the edge will not come again for connections that wait already.
+                    self.listeners.borrow_mut().retry_later(listener);
+                    return;
+                }
+            };
+            self.admit(socket, peer);
+        }
+        self.listeners.borrow_mut().retry_later(listener);
+    }
+
+    fn admit(&mut self, mut socket: Socket, peer: crate::state::client::Peer) {
+        socket.configure(self.engine.server.config.tcp_keepalive);
+        let entry = self.conns.vacant_entry();
+        let key = entry.key();
+        if let Err(refusal) = self.engine.connect(ConnId(key as u32), peer) {
+            let _ = socket.write_vectored(&[IoSlice::new(refusal.as_bytes())]);
+            return;
+        }
+        if let Err(error) = self.poll.registry().register(&mut socket, Token(key), Interest::READABLE | Interest::WRITABLE) {
+            log::warn!("Error registering fd event for the new client: {error}");
+            self.engine.disconnect(ConnId(key as u32));
+            return;
+        }
+        entry.insert(Conn { socket, ready: false });
+    }
+
+    /// Reads once from a client, and hands over what came.
+    fn read(&mut self, key: usize) {
+        let Some(conn) = self.conns.get_mut(key) else { return };
+        let id = ConnId(key as u32);
+        if !self.engine.wants_input(id) {
+            return;
+        }
+        let (result, room) = match self.engine.fill_target(id) {
+            Fill::Shared => (conn.socket.read(&mut self.buf), self.buf.len()),
+            Fill::Own(target, most) => {
+                let room = most.min(target.capacity() - target.len());
+                let len = target.len();
+                target.resize(len + room, 0);
+                let result = conn.socket.read(&mut target[len..]);
+                target.truncate(len + *result.as_ref().unwrap_or(&0));
+                if let Ok(n) = result
+                    && n > 0
+                {
+                    self.engine.filled(id, n);
+                    if n == room && !conn.ready {
+                        conn.ready = true;
+                        self.ready.push(key);
+                    }
+                    return;
+                }
+                (result, room)
+            }
+        };
+        match result {
+            Ok(0) => self.close(key),
+            Ok(n) => {
+                if n == room && !conn.ready {
+                    conn.ready = true;
+                    self.ready.push(key);
+                }
+                self.engine.receive(id, &self.buf[..n]);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => (),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                if !conn.ready {
+                    conn.ready = true;
+                    self.ready.push(key);
+                }
+            }
+            Err(error) => {
+                log::debug!("Reading from client: {error}");
+                self.close(key);
+            }
+        }
+    }
+
+    /// Writes to a client what it is owed, and closes it when that was the last.
+    fn write(&mut self, key: usize) {
+        let id = ConnId(key as u32);
+        let mut budget = WRITE_BYTES;
+        while let Some(conn) = self.conns.get_mut(key) {
+            let mut pieces = Vec::with_capacity(PIECES.min(4));
+            self.engine.output(id, &mut pieces, PIECES);
+            let wanted: usize = pieces.iter().map(|p| p.len()).sum();
+            if wanted == 0 {
+                break;
+            }
+            match conn.socket.write_vectored(&pieces) {
+                Ok(0) => break,
+                Ok(n) => {
+                    drop(pieces);
+                    self.engine.sent(id, n);
+                    if n < wanted {
+                        break;
+                    }
+                    budget = budget.saturating_sub(n);
+                    if budget == 0 {
+                        // Still writable, so no edge will come: have another go next turn.
+                        self.engine.server.mark_dirty(id);
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                Err(error) => {
+                    log::debug!("Error writing to client: {error}");
+                    return self.close(key);
+                }
+            }
+        }
+        if self.conns.contains(key) && self.engine.wants_close(id) {
+            self.close(key);
+        }
+    }
+
+    fn close(&mut self, key: usize) {
+        if let Some(mut conn) = self.conns.try_remove(key) {
+            let _ = self.poll.registry().deregister(&mut conn.socket);
+            self.engine.disconnect(ConnId(key as u32));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Configuration files.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| solod::fuzz::config(bytes));
