@@ -4,10 +4,7 @@ use super::{
     Ctx, Outcome,
     command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
 };
-use crate::state::{
-    ConnId, Multi, Server,
-    client::WatchedKey,
-};
+use crate::state::{ConnId, Multi, Server, client::WatchedKey};
 
 fn multi(ctx: &mut Ctx) {
     if ctx.client().multi.is_some() {
@@ -18,15 +15,10 @@ fn multi(ctx: &mut Ctx) {
 }
 
 fn exec(ctx: &mut Ctx) {
-    let Some(multi) = &ctx.client().multi else { return ctx.error("ERR EXEC without MULTI") };
-    if multi.aborted {
-        discard_transaction(ctx.server, ctx.conn);
-        return ctx.error("EXECABORT Transaction discarded because of previous errors.");
+    if ctx.client().multi.is_none() {
+        return ctx.error("ERR EXEC without MULTI");
     }
-    if ctx.client().watch.get() || is_watched_key_expired(ctx.server, ctx.conn) {
-        discard_transaction(ctx.server, ctx.conn);
-        return ctx.out.null_array();
-    }
+    // Whether it may run at all is looked at where it is run.
     ctx.outcome = Outcome::Exec;
 }
 
@@ -66,11 +58,6 @@ fn watch_key(ctx: &mut Ctx, i: usize) {
 fn is_expired(server: &Server, db: usize, key: &[u8]) -> bool {
     let entry = server.keyspace.db(db).dict().find(server.keyspace.hash(key), key);
     entry.is_some_and(|entry| entry.is_volatile() && entry.deadline() <= server.keyspace.now_ms)
-}
-
-fn is_watched_key_expired(server: &Server, conn: ConnId) -> bool {
-    let Some(client) = server.clients.get(conn) else { return false };
-    client.watching.iter().any(|watched| !watched.expired && is_expired(server, watched.db, &watched.key))
 }
 
 fn unwatch(ctx: &mut Ctx) {
@@ -115,7 +102,5 @@ pub const COMMANDS: &[Command] = &[
         .doc("Makes the next EXEC do nothing if one of these keys has changed by then.", "O(N) where N is the number of keys")
         .args("key...")
         .keys(&[KeySpec::range(1, -1, 1, k::RO)]),
-    command("unwatch", unwatch, 1, ALWAYS | FAST | ALLOW_BUSY)
-        .since(Group::Transactions, "2.2.0")
-        .doc("Forgets the watched keys.", "O(1)"),
+    command("unwatch", unwatch, 1, ALWAYS | FAST | ALLOW_BUSY).since(Group::Transactions, "2.2.0").doc("Forgets the watched keys.", "O(1)"),
 ];

@@ -1,11 +1,7 @@
 //! COMMAND LIST.
 
 use crate::{
-    commands::{
-        CommandId, Ctx,
-        command::categories,
-        context::errors,
-    },
+    commands::{CommandId, Ctx, command::categories, context::errors},
     data::glob,
 };
 

@@ -1,14 +1,14 @@
 //! COMMAND: the table of commands, told to clients.
 
-mod docs_reply;
 pub mod docs;
+mod docs_reply;
 mod info;
 mod keys;
 mod list;
 pub mod syntax;
 
 use super::{
-    Ctx, CommandId, Registry,
+    CommandId, Ctx, Registry,
     command::{Command, Group, categories as c, command, flags::*},
     help,
 };
