@@ -89,6 +89,7 @@ impl Engine {
             nanos,
         };
         engine.server.startup_memory = engine.server.host.used_memory();
+        crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
         engine
     }
