@@ -126,7 +126,11 @@ fn set_with_options(ctx: &mut Ctx) {
             slot.put(key, new_string(args, 2), deadline.map_or(NEVER, deadline::storable));
             true
         }
-        _ => false,
+        Upsert::Occupied(mut slot) => {
+            slot.touch();
+            false
+        }
+        Upsert::Vacant(_) => false,
     };
     if options.get {
         ctx.keyspace().count_read(found);
