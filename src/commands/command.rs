@@ -415,6 +415,13 @@ impl Command {
         self
     }
 
+    /// It is in these ACL categories instead of its group's.
+    pub const fn categories_instead(mut self, categories: u32) -> Self {
+        self.extra_categories = categories;
+        self.extra_categories |= categories::NOT_OF_GROUP;
+        self
+    }
+
     /// Hints for proxies and clients.
     pub const fn tips(mut self, tips: &'static [&'static str]) -> Self {
         self.tips = tips;

@@ -9,7 +9,7 @@ use crate::{
     keyspace::Keyspace,
     resp::{
         output::Output,
-        request::{Args, OwnedArgs},
+        request::{Args, BIG_ARG, OwnedArgs},
     },
     state::{Client, ConnId, Server},
 };
@@ -20,6 +20,8 @@ pub enum Effect {
     /// The command as it came.
     #[default]
     Verbatim,
+    /// The command as it came, even if it changed nothing.
+    Always,
     /// Nothing.
     Nothing,
     /// This instead, so that it has the same effect at any time and place.
@@ -162,6 +164,36 @@ impl<'a> Ctx<'a> {
         self.server.keyspace.peek(self.db, hash, key)
     }
 
+    /// Looks the key at argument `i` up to answer a question about it: counts the access, and leaves no mark.
+    pub fn look(&mut self, i: usize) -> Option<&Entry> {
+        let (hash, key) = (self.hash(i), self.arg(i));
+        self.server.keyspace.look(self.db, hash, key)
+    }
+
+    /// Calls `each` with the index and hash of every `step`th argument from `first` on. Where there are several, their
+    /// places in the table are asked for ahead, so that the waits for memory overlap.
+    #[inline]
+    pub fn each_key(&mut self, first: usize, step: usize, mut each: impl FnMut(&mut Self, usize, u64)) {
+        /// As many as the processor can wait for at a time, roughly.
+        const AHEAD: usize = 16;
+        let mut hashes = [0; AHEAD];
+        let mut from = first;
+        while from < self.argc() {
+            let here = (self.argc() - from).div_ceil(step).min(AHEAD);
+            for (n, hash) in hashes[..here].iter_mut().enumerate() {
+                *hash = self.hash(from + n * step);
+                self.server.keyspace.prefetch_bucket(self.db, *hash);
+            }
+            for hash in &hashes[..here] {
+                self.server.keyspace.prefetch_entry(self.db, *hash);
+            }
+            for (n, hash) in hashes[..here].iter().enumerate() {
+                each(self, from + n * step, *hash);
+            }
+            from += here * step;
+        }
+    }
+
     /// Looks the key at argument `i` up to change its value in place; say [`Ctx::changed`] after the change.
     #[inline(always)]
     pub fn write(&mut self, i: usize) -> Option<&mut Entry> {
@@ -183,9 +215,22 @@ impl<'a> Ctx<'a> {
         self.notify(key, event);
     }
 
+    /// [`Ctx::changed_key`] for a key of another database.
+    pub fn changed_in(&mut self, db: usize, key: &[u8], event: Event) {
+        self.server.keyspace.changed(db, key);
+        self.notify_in(db, key, event);
+    }
+
     /// Tells subscribers of keyspace events.
     #[inline(always)]
     pub fn notify(&mut self, key: &[u8], event: Event) {
+        self.notify_in(self.db, key, event);
+    }
+
+    /// [`Ctx::notify`] for a key of another database.
+    #[inline(always)]
+    pub fn notify_in(&mut self, db: usize, key: &[u8], event: Event) {
+        let _ = db;
         // Nobody can subscribe yet; the call sites are in place.
         let _ = (key, event);
     }
@@ -201,11 +246,29 @@ impl<'a> Ctx<'a> {
             self.effect = Effect::Instead(OwnedArgs::new(parts));
         }
     }
+
+    /// [`Ctx::log_instead`] for what is built only when [`Ctx::is_logged`].
+    pub fn log_owned(&mut self, args: OwnedArgs) {
+        self.effect = Effect::Instead(args);
+    }
+
+    /// Adds these arguments to a command that is being built; large ones are shared.
+    pub fn keep_args(&self, into: &mut OwnedArgs, which: std::ops::Range<usize>) {
+        for i in which {
+            match self.arg(i) {
+                arg if arg.len() >= BIG_ARG => into.push_shared(self.args.to_bytes(i)),
+                arg => into.push(arg),
+            }
+        }
+    }
 }
 
 /// A keyspace event: its class (a letter of `notify-keyspace-events`) and its name.
 #[derive(Clone, Copy, Debug)]
 pub struct Event(pub char, pub &'static str);
+
+/// The event of a key that was not there before; comes in front of the one that says what was done.
+pub const NEW: Event = Event('n', "new");
 
 /// The bytes of a string value, with room for the digits of an integer.
 pub enum Text<'a> {
@@ -230,6 +293,6 @@ pub fn text(value: Value<'_>) -> Option<Text<'_>> {
     Some(match value {
         Value::Str(s) => Text::Stored(s),
         Value::Int(n) => Text::Digits(itoa::Buffer::new(), n),
-        Value::Object(crate::data::object::Object::Bytes(b)) => Text::Stored(b),
+        Value::Object(object) => Text::Stored(object.bytes()?),
     })
 }

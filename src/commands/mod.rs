@@ -8,10 +8,13 @@ pub mod command;
 pub mod config;
 pub mod connection;
 pub mod context;
+pub mod deadline;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
+pub mod keys;
 pub mod registry;
+pub mod server;
 pub mod strings;
 pub mod transactions;
 
@@ -25,5 +28,29 @@ pub use context::{Ctx, Effect, Outcome};
 pub use registry::{CommandId, Registry};
 
 /// Every group's rows: the one table that dispatch, COMMAND, key extraction and the documentation read.
-pub static TABLE: &[&[Command]] =
-    &[strings::COMMANDS, connection::COMMANDS, client::COMMANDS, config::COMMANDS, introspection::COMMANDS, transactions::COMMANDS];
+pub static TABLE: &[&[Command]] = &[
+    strings::simple::COMMANDS,
+    strings::expiring::COMMANDS,
+    strings::several::COMMANDS,
+    strings::counters::COMMANDS,
+    strings::parts::COMMANDS,
+    strings::lcs::COMMANDS,
+    keys::existence::COMMANDS,
+    keys::expiry::COMMANDS,
+    keys::object::COMMANDS,
+    keys::renaming::COMMANDS,
+    keys::databases::COMMANDS,
+    keys::walking::COMMANDS,
+    connection::COMMANDS,
+    server::debug::COMMANDS,
+    server::info::COMMANDS,
+    server::latency::COMMANDS,
+    server::lolwut::COMMANDS,
+    server::memory::COMMANDS,
+    server::misc::COMMANDS,
+    server::slowlog::COMMANDS,
+    client::COMMANDS,
+    config::COMMANDS,
+    introspection::COMMANDS,
+    transactions::COMMANDS,
+];

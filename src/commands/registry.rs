@@ -27,30 +27,24 @@ pub struct Registry {
     slots: Box<[CommandId; SLOTS]>,
 }
 
-/// The name in lower case as four words; `None` when it is too long to be one.
+/// Where to look for a name of this length first: the same in upper and lower case.
 #[inline(always)]
-fn fold(name: &[u8]) -> Option<[u64; 4]> {
-    if name.len() > NAME_MAX {
-        return None;
-    }
-    let mut padded = [0u8; NAME_MAX];
-    padded[..name.len()].copy_from_slice(name);
-    let mut words = [0u64; 4];
-    for (word, bytes) in words.iter_mut().zip(padded.chunks_exact(8)) {
-        // Setting bit 5 folds letters, and keeps the few other characters of names ('-', digits) as they are. What it
-        // confuses besides (control characters with others) is told apart by the comparison that follows.
-        *word = u64::from_le_bytes(bytes.try_into().unwrap_or_default()) | 0x2020_2020_2020_2020;
-    }
-    Some(words)
+fn slot(name: &[u8]) -> Option<usize> {
+    // The first and the last bytes, which overlap in a short name: enough to tell names apart that have the same length.
+    let (head, tail) = match name.len() {
+        len @ 4..=NAME_MAX => (u32_at(name, 0), u32_at(name, len - 4)),
+        len @ 1..=3 => (u32::from(name[0]) | u32::from(name[len / 2]) << 8, u32::from(name[len - 1])),
+        _ => return None,
+    };
+    // Setting bit 5 folds letters, and keeps the other characters of names ('-', digits). What it confuses besides is told
+    // apart by the comparison that follows.
+    let words = (u64::from(head) << 32 | u64::from(tail)) | 0x2020_2020_2020_2020;
+    Some(((words ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 53) as usize & (SLOTS - 1))
 }
 
 #[inline(always)]
-fn slot(words: [u64; 4], len: usize) -> usize {
-    let mixed = words[0]
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .wrapping_add(words[1].wrapping_mul(0xc2b2_ae3d_27d4_eb4f))
-        .wrapping_add((words[2] ^ words[3] ^ len as u64).wrapping_mul(0x1656_67b1_9e37_79f9));
-    (mixed >> 53) as usize & (SLOTS - 1)
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 impl Registry {
@@ -68,8 +62,7 @@ impl Registry {
                 registry.rows.push(Row { command, full_name, parent: Some(id as CommandId), subcommands: Vec::new() });
                 registry.rows[id].subcommands.push(sub);
             }
-            let Some(words) = fold(parent.name.as_bytes()) else { continue };
-            let mut at = slot(words, parent.name.len());
+            let Some(mut at) = slot(parent.name.as_bytes()) else { continue };
             while registry.slots[at] != NONE {
                 at = (at + 1) % SLOTS;
             }
@@ -81,7 +74,7 @@ impl Registry {
     /// The command with this name, in any case; not a subcommand.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<CommandId> {
-        let mut at = slot(fold(name)?, name.len());
+        let mut at = slot(name)?;
         loop {
             let id = self.slots[at];
             if id == NONE {

@@ -13,3 +13,4 @@ pub mod number;
 pub mod object;
 pub mod prefetch;
 pub mod rng;
+pub mod string;

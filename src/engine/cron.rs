@@ -62,7 +62,7 @@ impl Engine {
         let hz = server.config.hz.clamp(1, 500) as u64;
         self.cron_at_ms = server.mono_ms + 1000 / hz;
         server.cron_loops += 1;
-        if server.cron_loops % hz == 0 {
+        if server.cron_loops.is_multiple_of(hz) {
             server.host.tick();
         }
         let used = server.host.used_memory();
@@ -74,6 +74,8 @@ impl Engine {
         stats.ops_rate.sample(stats.commands, now);
         stats.in_rate.sample(stats.net_in, now);
         stats.out_rate.sample(stats.net_out, now);
+        stats.turn_rate.sample(stats.turns.count(), now);
+        stats.turn_nanos_rate.sample(stats.turns.sum(), now);
         self.clients_cron();
     }
 

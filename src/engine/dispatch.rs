@@ -234,12 +234,12 @@ impl Engine {
         let (slower_than_us, us) = (server.config.slowlog_log_slower_than, nanos / 1000);
         let event = if command.flags & flags::FAST != 0 { "fast-command" } else { "command" };
         let seconds = server.unix_seconds();
-        server.latency.add_if_needed(event, us / 1000, server.config.latency_monitor_threshold as u64, seconds);
+        server.latency.add_if_needed(event, us / 1000, server.config.latency_monitor_threshold, seconds);
         if slower_than_us < 0 || us < slower_than_us as u64 || command.flags & flags::SKIP_SLOWLOG != 0 {
             return;
         }
         if let Some(client) = server.clients.get(conn) {
-            let keep = server.config.slowlog_max_len as usize;
+            let keep = server.config.slowlog_max_len;
             server.slowlog.push(keep, seconds, us, args.iter(), &client.peer.addr, &client.name);
         }
     }

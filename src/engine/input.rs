@@ -126,7 +126,7 @@ impl Engine {
 
     /// Closes a client whose unexecuted input is beyond `client-query-buffer-limit`.
     fn limit_input(&mut self, conn: ConnId) {
-        let limit = self.server.config.client_query_buffer_limit as usize;
+        let limit = self.server.config.client_query_buffer_limit;
         let Some(client) = self.server.clients.get(conn) else { return };
         let held = client.input_len() + client.pending.as_ref().map_or(0, |p| p.parser.memory());
         if held > limit && client.kind != crate::state::ClientKind::Primary {

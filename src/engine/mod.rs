@@ -76,6 +76,7 @@ impl Engine {
             actions: Default::default(),
             active_expire: true,
             cron_loops: 0,
+            startup_memory: 0,
         };
         let mut engine = Self {
             server,
@@ -87,6 +88,7 @@ impl Engine {
             cron_at_ms: nanos / 1_000_000,
             nanos,
         };
+        engine.server.startup_memory = engine.server.host.used_memory();
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
         engine

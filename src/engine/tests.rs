@@ -1,1 +1,240 @@
+use super::*;
+use crate::{
+    config::DirectiveId,
+    state::{ProcessFacts, client::Peer},
+};
+use proptest::prelude::*;
+use std::{cell::Cell, io, rc::Rc};
 
+/// A world in which time moves when it is told to.
+#[derive(Clone)]
+struct Still(Rc<Cell<i64>>);
+
+impl Host for Still {
+    fn unix_us(&self) -> i64 {
+        self.0.get()
+    }
+    fn nanos(&self) -> u64 {
+        self.0.get() as u64 * 1000
+    }
+    fn cpu_nanos(&self) -> u64 {
+        0
+    }
+    fn process(&self) -> ProcessFacts {
+        ProcessFacts::default()
+    }
+    fn used_memory(&self) -> usize {
+        0
+    }
+    fn purge_memory(&mut self) {}
+    fn allocator_stats(&self) -> String {
+        String::new()
+    }
+    fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+    fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+    fn apply(&mut self, _: &Config, _: DirectiveId) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+struct Bench {
+    engine: Engine,
+    time: Rc<Cell<i64>>,
+}
+
+const A: ConnId = ConnId(0);
+const B: ConnId = ConnId(1);
+
+fn bench(config: Config) -> Bench {
+    let time = Rc::new(Cell::new(1_000_000_000_000_000));
+    let mut engine = Engine::new(config, Box::new(Still(time.clone())), 1);
+    for conn in [A, B] {
+        engine.connect(conn, Peer { local: true, ..Peer::default() }).unwrap();
+    }
+    Bench { engine, time }
+}
+
+impl Bench {
+    fn pass(&mut self, ms: i64) {
+        self.time.set(self.time.get() + ms * 1000);
+        self.engine.refresh_time();
+    }
+
+    fn take(&mut self, conn: ConnId) -> String {
+        let out = self.engine.server.clients.get_mut(conn).map(|c| c.out.take_all()).unwrap_or_default();
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Sends inline commands, a line each, and returns what comes back.
+    fn say(&mut self, conn: ConnId, lines: &str) -> String {
+        for line in lines.lines() {
+            self.engine.receive(conn, format!("{}\r\n", line.trim()).as_bytes());
+        }
+        self.take(conn)
+    }
+
+    /// Every key with its value, so that states can be compared.
+    fn state(&self) -> Vec<(usize, Vec<u8>, String)> {
+        let keyspace = &self.engine.server.keyspace;
+        let mut all: Vec<_> = keyspace
+            .iter()
+            .flat_map(|(i, db)| db.dict().iter().map(move |e| (i, e.key().to_vec(), format!("{:?} {}", describe(e), e.deadline()))))
+            .collect();
+        all.sort();
+        all
+    }
+}
+
+fn describe(entry: &crate::data::entry::Entry) -> Vec<u8> {
+    crate::commands::context::text(entry.value()).map_or_else(Vec::new, |t| t.with(<[u8]>::to_vec))
+}
+
+#[test]
+fn a_command_is_answered() {
+    let mut bench = bench(Config::default());
+    assert_eq!(bench.say(A, "SET k v\nGET k\nget nothing"), "+OK\r\n$1\r\nv\r\n$-1\r\n");
+}
+
+#[test]
+fn errors_name_what_is_wrong() {
+    let mut bench = bench(Config::default());
+    assert_eq!(bench.say(A, "nosuch 1 2"), "-ERR unknown command 'nosuch', with args beginning with: '1' '2' \r\n");
+    assert_eq!(bench.say(A, "get"), "-ERR wrong number of arguments for 'get' command\r\n");
+}
+
+#[test]
+fn a_stranger_has_to_authenticate() {
+    let config = Config { requirepass: Some(b"secret".to_vec()), ..Config::default() };
+    let mut bench = bench(config);
+    assert_eq!(bench.say(A, "GET k"), "-NOAUTH Authentication required.\r\n");
+}
+
+#[test]
+fn a_protocol_error_is_answered_and_ends_the_connection() {
+    let mut bench = bench(Config::default());
+    bench.engine.receive(A, b"*1\r\n$4\r\nPING\r\n*1\r\n:3\r\nrest");
+    assert_eq!(bench.take(A), "+PONG\r\n-ERR Protocol error: expected '$', got ':'\r\n");
+    assert!(bench.engine.wants_close(A));
+    assert_eq!(bench.say(B, "PING"), "+PONG\r\n", "others are served");
+}
+
+#[test]
+fn a_reader_that_does_not_read_is_closed_at_its_limit() {
+    let mut config = Config::default();
+    config.client_output_buffer_limit[0].hard = 10_000;
+    let mut bench = bench(config);
+    bench.say(B, &format!("SET k {}", "v".repeat(3000)));
+    for _ in 0..10 {
+        bench.engine.receive(A, b"GET k\r\n");
+    }
+    assert!(bench.engine.wants_close(A));
+    assert_eq!(bench.engine.server.stats.output_limit_closes, 1);
+}
+
+#[test]
+fn a_writer_that_never_ends_its_request_is_closed_at_its_limit() {
+    let mut config = Config::default();
+    config.client_query_buffer_limit = 1 << 20;
+    let mut bench = bench(config);
+    bench.engine.receive(A, b"*1000000\r\n");
+    for _ in 0..2000 {
+        bench.engine.receive(A, format!("$1000\r\n{}\r\n", "x".repeat(1000)).as_bytes());
+    }
+    assert!(bench.engine.wants_close(A));
+}
+
+#[test]
+fn what_has_been_sent_holds_no_memory() {
+    let mut bench = bench(Config::default());
+    bench.say(A, "PING\nPING");
+    bench.engine.sent(A, 0);
+    let client = bench.engine.server.clients.get(A).unwrap();
+    assert!(client.pending.is_none() && client.out.memory() == 0);
+}
+
+#[test]
+fn a_large_value_is_stored_and_sent_without_a_copy() {
+    let mut bench = bench(Config::default());
+    let value = vec![b'x'; 300_000];
+    bench.engine.receive(A, b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$300000\r\n");
+    let mut rest = &value[..];
+    while let Fill::Own(target, most) = bench.engine.fill_target(A) {
+        let n = most.min(target.capacity() - target.len()).min(rest.len());
+        if n == 0 {
+            break;
+        }
+        target.extend_from_slice(&rest[..n]);
+        rest = &rest[n..];
+        bench.engine.filled(A, n);
+    }
+    bench.engine.receive(A, b"\r\n");
+    assert_eq!(bench.take(A), "+OK\r\n");
+    bench.engine.receive(A, b"GET k\r\n");
+    let client = bench.engine.server.clients.get(A).unwrap();
+    assert_eq!(client.out.pieces(), 2, "the value leaves as a piece of its own");
+}
+
+#[test]
+fn keys_are_reclaimed_when_they_are_due() {
+    let mut bench = bench(Config::default());
+    for i in 0..1000 {
+        bench.say(A, &format!("SET k{i} v PX {}", 10 + i));
+    }
+    bench.pass(500);
+    assert_eq!(bench.engine.sleep_ms(), 0, "there is work to do");
+    for _ in 0..1000 {
+        bench.engine.finish_turn();
+    }
+    assert_eq!(bench.engine.server.keyspace.db(0).len(), 509);
+    assert_eq!(bench.engine.server.keyspace.stats.expired, 491);
+}
+
+fn request() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        4 => prop::sample::select(vec!["SET", "GET", "DEL", "INCR", "APPEND", "MULTI", "EXEC", "DISCARD", "SELECT", "EXPIRE", "PING", "MGET", "MSET", "RENAME"])
+            .prop_map(|w| w.as_bytes().to_vec()),
+        4 => prop::sample::select(vec!["a", "b", "1", "2", "-7", "100"]).prop_map(|w| w.as_bytes().to_vec()),
+        1 => proptest::collection::vec(any::<u8>(), 0..40),
+        1 => Just(vec![b'y'; 40_000]),
+    ];
+    proptest::collection::vec(word, 1..5).prop_map(|words| {
+        let mut wire = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            wire.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            wire.extend_from_slice(&word);
+            wire.extend_from_slice(b"\r\n");
+        }
+        wire
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_split_gives_the_same_replies_and_the_same_state(
+        requests in proptest::collection::vec(request(), 1..30),
+        broken in proptest::option::of(proptest::collection::vec(any::<u8>(), 1..20)),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let mut wire = requests.concat();
+        wire.extend(broken.unwrap_or_default());
+        let mut whole = bench(Config::default());
+        whole.engine.receive(A, &wire);
+        let mut split = bench(Config::default());
+        let mut at: Vec<usize> = cuts.into_iter().map(|c| c.index(wire.len())).collect();
+        at.sort_unstable();
+        let mut last = 0;
+        for cut in at.into_iter().chain([wire.len()]) {
+            split.engine.receive(A, &wire[last..cut]);
+            last = cut;
+        }
+        prop_assert_eq!(split.take(A), whole.take(A));
+        prop_assert_eq!(split.state(), whole.state());
+        prop_assert_eq!(split.engine.wants_close(A), whole.engine.wants_close(A));
+    }
+}

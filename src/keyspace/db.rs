@@ -91,6 +91,17 @@ impl Db {
         }
     }
 
+    /// Puts `entry`, which has the same key, in the place of what was found at `handle`.
+    pub(super) fn replace_at(&mut self, handle: Handle, hash: u64, entry: Entry) {
+        let deadline = entry.deadline();
+        self.count(self.dict.at(handle).deadline(), -1);
+        self.count(deadline, 1);
+        *self.dict.at_mut(handle) = entry;
+        if deadline != NEVER {
+            self.dict.note_deadline(hash, deadline);
+        }
+    }
+
     pub(super) fn take_due(&mut self, now: i64, segments: usize, entries: usize, mut due: impl FnMut(Entry)) -> bool {
         let (mut gone, mut sum) = (0, 0);
         let next = self.dict.take_due(self.expire_at, now, segments, entries, |entry| {

@@ -6,10 +6,12 @@
 mod access;
 mod db;
 mod expire;
+mod upsert;
 
 pub use access::{Access, idle_ms, lfu_value};
 pub use db::{Db, Watch};
 pub use expire::{CycleReport, ExpireMode};
+pub use upsert::{Occupied, Upsert, Vacant};
 
 use crate::data::{
     dict::{Dict, Handle},
@@ -173,6 +175,56 @@ impl Keyspace {
         let entry = self.dbs[db].dict.at_mut(handle);
         self.access.touch(entry, self.now_ms);
         Some(entry)
+    }
+
+    /// One look-up to write a key whether it is there or not.
+    #[inline(always)]
+    pub fn upsert(&mut self, db: usize, hash: u64, key: &[u8]) -> Upsert<'_> {
+        match self.locate(db, hash, key) {
+            Some(handle) => Upsert::Occupied(self.occupy(db, hash, handle)),
+            None => Upsert::Vacant(Vacant::new(&mut self.dbs[db], &self.access, self.now_ms, hash)),
+        }
+    }
+
+    /// One look-up to change or remove a key, or its deadline, if it is there.
+    #[inline]
+    pub fn occupied(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Occupied<'_>> {
+        let handle = self.locate(db, hash, key)?;
+        Some(self.occupy(db, hash, handle))
+    }
+
+    #[inline(always)]
+    fn occupy(&mut self, db: usize, hash: u64, handle: Handle) -> Occupied<'_> {
+        let db = &mut self.dbs[db];
+        self.access.touch(db.dict.at_mut(handle), self.now_ms);
+        Occupied::new(db, handle, hash)
+    }
+
+    /// Looks a key up to answer a question about it: counts the hit or miss, and leaves no mark.
+    pub fn look(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&Entry> {
+        let handle = self.locate(db, hash, key);
+        self.count_read(handle.is_some());
+        handle.map(|h| self.dbs[db].dict.at(h))
+    }
+
+    /// Counts a read that came by way of [`Keyspace::upsert`] or [`Keyspace::occupied`].
+    pub fn count_read(&mut self, hit: bool) {
+        *(if hit { &mut self.stats.hits } else { &mut self.stats.misses }) += 1;
+    }
+
+    /// Whether an entry met on a walk counts as there.
+    pub fn is_live(&self, entry: &Entry) -> bool {
+        entry.deadline() > self.now_ms || self.expire_mode == ExpireMode::Ignore
+    }
+
+    /// Tells WATCH of a key, without counting a change: for commands that change two keys and count one change.
+    pub fn touched(&mut self, db: usize, key: &[u8]) {
+        self.dbs[db].touch_watched(key);
+    }
+
+    /// [`Keyspace::insert`] for an entry that brings its marks of access along.
+    pub fn adopt(&mut self, db: usize, hash: u64, entry: Entry) -> &mut Entry {
+        self.dbs[db].insert(hash, entry)
     }
 
     /// Says that the value at a key has been changed, or the key added or removed.

@@ -134,13 +134,9 @@ impl Reactor {
             while let Some(ConnId(conn)) = self.engine.take_dirty() {
                 self.write(conn as usize);
             }
-            while let Some(action) = self.engine.take_action() {
-                match action {
-                    Action::Exit(code) => {
-                        self.shut_down();
-                        return code;
-                    }
-                }
+            if let Some(Action::Exit(code)) = self.engine.take_action() {
+                self.shut_down();
+                return code;
             }
             let now = self.engine.server.host.cpu_nanos();
             self.engine.server.stats.turns.add(now.saturating_sub(cpu));

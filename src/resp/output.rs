@@ -90,6 +90,19 @@ impl Output {
         self.queue.push_back(bytes);
     }
 
+    /// Adds what another output holds: for a part that had to be written before what stands in front of it was known.
+    pub fn append(&mut self, mut other: Output) {
+        debug_assert_eq!(other.sent, 0);
+        for piece in std::mem::take(&mut other.queue) {
+            self.raw_shared(piece);
+        }
+        if other.tail.len() < SHARED_MIN {
+            self.raw(&other.tail);
+        } else {
+            self.raw_shared(Bytes::from(other.tail));
+        }
+    }
+
     /// How long the output is now, for [`Output::rewind`].
     pub fn mark(&self) -> usize {
         self.queued + self.tail.len()

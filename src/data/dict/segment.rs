@@ -183,9 +183,9 @@ impl<T: Slot> Segment<T> {
     fn resize(&mut self, seed: Seed, buckets: usize) {
         let mut new: Vec<Bucket<T>> = Vec::with_capacity(buckets);
         new.resize_with(buckets, || Bucket::EMPTY);
-        let old = mem::replace(&mut self.buckets, new.into_boxed_slice());
+        let mut old = mem::replace(&mut self.buckets, new.into_boxed_slice());
         self.len = 0;
-        drain(old, |entry| self.put_back(seed, entry));
+        drain(&mut old, |entry| self.put_back(seed, entry));
     }
 
     #[inline]
@@ -228,11 +228,11 @@ impl<T: Slot> Segment<T> {
         let buckets = step_for(self.len() / 2 + self.len() / 16 + 1);
         let mut upper = Self { buckets: Box::default(), due_min: self.due_min, len: 0, depth: self.depth + 1 };
         upper.resize(seed, buckets);
-        let old = mem::take(&mut self.buckets);
+        let mut old = mem::take(&mut self.buckets);
         self.len = 0;
         self.depth += 1;
         self.resize(seed, buckets);
-        drain(old, |entry| {
+        drain(&mut old, |entry| {
             let hash = seed.hash(entry.key());
             let half = if hash << bit >> 63 == 0 { &mut *self } else { &mut upper };
             if !half.has_room() {
@@ -309,7 +309,7 @@ fn step_for(len: usize) -> usize {
 }
 
 /// Hands over every entry of `buckets`, asking for the next bucket's keys a bucket ahead.
-fn drain<T: Slot>(mut buckets: Box<[Bucket<T>]>, mut take: impl FnMut(T)) {
+fn drain<T: Slot>(buckets: &mut [Bucket<T>], mut take: impl FnMut(T)) {
     for at in 0..buckets.len() {
         for entry in buckets.get(at + 1).into_iter().flat_map(|b| b.slots.iter().flatten()) {
             entry.prefetch();
