@@ -88,7 +88,6 @@ impl Engine {
             cron_at_ms: nanos / 1_000_000,
             nanos,
         };
-        engine.server.startup_memory = engine.server.host.used_memory();
         engine.refresh_time();
         engine
     }
