@@ -47,6 +47,7 @@ impl Engine {
         {
             self.call(conn, id, args, hashed, out, false);
             if self.registry.get(id).flags & DATA == 0 {
+                self.turn_reply_mode(conn);
                 *ordinary = self.is_ordinary(conn);
             }
             return true;

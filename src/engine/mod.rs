@@ -88,6 +88,7 @@ impl Engine {
             cron_at_ms: nanos / 1_000_000,
             nanos,
         };
+        crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
         engine
     }

@@ -62,6 +62,11 @@ impl Output {
         self.tail.len()
     }
 
+    /// Bytes the buffer of the last piece holds: what CLIENT LIST shows as `rbs`.
+    pub fn tail_capacity(&self) -> usize {
+        self.tail.capacity()
+    }
+
     /// Whether replies are in RESP3.
     #[inline(always)]
     pub fn resp3(&self) -> bool {
