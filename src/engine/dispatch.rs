@@ -231,9 +231,12 @@ impl Engine {
         if slower_than_us < 0 || us < slower_than_us as u64 || command.flags & flags::SKIP_SLOWLOG != 0 {
             return;
         }
+        let hidden = self.hidden_args(args);
+        let shown = args.iter().enumerate().map(|(i, arg)| if hidden.contains(&i) { b"(redacted)" } else { arg });
+        let server = &mut self.server;
         if let Some(client) = server.clients.get(conn) {
             let keep = server.config.slowlog_max_len;
-            server.slowlog.push(keep, seconds, us, args.iter(), &client.peer.addr, &client.name);
+            server.slowlog.push(keep, seconds, us, shown, &client.peer.addr, &client.name);
         }
     }
 

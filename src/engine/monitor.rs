@@ -1,7 +1,7 @@
 //! MONITOR: every command, as a line, to those who asked.
 
 use super::Engine;
-use crate::{commands::registry::CommandId, resp::request::Args, state::ConnId};
+use crate::{commands::registry::CommandId, config::is_secret, resp::request::Args, state::ConnId};
 
 impl Engine {
     pub(super) fn feed_monitors(&mut self, conn: ConnId, db: usize, args: Args<'_>) {
@@ -35,13 +35,16 @@ impl Engine {
         }
     }
 
-    /// Arguments that are secrets: AUTH's, and HELLO's behind AUTH.
-    fn hidden_args(&self, args: Args<'_>) -> Vec<usize> {
+    /// Arguments that are secrets and shown to nobody: AUTH's, HELLO's behind AUTH, and the values of settings that are passwords.
+    pub(super) fn hidden_args(&self, args: Args<'_>) -> Vec<usize> {
         let id: Option<CommandId> = self.registry.find(args.get(0));
         match id.map(|id| self.registry.get(id).name) {
             Some("auth") => (1..args.len()).collect(),
             Some("hello") => {
                 (2..args.len()).find(|i| args.get(*i).eq_ignore_ascii_case(b"auth")).map_or_else(Vec::new, |i| vec![i + 1, i + 2])
+            }
+            Some("config") if args.get(1).eq_ignore_ascii_case(b"set") => {
+                (2..args.len()).step_by(2).filter(|i| is_secret(args.get(*i))).map(|i| i + 1).collect()
             }
             _ => Vec::new(),
         }
