@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup},
+    commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup, transactions::discard_transaction},
     resp::{
         output::Output,
         request::{Args, OwnedArgs},
@@ -144,10 +144,17 @@ impl Engine {
         }
     }
 
-    /// Answers with an error before the command runs; a transaction being queued is spoilt by it.
+    /// Answers with an error before the command runs; a transaction being queued is spoilt by it, and over if it is EXEC that is refused.
     fn refuse(&mut self, conn: ConnId, id: Option<CommandId>, out: &mut Output, text: &[u8]) {
         if let Some(id) = id {
             self.server.stats.by_command[usize::from(id)].rejected += 1;
+        }
+        let aborted;
+        let mut text = text;
+        if id.is_some_and(|id| self.registry.get(id).name == "exec") {
+            discard_transaction(&mut self.server, conn);
+            aborted = [b"EXECABORT Transaction discarded because of: ", text.strip_prefix(b"ERR ").unwrap_or(text)].concat();
+            text = &aborted;
         }
         self.server.count_error(text);
         if let Some(client) = self.server.clients.get_mut(conn) {
