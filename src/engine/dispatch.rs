@@ -224,7 +224,7 @@ impl Engine {
             self.note_slow(conn, id, args, nanos);
         }
         if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 {
-            self.feed_monitors(conn, db, args);
+            self.feed_monitors(conn, args);
         }
         if !self.server.keyspace.gone.is_empty() {
             self.forget_gone();

@@ -4,8 +4,10 @@ use super::Engine;
 use crate::{commands::registry::CommandId, config::is_secret, resp::request::Args, state::ConnId};
 
 impl Engine {
-    pub(super) fn feed_monitors(&mut self, conn: ConnId, db: usize, args: Args<'_>) {
+    /// Comes after the command, so SELECT shows the database it has chosen.
+    pub(super) fn feed_monitors(&mut self, conn: ConnId, args: Args<'_>) {
         let Some(client) = self.server.clients.get(conn) else { return };
+        let db = client.db;
         let us = self.server.host.unix_us();
         let addr = if client.peer.unix {
             format!("unix:{}", self.server.config.unixsocket.as_deref().unwrap_or_default())
