@@ -92,6 +92,11 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
+        let listens = client.monitor || client.kind == crate::state::ClientKind::Replica;
+        if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
+            self.refuse(conn, Some(id), out, b"ERR Replica can't interact with the keyspace");
+            return true;
+        }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
         if let Some(pause) = server.pause {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };

@@ -89,7 +89,6 @@ impl Engine {
             cron_at_ms: nanos / 1_000_000,
             nanos,
         };
-        engine.server.startup_memory = engine.server.host.used_memory();
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
         engine

@@ -79,7 +79,7 @@ impl Reactor {
         let config = host.raise_file_limit(config);
         let random = host::random_u64();
         let engine = Engine::new(config, Box::new(host), random);
-        Ok(Self {
+        let mut reactor = Self {
             poll,
             conns: Slab::new(),
             listeners,
@@ -88,7 +88,10 @@ impl Reactor {
             buf: vec![0; READ_BYTES].into_boxed_slice(),
             signals,
             notifier,
-        })
+        };
+        let server = &mut reactor.engine.server;
+        server.startup_memory = server.host.used_memory();
+        Ok(reactor)
     }
 
     /// The engine that this loop drives.

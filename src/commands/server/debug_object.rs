@@ -6,7 +6,7 @@ use crate::{
         context::{self, errors},
     },
     data::{
-        entry::{EMBSTR_MAX, Entry, HEADER_BYTES, Value},
+        entry::{Entry, HEADER_BYTES, Value},
         lzf,
         number::parse_i64,
         object::Object,
@@ -27,14 +27,6 @@ fn find<'a>(ctx: &'a mut Ctx) -> Option<&'a Entry> {
     ctx.server.keyspace.db(ctx.db).dict().find(hash, key)
 }
 
-fn encoding(entry: &Entry) -> &'static str {
-    match entry.value() {
-        Value::Int(_) => "int",
-        Value::Str(s) if s.len() <= EMBSTR_MAX && !entry.is_raw() => "embstr",
-        Value::Str(_) | Value::Object(Object::Bytes(_)) => "raw",
-    }
-}
-
 /// `DEBUG OBJECT key`.
 pub fn object(ctx: &mut Ctx) {
     let (now_ms, compresses) = (ctx.now_ms(), ctx.server.config.rdbcompression);
@@ -43,7 +35,7 @@ pub fn object(ctx: &mut Ctx) {
     let text = format!(
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{length} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),
-        encoding(entry),
+        entry.encoding(),
         entry.access(),
         idle_ms(entry, now_ms) / 1000
     );
@@ -164,17 +156,6 @@ pub fn structsize(ctx: &mut Ctx) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::entry::NEVER;
-
-    #[test]
-    fn the_encoding_depends_on_length_and_on_changes() {
-        assert_eq!(encoding(&Entry::new_int(b"k", 1, NEVER)), "int");
-        assert_eq!(encoding(&Entry::new_inline(b"k", &[b'x'; 44], NEVER)), "embstr");
-        assert_eq!(encoding(&Entry::new_inline(b"k", &[b'x'; 45], NEVER)), "raw");
-        let mut changed = Entry::new_inline(b"k", b"x", NEVER);
-        changed.set_raw();
-        assert_eq!(encoding(&changed), "raw");
-    }
 
     #[test]
     fn serialized_lengths_are_those_of_an_rdb_file() {

@@ -67,7 +67,7 @@ fn lolwut(ctx: &mut Ctx) {
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[command("lolwut", lolwut, -1, READONLY | FAST)
     .since(Group::Server, "5.0.0")
-    .doc("Draws a picture and tells the version.", "")
+    .doc("Draws a picture and tells the version.", "O(N) where N is the number of characters drawn")
     .args("[VERSION version:integer]")];
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ pub const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output"]),
     command("monitor", monitor, 1, ADMIN | NOSCRIPT | LOADING | STALE)
         .since(Group::Server, "1.0.0")
-        .doc("Shows every command that the server is given, as it is given.", ""),
+        .doc("Shows every command that the server is given, as it is given.", "O(1), and a line to send for every command from then on"),
     command("role", role, 1, NOSCRIPT | LOADING | STALE | FAST)
         .since(Group::Server, "2.8.12")
         .doc("Tells whether the server is a primary or a replica, with its offset and its peers.", "O(1)")
