@@ -71,7 +71,7 @@ unsafe impl GlobalAlloc for Counting {
 /// How jemalloc is set: freed pages go back to the operating system within a second, by its own thread, which sees no data.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 pub static SETTINGS: Option<&'static c_char> = {
-    const TEXT: &CStr = c"background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:1";
+    const TEXT: &CStr = c"background_thread:true,dirty_decay_ms:200,muzzy_decay_ms:0,narenas:1";
     // SAFETY: the pointer is to a constant that ends in NUL, as jemalloc reads it.
     Some(unsafe { &*TEXT.as_ptr() })
 };
