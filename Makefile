@@ -62,7 +62,7 @@ fuzz: ## fuzz one parser: TARGET=request or config, for SECONDS=600
 		-artifact_prefix=$(FUZZ_DIR)/artifacts/ -print_final_stats=1 $(FUZZ_DIR)/corpus/$(TARGET) tests/fuzz/seeds/$(TARGET)
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
-	UPDATE_DOCS=1 $(CARGO) test --test docs
+	UPDATE_DOCS=1 $(CARGO) test --test it_docs
 
 $(BINARY):
 	$(CARGO) build --release

@@ -248,6 +248,7 @@ pub const COMMANDS: &[Command] = &[
             notes: Some("RW and ACCESS because GET returns the old value"),
             ..KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE | k::VARIABLE)
         }])
+        .key_finder(crate::commands::key_extraction::set_keys)
         .history(&[
             ("2.6.12", "`EX`, `PX`, `NX` and `XX`."),
             ("6.0.0", "`KEEPTTL`."),
