@@ -90,13 +90,6 @@ fn positions(spec: &KeySpec, first: usize, args: &Args<'_>) -> Option<impl Itera
     Some((first as usize..=last as usize).step_by(step as usize))
 }
 
-/// SET's key: what is done with it depends on whether GET is among the options.
-pub fn set_keys(args: &Args<'_>) -> Option<Vec<KeyAt>> {
-    let returns_old = args.skip(3).iter().any(|option| option.eq_ignore_ascii_case(b"get"));
-    let flags = if returns_old { key_flags::RW | key_flags::ACCESS } else { key_flags::OW };
-    Some(vec![(1, flags | key_flags::UPDATE)])
-}
-
 /// First key, last key (negative: from the end) and step as clients of old versions want them, all 0 when there are none;
 /// and whether these do not say it all (`movablekeys`).
 pub fn legacy_range(specs: &[KeySpec]) -> ((i32, i32, i32), bool) {
@@ -203,13 +196,6 @@ mod tests {
         assert_eq!(keys(&PLAIN.keys(&VARIABLE).key_finder(last), &args), Some(vec![(2, k::OW)]));
         assert_eq!(keys(&PLAIN.keys(&VARIABLE), &args), Some(vec![(1, k::RW | k::VARIABLE)]));
         assert!(has_keys(&PLAIN.keys(&SURE)) && !has_keys(&PLAIN));
-    }
-
-    #[test]
-    fn set_reads_its_key_only_to_return_what_was_there() {
-        for (line, flags) in [("set get get", k::OW | k::UPDATE), ("set a b EX 1 Get", k::RW | k::ACCESS | k::UPDATE)] {
-            assert_eq!(set_keys(&request(line).args()), Some(vec![(1, flags)]), "{line}");
-        }
     }
 
     #[test]

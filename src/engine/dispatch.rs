@@ -1,6 +1,6 @@
 //! The gate in front of every command, and the call itself.
 
-use super::Engine;
+use super::{Engine, redact};
 use crate::{
     commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup, transactions::discard_transaction},
     resp::{
@@ -83,6 +83,7 @@ impl Engine {
         }
         let server = &mut self.server;
         let Some(client) = server.clients.get_mut(conn) else { return false };
+        client.last_command = Some(id);
         if !client.authenticated && command.flags & flags::NO_AUTH == 0 {
             self.refuse(conn, Some(id), out, b"NOAUTH Authentication required.");
             return true;
@@ -220,7 +221,7 @@ impl Engine {
             self.note_slow(conn, id, args, nanos);
         }
         if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 {
-            self.feed_monitors(conn, db, args);
+            self.feed_monitors(conn, id, args);
         }
         if !self.server.keyspace.gone.is_empty() {
             self.forget_gone();
@@ -241,7 +242,8 @@ impl Engine {
         }
         if let Some(client) = server.clients.get(conn) {
             let keep = server.config.slowlog_max_len;
-            server.slowlog.push(keep, seconds, us, args.iter(), &client.peer.addr, &client.name);
+            let shown = redact::redacted(self.registry.full_name(id), args);
+            server.slowlog.push(keep, seconds, us, shown, &client.peer.addr, &client.name);
         }
     }
 

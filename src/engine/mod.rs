@@ -9,6 +9,7 @@ mod cron;
 mod dispatch;
 mod input;
 mod monitor;
+mod redact;
 mod transaction;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::{
     },
     data::entry::NEVER,
     keyspace::{ExpireMode, Upsert},
-    resp::request::OwnedArgs,
+    resp::request::{Args, OwnedArgs},
 };
 
 /// A way to say what is to become of the deadline.
@@ -98,6 +98,12 @@ impl Options {
 
 fn set(ctx: &mut Ctx) {
     if ctx.argc() == 3 { set_plain(ctx) } else { set_with_options(ctx) }
+}
+
+/// Without GET the old value does not matter.
+fn set_keys(args: &Args<'_>) -> Option<Vec<(usize, u32)>> {
+    let gets = (3..args.len()).any(|i| args.get(i).eq_ignore_ascii_case(b"get"));
+    Some(vec![(1, if gets { k::RW | k::ACCESS | k::UPDATE } else { k::OW | k::UPDATE })])
 }
 
 fn set_with_options(ctx: &mut Ctx) {
@@ -248,7 +254,7 @@ pub const COMMANDS: &[Command] = &[
             notes: Some("RW and ACCESS because GET returns the old value"),
             ..KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE | k::VARIABLE)
         }])
-        .key_finder(crate::commands::key_extraction::set_keys)
+        .key_finder(set_keys)
         .history(&[
             ("2.6.12", "`EX`, `PX`, `NX` and `XX`."),
             ("6.0.0", "`KEEPTTL`."),
