@@ -44,7 +44,9 @@ fn set(ctx: &mut Ctx) {
 fn set_all(server: &mut Server, pairs: &[(&[u8], &[u8])], context: SetContext) -> Result<(), SetError> {
     let before = server.config.clone();
     let changed = server.config.set_many(pairs, context)?;
-    server.config.dir = absolute(&before.dir, &server.config.dir);
+    if changed.contains(&DirectiveId::dir) {
+        server.config.dir = absolute(&before.dir, &server.config.dir);
+    }
     for (done, id) in changed.iter().enumerate() {
         if let Err(reason) = apply_setting(server, *id) {
             log::warn!("Failed applying new configuration. Possibly related to new {id:?} setting. Restoring previous settings.");
@@ -198,6 +200,91 @@ const SUBCOMMANDS: &[Command] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        config::Config,
+        engine::Engine,
+        state::{Host, ProcessFacts},
+    };
+    use std::{cell::RefCell, io, rc::Rc};
+
+    /// A world that refuses port 1, and keeps what it was asked to apply.
+    #[derive(Default, Clone)]
+    struct Picky {
+        applied: Rc<RefCell<Vec<(DirectiveId, u16)>>>,
+    }
+
+    impl Host for Picky {
+        fn unix_us(&self) -> i64 {
+            0
+        }
+        fn nanos(&self) -> u64 {
+            0
+        }
+        fn cpu_nanos(&self) -> u64 {
+            0
+        }
+        fn process(&self) -> ProcessFacts {
+            ProcessFacts::default()
+        }
+        fn used_memory(&self) -> usize {
+            0
+        }
+        fn purge_memory(&mut self) {}
+        fn allocator_stats(&self) -> String {
+            String::new()
+        }
+        fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+        fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+        fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String> {
+            self.applied.borrow_mut().push((changed, config.port));
+            if config.port == 1 { Err("no".into()) } else { Ok(()) }
+        }
+    }
+
+    fn set(server: &mut Server, words: &[&str]) -> Result<(), String> {
+        let pairs: Vec<(&[u8], &[u8])> = words.chunks(2).map(|pair| (pair[0].as_bytes(), pair[1].as_bytes())).collect();
+        set_all(server, &pairs, SetContext { loading: false, local: true }).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_cannot_be_put_into_effect_changes_nothing() {
+        let world = Picky::default();
+        let mut server = Engine::new(Config::default(), Box::new(world.clone()), 1).server;
+        let refused = set(&mut server, &["maxmemory-policy", "allkeys-lfu", "port", "1", "timeout", "9"]);
+        assert_eq!(refused, Err("ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - no".into()));
+        assert!(server.config == Config::default());
+        assert!(!server.keyspace.access.lfu, "not in the engine either");
+        // The world heard of one setting, and then that it is what it was.
+        let heard = world.applied.take();
+        assert_eq!(heard, [(DirectiveId::maxmemory_policy, 1), (DirectiveId::maxmemory_policy, 6379)]);
+    }
+
+    #[test]
+    fn settings_reach_into_the_engine() {
+        let config = Config { lfu_log_factor: 3, ..Config::default() };
+        let mut server = Engine::new(config, Box::new(Picky::default()), 1).server;
+        assert_eq!(server.keyspace.access.lfu_log_factor, 3, "from the start");
+        set(&mut server, &["maxmemory-policy", "volatile-lfu", "lfu-decay-time", "7"]).unwrap();
+        assert!(server.keyspace.access.lfu);
+        assert_eq!(server.keyspace.access.lfu_decay_minutes, 7);
+    }
+
+    #[test]
+    fn counters_go_back_to_zero_but_the_peak_of_memory_stays() {
+        let mut server = Engine::new(Config::default(), Box::new(Picky::default()), 1).server;
+        let commands = server.stats.by_command.len();
+        server.stats.by_command[0].calls = 5;
+        server.stats.commands = 5;
+        server.stats.peak_memory = 77;
+        server.keyspace.stats.hits = 4;
+        reset_stats(&mut server);
+        assert_eq!((server.stats.commands, server.stats.by_command[0].calls, server.keyspace.stats.hits), (0, 0, 0));
+        assert_eq!((server.stats.by_command.len(), server.stats.peak_memory), (commands, 77));
+    }
 
     #[test]
     fn directories_are_seen_from_the_one_before() {

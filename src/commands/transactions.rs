@@ -57,7 +57,7 @@ fn watch_key(ctx: &mut Ctx, i: usize) {
 /// Whether the key is past its deadline and still there.
 fn is_expired(server: &Server, db: usize, key: &[u8]) -> bool {
     let entry = server.keyspace.db(db).dict().find(server.keyspace.hash(key), key);
-    entry.is_some_and(|entry| entry.is_volatile() && entry.deadline() <= server.keyspace.now_ms)
+    entry.is_some_and(|entry| entry.is_volatile() && server.keyspace.is_past(entry.deadline()))
 }
 
 fn unwatch(ctx: &mut Ctx) {

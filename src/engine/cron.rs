@@ -41,7 +41,7 @@ impl Engine {
     }
 
     fn expire_due(&self) -> bool {
-        self.server.active_expire && self.server.keyspace.due_min() <= self.server.unix_ms()
+        self.server.active_expire && self.server.keyspace.owes()
     }
 
     fn expire_slice(&mut self) {

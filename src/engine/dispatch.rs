@@ -109,6 +109,7 @@ impl Engine {
             }
         }
         if in_multi {
+            client.last_command = Some(id);
             if let Some(multi) = client.multi.as_mut()
                 && !multi.aborted
             {

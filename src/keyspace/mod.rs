@@ -120,11 +120,22 @@ impl Keyspace {
         self.dbs[db].dict.prefetch_entry(hash);
     }
 
+    /// Whether a deadline is over: a key lives through the millisecond of its deadline.
+    #[inline(always)]
+    pub fn is_past(&self, deadline: i64) -> bool {
+        deadline < self.now_ms
+    }
+
+    /// Whether a key is past its deadline and waits to be reclaimed.
+    pub fn owes(&self) -> bool {
+        self.is_past(self.due_min())
+    }
+
     /// Finds a live key. One past its deadline is deleted on the way (or hidden, see [`ExpireMode`]).
     #[inline(always)]
     pub fn locate(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Handle> {
         let (handle, entry) = self.dbs[db].dict.find_with_handle(hash, key)?;
-        if entry.is_volatile() && entry.deadline() <= self.now_ms {
+        if entry.is_volatile() && self.is_past(entry.deadline()) {
             return self.expire_found(db, hash, handle);
         }
         Some(handle)
@@ -221,7 +232,7 @@ impl Keyspace {
 
     /// Whether an entry met on a walk counts as there.
     pub fn is_live(&self, entry: &Entry) -> bool {
-        entry.deadline() > self.now_ms || self.expire_mode == ExpireMode::Ignore
+        !self.is_past(entry.deadline()) || self.expire_mode == ExpireMode::Ignore
     }
 
     /// Tells WATCH of a key, without counting a change: for commands that change two keys and count one change.
@@ -268,7 +279,7 @@ impl Keyspace {
         for attempt in 0..TRIES {
             let entry = self.dbs[db].dict.random(rng)?;
             let key: Box<[u8]> = entry.key().into();
-            if entry.deadline() > self.now_ms {
+            if !self.is_past(entry.deadline()) {
                 return Some(key);
             }
             let all_volatile = self.dbs[db].volatile() == self.dbs[db].len();

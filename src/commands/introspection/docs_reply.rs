@@ -27,13 +27,14 @@ fn reply(ctx: &mut Ctx, id: CommandId) {
     let subcommands = registry.subcommands(id);
     // A test reads every row, so there is nothing to refuse here.
     let arguments = syntax::parse(command.args, command.keys.len()).unwrap_or_default();
-    let optional = [!command.history.is_empty(), !arguments.is_empty(), !subcommands.is_empty()];
+    let optional = [!command.complexity.is_empty(), !command.history.is_empty(), !arguments.is_empty(), !subcommands.is_empty()];
     let deprecated = if command.deprecated.is_some() { 3 } else { 0 };
-    ctx.out.map(4 + deprecated + optional.iter().filter(|there| **there).count());
-    for (name, text) in
-        [("summary", command.summary), ("since", command.since), ("group", command.group.name()), ("complexity", command.complexity)]
-    {
-        reply_text(ctx, name, text);
+    ctx.out.map(3 + deprecated + optional.iter().filter(|there| **there).count());
+    reply_text(ctx, "summary", command.summary);
+    reply_text(ctx, "since", command.since);
+    reply_text(ctx, "group", command.group.name());
+    if !command.complexity.is_empty() {
+        reply_text(ctx, "complexity", command.complexity);
     }
     if let Some((since, instead)) = command.deprecated {
         ctx.out.bulk(b"doc_flags");
