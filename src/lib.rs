@@ -8,6 +8,7 @@ pub mod data;
 pub mod engine;
 pub mod fuzz;
 pub mod keyspace;
+pub mod persist;
 pub mod reactor;
 pub mod resp;
 pub mod state;

@@ -7,6 +7,7 @@ pub mod command;
 pub mod connection;
 pub mod context;
 pub mod deadline;
+pub mod dump;
 pub mod keys;
 pub mod registry;
 pub mod strings;
@@ -29,5 +30,6 @@ pub static TABLE: &[&[Command]] = &[
     keys::renaming::COMMANDS,
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
+    dump::COMMANDS,
     connection::COMMANDS,
 ];

@@ -139,41 +139,58 @@ fn write_reference(output: &mut Vec<u8>, distance: usize, length: usize) {
     }
 }
 
+/// At most this many bytes come of one compressed byte: three stand for at most [`MATCH_MAX`].
+pub const LENGTH_FACTOR_MAX: usize = MATCH_MAX / 3;
+
 /// Restores a string of exactly `length` bytes. A `length` that `input` cannot amount to is refused
 /// before memory is allocated for it.
-pub fn decompress(mut input: &[u8], length: usize) -> Result<Vec<u8>, Malformed> {
-    /// Three bytes stand for at most [`MATCH_MAX`].
-    const EXPANSION_MAX: usize = MATCH_MAX / 3;
-    if length > input.len().saturating_mul(EXPANSION_MAX) {
+pub fn decompress(input: &[u8], length: usize) -> Result<Vec<u8>, Malformed> {
+    let mut output = Vec::new();
+    decompress_into(input, length, &mut output)?;
+    Ok(output)
+}
+
+/// [`decompress`] into a buffer, whose content it replaces.
+pub fn decompress_into(input: &[u8], length: usize, output: &mut Vec<u8>) -> Result<(), Malformed> {
+    if length > input.len().saturating_mul(LENGTH_FACTOR_MAX) {
         return Err(Malformed);
     }
-    let mut output = Vec::with_capacity(length);
-    while let Some((&head, rest)) = input.split_first() {
+    output.clear();
+    output.reserve(length);
+    let done = decompress_items(input, length, output)?;
+    if done == input.len() && output.len() == length { Ok(()) } else { Err(Malformed) }
+}
+
+/// Appends what the whole items of `input` stand for, and returns how many bytes those are: for a string that comes in pieces.
+/// `output` holds what came before, and is refused to grow longer than `length`.
+pub fn decompress_items(input: &[u8], length: usize, output: &mut Vec<u8>) -> Result<usize, Malformed> {
+    let mut left = input;
+    while let Some((&head, rest)) = left.split_first() {
         let room = length - output.len();
         let code = usize::from(head >> 5);
         if code == 0 {
-            let (literals, rest) = rest.split_at_checked(usize::from(head) + 1).ok_or(Malformed)?;
+            let Some((literals, rest)) = rest.split_at_checked(usize::from(head) + 1) else { break };
             if literals.len() > room {
                 return Err(Malformed);
             }
             output.extend_from_slice(literals);
-            input = rest;
+            left = rest;
             continue;
         }
         let (count, low, rest) = match rest {
             [more, low, rest @ ..] if code == 7 => (usize::from(*more) + 9, low, rest),
             [low, rest @ ..] if code < 7 => (code + 2, low, rest),
-            _ => return Err(Malformed),
+            _ => break,
         };
         let distance = (usize::from(head & 0x1f) << 8 | usize::from(*low)) + 1;
         let from = output.len().checked_sub(distance).ok_or(Malformed)?;
         if count > room {
             return Err(Malformed);
         }
-        repeat(&mut output, from, count);
-        input = rest;
+        repeat(output, from, count);
+        left = rest;
     }
-    if output.len() == length { Ok(output) } else { Err(Malformed) }
+    Ok(input.len() - left.len())
 }
 
 /// Appends `count` bytes from `from` on, again from there at the end of what there is. What follows
