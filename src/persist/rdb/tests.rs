@@ -346,7 +346,7 @@ proptest! {
             Said::Resize(entries.len() as u64, 300_000),
         ];
         expected.extend(entries.into_iter().map(|(key, value, deadline)| {
-            Said::Key { key, value, deadline: deadline.min(NEVER), idle: None, frequency: None }
+            Said::Key { key, value, deadline, idle: None, frequency: None }
         }));
         expected.push(Said::End(if checksum { Checksum::Verified } else { Checksum::Absent }));
         let mut splits: Vec<_> = splits.iter().map(|at| at.index(bytes.len())).chain([0, bytes.len()]).collect();
