@@ -40,7 +40,7 @@ bench: build ## measure beside redis-server; ARGS="--rounds 5 --only get" passes
 	scripts/setup-tests python3
 	scripts/bench --ours $(BINARY) $(ARGS)
 
-# Memory that mimalloc hands out is invisible to the sanitizer: system_allocator leaves it out of the build.
+# Memory that jemalloc hands out is invisible to the sanitizer: system_allocator leaves it out of the build.
 asan: ## all tests under AddressSanitizer
 	scripts/setup-tests
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" CARGO_TARGET_DIR=$(TARGET_DIR)/asan \
@@ -62,7 +62,7 @@ fuzz: ## fuzz one parser: TARGET=request, config or rdb, for SECONDS=600
 		-artifact_prefix=$(FUZZ_DIR)/artifacts/ -print_final_stats=1 $(FUZZ_DIR)/corpus/$(TARGET) tests/fuzz/seeds/$(TARGET)
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
-	UPDATE_DOCS=1 $(CARGO) test --test docs
+	UPDATE_DOCS=1 $(CARGO) test --test it_docs
 
 $(BINARY):
 	$(CARGO) build --release

@@ -1,4 +1,27 @@
-//! solod: a Redis-compatible in-memory data server.
+//! solod: a Redis-compatible in-memory data server. One thread, one poll loop, one owner of all the data.
+//!
+//! The house, from the top down; a room imports only rooms below it:
+//!
+//! | room | what it is |
+//! |---|---|
+//! | `main.rs` | argv to settings to reactor; exit codes |
+//! | [`reactor`] | the only room that does I/O: mio poll loop, sockets, listeners, signals, clocks, service manager |
+//! | [`engine`] | bytes in, bytes out: the gate, the call, transactions, background slices. No socket, no file, no clock |
+//! | [`commands`] | one table of every command, and one file a group |
+//! | [`state`] | what commands act on beside the data: clients without sockets, statistics, the [`state::Host`] they ask |
+//! | [`keyspace`] | databases: look-up, expiry, watched keys |
+//! | [`data`] | what a key can hold, and the segmented table everything stands on |
+//! | [`resp`] | the wire: a borrowing request parser, a reply writer for RESP2 and RESP3 |
+//! | [`config`] | the table of directives: files, CONFIG GET, SET and REWRITE |
+//! | [`alloc`] | the allocator, counted |
+//!
+//! `docs/architecture.md` tells why it is so. [`fuzz`] holds the entry points of the fuzz targets.
+//!
+//! # Where `unsafe` is allowed
+//!
+//! Everywhere else it does not compile. In [`data::entry`] (a key and its value in one allocation), [`data::prefetch`] (a hint to the
+//! processor), [`alloc`] (the global allocator), and in the reactor's `clock` (the processor's counter) and `daemon` (fork, limits, local
+//! time). Their tests also run under AddressSanitizer: `make asan`.
 #![deny(unsafe_code)]
 
 pub mod alloc;

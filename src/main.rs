@@ -90,7 +90,10 @@ fn serve(sources: &Sources) -> ExitCode {
         Ok(loaded) => loaded,
         Err(error) => return fail(error),
     };
-    let config = loaded.config;
+    let mut config = loaded.config;
+    if let Ok(dir) = env::current_dir() {
+        config.dir = dir.to_string_lossy().into_owned();
+    }
     let notify = env::var_os("NOTIFY_SOCKET").is_some();
     let supervised = notify && matches!(config.supervised, Supervised::Systemd | Supervised::Auto);
     if config.daemonize

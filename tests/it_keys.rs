@@ -489,3 +489,89 @@ fn waiting_for_replicas_that_are_not_there() {
     "#,
     );
 }
+
+#[test]
+fn changes_are_counted() {
+    let server = Server::start(&["--save", ""]);
+    let mut conn = server.connect();
+    let mut before = 0;
+    for (line, changes) in [
+        ("SET a 1", 1),
+        ("SET a 2 NX", 0),
+        ("SET a 2 EX 100", 1),
+        ("GET a", 0),
+        ("GETEX a", 0),
+        ("GETEX a PERSIST", 1),
+        ("GETEX a PERSIST", 0),
+        ("GETEX a EX 100", 1),
+        ("MSET b 1 c 2 d 3", 3),
+        ("MSETNX b 1 e 2", 0),
+        ("MSETNX f 1 e 2", 2),
+        ("INCR a", 1),
+        ("INCRBYFLOAT a 0", 1),
+        ("APPEND a x", 1),
+        ("APPEND a \"\"", 1),
+        ("SETRANGE a 0 y", 1),
+        ("SETRANGE a 0 \"\"", 0),
+        ("EXPIRE a 100", 1),
+        ("EXPIRE a 100 NX", 0),
+        ("PERSIST a", 1),
+        ("PERSIST a", 0),
+        ("EXPIRE a -1", 1),
+        ("DEL b c absent", 2),
+        ("RENAME d g", 1),
+        ("RENAME g g", 0),
+        ("COPY g h", 1),
+        ("COPY g h", 0),
+        ("COPY g h REPLACE", 1),
+        ("MOVE h 1", 1),
+        ("SWAPDB 0 0", 1),
+        ("GETDEL g", 1),
+        ("GETDEL g", 0),
+        ("FLUSHDB", 2),
+        ("FLUSHALL", 1),
+        ("FLUSHALL", 0),
+    ] {
+        conn.run(line);
+        let after: u64 = server.info("rdb_changes_since_last_save").parse().unwrap();
+        assert_eq!(after - before, changes, "{line}");
+        before = after;
+    }
+}
+
+#[test]
+fn looks_are_counted_as_hits_and_misses() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.run("SET a 1");
+    let counts = || ["keyspace_hits", "keyspace_misses"].map(|f| server.info(f).parse::<u64>().unwrap());
+    let mut before = counts();
+    for (line, hits, misses) in [
+        ("GET a", 1, 0),
+        ("GET absent", 0, 1),
+        ("MGET a absent a", 2, 1),
+        ("EXISTS a absent", 1, 1),
+        ("TOUCH a absent", 1, 1),
+        ("TYPE a", 1, 0),
+        ("TTL absent", 0, 1),
+        ("OBJECT ENCODING a", 1, 0),
+        ("STRLEN a", 1, 0),
+        ("GETRANGE a 0 1", 1, 0),
+        ("SET a 2", 0, 0),
+        ("SET a 2 GET", 1, 0),
+        ("GETSET a 2", 1, 0),
+        ("GETEX a", 1, 0),
+        ("INCR a", 0, 0),
+        ("EXPIRE a 100", 0, 0),
+        ("LCS a absent", 1, 1),
+        ("COPY a b", 1, 0),
+        ("GETDEL a", 1, 0),
+        ("GETDEL a", 0, 1),
+        ("DEL b", 0, 0),
+    ] {
+        conn.run(line);
+        let after = counts();
+        assert_eq!([after[0] - before[0], after[1] - before[1]], [hits, misses], "{line}");
+        before = after;
+    }
+}

@@ -66,13 +66,11 @@ pub mod flags {
         (SKIP_SLOWLOG, "skip_slowlog"),
         (FAST, "fast"),
         (NO_AUTH, "no_auth"),
-        (MAY_REPLICATE, "may_replicate"),
         (NO_MANDATORY_KEYS, "no_mandatory_keys"),
         (NO_ASYNC_LOADING, "no_async_loading"),
         (NO_MULTI, "no_multi"),
         (MOVABLE_KEYS, "movablekeys"),
         (ALLOW_BUSY, "allow_busy"),
-        (TOUCHES_ARBITRARY_KEYS, "touches_arbitrary_keys"),
     ];
 }
 
@@ -144,6 +142,8 @@ pub mod categories {
     pub const TRANSACTION: u32 = 1 << 19;
     /// Scripts.
     pub const SCRIPTING: u32 = 1 << 20;
+    /// Not of its group's own category: for the few commands that Redis files elsewhere (SORT, WAIT).
+    pub const NOT_OF_GROUP: u32 = 1 << 31;
 }
 
 /// What a command does with a key: COMMAND's key-specification flags.
@@ -344,8 +344,6 @@ pub struct Command {
     pub args: &'static str,
     /// ACL categories beyond those that group and flags imply.
     pub extra_categories: u32,
-    /// It is not in its group's ACL category.
-    pub outside_group_category: bool,
     /// Hints for proxies and clients (`COMMAND INFO`'s tips).
     pub tips: &'static [&'static str],
     /// What changed in which version.
@@ -371,7 +369,6 @@ pub const fn command(name: &'static str, handler: Handler, arity: i32, flags: u6
         complexity: "O(1)",
         args: "",
         extra_categories: 0,
-        outside_group_category: false,
         tips: &[],
         history: &[],
         deprecated: None,
@@ -421,7 +418,7 @@ impl Command {
     /// It is in these ACL categories instead of its group's.
     pub const fn categories_instead(mut self, categories: u32) -> Self {
         self.extra_categories = categories;
-        self.outside_group_category = true;
+        self.extra_categories |= categories::NOT_OF_GROUP;
         self
     }
 
@@ -457,7 +454,12 @@ impl Command {
 
     /// All its ACL categories.
     pub const fn categories_all(&self) -> u32 {
-        let mut all = self.extra_categories | if self.outside_group_category { 0 } else { self.group.category() };
+        let mut all = self.extra_categories & !categories::NOT_OF_GROUP;
+        // A command that is nothing without its subcommands is in no category of its own.
+        let is_container = !self.subcommands.is_empty() && self.arity == -2;
+        if self.extra_categories & categories::NOT_OF_GROUP == 0 && !is_container {
+            all |= self.group.category();
+        }
         if self.flags & flags::WRITE != 0 {
             all |= categories::WRITE;
         }

@@ -3,14 +3,26 @@
 //! [`command`] says how a command is described, [`registry`] finds one by name, [`context`] is what one is given;
 //! beside them is one file a group, which ends in the group's rows of the table.
 
+pub mod client;
 pub mod command;
+pub mod config;
 pub mod connection;
 pub mod context;
 pub mod deadline;
 pub mod dump;
+mod help;
+pub mod introspection;
+pub mod key_extraction;
 pub mod keys;
 pub mod registry;
+pub mod server;
 pub mod strings;
+pub mod transactions;
+
+/// The manual of the commands.
+pub use introspection::docs;
+/// The notation of arguments.
+pub use introspection::syntax;
 
 pub use command::{Command, flags};
 pub use context::{Ctx, Effect, Outcome};
@@ -32,4 +44,15 @@ pub static TABLE: &[&[Command]] = &[
     keys::walking::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
+    server::debug::COMMANDS,
+    server::info::COMMANDS,
+    server::latency::COMMANDS,
+    server::lolwut::COMMANDS,
+    server::memory::COMMANDS,
+    server::misc::COMMANDS,
+    server::slowlog::COMMANDS,
+    client::COMMANDS,
+    config::COMMANDS,
+    introspection::COMMANDS,
+    transactions::COMMANDS,
 ];

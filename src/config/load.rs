@@ -72,7 +72,7 @@ impl fmt::Display for LoadError {
                 write!(formatter, "Fatal error, can't open config file '{path}': {reason}")
             }
             LoadError::Line { origin, line, text, reason } => {
-                write!(formatter, "{headline}\nReading the configuration file, at line {line} of {origin}\n>>> '{text}'\n{reason}")
+                write!(formatter, "{headline}\nReading the configuration file, at line {line}\n>>> '{text}'\n{reason}\n(in {origin})")
             }
             LoadError::Conflict(reason) => write!(formatter, "{headline}\n{reason}"),
         }
@@ -365,8 +365,8 @@ pub(super) mod tests {
         assert_eq!(
             error.to_string(),
             "\n*** FATAL CONFIG FILE ERROR (Redis 7.2.5) ***\n\
-             Reading the configuration file, at line 2 of b.conf\n>>> 'port  x'\n\
-             argument couldn't be parsed into an integer"
+             Reading the configuration file, at line 2\n>>> 'port  x'\n\
+             argument couldn't be parsed into an integer\n(in b.conf)"
         );
         let error = load_files(&[("a.conf", "include c.conf")]).unwrap_err();
         assert_eq!(error.to_string(), "Fatal error, can't open config file 'c.conf': No such file or directory");

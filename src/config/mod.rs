@@ -32,6 +32,7 @@ pub use directive::{Directive, Flags, Kind, Unit};
 pub use docs::markdown;
 pub use lists::{ClientClass, Endpoint, OutputLimit, RenamedCommand, SavePoint};
 pub use load::{Environment, LoadError, Loaded, Sources};
+pub(crate) use number::parse_memory;
 pub use runtime::{SetContext, SetError, is_secret};
 pub use scalar::MemoryOrPercent;
 pub use table::{Config, DirectiveId, TABLE, lookup};

@@ -17,7 +17,7 @@ pub(super) fn parse_decimal(word: &[u8]) -> Option<i128> {
 
 /// Bytes, written as digits and a unit: none or `b`, `k` `m` `g` (powers of 1000), `kb` `mb` `gb` (powers of 1024), in
 /// any case. No digits at all mean 0, as for Redis. `None` for anything else and for what does not fit 64 bits.
-pub(super) fn parse_memory(word: &[u8]) -> Option<u64> {
+pub(crate) fn parse_memory(word: &[u8]) -> Option<u64> {
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, unit) = word.split_at(digits);
     let multiplier: u64 = match unit.to_ascii_lowercase().as_slice() {

@@ -25,6 +25,9 @@ pub const INLINE_MAX: usize = 32 * 1024 - 1;
 /// The longest string that Redis calls `embstr`, in bytes.
 pub const EMBSTR_MAX: usize = 44;
 
+/// Bytes of an entry that are neither key nor value nor deadline.
+pub const HEADER_BYTES: usize = size_of::<Header>();
+
 /// No deadline: later than any.
 pub const NEVER: i64 = i64::MAX;
 

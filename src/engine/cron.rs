@@ -41,7 +41,7 @@ impl Engine {
     }
 
     fn expire_due(&self) -> bool {
-        self.server.active_expire && self.server.keyspace.due_min() <= self.server.unix_ms()
+        self.server.active_expire && self.server.keyspace.owes()
     }
 
     fn expire_slice(&mut self) {
@@ -74,6 +74,8 @@ impl Engine {
         stats.ops_rate.sample(stats.commands, now);
         stats.in_rate.sample(stats.net_in, now);
         stats.out_rate.sample(stats.net_out, now);
+        stats.turn_rate.sample(stats.turns.count(), now);
+        stats.turn_nanos_rate.sample(stats.turns.sum(), now);
         self.clients_cron();
     }
 

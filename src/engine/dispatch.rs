@@ -1,8 +1,8 @@
 //! The gate in front of every command, and the call itself.
 
-use super::Engine;
+use super::{Engine, redact};
 use crate::{
-    commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup},
+    commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup, transactions::discard_transaction},
     resp::{
         output::Output,
         request::{Args, OwnedArgs},
@@ -47,6 +47,7 @@ impl Engine {
         {
             self.call(conn, id, args, hashed, out, false);
             if self.registry.get(id).flags & DATA == 0 {
+                self.turn_reply_mode(conn);
                 *ordinary = self.is_ordinary(conn);
             }
             return true;
@@ -82,12 +83,18 @@ impl Engine {
         }
         let server = &mut self.server;
         let Some(client) = server.clients.get_mut(conn) else { return false };
+        client.last_command = Some(id);
         if !client.authenticated && command.flags & flags::NO_AUTH == 0 {
             self.refuse(conn, Some(id), out, b"NOAUTH Authentication required.");
             return true;
         }
         if client.multi.is_some() && command.flags & flags::NO_MULTI != 0 {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
+            return true;
+        }
+        let listens = client.monitor || client.kind == crate::state::ClientKind::Replica;
+        if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
+            self.refuse(conn, Some(id), out, b"ERR Replica can't interact with the keyspace");
             return true;
         }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
@@ -102,6 +109,7 @@ impl Engine {
             }
         }
         if in_multi {
+            client.last_command = Some(id);
             if let Some(multi) = client.multi.as_mut()
                 && !multi.aborted
             {
@@ -143,10 +151,17 @@ impl Engine {
         }
     }
 
-    /// Answers with an error before the command runs; a transaction being queued is spoilt by it.
+    /// Answers with an error before the command runs; a transaction being queued is spoilt by it, and over if it is EXEC that is refused.
     fn refuse(&mut self, conn: ConnId, id: Option<CommandId>, out: &mut Output, text: &[u8]) {
         if let Some(id) = id {
             self.server.stats.by_command[usize::from(id)].rejected += 1;
+        }
+        let aborted;
+        let mut text = text;
+        if id.is_some_and(|id| self.registry.get(id).name == "exec") {
+            discard_transaction(&mut self.server, conn);
+            aborted = [b"EXECABORT Transaction discarded because of: ", text.strip_prefix(b"ERR ").unwrap_or(text)].concat();
+            text = &aborted;
         }
         self.server.count_error(text);
         if let Some(client) = self.server.clients.get_mut(conn) {
@@ -211,7 +226,7 @@ impl Engine {
             self.note_slow(conn, id, args, nanos);
         }
         if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 {
-            self.feed_monitors(conn, db, args);
+            self.feed_monitors(conn, id, args);
         }
         if !self.server.keyspace.gone.is_empty() {
             self.forget_gone();
@@ -232,7 +247,8 @@ impl Engine {
         }
         if let Some(client) = server.clients.get(conn) {
             let keep = server.config.slowlog_max_len;
-            server.slowlog.push(keep, seconds, us, args.iter(), &client.peer.addr, &client.name);
+            let shown = redact::redacted(self.registry.full_name(id), args);
+            server.slowlog.push(keep, seconds, us, shown, &client.peer.addr, &client.name);
         }
     }
 

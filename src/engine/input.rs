@@ -154,7 +154,7 @@ impl Engine {
             }
             if let Err(error) = result {
                 let Some(client) = self.server.clients.get_mut(conn) else { return buf.len() };
-                client.out.error(format!("ERR {error}"));
+                client.out.error([b"ERR ", &error.text()[..]].concat());
                 self.server.stats.errors += 1;
                 log::debug!("Protocol error ({error}) from client");
                 self.server.close(conn, true);

@@ -9,6 +9,7 @@ mod cron;
 mod dispatch;
 mod input;
 mod monitor;
+mod redact;
 mod transaction;
 
 #[cfg(test)]
@@ -76,6 +77,7 @@ impl Engine {
             actions: Default::default(),
             active_expire: true,
             cron_loops: 0,
+            startup_memory: 0,
         };
         let mut engine = Self {
             server,
@@ -87,6 +89,7 @@ impl Engine {
             cron_at_ms: nanos / 1_000_000,
             nanos,
         };
+        crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
         engine
     }

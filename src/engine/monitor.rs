@@ -1,26 +1,21 @@
 //! MONITOR: every command, as a line, to those who asked.
 
-use super::Engine;
-use crate::{commands::registry::CommandId, resp::request::Args, state::ConnId};
+use super::{Engine, redact};
+use crate::{commands::CommandId, resp::request::Args, state::ConnId};
 
 impl Engine {
-    pub(super) fn feed_monitors(&mut self, conn: ConnId, db: usize, args: Args<'_>) {
+    pub(super) fn feed_monitors(&mut self, conn: ConnId, id: CommandId, args: Args<'_>) {
         let Some(client) = self.server.clients.get(conn) else { return };
-        let us = self.server.host.unix_us();
+        let (db, us) = (client.db, self.server.host.unix_us());
         let addr = if client.peer.unix {
             format!("unix:{}", self.server.config.unixsocket.as_deref().unwrap_or_default())
         } else {
             client.peer.addr.clone()
         };
         let mut line = format!("+{}.{:06} [{db} {addr}]", us / 1_000_000, us % 1_000_000).into_bytes();
-        let hidden = self.hidden_args(args);
-        for (i, arg) in args.iter().enumerate() {
+        for arg in redact::redacted(self.registry.full_name(id), args) {
             line.push(b' ');
-            if hidden.contains(&i) {
-                line.extend_from_slice(b"\"(redacted)\"");
-            } else {
-                quote(&mut line, arg);
-            }
+            quote(&mut line, arg);
         }
         line.extend_from_slice(b"\r\n");
         for monitor in self.server.monitors.clone() {
@@ -32,18 +27,6 @@ impl Engine {
             }
             self.server.mark_dirty(monitor);
             self.limit_output(monitor);
-        }
-    }
-
-    /// Arguments that are secrets: AUTH's, and HELLO's behind AUTH.
-    fn hidden_args(&self, args: Args<'_>) -> Vec<usize> {
-        let id: Option<CommandId> = self.registry.find(args.get(0));
-        match id.map(|id| self.registry.get(id).name) {
-            Some("auth") => (1..args.len()).collect(),
-            Some("hello") => {
-                (2..args.len()).find(|i| args.get(*i).eq_ignore_ascii_case(b"auth")).map_or_else(Vec::new, |i| vec![i + 1, i + 2])
-            }
-            _ => Vec::new(),
         }
     }
 }

@@ -30,7 +30,8 @@ const HEADERS: usize = 512;
 const ENTRIES: usize = 64;
 
 pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -> CycleReport {
-    let (now, mut expired) = (keyspace.now_ms, 0);
+    // The last millisecond that is over.
+    let (now, mut expired) = (keyspace.now_ms - 1, 0);
     for db in 0..keyspace.dbs.len() {
         while keyspace.dbs[db].due_min() <= now {
             let gone = &mut keyspace.gone;

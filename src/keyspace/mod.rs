@@ -120,13 +120,22 @@ impl Keyspace {
         self.dbs[db].dict.prefetch_entry(hash);
     }
 
+    /// Whether a deadline is over: a key lives through the millisecond of its deadline.
+    #[inline(always)]
+    pub fn is_past(&self, deadline: i64) -> bool {
+        deadline < self.now_ms
+    }
+
+    /// Whether a key is past its deadline and waits to be reclaimed.
+    pub fn owes(&self) -> bool {
+        self.is_past(self.due_min())
+    }
+
     /// Finds a live key. One past its deadline is deleted on the way (or hidden, see [`ExpireMode`]).
     #[inline(always)]
     pub fn locate(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Handle> {
-        let dict = &self.dbs[db].dict;
-        let handle = dict.find_handle(hash, key)?;
-        let entry = dict.at(handle);
-        if entry.is_volatile() && entry.deadline() <= self.now_ms {
+        let (handle, entry) = self.dbs[db].dict.find_with_handle(hash, key)?;
+        if entry.is_volatile() && self.is_past(entry.deadline()) {
             return self.expire_found(db, hash, handle);
         }
         Some(handle)
@@ -148,6 +157,20 @@ impl Keyspace {
     /// Looks a key up to read it: counts the hit or miss and leaves the access's mark.
     #[inline(always)]
     pub fn read(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&mut Entry> {
+        if self.dbs[db].volatile() == 0 {
+            // Nothing can be past its deadline: the entry itself will do, without a handle to it.
+            return match self.dbs[db].dict.find_mut(hash, key) {
+                Some(entry) => {
+                    self.stats.hits += 1;
+                    self.access.touch(entry, self.now_ms);
+                    Some(entry)
+                }
+                None => {
+                    self.stats.misses += 1;
+                    None
+                }
+            };
+        }
         match self.locate(db, hash, key) {
             Some(handle) => {
                 self.stats.hits += 1;
@@ -180,9 +203,11 @@ impl Keyspace {
     /// One look-up to write a key whether it is there or not.
     #[inline(always)]
     pub fn upsert(&mut self, db: usize, hash: u64, key: &[u8]) -> Upsert<'_> {
-        match self.locate(db, hash, key) {
-            Some(handle) => Upsert::Occupied(self.occupy(db, hash, handle)),
-            None => Upsert::Vacant(Vacant::new(&mut self.dbs[db], &self.access, self.now_ms, hash)),
+        let handle = self.locate(db, hash, key);
+        let (db, access, now_ms) = (&mut self.dbs[db], &mut self.access, self.now_ms);
+        match handle {
+            Some(handle) => Upsert::Occupied(Occupied::new(db, access, now_ms, handle, hash)),
+            None => Upsert::Vacant(Vacant::new(db, access, now_ms, hash)),
         }
     }
 
@@ -190,14 +215,7 @@ impl Keyspace {
     #[inline]
     pub fn occupied(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Occupied<'_>> {
         let handle = self.locate(db, hash, key)?;
-        Some(self.occupy(db, hash, handle))
-    }
-
-    #[inline(always)]
-    fn occupy(&mut self, db: usize, hash: u64, handle: Handle) -> Occupied<'_> {
-        let db = &mut self.dbs[db];
-        self.access.touch(db.dict.at_mut(handle), self.now_ms);
-        Occupied::new(db, handle, hash)
+        Some(Occupied::new(&mut self.dbs[db], &mut self.access, self.now_ms, handle, hash))
     }
 
     /// Looks a key up to answer a question about it: counts the hit or miss, and leaves no mark.
@@ -214,7 +232,7 @@ impl Keyspace {
 
     /// Whether an entry met on a walk counts as there.
     pub fn is_live(&self, entry: &Entry) -> bool {
-        entry.deadline() > self.now_ms || self.expire_mode == ExpireMode::Ignore
+        !self.is_past(entry.deadline()) || self.expire_mode == ExpireMode::Ignore
     }
 
     /// Tells WATCH of a key, without counting a change: for commands that change two keys and count one change.
@@ -261,7 +279,7 @@ impl Keyspace {
         for attempt in 0..TRIES {
             let entry = self.dbs[db].dict.random(rng)?;
             let key: Box<[u8]> = entry.key().into();
-            if entry.deadline() > self.now_ms {
+            if !self.is_past(entry.deadline()) {
                 return Some(key);
             }
             let all_volatile = self.dbs[db].volatile() == self.dbs[db].len();

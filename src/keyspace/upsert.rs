@@ -10,23 +10,30 @@ use crate::data::{
 
 /// The place of a key, found once.
 pub enum Upsert<'k> {
-    /// The key is there, and its access is marked.
+    /// The key is there.
     Occupied(Occupied<'k>),
     /// It is not.
     Vacant(Vacant<'k>),
 }
 
-/// A live key. None of the changes counts as one yet: see [`Keyspace::changed`](super::Keyspace::changed).
+/// A live key. Changing its value marks the access; whoever only looks and means to write says [`Occupied::touch`]. None of the changes counts as one yet: see [`Keyspace::changed`](super::Keyspace::changed).
 pub struct Occupied<'k> {
     db: &'k mut Db,
+    access: &'k mut Access,
+    now_ms: i64,
     handle: Handle,
     hash: u64,
 }
 
 impl<'k> Occupied<'k> {
     #[inline(always)]
-    pub(super) fn new(db: &'k mut Db, handle: Handle, hash: u64) -> Self {
-        Self { db, handle, hash }
+    pub(super) fn new(db: &'k mut Db, access: &'k mut Access, now_ms: i64, handle: Handle, hash: u64) -> Self {
+        Self { db, access, now_ms, handle, hash }
+    }
+
+    /// Marks the access.
+    pub fn touch(&mut self) {
+        self.entry_mut();
     }
 
     /// What is there.
@@ -38,10 +45,12 @@ impl<'k> Occupied<'k> {
     /// What is there, to change its value in place.
     #[inline(always)]
     pub fn entry_mut(&mut self) -> &mut Entry {
-        self.db.dict.at_mut(self.handle)
+        let entry = self.db.dict.at_mut(self.handle);
+        self.access.touch(entry, self.now_ms);
+        entry
     }
 
-    /// Gives it a deadline (Unix ms), or takes it away with [`NEVER`].
+    /// Gives it a deadline (Unix ms), or takes it away with [`NEVER`]. Marks no access.
     pub fn set_deadline(&mut self, deadline: i64) {
         self.db.set_deadline_at(self.handle, self.hash, deadline);
     }
@@ -50,8 +59,8 @@ impl<'k> Occupied<'k> {
     ///
     /// Without an allocation where the old value is of the same size class and the key keeps having, or not having, a deadline.
     #[inline(always)]
-    pub fn put(self, value: NewString<'_>, deadline: i64) {
-        let entry = self.db.dict.at_mut(self.handle);
+    pub fn put(mut self, value: NewString<'_>, deadline: i64) {
+        let entry = self.entry_mut();
         if deadline == NEVER && !entry.is_volatile() {
             return value.store(entry);
         }
@@ -62,7 +71,7 @@ impl<'k> Occupied<'k> {
     fn put_volatile(mut self, value: NewString<'_>, deadline: i64) {
         let entry = self.entry();
         if entry.is_volatile() && deadline != NEVER {
-            self.set_deadline(deadline);
+            self.db.set_deadline_at(self.handle, self.hash, deadline);
             return value.store(self.entry_mut());
         }
         let mut new = value.into_entry(entry.key(), deadline);

@@ -95,12 +95,12 @@ pub fn raise_descriptor_limit(wanted: u64) -> u64 {
     limit.rlim_cur
 }
 
-/// CPU seconds of this process: in the kernel, and in user space.
-pub fn cpu_seconds() -> (f64, f64) {
+/// CPU seconds of this process (`RUSAGE_SELF`) or thread (`RUSAGE_THREAD`): in the kernel, and in user space.
+pub fn cpu_seconds(who: libc::c_int) -> (f64, f64) {
     let zero = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is to a struct of ours that outlives the call.
-    let (sys, user) = if unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) } == 0 {
+    let (sys, user) = if unsafe { libc::getrusage(who, usage.as_mut_ptr()) } == 0 {
         // SAFETY: zeroed, and filled by a call that succeeded.
         let usage = unsafe { usage.assume_init() };
         (usage.ru_stime, usage.ru_utime)

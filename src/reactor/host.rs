@@ -11,7 +11,7 @@ use crate::{
     config::{Config, DirectiveId},
     state::{Host, ProcessFacts},
 };
-use std::{cell::RefCell, fs, hash::BuildHasher, io, io::Write, path::Path, rc::Rc};
+use std::{cell::RefCell, fs, hash::BuildHasher, io, io::Write, path::Path, rc::Rc, time::Duration};
 
 /// The real clock, files and process.
 pub struct RealHost {
@@ -74,12 +74,17 @@ impl Host for RealHost {
         self.clock.adjust();
     }
 
+    fn sleep(&mut self, duration: Duration) {
+        std::thread::sleep(duration);
+    }
+
     fn cpu_nanos(&self) -> u64 {
         clock::cpu_nanos()
     }
 
     fn process(&self) -> ProcessFacts {
-        let (cpu_sys_seconds, cpu_user_seconds) = daemon::cpu_seconds();
+        let (cpu_sys_seconds, cpu_user_seconds) = daemon::cpu_seconds(libc::RUSAGE_SELF);
+        let (cpu_sys_main_seconds, cpu_user_main_seconds) = daemon::cpu_seconds(libc::RUSAGE_THREAD);
         let executable = std::env::current_exe().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
         let absolute = |p: &str| fs::canonicalize(p).map_or_else(|_| p.to_owned(), |p| p.to_string_lossy().into_owned());
         ProcessFacts {
@@ -89,6 +94,8 @@ impl Host for RealHost {
             system_memory: proc_kib("/proc/meminfo", "MemTotal"),
             cpu_sys_seconds,
             cpu_user_seconds,
+            cpu_sys_main_seconds,
+            cpu_user_main_seconds,
             executable,
             os: daemon::uname(),
             config_file: if self.config_file.is_empty() { String::new() } else { absolute(&self.config_file) },

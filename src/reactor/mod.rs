@@ -79,7 +79,7 @@ impl Reactor {
         let config = host.raise_file_limit(config);
         let random = host::random_u64();
         let engine = Engine::new(config, Box::new(host), random);
-        Ok(Self {
+        let mut reactor = Self {
             poll,
             conns: Slab::new(),
             listeners,
@@ -88,7 +88,10 @@ impl Reactor {
             buf: vec![0; READ_BYTES].into_boxed_slice(),
             signals,
             notifier,
-        })
+        };
+        let server = &mut reactor.engine.server;
+        server.startup_memory = server.host.used_memory();
+        Ok(reactor)
     }
 
     /// The engine that this loop drives.
@@ -123,6 +126,10 @@ impl Reactor {
                     Token(conn) => {
                         if event.is_readable() || event.is_read_closed() || event.is_error() {
                             self.read(conn);
+                        }
+                        if event.is_read_closed() {
+                            // No edge will tell of the end that lies behind the data just read.
+                            self.read_again(conn);
                         }
                         if event.is_writable() && self.engine.has_output(ConnId(conn as u32)) {
                             self.write(conn);
@@ -208,9 +215,8 @@ impl Reactor {
                     && n > 0
                 {
                     self.engine.filled(id, n);
-                    if n == room && !conn.ready {
-                        conn.ready = true;
-                        self.ready.push(key);
+                    if n == room {
+                        self.read_again(key);
                     }
                     return;
                 }
@@ -220,23 +226,27 @@ impl Reactor {
         match result {
             Ok(0) => self.close(key),
             Ok(n) => {
-                if n == room && !conn.ready {
-                    conn.ready = true;
-                    self.ready.push(key);
-                }
                 self.engine.receive(id, &self.buf[..n]);
+                if n == room {
+                    self.read_again(key);
+                }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => (),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                if !conn.ready {
-                    conn.ready = true;
-                    self.ready.push(key);
-                }
-            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.read_again(key),
             Err(error) => {
                 log::debug!("Reading from client: {error}");
                 self.close(key);
             }
+        }
+    }
+
+    /// Puts a client on the ready list: its next read is next turn, after everybody else's.
+    fn read_again(&mut self, key: usize) {
+        if let Some(conn) = self.conns.get_mut(key)
+            && !conn.ready
+        {
+            conn.ready = true;
+            self.ready.push(key);
         }
     }
 

@@ -62,6 +62,11 @@ impl Output {
         self.tail.len()
     }
 
+    /// Bytes the buffer of the last piece holds: what CLIENT LIST shows as `rbs`.
+    pub fn tail_capacity(&self) -> usize {
+        self.tail.capacity()
+    }
+
     /// Whether replies are in RESP3.
     #[inline(always)]
     pub fn resp3(&self) -> bool {
@@ -121,9 +126,13 @@ impl Output {
 
     #[inline(always)]
     fn header(&mut self, kind: u8, n: i64) {
-        // Most headers have one digit.
+        // Most headers have one digit or two.
         if (0..10).contains(&n) {
             self.raw(&[kind, b'0' + n as u8, b'\r', b'\n']);
+            return;
+        }
+        if (10..100).contains(&n) {
+            self.raw(&[kind, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']);
             return;
         }
         self.raw(&[kind]);

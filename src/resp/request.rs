@@ -153,7 +153,7 @@ impl OwnedArgs {
     }
 }
 
-/// Why a request cannot be: the connection is closed after it. Displays as the error's text without `ERR `.
+/// Why a request cannot be: the connection is closed after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolError {
     /// An inline line longer than [`INLINE_LIMIT`].
@@ -176,23 +176,27 @@ pub enum ProtocolError {
     UnauthenticatedBulk,
 }
 
+impl ProtocolError {
+    /// The error's text, which may quote any byte, without `ERR `.
+    pub fn text(self) -> Vec<u8> {
+        let what: &[u8] = match self {
+            Self::InlineTooBig => b"too big inline request",
+            Self::UnbalancedQuotes => b"unbalanced quotes in request",
+            Self::CountTooBig => b"too big mbulk count string",
+            Self::BulkCountTooBig => b"too big bulk count string",
+            Self::InvalidMultibulkLength => b"invalid multibulk length",
+            Self::ExpectedDollar(got) => &[b"expected '$', got '", &[got][..], b"'"].concat(),
+            Self::InvalidBulkLength => b"invalid bulk length",
+            Self::UnauthenticatedMultibulk => b"unauthenticated multibulk length",
+            Self::UnauthenticatedBulk => b"unauthenticated bulk length",
+        };
+        [b"Protocol error: ", what].concat()
+    }
+}
+
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Protocol error: ")?;
-        match self {
-            Self::InlineTooBig => f.write_str("too big inline request"),
-            Self::UnbalancedQuotes => f.write_str("unbalanced quotes in request"),
-            Self::CountTooBig => f.write_str("too big mbulk count string"),
-            Self::BulkCountTooBig => f.write_str("too big bulk count string"),
-            Self::InvalidMultibulkLength => f.write_str("invalid multibulk length"),
-            Self::ExpectedDollar(got) => {
-                let shown = if got.is_ascii_graphic() || *got == b' ' { *got as char } else { '?' };
-                write!(f, "expected '$', got '{shown}'")
-            }
-            Self::InvalidBulkLength => f.write_str("invalid bulk length"),
-            Self::UnauthenticatedMultibulk => f.write_str("unauthenticated multibulk length"),
-            Self::UnauthenticatedBulk => f.write_str("unauthenticated bulk length"),
-        }
+        f.write_str(&String::from_utf8_lossy(&self.text()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The world as the engine sees it: clock, files and process facts are answers to questions, so that a simulator can give them.
 
 use crate::config::{Config, DirectiveId};
-use std::io;
+use std::{io, time::Duration};
 
 /// What the operating system knows about this process.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,10 @@ pub struct ProcessFacts {
     pub cpu_sys_seconds: f64,
     /// CPU seconds in user space.
     pub cpu_user_seconds: f64,
+    /// CPU seconds in the kernel of the thread that serves clients.
+    pub cpu_sys_main_seconds: f64,
+    /// CPU seconds in user space of the thread that serves clients.
+    pub cpu_user_main_seconds: f64,
     /// Path of the executable.
     pub executable: String,
     /// Operating system, release and machine, as `uname` has them.
@@ -44,6 +48,11 @@ pub trait Host {
 
     /// Does what a host has to do now and then: called about once a second.
     fn tick(&mut self) {}
+
+    /// Stands still for so long (`DEBUG SLEEP`). Where time is simulated there is nothing to wait for.
+    fn sleep(&mut self, duration: Duration) {
+        let _ = duration;
+    }
 
     /// CPU time of this thread in nanoseconds.
     fn cpu_nanos(&self) -> u64;

@@ -149,6 +149,8 @@ pub struct Server {
     pub active_expire: bool,
     /// How many turns the cron has had.
     pub cron_loops: u64,
+    /// `used_memory` of the server before its first client.
+    pub startup_memory: usize,
 }
 
 impl Server {

@@ -58,6 +58,11 @@ impl Slowlog {
         self.entries.truncate(keep);
     }
 
+    /// Forgets the oldest beyond `keep`.
+    pub fn keep(&mut self, keep: usize) {
+        self.entries.truncate(keep);
+    }
+
     /// Newest first.
     pub fn iter(&self) -> impl Iterator<Item = &SlowEntry> {
         self.entries.iter()

@@ -5,6 +5,7 @@
 pub struct Histogram {
     counts: Box<[u64]>,
     count: u64,
+    sum: u64,
     max: u64,
 }
 
@@ -13,7 +14,7 @@ const BUCKETS: usize = 64 << SUB_BITS;
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: vec![0; BUCKETS].into_boxed_slice(), count: 0, max: 0 }
+        Self { counts: vec![0; BUCKETS].into_boxed_slice(), count: 0, sum: 0, max: 0 }
     }
 }
 
@@ -39,12 +40,18 @@ impl Histogram {
     pub fn add(&mut self, nanos: u64) {
         self.counts[bucket_of(nanos)] += 1;
         self.count += 1;
+        self.sum = self.sum.saturating_add(nanos);
         self.max = self.max.max(nanos);
     }
 
     /// Durations counted.
     pub fn count(&self) -> u64 {
         self.count
+    }
+
+    /// All of them together, in nanoseconds.
+    pub fn sum(&self) -> u64 {
+        self.sum
     }
 
     /// The longest, in nanoseconds.
@@ -148,6 +155,10 @@ pub struct Stats {
     pub in_rate: Rate,
     /// Bytes out a second.
     pub out_rate: Rate,
+    /// Turns of the poll loop a second.
+    pub turn_rate: Rate,
+    /// Nanoseconds of CPU time a second that turns of the poll loop took.
+    pub turn_nanos_rate: Rate,
     /// Highest `used_memory` seen.
     pub peak_memory: usize,
     /// Unix seconds of that.

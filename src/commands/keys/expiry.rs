@@ -65,6 +65,7 @@ fn set_deadline(ctx: &mut Ctx<'_>, unit: Unit, relative: bool) {
     let keyspace = &mut ctx.server.keyspace;
     let past = at <= now_ms && keyspace.expire_mode == ExpireMode::Delete;
     let Some(mut slot) = keyspace.occupied(ctx.db, hash, key) else { return ctx.out.int(0) };
+    slot.touch();
     if !condition.allows(slot.entry().deadline(), stored) {
         return ctx.out.int(0);
     }
@@ -135,8 +136,11 @@ fn pexpiretime(ctx: &mut Ctx) {
 
 fn persist(ctx: &mut Ctx) {
     let (hash, key) = (ctx.hash(1), ctx.arg(1));
-    let slot = ctx.server.keyspace.occupied(ctx.db, hash, key);
-    let Some(mut slot) = slot.filter(|slot| slot.entry().is_volatile()) else { return ctx.out.int(0) };
+    let Some(mut slot) = ctx.server.keyspace.occupied(ctx.db, hash, key) else { return ctx.out.int(0) };
+    slot.touch();
+    if !slot.entry().is_volatile() {
+        return ctx.out.int(0);
+    }
     slot.set_deadline(NEVER);
     ctx.changed(1, Event('g', "persist"));
     ctx.out.int(1);

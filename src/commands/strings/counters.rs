@@ -32,10 +32,10 @@ fn increment(ctx: &mut Ctx<'_>, by: i64) {
     let (hash, key) = (ctx.hash(1), ctx.arg(1));
     let (sum, found) = match ctx.server.keyspace.upsert(ctx.db, hash, key) {
         Upsert::Occupied(mut slot) => {
-            let sum = integer(slot.entry().value()).and_then(|n| n.checked_add(by).ok_or(OVERFLOW));
-            match sum {
+            let entry = slot.entry_mut();
+            match integer(entry.value()).and_then(|n| n.checked_add(by).ok_or(OVERFLOW)) {
                 Ok(sum) => {
-                    slot.entry_mut().set_int(sum);
+                    entry.set_int(sum);
                     (sum, true)
                 }
                 Err(text) => return ctx.error(text),

@@ -10,7 +10,7 @@ use crate::{
     },
     data::entry::NEVER,
     keyspace::{ExpireMode, Upsert},
-    resp::request::OwnedArgs,
+    resp::request::{Args, OwnedArgs},
 };
 
 /// A way to say what is to become of the deadline.
@@ -100,6 +100,12 @@ fn set(ctx: &mut Ctx) {
     if ctx.argc() == 3 { set_plain(ctx) } else { set_with_options(ctx) }
 }
 
+/// Without GET the old value does not matter.
+fn set_keys(args: &Args<'_>) -> Option<Vec<(usize, u32)>> {
+    let gets = (3..args.len()).any(|i| args.get(i).eq_ignore_ascii_case(b"get"));
+    Some(vec![(1, if gets { k::RW | k::ACCESS | k::UPDATE } else { k::OW | k::UPDATE })])
+}
+
 fn set_with_options(ctx: &mut Ctx) {
     let Some(options) = Options::parse(ctx, 3, true) else { return ctx.error(errors::SYNTAX) };
     let Ok(deadline) = options.deadline(ctx) else { return };
@@ -126,7 +132,11 @@ fn set_with_options(ctx: &mut Ctx) {
             slot.put(key, new_string(args, 2), deadline.map_or(NEVER, deadline::storable));
             true
         }
-        _ => false,
+        Upsert::Occupied(mut slot) => {
+            slot.touch();
+            false
+        }
+        Upsert::Vacant(_) => false,
     };
     if options.get {
         ctx.keyspace().count_read(found);
@@ -248,6 +258,7 @@ pub const COMMANDS: &[Command] = &[
             notes: Some("RW and ACCESS because GET returns the old value"),
             ..KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE | k::VARIABLE)
         }])
+        .key_finder(set_keys)
         .history(&[
             ("2.6.12", "`EX`, `PX`, `NX` and `XX`."),
             ("6.0.0", "`KEEPTTL`."),

@@ -7,7 +7,7 @@ pub mod parts;
 pub mod several;
 pub mod simple;
 
-use super::{Ctx, context::errors};
+use super::Ctx;
 use crate::{
     data::{entry::Value, string::NewString},
     keyspace::Upsert,
@@ -49,13 +49,4 @@ pub fn put_string(ctx: &mut Ctx<'_>, key: usize, hash: u64, value: usize, deadli
             true
         }
     }
-}
-
-/// Whether a string may grow to `at` + `more` bytes; answers with an error when it may not.
-fn fits(ctx: &mut Ctx<'_>, at: usize, more: usize) -> bool {
-    let fits = at.checked_add(more).is_some_and(|len| len <= ctx.server.config.proto_max_bulk_len);
-    if !fits {
-        ctx.error(errors::STRING_TOO_LONG);
-    }
-    fits
 }

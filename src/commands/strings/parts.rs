@@ -1,6 +1,6 @@
 //! Parts of strings: appending, overwriting, cutting out.
 
-use super::fits;
+use super::new_string;
 use crate::{
     commands::{
         Ctx,
@@ -17,20 +17,26 @@ use crate::{
 };
 use std::ops::Range;
 
+/// Whether a string may have `at` + `more` bytes, when `limit` is `proto-max-bulk-len`.
+fn fits(at: usize, more: usize, limit: usize) -> bool {
+    at.checked_add(more).is_some_and(|len| len <= limit)
+}
+
 fn append(ctx: &mut Ctx) {
     let (hash, key, more) = (ctx.hash(1), ctx.arg(1), ctx.arg(2));
     let limit = ctx.server.config.proto_max_bulk_len;
     let len = match ctx.server.keyspace.upsert(ctx.db, hash, key) {
         Upsert::Occupied(mut slot) => {
-            let Some(old) = string::len(slot.entry().value()) else { return ctx.error(errors::WRONG_TYPE) };
-            if old + more.len() > limit {
+            let entry = slot.entry_mut();
+            let Some(old) = string::len(entry.value()) else { return ctx.error(errors::WRONG_TYPE) };
+            if !fits(old, more.len(), limit) {
                 return ctx.error(errors::STRING_TOO_LONG);
             }
-            string::splice(slot.entry_mut(), old, more);
+            string::splice(entry, old, more);
             old + more.len()
         }
         Upsert::Vacant(slot) => {
-            slot.put(key, super::new_string(ctx.args, 2), NEVER);
+            slot.put(key, new_string(ctx.args, 2), NEVER);
             ctx.notify(key, NEW);
             more.len()
         }
@@ -43,18 +49,21 @@ fn setrange(ctx: &mut Ctx) {
     let Some(offset) = ctx.int_arg(2) else { return };
     let Ok(offset) = usize::try_from(offset) else { return ctx.error("ERR offset is out of range") };
     let (hash, key, bytes) = (ctx.hash(1), ctx.arg(1), ctx.arg(3));
-    let old = ctx.write(1).map(|entry| string::len(entry.value()));
-    if old == Some(None) {
-        return ctx.error(errors::WRONG_TYPE);
-    }
-    if bytes.is_empty() {
-        return ctx.out.len_int(old.flatten().unwrap_or(0));
-    }
-    if !fits(ctx, offset, bytes.len()) {
-        return;
-    }
+    let fits = fits(offset, bytes.len(), ctx.server.config.proto_max_bulk_len);
     let len = match ctx.server.keyspace.upsert(ctx.db, hash, key) {
-        Upsert::Occupied(mut slot) => string::splice(slot.entry_mut(), offset, bytes),
+        Upsert::Occupied(mut slot) => {
+            let entry = slot.entry_mut();
+            let Some(old) = string::len(entry.value()) else { return ctx.error(errors::WRONG_TYPE) };
+            if bytes.is_empty() {
+                return ctx.out.len_int(old);
+            }
+            if !fits {
+                return ctx.error(errors::STRING_TOO_LONG);
+            }
+            string::splice(entry, offset, bytes)
+        }
+        Upsert::Vacant(_) if bytes.is_empty() => return ctx.out.int(0),
+        Upsert::Vacant(_) if !fits => return ctx.error(errors::STRING_TOO_LONG),
         Upsert::Vacant(slot) => {
             let len = string::splice(slot.insert(Entry::new_inline(key, b"", NEVER)), offset, bytes);
             ctx.notify(key, NEW);

@@ -77,8 +77,13 @@ fn getdel(ctx: &mut Ctx) {
 
 fn setnx(ctx: &mut Ctx) {
     let (hash, key, args) = (ctx.hash(1), ctx.arg(1), ctx.args);
-    let Upsert::Vacant(slot) = ctx.server.keyspace.upsert(ctx.db, hash, key) else { return ctx.out.int(0) };
-    slot.put(key, super::new_string(args, 2), NEVER);
+    match ctx.server.keyspace.upsert(ctx.db, hash, key) {
+        Upsert::Occupied(mut slot) => {
+            slot.touch();
+            return ctx.out.int(0);
+        }
+        Upsert::Vacant(slot) => slot.put(key, super::new_string(args, 2), NEVER),
+    }
     ctx.notify(key, NEW);
     ctx.changed(1, Event('$', "set"));
     ctx.out.int(1);

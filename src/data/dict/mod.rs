@@ -178,12 +178,19 @@ impl<T: Slot> Dict<T> {
     /// Where the entry with this key is.
     #[inline(always)]
     pub fn find_handle(&self, hash: u64, key: &[u8]) -> Option<Handle> {
+        self.find_with_handle(hash, key).map(|(handle, _)| handle)
+    }
+
+    /// The entry with this key, and where it is.
+    #[inline(always)]
+    pub fn find_with_handle(&self, hash: u64, key: &[u8]) -> Option<(Handle, &T)> {
         if self.shelves.is_empty() {
             return None;
         }
-        let (shelf, segment) = self.locate(hash);
-        let place = self.shelves[shelf].segments[segment].find(hash, key)?;
-        Some(Handle { shelf: shelf as u32, segment: segment as u32, place })
+        let (shelf, index) = self.locate(hash);
+        let segment = &self.shelves[shelf].segments[index];
+        let place = segment.find(hash, key)?;
+        Some((Handle { shelf: shelf as u32, segment: index as u32, place }, segment.get(place)))
     }
 
     /// The entry that was found at `handle`.

@@ -109,13 +109,10 @@ fn what_is_due_is_taken_exactly() {
         put(&mut dict, i, if i % 3 == 0 { i64::MAX } else { i64::from(i) });
     }
     let (mut at, mut gone) = (0, BTreeSet::new());
-    loop {
-        match dict.take_due(at, 10_000, 7, 100, |i| {
-            gone.insert(number(&i));
-        }) {
-            Some(next) => at = next,
-            None => break,
-        }
+    while let Some(next) = dict.take_due(at, 10_000, 7, 100, |i| {
+        gone.insert(number(&i));
+    }) {
+        at = next;
     }
     assert_eq!(gone, (0..=10_000).filter(|i| i % 3 != 0).collect());
     assert_eq!(dict.len(), 50_000 - gone.len());

@@ -1,0 +1,126 @@
+//! CLIENT LIST and CLIENT INFO: a line for each client.
+
+use super::kind_arg;
+use crate::{
+    commands::{Ctx, context::errors},
+    data::number,
+    resp::output::Output,
+    state::{Client, ClientKind, ConnId},
+};
+use std::io::Write;
+
+pub(super) fn info(ctx: &mut Ctx) {
+    let mut text = Vec::new();
+    write_line(ctx, ctx.conn, ctx.client(), &mut text);
+    ctx.out.verbatim("txt", &text);
+}
+
+pub(super) fn list(ctx: &mut Ctx) {
+    let mut clients: Vec<(u64, ConnId)> = Vec::new();
+    if ctx.argc() > 3 && ctx.is_word(2, "id") {
+        for i in 3..ctx.argc() {
+            let Some(id) = number::parse_i64(ctx.arg(i)) else { return ctx.error("ERR Invalid client ID") };
+            let found = u64::try_from(id).ok().and_then(|id| ctx.server.clients.by_id(id));
+            clients.extend(found.map(|conn| (0, conn)));
+        }
+    } else {
+        let kind = match ctx.argc() {
+            2 => None,
+            4 if ctx.is_word(2, "type") => match kind_arg(ctx, 3) {
+                None => return,
+                kind => kind,
+            },
+            _ => return ctx.error(errors::SYNTAX),
+        };
+        let of_kind = ctx.server.clients.iter().filter(|(_, client)| kind.is_none_or(|kind| client.kind == kind));
+        clients.extend(of_kind.map(|(conn, client)| (client.id, conn)));
+        // Oldest first.
+        clients.sort_unstable();
+    }
+    let mut text = Vec::new();
+    for (_, conn) in clients {
+        // One that is on its way out is gone as far as anybody can see.
+        if let Some(client) = ctx.server.clients.get(conn).filter(|client| !client.close_now) {
+            write_line(ctx, conn, client, &mut text);
+        }
+    }
+    ctx.out.verbatim("txt", &text);
+}
+
+/// Writes what is known of a client, in the fields and the order of Redis 7.2.
+fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
+    let is_me = conn == ctx.conn;
+    // While a command runs its client's output is lent to it.
+    let out: &Output = if is_me { ctx.out } else { &client.out };
+    let memory = client.memory() + if is_me { out.memory() } else { 0 };
+    let seconds_since = |ms: u64| ctx.server.mono_ms.saturating_sub(ms) / 1000;
+    let argv_mem: usize = if is_me { ctx.args.iter().map(<[u8]>::len).sum() } else { 0 };
+    let (multi, multi_mem) = client.multi.as_ref().map_or((-1, 0), |multi| (multi.queue.len() as i64, multi.memory));
+    let (qbuf, qbuf_free) = client.pending.as_ref().map_or((0, 0), |p| (p.buf.len(), p.buf.capacity() - p.buf.len()));
+    let events = if !is_me && !out.is_empty() { "rw" } else { "r" };
+    let command = client.last_command.map_or("NULL", |id| ctx.registry.full_name(id));
+    // Writing to a vector cannot fail.
+    let _ = write!(text, "id={} addr={} laddr={} fd={} name=", client.id, client.peer.addr, client.peer.laddr, client.peer.fd);
+    text.extend_from_slice(&client.name);
+    let _ = write!(
+        text,
+        " age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem={argv_mem} \
+         multi-mem={multi_mem} rbs={} rbp={} obl={} oll={} omem={} tot-mem={memory} events={events} cmd={command} user={} redir=-1 resp={} lib-name=",
+        seconds_since(client.created_ms),
+        seconds_since(client.active_ms),
+        flags(client),
+        client.db,
+        out.tail_capacity(),
+        out.tail_len(),
+        if is_me { 0 } else { out.tail_len() },
+        out.pieces(),
+        out.memory() - out.tail_capacity(),
+        client.user,
+        if out.resp3() { 3 } else { 2 },
+    );
+    text.extend_from_slice(&client.lib_name);
+    text.extend_from_slice(b" lib-ver=");
+    text.extend_from_slice(&client.lib_ver);
+    text.push(b'\n');
+}
+
+/// A letter for each state a client is in; `N` for none.
+fn flags(client: &Client) -> String {
+    let letters = [
+        (client.kind == ClientKind::Replica && !client.monitor, 'S'),
+        (client.monitor, 'O'),
+        (client.kind == ClientKind::Primary, 'M'),
+        (client.kind == ClientKind::Pubsub, 'P'),
+        (client.multi.is_some(), 'x'),
+        (client.blocked.is_some(), 'b'),
+        (client.watch.get(), 'd'),
+        (client.close_after_reply, 'c'),
+        (client.close_now, 'A'),
+        (client.peer.unix, 'U'),
+        (client.no_evict, 'e'),
+        (client.no_touch, 'T'),
+    ];
+    let shown: String = letters.iter().filter(|(set, _)| *set).map(|(_, letter)| *letter).collect();
+    if shown.is_empty() { "N".to_owned() } else { shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::client::Peer;
+
+    #[test]
+    fn states_have_letters_in_redis_order() {
+        let mut client = Client::new(7, Peer::default(), 0, true);
+        assert_eq!(flags(&client), "N");
+        client.multi = Some(Box::default());
+        client.watch.set(true);
+        client.no_touch = true;
+        client.peer.unix = true;
+        assert_eq!(flags(&client), "xdUT");
+        client.kind = ClientKind::Replica;
+        assert_eq!(flags(&client), "SxdUT");
+        client.monitor = true;
+        assert_eq!(flags(&client), "OxdUT");
+    }
+}

@@ -1,0 +1,48 @@
+//! COMMAND LIST.
+
+use crate::{
+    commands::{CommandId, Ctx, command::categories, context::errors},
+    data::glob,
+};
+
+/// Which commands are listed.
+enum Filter<'a> {
+    All,
+    /// Those of a module: there are no modules.
+    Module,
+    /// Those of ACL categories: bits.
+    Category(u32),
+    /// Those whose name matches.
+    Pattern(&'a [u8]),
+}
+
+pub(super) fn list(ctx: &mut Ctx) {
+    let Some(filter) = filter(ctx) else { return ctx.error(errors::SYNTAX) };
+    let registry = ctx.registry;
+    let is_listed = |id: &CommandId| match filter {
+        Filter::All => true,
+        Filter::Module => false,
+        Filter::Category(bits) => registry.get(*id).categories_all() & bits != 0,
+        Filter::Pattern(pattern) => glob::matches(pattern, registry.full_name(*id).as_bytes(), true),
+    };
+    let listed: Vec<CommandId> = (0..registry.len() as CommandId).filter(is_listed).collect();
+    ctx.out.array(listed.len());
+    listed.into_iter().for_each(|id| ctx.out.bulk(registry.full_name(id).as_bytes()));
+}
+
+fn filter<'a>(ctx: &Ctx<'a>) -> Option<Filter<'a>> {
+    match ctx.argc() {
+        2 => Some(Filter::All),
+        5 if !ctx.is_word(2, "filterby") => None,
+        5 if ctx.is_word(3, "module") => Some(Filter::Module),
+        5 if ctx.is_word(3, "aclcat") => Some(Filter::Category(category(ctx.arg(4)))),
+        5 if ctx.is_word(3, "pattern") => Some(Filter::Pattern(ctx.arg(4))),
+        _ => None,
+    }
+}
+
+/// The bit of a category; none for a name that is no category.
+fn category(name: &[u8]) -> u32 {
+    let position = categories::NAMES.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name));
+    position.map_or(0, |bit| 1 << bit)
+}

@@ -1,0 +1,305 @@
+//! DEBUG: levers and probes for tests. Who may use them is up to `enable-debug-command`.
+//!
+//! Subcommands that ruin a server on purpose (SEGFAULT, PANIC and their like) and those of features that are not there
+//! are refused by name, so that a test that counts on them fails where it should.
+
+use super::{debug_digest, debug_object, debug_protocol, help, unknown_subcommand};
+use crate::{
+    commands::{
+        Command, Ctx,
+        command::{Group, command, flags::*},
+    },
+    config::{ProtectedAction, parse_memory},
+    data::{
+        entry::{Entry, INLINE_MAX, NEVER},
+        glob,
+        object::Object,
+    },
+    resp::request::OwnedArgs,
+};
+use std::time::Duration;
+
+const NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
+    local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
+
+fn debug(ctx: &mut Ctx) {
+    let allowed = match ctx.server.config.enable_debug_command {
+        ProtectedAction::Yes => true,
+        ProtectedAction::Local => ctx.client().peer.local,
+        ProtectedAction::No => false,
+    };
+    if !allowed {
+        return ctx.error(NOT_ALLOWED);
+    }
+    let name = ctx.arg(1).to_ascii_lowercase();
+    match (name.as_slice(), ctx.argc()) {
+        (b"change-repl-id", 2) => change_repl_id(ctx),
+        (b"client-eviction", 2) => client_eviction(ctx),
+        (b"clusterlink", 5) => ctx.error("ERR Debug option only available for cluster mode enabled setup!"),
+        (b"digest", 2) => debug_digest::dataset(ctx),
+        (b"digest-value", _) => debug_digest::values(ctx),
+        (b"error", 3) => ctx.out.error(ctx.args.get(2)),
+        (b"help", 2) => help(ctx, HELP),
+        (b"htstats", 3 | 4) => debug_object::htstats(ctx),
+        (b"htstats-key", 3 | 4) => debug_object::htstats_key(ctx),
+        (b"leak", 3) => leak(ctx),
+        (b"listpack", 3) => debug_object::not_encoded_as(ctx, "listpack"),
+        (b"log", 3) => log(ctx),
+        (b"object", 3) => debug_object::object(ctx),
+        (b"populate", 3..=5) => populate(ctx),
+        (b"protocol", 3) => debug_protocol::reply(ctx),
+        (b"quicklist", 3 | 4) => debug_object::not_encoded_as(ctx, "quicklist"),
+        (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(ctx),
+        (b"reload", _) => reload(ctx),
+        (b"replicate", 3..) => replicate(ctx),
+        (b"replybuffer", 4) => replybuffer(ctx),
+        (b"sdslen", 3) => debug_object::sdslen(ctx),
+        (b"set-active-expire", 3) => set_active_expire(ctx),
+        (b"sleep", 3) => sleep(ctx),
+        (b"stringmatch-len", 4) => {
+            let matches = glob::matches(ctx.arg(2), ctx.arg(3), false);
+            ctx.out.int(matches.into());
+        }
+        (b"stringmatch-test", 2) => stringmatch_test(ctx),
+        (b"structsize", 2) => debug_object::structsize(ctx),
+        // Of what is switched here there is nothing: no table that resizes as a whole, no scripts, no cluster, no checksum to pass over.
+        (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter" | b"set-skip-checksum-validation", 3) => {
+            ctx.out.ok();
+        }
+        (
+            b"aof-flush-sleep"
+            | b"assert"
+            | b"config-rewrite-force-all"
+            | b"crash-and-recover"
+            | b"jmap"
+            | b"loadaof"
+            | b"mallctl"
+            | b"mallctl-str"
+            | b"oom"
+            | b"panic"
+            | b"pause-cron"
+            | b"restart"
+            | b"segfault",
+            _,
+        ) => not_supported(ctx),
+        _ => unknown_subcommand(ctx),
+    }
+}
+
+fn not_supported(ctx: &mut Ctx) {
+    let name = String::from_utf8_lossy(ctx.arg(1)).to_uppercase();
+    ctx.error(format!("ERR DEBUG {name} is not supported by this server"));
+}
+
+/// What C's `atoi` makes of a switch: no number is 0.
+fn is_on(word: &[u8]) -> bool {
+    let word = word.trim_ascii_start();
+    let digits = word.strip_prefix(b"-").or(word.strip_prefix(b"+")).unwrap_or(word);
+    digits.iter().take_while(|b| b.is_ascii_digit()).any(|b| *b != b'0')
+}
+
+fn change_repl_id(ctx: &mut Ctx) {
+    log::info!("Changing replication IDs after receiving DEBUG change-repl-id");
+    ctx.server.repl_id = ctx.server.rng.hex();
+    ctx.out.ok();
+}
+
+fn client_eviction(ctx: &mut Ctx) {
+    if ctx.server.config.maxmemory_clients.bytes(ctx.server.config.maxmemory) == 0 {
+        return ctx.error("ERR maxmemory-clients is disabled.");
+    }
+    not_supported(ctx);
+}
+
+fn leak(ctx: &mut Ctx) {
+    std::mem::forget(ctx.arg(2).to_vec());
+    ctx.out.ok();
+}
+
+fn log(ctx: &mut Ctx) {
+    log::warn!("DEBUG LOG: {}", String::from_utf8_lossy(ctx.arg(2)));
+    ctx.out.ok();
+}
+
+/// A number that is not negative, or an error.
+fn count_arg(ctx: &mut Ctx, i: usize) -> Option<usize> {
+    let count = crate::data::number::parse_i64(ctx.arg(i)).and_then(|n| usize::try_from(n).ok());
+    if count.is_none() {
+        ctx.error("ERR value is out of range, must be positive");
+    }
+    count
+}
+
+/// Adds `prefix:0` to `prefix:(count - 1)` where they are not there. Nobody is told: neither replicas nor subscribers.
+fn populate(ctx: &mut Ctx) {
+    let Some(count) = count_arg(ctx, 2) else { return };
+    let mut size = 0;
+    if ctx.argc() == 5 {
+        let Some(asked) = count_arg(ctx, 4) else { return };
+        size = asked;
+    }
+    if size > ctx.server.config.proto_max_bulk_len {
+        return ctx.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+    }
+    let prefix = if ctx.argc() > 3 { ctx.arg(3) } else { b"key" };
+    let (db, keyspace) = (ctx.db, ctx.keyspace());
+    let dirty = keyspace.dirty;
+    for i in 0..count {
+        let key = [prefix, b":", i.to_string().as_bytes()].concat();
+        let hash = keyspace.hash(&key);
+        if keyspace.peek(db, hash, &key).is_some() {
+            continue;
+        }
+        let mut value = format!("value:{i}").into_bytes();
+        if size != 0 {
+            value.resize(size, 0);
+        }
+        let entry = if value.len() > INLINE_MAX {
+            Entry::new_object(&key, Box::new(Object::Bytes(value.into())), NEVER)
+        } else {
+            Entry::new_inline(&key, &value, NEVER)
+        };
+        keyspace.insert(db, hash, entry);
+        keyspace.changed(db, &key);
+    }
+    keyspace.dirty = dirty;
+    ctx.out.ok();
+}
+
+/// Lists are not kept in nodes of packed and plain kinds, so there is nothing to set; what is no size is refused as ever.
+fn quicklist_packed_threshold(ctx: &mut Ctx) {
+    const SIZE_MAX: u64 = (1 << 32) - (1 << 20);
+    match parse_memory(ctx.arg(2)) {
+        Some(size) if size <= SIZE_MAX => ctx.out.ok(),
+        _ => ctx.error("ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
+    }
+}
+
+fn reload(ctx: &mut Ctx) {
+    let is_option = |word: &[u8]| [&b"merge"[..], b"noflush", b"nosave"].iter().any(|option| word.eq_ignore_ascii_case(option));
+    if !ctx.args.skip(2).iter().all(is_option) {
+        return ctx.error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+    }
+    not_supported(ctx);
+}
+
+fn replicate(ctx: &mut Ctx) {
+    let words: Vec<&[u8]> = ctx.args.skip(2).iter().collect();
+    ctx.also.push((ctx.db, OwnedArgs::new(&words)));
+    ctx.out.ok();
+}
+
+/// Output buffers are lent while there is output, not resized, so the switches have nothing to do.
+fn replybuffer(ctx: &mut Ctx) {
+    if ctx.is_word(2, "resizing") {
+        return ctx.out.ok();
+    }
+    if !ctx.is_word(2, "peak-reset-time") {
+        return unknown_subcommand(ctx);
+    }
+    if ctx.is_word(3, "never") || ctx.is_word(3, "reset") || ctx.int_arg(3).is_some() {
+        ctx.out.ok();
+    }
+}
+
+fn set_active_expire(ctx: &mut Ctx) {
+    ctx.server.active_expire = is_on(ctx.arg(2));
+    ctx.out.ok();
+}
+
+/// Seconds, with a fraction; what is no number, or negative, is no time at all.
+fn sleep(ctx: &mut Ctx) {
+    let seconds: f64 = str::from_utf8(ctx.arg(2)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0.0);
+    if let Ok(duration) = Duration::try_from_secs_f64(seconds) {
+        ctx.server.host.sleep(duration);
+    }
+    ctx.out.ok();
+}
+
+/// Matches random patterns against random texts: it must come to an end.
+fn stringmatch_test(ctx: &mut Ctx) {
+    const ROUNDS: usize = 100_000;
+    const ALPHABET: &[u8] = b"ab*?[]\\^-\0\xff";
+    let mut random = |len_max: u64| -> Vec<u8> {
+        let len = ctx.server.rng.below(len_max + 1);
+        (0..len).map(|_| ALPHABET[ctx.server.rng.below(ALPHABET.len() as u64) as usize]).collect()
+    };
+    for _ in 0..ROUNDS {
+        let (pattern, text) = (random(32), random(32));
+        std::hint::black_box(glob::matches(&pattern, &text, false));
+    }
+    ctx.out.simple("Apparently Redis did not crash: test passed");
+}
+
+const HELP: &[&str] = &[
+    "CHANGE-REPL-ID",
+    "    Give the history of writes a new name, so that replicas cannot go on with it.",
+    "CLIENT-EVICTION",
+    "    Show the clients that maxmemory-clients would evict, by size.",
+    "CLUSTERLINK KILL <to|from|all> <node-id>",
+    "    Cut the links with a node.",
+    "DIGEST",
+    "    Show 40 hexadecimal digits that stand for all the data.",
+    "DIGEST-VALUE <key> [<key> ...]",
+    "    Show 40 hexadecimal digits that stand for each of these values.",
+    "ERROR <string>",
+    "    Answer with this error.",
+    "HTSTATS <dbid> [full]",
+    "    Tell of the table of a database.",
+    "HTSTATS-KEY <key> [full]",
+    "    Tell of the table that a value is kept in.",
+    "LEAK <string>",
+    "    Take memory for this string and never return it.",
+    "LISTPACK <key>",
+    "    Tell of the listpack that a value is kept in.",
+    "LOG <message>",
+    "    Write this to the log.",
+    "OBJECT <key>",
+    "    Tell how a value is kept.",
+    "POPULATE <count> [<prefix>] [<size>]",
+    "    Add <count> strings at <prefix>:<number> (key:<number> when not said), of <size> bytes",
+    "    or as long as their text, value:<number>. Replicas are not told.",
+    "PROTOCOL <type>",
+    "    Answer with an example of a type of the protocol: string, integer, double,",
+    "    bignum, null, array, set, map, attrib, push, verbatim, true, false.",
+    "QUICKLIST <key> [<0|1>]",
+    "    Tell of the quicklist that a value is kept in.",
+    "QUICKLIST-PACKED-THRESHOLD <size>",
+    "    Say from which size on an element gets a node of its own. Without effect here.",
+    "REPLICATE <string> [<string> ...]",
+    "    Send this command to replicas without running it.",
+    "REPLYBUFFER <PEAK-RESET-TIME <NEVER|RESET|ms> | RESIZING <0|1>>",
+    "    Say how reply buffers are resized. Without effect here.",
+    "SDSLEN <key>",
+    "    Tell how long a key and its string are, and what memory they take.",
+    "SET-ACTIVE-EXPIRE <0|1>",
+    "    Reclaim keys past their deadline only when they are looked for (0), or at once (1).",
+    "SLEEP <seconds>",
+    "    Do nothing at all for so long. The number may have a fraction.",
+    "STRINGMATCH-LEN <pattern> <string>",
+    "    Tell whether the pattern matches.",
+    "STRINGMATCH-TEST",
+    "    Match random patterns for a while.",
+    "STRUCTSIZE",
+    "    Show how many bytes some structures of ours take.",
+];
+
+/// The rows of this group.
+pub const COMMANDS: &[Command] = &[command("debug", debug, -2, ADMIN | NOSCRIPT | LOADING | STALE)
+    .since(Group::Server, "1.0.0")
+    .doc("Holds levers and probes for tests.", "Depends on subcommand.")];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_read_as_c_reads_it() {
+        for on in ["1", "10", "-1", " 1x", "+7"] {
+            assert!(is_on(on.as_bytes()), "{on}");
+        }
+        for off in ["0", "00", "", "x1", "-0", "off"] {
+            assert!(!is_on(off.as_bytes()), "{off}");
+        }
+    }
+}

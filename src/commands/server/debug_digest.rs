@@ -1,0 +1,115 @@
+//! DEBUG DIGEST and DIGEST-VALUE: 20 bytes that are the same for the same data, whatever its order, and the same as a Redis has for it.
+//!
+//! Two operations on a digest, both with the SHA-1 of some bytes: [`Digest::add`] XORs it in, for what has no order;
+//! [`Digest::mix`] replaces the result by its own SHA-1 besides, for what has. Numbers of databases and types go in as four bytes, big end first.
+
+use crate::{
+    commands::{Ctx, context},
+    data::{
+        entry::{Entry, NEVER, Value},
+        object::Object,
+    },
+};
+use sha1::{Digest as _, Sha1};
+use std::fmt;
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Digest([u8; 20]);
+
+impl Digest {
+    fn add(&mut self, bytes: &[u8]) {
+        let digest = Sha1::digest(bytes);
+        self.0.iter_mut().zip(digest).for_each(|(own, other)| *own ^= other);
+    }
+
+    fn mix(&mut self, bytes: &[u8]) {
+        self.add(bytes);
+        self.0 = Sha1::digest(self.0).into();
+    }
+
+    /// Adds a value and whether it has a deadline (not which: clocks differ).
+    fn mix_value(&mut self, entry: &Entry) {
+        let kind: u32 = match entry.value() {
+            Value::Int(_) | Value::Str(_) | Value::Object(Object::Bytes(_)) => 0,
+        };
+        self.mix(&kind.to_be_bytes());
+        if let Some(text) = context::text(entry.value()) {
+            text.with(|bytes| self.mix(bytes));
+        }
+        if entry.deadline() != NEVER {
+            self.add(b"!!expire!!");
+        }
+    }
+
+    /// Adds a database that is not empty.
+    fn mix_database<'a>(&mut self, index: u32, entries: impl Iterator<Item = &'a Entry>) {
+        self.mix(&index.to_be_bytes());
+        for entry in entries {
+            let mut digest = Self::default();
+            digest.mix(entry.key());
+            digest.mix_value(entry);
+            self.add(&digest.0);
+        }
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// `DEBUG DIGEST`. Keys past their deadline count while they are there.
+pub fn dataset(ctx: &mut Ctx) {
+    let mut digest = Digest::default();
+    for (index, db) in ctx.server.keyspace.iter().filter(|(_, db)| !db.is_empty()) {
+        digest.mix_database(index as u32, db.dict().iter());
+    }
+    ctx.out.simple(&digest.to_string());
+}
+
+/// `DEBUG DIGEST-VALUE key ...`. A key that is not there has a digest of zeros.
+pub fn values(ctx: &mut Ctx) {
+    let keys = ctx.args.skip(2);
+    ctx.out.array(keys.len());
+    for key in keys.iter() {
+        let dict = ctx.server.keyspace.db(ctx.db).dict();
+        let mut digest = Digest::default();
+        if let Some(entry) = dict.find(dict.hash(key), key) {
+            digest.mix_value(entry);
+        }
+        ctx.out.simple(&digest.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(entry: &Entry) -> String {
+        let mut digest = Digest::default();
+        digest.mix_value(entry);
+        digest.to_string()
+    }
+
+    #[test]
+    fn a_string_has_one_digest_however_it_is_kept() {
+        let int = value(&Entry::new_int(b"k", 12345, NEVER));
+        assert_eq!(int, value(&Entry::new_inline(b"other", b"12345", NEVER)));
+        assert_eq!(int, value(&Entry::new_object(b"k", Box::new(Object::Bytes("12345".into())), NEVER)));
+        assert_ne!(int, value(&Entry::new_int(b"k", 12345, 1)), "with a deadline");
+        assert_eq!(value(&Entry::new_int(b"k", 1, 1)), value(&Entry::new_int(b"k", 1, 2)), "whichever it is");
+    }
+
+    #[test]
+    fn digests_are_those_of_redis() {
+        // As redis-server 7.0.15 gives them.
+        assert_eq!(value(&Entry::new_inline(b"k", b"hello", NEVER)), "36b23a1456b2dce2c3ed252c456761301dba8060");
+        let entries = [Entry::new_inline(b"a", b"1", NEVER), Entry::new_inline(b"b", b"x", 1)];
+        for order in [[0, 1], [1, 0]] {
+            let mut digest = Digest::default();
+            digest.mix_database(3, order.iter().map(|i| &entries[*i]));
+            assert_eq!(digest.to_string(), "d4b008a33757ecc160c29388de88369f1d4ed28e");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! INFO's sections about the process: Server, Clients, Memory, CPU.
+
+use super::{Info, Report};
+use crate::{
+    commands::server::memory_facts::{MemoryFacts, human},
+    config::{Config, REDIS_VERSION},
+    state::client::Blocked,
+};
+
+/// The LRU clock that OBJECT IDLETIME counts by: Unix seconds, as far as 24 bits go.
+const LRU_CLOCK_MASK: i64 = (1 << 24) - 1;
+
+pub(super) fn server(info: &Info, report: &mut Report) {
+    let (server, config, process) = (info.server, &info.server.config, &info.process);
+    let uptime_seconds = server.unix_seconds() - server.started_unix_us / 1_000_000;
+    report
+        .field("redis_version", REDIS_VERSION)
+        .field("server_name", "solod")
+        .field("solod_version", env!("CARGO_PKG_VERSION"))
+        .field("redis_git_sha1", "00000000")
+        .field("redis_git_dirty", 0)
+        .field("redis_build_id", "0")
+        .field("redis_mode", if config.cluster_enabled { "cluster" } else { "standalone" })
+        .field("os", &process.os)
+        .field("arch_bits", usize::BITS)
+        .field("monotonic_clock", "POSIX clock_gettime")
+        .field("multiplexing_api", process.multiplexing_api)
+        .field("atomicvar_api", "none")
+        .field("gcc_version", process.compiler)
+        .field("process_id", process.pid)
+        .field("process_supervised", process.supervised)
+        .field("run_id", String::from_utf8_lossy(&server.run_id))
+        .field("tcp_port", if config.port == 0 { config.tls_port } else { config.port })
+        .field("server_time_usec", server.unix_us)
+        .field("uptime_in_seconds", uptime_seconds)
+        .field("uptime_in_days", uptime_seconds / (24 * 3600))
+        .field("hz", config.hz)
+        .field("configured_hz", config.hz)
+        .field("lru_clock", server.unix_seconds() & LRU_CLOCK_MASK)
+        .field("executable", &process.executable)
+        .field("config_file", &process.config_file)
+        .field("io_threads_active", 0);
+    for (i, listener) in listeners(config).iter().enumerate() {
+        report.field(format_args!("listener{i}"), listener);
+    }
+}
+
+/// What we listen on, in Redis's order of kinds.
+fn listeners(config: &Config) -> Vec<String> {
+    let bound: String = config.bind.iter().map(|address| format!(",bind={address}")).collect();
+    let mut listeners = Vec::new();
+    if config.port != 0 {
+        listeners.push(format!("name=tcp{bound},port={}", config.port));
+    }
+    if let Some(path) = config.unixsocket.as_deref().filter(|path| !path.is_empty()) {
+        listeners.push(format!("name=unix,bind={path}"));
+    }
+    if config.tls_port != 0 {
+        listeners.push(format!("name=tls{bound},port={}", config.tls_port));
+    }
+    listeners
+}
+
+pub(super) fn clients(info: &Info, report: &mut Report) {
+    let clients = || info.server.clients.iter().map(|(_, client)| client);
+    let with_deadline = |blocked: &Option<Blocked>| matches!(blocked, Some(Blocked::Wait { deadline_ms, .. }) if *deadline_ms != 0);
+    report
+        .field("connected_clients", info.server.clients.len() - info.server.replicas())
+        .field("cluster_connections", 0)
+        .field("maxclients", info.server.config.maxclients)
+        .field("client_recent_max_input_buffer", clients().map(|c| c.input_len()).max().unwrap_or(0))
+        .field("client_recent_max_output_buffer", clients().map(|c| c.out.len()).max().unwrap_or(0))
+        .field("blocked_clients", clients().filter(|c| c.blocked.is_some()).count())
+        .field("tracking_clients", 0)
+        .field("clients_in_timeout_table", clients().filter(|c| with_deadline(&c.blocked)).count())
+        .field("total_blocking_keys", 0)
+        .field("total_blocking_keys_on_nokey", 0);
+}
+
+pub(super) fn memory(info: &Info, report: &mut Report) {
+    let (server, process) = (info.server, &info.process);
+    let facts = MemoryFacts::gather(server, process.rss);
+    let text = |bytes: usize| human(bytes as u64);
+    let percent = |x: f64| format!("{x:.2}%");
+    let ratio = |x: f64| format!("{x:.2}");
+    report
+        .field("used_memory", facts.used)
+        .field("used_memory_human", text(facts.used))
+        .field("used_memory_rss", facts.rss)
+        .field("used_memory_rss_human", text(facts.rss))
+        .field("used_memory_peak", facts.peak)
+        .field("used_memory_peak_human", text(facts.peak))
+        .field("used_memory_peak_perc", percent(facts.peak_percent()))
+        .field("used_memory_overhead", facts.overhead())
+        .field("used_memory_startup", facts.startup)
+        .field("used_memory_dataset", facts.dataset())
+        .field("used_memory_dataset_perc", percent(facts.dataset_percent()))
+        .field("allocator_allocated", facts.used)
+        .field("allocator_active", facts.rss)
+        .field("allocator_resident", facts.rss)
+        .field("total_system_memory", process.system_memory)
+        .field("total_system_memory_human", text(process.system_memory));
+    // No interpreter runs, so none takes memory.
+    report.idle(&[
+        ("used_memory_lua", "0"),
+        ("used_memory_vm_eval", "0"),
+        ("used_memory_lua_human", "0B"),
+        ("used_memory_scripts_eval", "0"),
+        ("number_of_cached_scripts", "0"),
+        ("number_of_functions", "0"),
+        ("number_of_libraries", "0"),
+        ("used_memory_vm_functions", "0"),
+        ("used_memory_vm_total", "0"),
+        ("used_memory_vm_total_human", "0B"),
+        ("used_memory_functions", "0"),
+        ("used_memory_scripts", "0"),
+        ("used_memory_scripts_human", "0B"),
+    ]);
+    // Resident memory is not told apart by who holds it: all that is beyond what is used counts as the allocator's fragmentation.
+    report
+        .field("maxmemory", server.config.maxmemory)
+        .field("maxmemory_human", human(server.config.maxmemory))
+        .field("maxmemory_policy", server.config.maxmemory_policy.name())
+        .field("allocator_frag_ratio", ratio(facts.fragmentation()))
+        .field("allocator_frag_bytes", facts.fragmentation_bytes().max(0))
+        .field("allocator_rss_ratio", "1.00")
+        .field("allocator_rss_bytes", 0)
+        .field("rss_overhead_ratio", "1.00")
+        .field("rss_overhead_bytes", 0)
+        .field("mem_fragmentation_ratio", ratio(facts.fragmentation()))
+        .field("mem_fragmentation_bytes", facts.fragmentation_bytes())
+        .field("mem_not_counted_for_evict", 0)
+        .field("mem_replication_backlog", 0)
+        .field("mem_total_replication_buffers", 0)
+        .field("mem_clients_slaves", facts.clients_replicas)
+        .field("mem_clients_normal", facts.clients_normal)
+        .field("mem_cluster_links", 0)
+        .field("mem_aof_buffer", 0)
+        .field("mem_allocator", &process.allocator)
+        .field("active_defrag_running", 0)
+        .field("lazyfree_pending_objects", server.keyspace.unburied())
+        .field("lazyfreed_objects", server.stats.lazyfreed);
+}
+
+pub(super) fn cpu(info: &Info, report: &mut Report) {
+    let seconds = |x: f64| format!("{x:.6}");
+    report
+        .field("used_cpu_sys", seconds(info.process.cpu_sys_seconds))
+        .field("used_cpu_user", seconds(info.process.cpu_user_seconds))
+        .field("used_cpu_sys_children", seconds(0.0))
+        .field("used_cpu_user_children", seconds(0.0))
+        .field("used_cpu_sys_main_thread", seconds(info.process.cpu_sys_main_seconds))
+        .field("used_cpu_user_main_thread", seconds(info.process.cpu_user_main_seconds));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_are_named_by_kind_and_address() {
+        let mut config = Config::default();
+        assert_eq!(listeners(&config), ["name=tcp,bind=*,bind=-::*,port=6379"]);
+        config.bind = vec!["127.0.0.1".into()];
+        config.unixsocket = Some("/run/s".into());
+        assert_eq!(listeners(&config), ["name=tcp,bind=127.0.0.1,port=6379", "name=unix,bind=/run/s"]);
+        config.port = 0;
+        assert_eq!(listeners(&config), ["name=unix,bind=/run/s"]);
+    }
+}

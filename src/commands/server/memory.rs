@@ -1,0 +1,245 @@
+//! MEMORY: what memory is used for, and whether that is as it should be.
+
+use super::{
+    container, help,
+    memory_facts::{MemoryFacts, human, usage},
+};
+use crate::{
+    commands::{
+        Command, Ctx,
+        command::{Group, KeySpec, command, flags::*, key_flags as k},
+        context::errors,
+    },
+    data::float,
+    state::Server,
+};
+
+/// Elements of a value that USAGE looks at when it is not told how many.
+const SAMPLES: u64 = 5;
+
+fn key_usage(ctx: &mut Ctx) {
+    let mut samples = SAMPLES;
+    let mut i = 3;
+    while i < ctx.argc() {
+        if !ctx.is_word(i, "samples") || i + 1 == ctx.argc() {
+            return ctx.error(errors::SYNTAX);
+        }
+        let Some(count) = ctx.int_arg(i + 1) else { return };
+        samples = match u64::try_from(count) {
+            Ok(0) => u64::MAX,
+            Ok(count) => count,
+            Err(_) => return ctx.error(errors::SYNTAX),
+        };
+        i += 2;
+    }
+    // A key that is past its deadline takes memory all the same, and stays for the question.
+    let (hash, key) = (ctx.hash(2), ctx.arg(2));
+    match ctx.server.keyspace.db(ctx.db).dict().find(hash, key) {
+        Some(entry) => ctx.out.len_int(usage(entry, samples)),
+        None => ctx.out.null(),
+    }
+}
+
+fn facts(server: &Server) -> MemoryFacts {
+    MemoryFacts::gather(server, server.host.process().rss)
+}
+
+/// A figure of MEMORY STATS.
+enum Figure {
+    Bytes(i64),
+    Number(f64),
+}
+
+fn stats(ctx: &mut Ctx) {
+    use Figure::{Bytes, Number};
+    let facts = facts(ctx.server);
+    let bytes = |n: usize| Bytes(n as i64);
+    // What the allocator holds beyond what it has handed out is not known apart from the process's resident memory,
+    // so that is all fragmentation, as it is for a Redis whose allocator tells nothing.
+    let before = [
+        ("peak.allocated", bytes(facts.peak)),
+        ("total.allocated", bytes(facts.used)),
+        ("startup.allocated", bytes(facts.startup)),
+        ("replication.backlog", Bytes(0)),
+        ("clients.slaves", bytes(facts.clients_replicas)),
+        ("clients.normal", bytes(facts.clients_normal)),
+        ("cluster.links", Bytes(0)),
+        ("aof.buffer", Bytes(0)),
+        ("lua.caches", Bytes(0)),
+        ("functions.caches", Bytes(0)),
+    ];
+    let behind = [
+        ("overhead.total", bytes(facts.overhead())),
+        ("keys.count", bytes(facts.keys)),
+        ("keys.bytes-per-key", bytes(facts.bytes_per_key())),
+        ("dataset.bytes", bytes(facts.dataset())),
+        ("dataset.percentage", Number(facts.dataset_percent())),
+        ("peak.percentage", Number(facts.peak_percent())),
+        ("allocator.allocated", bytes(facts.used)),
+        ("allocator.active", bytes(facts.rss)),
+        ("allocator.resident", bytes(facts.rss)),
+        ("allocator-fragmentation.ratio", Number(facts.fragmentation())),
+        ("allocator-fragmentation.bytes", Bytes(facts.fragmentation_bytes())),
+        ("allocator-rss.ratio", Number(1.0)),
+        ("allocator-rss.bytes", Bytes(0)),
+        ("rss-overhead.ratio", Number(1.0)),
+        ("rss-overhead.bytes", Bytes(0)),
+        ("fragmentation", Number(facts.fragmentation())),
+        ("fragmentation.bytes", Bytes(facts.fragmentation_bytes())),
+    ];
+    ctx.out.map(before.len() + facts.databases.len() + behind.len());
+    before.iter().for_each(|figure| reply_figure(ctx, figure));
+    for db in &facts.databases {
+        ctx.out.bulk(format!("db.{}", db.index).as_bytes());
+        ctx.out.map(3);
+        reply_figure(ctx, &("overhead.hashtable.main", bytes(db.main)));
+        reply_figure(ctx, &("overhead.hashtable.expires", bytes(db.expires)));
+        reply_figure(ctx, &("overhead.hashtable.slot-to-keys", Bytes(0)));
+    }
+    behind.iter().for_each(|figure| reply_figure(ctx, figure));
+}
+
+fn reply_figure(ctx: &mut Ctx, (name, figure): &(&str, Figure)) {
+    ctx.out.bulk(name.as_bytes());
+    match figure {
+        Figure::Bytes(n) => ctx.out.int(*n),
+        Figure::Number(x) => {
+            let mut text = Vec::new();
+            float::write(&mut text, *x);
+            ctx.out.double_text(&text);
+        }
+    }
+}
+
+/// What is not as it should be, in words; `clients` are those that are no replicas.
+fn diagnose(facts: &MemoryFacts, clients: usize) -> String {
+    /// Below this nothing can be said: fixed costs outweigh all else.
+    const USED_MIN: usize = 5 << 20;
+    /// More than this beyond what is used is worth a word, and so is this much a client.
+    const FRAGMENTATION_BYTES: i64 = 10 << 20;
+    const CLIENT_BYTES: usize = 200 << 10;
+
+    let text = |bytes: usize| human(bytes as u64);
+    if facts.used < USED_MIN {
+        return format!("The server uses {} of memory: too little to find anything wrong with how.\n", text(facts.used));
+    }
+    let mut findings = Vec::new();
+    if facts.peak > facts.used + facts.used / 2 {
+        findings.push(format!(
+            "At its peak the server used {}, now it uses {}. Memory that stays resident since then is used again when data comes; MEMORY PURGE gives back what can be given.",
+            text(facts.peak),
+            text(facts.used)
+        ));
+    }
+    if facts.fragmentation() > 1.4 && facts.fragmentation_bytes() > FRAGMENTATION_BYTES {
+        findings.push(format!(
+            "{} are resident for {} in use. After a peak, or when many values of one size have made way for another, the free memory between what is left cannot be given back until its neighbours go.",
+            text(facts.rss),
+            text(facts.used)
+        ));
+    }
+    if facts.clients_normal / clients.max(1) > CLIENT_BYTES {
+        findings.push(format!(
+            "Clients' buffers take {} together. Some do not read their replies as fast as they ask, or send very large requests: CLIENT LIST shows which (omem, qbuf). client-output-buffer-limit bounds it.",
+            text(facts.clients_normal)
+        ));
+    }
+    if facts.clients_replicas > FRAGMENTATION_BYTES as usize {
+        findings.push(format!(
+            "Replicas' buffers take {}. A replica, or the network to it, is too slow for the writes: INFO replication shows how far each is behind.",
+            text(facts.clients_replicas)
+        ));
+    }
+    if findings.is_empty() {
+        return "Nothing is wrong with how memory is used.\n".to_owned();
+    }
+    findings.iter().map(|finding| format!("* {finding}\n")).collect()
+}
+
+fn doctor(ctx: &mut Ctx) {
+    let clients = ctx.server.clients.len() - ctx.server.replicas();
+    let report = diagnose(&facts(ctx.server), clients);
+    ctx.out.verbatim("txt", report.as_bytes());
+}
+
+fn purge(ctx: &mut Ctx) {
+    ctx.server.host.purge_memory();
+    ctx.out.ok();
+}
+
+fn malloc_stats(ctx: &mut Ctx) {
+    let text = ctx.server.host.allocator_stats();
+    ctx.out.verbatim("txt", text.as_bytes());
+}
+
+fn help_text(ctx: &mut Ctx) {
+    help(
+        ctx,
+        &[
+            "DOCTOR",
+            "    Say what is not as it should be.",
+            "MALLOC-STATS",
+            "    Show the allocator's own statistics.",
+            "PURGE",
+            "    Give memory that is not used back to the operating system.",
+            "STATS",
+            "    Show what memory is used for, in bytes.",
+            "USAGE <key> [SAMPLES <count>]",
+            "    Tell how many bytes a key takes with its value. Of a value with many",
+            "    elements <count> are looked at (5 when not said, 0 for all).",
+        ],
+    );
+}
+
+const TIPS: &[&str] = &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];
+
+/// The rows of this group.
+pub const COMMANDS: &[Command] = &[command("memory", container, -2, 0)
+    .since(Group::Server, "4.0.0")
+    .doc("Holds the commands about memory.", "Depends on subcommand.")
+    .subcommands(&[
+        command("doctor", doctor, 2, 0)
+            .since(Group::Server, "4.0.0")
+            .doc("Says what is not as it should be with the memory, for a person to read.", "O(1)")
+            .tips(TIPS),
+        command("help", help_text, 2, LOADING | STALE).since(Group::Server, "4.0.0").doc("Explains the subcommands.", "O(1)"),
+        command("malloc-stats", malloc_stats, 2, 0)
+            .since(Group::Server, "4.0.0")
+            .doc("Shows the allocator's statistics.", "Depends on how much memory is allocated, could be slow")
+            .tips(TIPS),
+        command("purge", purge, 2, 0)
+            .since(Group::Server, "4.0.0")
+            .doc("Gives unused memory back to the operating system.", "Depends on how much memory is allocated, could be slow")
+            .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
+        command("stats", stats, 2, 0).since(Group::Server, "4.0.0").doc("Shows what memory is used for.", "O(1)").tips(TIPS),
+        command("usage", key_usage, -3, READONLY)
+            .since(Group::Server, "4.0.0")
+            .doc("Tells how much memory a key takes.", "O(N) where N is the number of samples.")
+            .args("key [SAMPLES count:integer]")
+            .keys(&[KeySpec::one(2, k::RO)]),
+    ])];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_doctor_names_what_is_wrong() {
+        let healthy = || MemoryFacts {
+            used: 100 << 20,
+            peak: 110 << 20,
+            startup: 1 << 20,
+            rss: 120 << 20,
+            clients_normal: 1 << 20,
+            clients_replicas: 0,
+            databases: Vec::new(),
+            keys: 0,
+        };
+        assert!(diagnose(&MemoryFacts { used: 1 << 20, ..healthy() }, 1).contains("1.00M"));
+        assert!(diagnose(&healthy(), 100).starts_with("Nothing is wrong"));
+        assert!(diagnose(&MemoryFacts { peak: 200 << 20, ..healthy() }, 100).contains("At its peak the server used 200.00M"));
+        assert!(diagnose(&MemoryFacts { rss: 200 << 20, ..healthy() }, 100).contains("200.00M are resident"));
+        assert!(diagnose(&healthy(), 1).contains("CLIENT LIST"));
+        assert!(diagnose(&MemoryFacts { clients_replicas: 20 << 20, ..healthy() }, 100).contains("INFO replication"));
+    }
+}

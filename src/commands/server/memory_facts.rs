@@ -1,0 +1,187 @@
+//! What the memory is used for: the figures behind INFO's memory section, MEMORY STATS, USAGE and DOCTOR.
+
+use crate::{
+    data::{
+        entry::{self, Entry, Value},
+        object::Object,
+    },
+    keyspace::Db,
+    state::{ClientKind, Server},
+};
+
+/// Bytes that a key takes of its table: a bucket of 64 holds 7 entries.
+const SLOT_BYTES: usize = 64usize.div_ceil(7);
+
+/// The overhead of one database that holds keys.
+pub struct DbOverhead {
+    /// Its index.
+    pub index: usize,
+    /// Bytes of its table, and of its entries' headers.
+    pub main: usize,
+    /// Bytes of its entries' deadlines.
+    pub expires: usize,
+}
+
+/// Where the memory went, in bytes.
+pub struct MemoryFacts {
+    /// Handed out by the allocator.
+    pub used: usize,
+    /// The most that ever was.
+    pub peak: usize,
+    /// Used before the first client came.
+    pub startup: usize,
+    /// Resident.
+    pub rss: usize,
+    /// Buffers and state of clients that are no replicas.
+    pub clients_normal: usize,
+    /// Buffers and state of replicas.
+    pub clients_replicas: usize,
+    /// Databases that hold keys.
+    pub databases: Vec<DbOverhead>,
+    /// Keys in all databases.
+    pub keys: usize,
+}
+
+impl MemoryFacts {
+    /// Looks at every client and every segment's header, but at no key. `rss` is as the operating system says.
+    pub fn gather(server: &Server, rss: usize) -> Self {
+        let used = server.host.used_memory();
+        let of_clients = |replicas: bool| {
+            let clients = server.clients.iter().filter(|(_, c)| (c.kind == ClientKind::Replica) == replicas);
+            clients.map(|(_, c)| c.memory()).sum()
+        };
+        let databases = server.keyspace.iter().filter(|(_, db)| !db.is_empty());
+        Self {
+            used,
+            peak: used.max(server.stats.peak_memory),
+            startup: server.startup_memory,
+            rss,
+            clients_normal: of_clients(false),
+            clients_replicas: of_clients(true),
+            databases: databases.map(|(index, db)| overhead(index, db)).collect(),
+            keys: server.keyspace.iter().map(|(_, db)| db.len()).sum(),
+        }
+    }
+
+    /// All that is not keys and values.
+    pub fn overhead(&self) -> usize {
+        let databases: usize = self.databases.iter().map(|db| db.main + db.expires).sum();
+        self.startup + self.clients_normal + self.clients_replicas + databases
+    }
+
+    /// Keys and values.
+    pub fn dataset(&self) -> usize {
+        self.used.saturating_sub(self.overhead())
+    }
+
+    /// What came after the start; not 0, so that shares of it can be told.
+    fn net(&self) -> usize {
+        self.used.saturating_sub(self.startup).max(1)
+    }
+
+    /// Percentage of what came after the start that is keys and values.
+    pub fn dataset_percent(&self) -> f64 {
+        self.dataset() as f64 * 100.0 / self.net() as f64
+    }
+
+    /// Percentage of the peak that is used now.
+    pub fn peak_percent(&self) -> f64 {
+        self.used as f64 * 100.0 / self.peak.max(1) as f64
+    }
+
+    /// Bytes a key, its overhead among them.
+    pub fn bytes_per_key(&self) -> usize {
+        self.net().checked_div(self.keys).unwrap_or(0)
+    }
+
+    /// Resident bytes for each that is used.
+    pub fn fragmentation(&self) -> f64 {
+        self.rss as f64 / self.used.max(1) as f64
+    }
+
+    /// Resident bytes beyond those used. Negative when some of those have been swapped out, or never touched.
+    pub fn fragmentation_bytes(&self) -> i64 {
+        self.rss as i64 - self.used as i64
+    }
+}
+
+fn overhead(index: usize, db: &Db) -> DbOverhead {
+    DbOverhead { index, main: db.dict().table_bytes() + db.len() * entry::HEADER_BYTES, expires: db.volatile() * size_of::<i64>() }
+}
+
+/// Bytes of memory that a key takes with its value and its place in the table. Of a value with many elements `samples` are looked at.
+pub fn usage(entry: &Entry, samples: u64) -> usize {
+    // No value with elements is there yet.
+    let _ = samples;
+    let hanging = match entry.value() {
+        Value::Int(_) | Value::Str(_) => 0,
+        Value::Object(object) => {
+            size_of::<Object>()
+                + match object {
+                    Object::Bytes(bytes) => entry::size_class(bytes.len()),
+                }
+        }
+    };
+    SLOT_BYTES + entry.allocated() + hanging
+}
+
+/// Bytes for a person: in the largest unit that is not more than they are, as Redis writes it (`1.50M`).
+pub fn human(bytes: u64) -> String {
+    const UNITS: [char; 5] = ['K', 'M', 'G', 'T', 'P'];
+    let power = bytes.max(1).ilog2() / 10;
+    match UNITS.get((power as usize).wrapping_sub(1)) {
+        Some(unit) => format!("{:.2}{unit}", bytes as f64 / (1u64 << (10 * power)) as f64),
+        None => format!("{bytes}B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::entry::NEVER;
+
+    #[test]
+    fn bytes_for_a_person_are_as_redis_writes_them() {
+        let cases = [
+            (0, "0B"),
+            (1023, "1023B"),
+            (1024, "1.00K"),
+            (916_288, "894.81K"),
+            (1 << 20, "1.00M"),
+            (25_276_510_208, "23.54G"),
+            (3 << 50, "3.00P"),
+            (1 << 60, "1152921504606846976B"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(human(bytes), text);
+        }
+    }
+
+    #[test]
+    fn the_usage_of_a_key_grows_with_key_value_and_deadline() {
+        let plain = usage(&Entry::new_inline(b"key", b"value", NEVER), 5);
+        assert!((16..40).contains(&plain), "{plain}");
+        assert!(usage(&Entry::new_inline(b"key", b"value", 1), 5) > plain);
+        let long = Object::Bytes(vec![b'x'; 1 << 20].into());
+        let long = usage(&Entry::new_object(b"key", Box::new(long), NEVER), 5);
+        assert!(((1 << 20)..(1 << 20) + 200).contains(&long), "{long}");
+    }
+
+    #[test]
+    fn what_is_not_overhead_is_dataset() {
+        let facts = MemoryFacts {
+            used: 2000,
+            peak: 4000,
+            startup: 1000,
+            rss: 3000,
+            clients_normal: 100,
+            clients_replicas: 0,
+            databases: vec![DbOverhead { index: 0, main: 250, expires: 50 }],
+            keys: 10,
+        };
+        assert_eq!((facts.overhead(), facts.dataset(), facts.bytes_per_key()), (1400, 600, 100));
+        assert_eq!((facts.dataset_percent(), facts.peak_percent(), facts.fragmentation()), (60.0, 50.0, 1.5));
+        let empty = MemoryFacts { used: 0, keys: 0, ..facts };
+        assert_eq!((empty.dataset(), empty.bytes_per_key(), empty.fragmentation_bytes()), (0, 0, 3000));
+    }
+}

@@ -1,0 +1,51 @@
+//! Administration: what the server tells of itself, and what its operator may tell it.
+//!
+//! [`info`] is INFO, with a file a group of sections; [`memory_facts`] measures memory for INFO and for MEMORY; the others are a command each,
+//! with its helpers in files of their own.
+
+pub mod debug;
+mod debug_digest;
+mod debug_object;
+mod debug_protocol;
+pub mod info;
+pub mod latency;
+mod latency_report;
+pub mod lolwut;
+pub mod memory;
+mod memory_facts;
+pub mod misc;
+pub mod slowlog;
+mod sparkline;
+
+use super::Ctx;
+
+/// The handler of a command that only its subcommands do the work of: they are resolved before it, and its arity asks for one.
+fn container(ctx: &mut Ctx) {
+    ctx.wrong_arity();
+}
+
+/// The name of the command, or of the one that the subcommand belongs to, in capitals.
+fn container_name(ctx: &Ctx) -> String {
+    let id = ctx.registry.parent(ctx.command).unwrap_or(ctx.command);
+    ctx.registry.get(id).name.to_uppercase()
+}
+
+/// Answers with a help text: `lines` between the head and the foot that every help text has.
+fn help(ctx: &mut Ctx, lines: &[&str]) {
+    let head = format!("{} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", container_name(ctx));
+    let foot = ["HELP", "    Print this help."];
+    ctx.out.array(lines.len() + 3);
+    ctx.out.simple(&head);
+    lines.iter().chain(&foot).for_each(|line| ctx.out.simple(line));
+}
+
+/// The error for a subcommand that is not there, or has other arguments.
+fn unknown_subcommand(ctx: &mut Ctx) {
+    /// Bytes of the client's word that are repeated to it.
+    const SHOWN_MAX: usize = 128;
+    let word = ctx.arg(1);
+    let shown = word.get(..SHOWN_MAX).unwrap_or(word);
+    let name = container_name(ctx);
+    let text = [b"ERR unknown subcommand or wrong number of arguments for '", shown, b"'. Try ", name.as_bytes(), b" HELP."].concat();
+    ctx.error(text);
+}

@@ -1,0 +1,106 @@
+//! Transactions: MULTI, EXEC, DISCARD, WATCH and UNWATCH. What is queued meanwhile, and how it is run, is the engine's part.
+
+use super::{
+    Ctx, Outcome,
+    command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
+};
+use crate::state::{ConnId, Multi, Server, client::WatchedKey};
+
+fn multi(ctx: &mut Ctx) {
+    if ctx.client().multi.is_some() {
+        return ctx.error("ERR MULTI calls can not be nested");
+    }
+    ctx.client_mut().multi = Some(Box::<Multi>::default());
+    ctx.out.ok();
+}
+
+fn exec(ctx: &mut Ctx) {
+    if ctx.client().multi.is_none() {
+        return ctx.error("ERR EXEC without MULTI");
+    }
+    // Whether it may run at all is looked at where it is run.
+    ctx.outcome = Outcome::Exec;
+}
+
+fn discard(ctx: &mut Ctx) {
+    if ctx.client().multi.is_none() {
+        return ctx.error("ERR DISCARD without MULTI");
+    }
+    discard_transaction(ctx.server, ctx.conn);
+    ctx.out.ok();
+}
+
+fn watch(ctx: &mut Ctx) {
+    if ctx.client().multi.is_some() {
+        return ctx.error("ERR WATCH inside MULTI is not allowed");
+    }
+    // What has been touched already cannot be executed, whatever else happens.
+    if !ctx.client().watch.get() {
+        (1..ctx.argc()).for_each(|i| watch_key(ctx, i));
+    }
+    ctx.out.ok();
+}
+
+fn watch_key(ctx: &mut Ctx, i: usize) {
+    let (db, hash, key) = (ctx.db, ctx.hash(i), ctx.arg(i));
+    if ctx.client().watching.iter().any(|watched| watched.db == db && *watched.key == *key) {
+        return;
+    }
+    // A key past its deadline is deleted here if it may be, so that its going is not taken for a change later.
+    ctx.server.keyspace.locate(db, hash, key);
+    let expired = is_expired(ctx.server, db, key);
+    let watch = ctx.client().watch.clone();
+    ctx.server.keyspace.db_mut(db).watch(key, &watch);
+    ctx.client_mut().watching.push(WatchedKey { db, key: key.into(), expired });
+}
+
+/// Whether the key is past its deadline and still there.
+fn is_expired(server: &Server, db: usize, key: &[u8]) -> bool {
+    let entry = server.keyspace.db(db).dict().find(server.keyspace.hash(key), key);
+    entry.is_some_and(|entry| entry.is_volatile() && server.keyspace.is_past(entry.deadline()))
+}
+
+fn unwatch(ctx: &mut Ctx) {
+    unwatch_all(ctx.server, ctx.conn);
+    ctx.out.ok();
+}
+
+/// Forgets the keys a client watches, and whether they were touched. Call it before a client goes away.
+pub fn unwatch_all(server: &mut Server, conn: ConnId) {
+    let Some(client) = server.clients.get_mut(conn) else { return };
+    let watching = std::mem::take(&mut client.watching);
+    client.watch.set(false);
+    let watch = client.watch.clone();
+    for watched in watching {
+        server.keyspace.db_mut(watched.db).unwatch(&watched.key, &watch);
+    }
+}
+
+/// Ends a client's transaction without running it, and forgets what it watches.
+pub fn discard_transaction(server: &mut Server, conn: ConnId) {
+    if let Some(client) = server.clients.get_mut(conn) {
+        client.multi = None;
+    }
+    unwatch_all(server, conn);
+}
+
+const ALWAYS: u64 = NOSCRIPT | LOADING | STALE;
+
+/// The rows of this group.
+pub const COMMANDS: &[Command] = &[
+    command("multi", multi, 1, ALWAYS | FAST | ALLOW_BUSY | NOT_QUEUED)
+        .since(Group::Transactions, "1.2.0")
+        .doc("Begins a transaction: the commands behind it are queued.", "O(1)"),
+    command("exec", exec, 1, ALWAYS | SKIP_SLOWLOG | NOT_QUEUED)
+        .since(Group::Transactions, "1.2.0")
+        .doc("Runs the queued commands as one step.", "Depends on the queued commands"),
+    command("discard", discard, 1, ALWAYS | FAST | ALLOW_BUSY | NOT_QUEUED)
+        .since(Group::Transactions, "2.0.0")
+        .doc("Gives up the transaction.", "O(N) where N is the number of queued commands"),
+    command("watch", watch, -2, ALWAYS | FAST | ALLOW_BUSY | NOT_QUEUED)
+        .since(Group::Transactions, "2.2.0")
+        .doc("Makes the next EXEC do nothing if one of these keys has changed by then.", "O(N) where N is the number of keys")
+        .args("key...")
+        .keys(&[KeySpec::range(1, -1, 1, k::RO)]),
+    command("unwatch", unwatch, 1, ALWAYS | FAST | ALLOW_BUSY).since(Group::Transactions, "2.2.0").doc("Forgets the watched keys.", "O(1)"),
+];
