@@ -2,6 +2,8 @@
 
 use crate::{
     config::{Config, Environment, Sources, split_args},
+    data::entry::NEVER,
+    persist::rdb::{Decoder, Event, Options, RdbError, payload},
     resp::request::{Limits, Parser},
 };
 use std::{
@@ -64,4 +66,35 @@ pub fn config(data: &[u8]) {
         let again = Config::load(&sources(&text), &mut Nowhere);
         assert!(again.is_ok_and(|again| again.config == loaded.config));
     }
+}
+
+/// An RDB stream, in whole and in pieces: both ways must say the same, and end at the same place.
+pub fn rdb(data: &[u8]) {
+    let known = Options { verify: false, size: Some(data.len() as u64) };
+    let pieces = data.first().map_or(1, |first| usize::from(*first) % 7 + 1);
+    assert_eq!(rdb_events(&mut data.chunks(data.len().max(1)), known), rdb_events(&mut data.chunks(pieces), known));
+    // Without a size, and with a checksum that is hardly ever right.
+    let _ = rdb_events(&mut data.chunks(data.len().max(1)), Options::default()).1;
+    let _ = payload::restore(data, b"key", NEVER);
+}
+
+fn rdb_events(pieces: &mut dyn Iterator<Item = &[u8]>, options: Options) -> (Vec<String>, Result<(), RdbError>) {
+    let (mut decoder, mut all) = (Decoder::new(options), Vec::new());
+    for piece in pieces {
+        decoder.feed(piece);
+        loop {
+            match decoder.next() {
+                // A value is the same however its bytes are kept.
+                Ok(Some(Event::Key(key))) => {
+                    let (deadline, idle, frequency) = (key.deadline, key.idle_seconds, key.frequency);
+                    let entry = key.into_entry();
+                    all.push(format!("{:?} {deadline} {idle:?} {frequency:?} {:?}", entry.key(), payload::dump(&entry, false)));
+                }
+                Ok(Some(event)) => all.push(format!("{event:?}")),
+                Ok(None) => break,
+                Err(error) => return (all, Err(error)),
+            }
+        }
+    }
+    (all, decoder.finish())
 }

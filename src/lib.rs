@@ -32,6 +32,7 @@ pub mod data;
 pub mod engine;
 pub mod fuzz;
 pub mod keyspace;
+pub mod persist;
 pub mod reactor;
 pub mod replication;
 pub mod resp;

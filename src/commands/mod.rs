@@ -9,6 +9,7 @@ pub mod config;
 pub mod connection;
 pub mod context;
 pub mod deadline;
+pub mod dump;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
@@ -41,6 +42,7 @@ pub static TABLE: &[&[Command]] = &[
     keys::renaming::COMMANDS,
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
+    dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,

@@ -62,26 +62,29 @@ impl Compressor {
         self.output.clear();
         self.output.shrink_to(OUTPUT_KEPT_MAX);
         let (mut at, mut literals) = (0, 0);
-        while let Some(length_left) = input.len().checked_sub(at).filter(|&n| n >= MATCH_MIN) {
-            let seen = self.see(origin, input, at);
-            let found = seen.and_then(|from| Some((from, match_length(input, from, at, length_left)?)));
-            let Some((from, length)) = found else {
+        while let Some(four) = input.get(at..).and_then(|rest| rest.first_chunk()) {
+            let Some(from) = self.see(origin, input, at, *four) else {
                 // The longer nothing repeats, the less often it is worth to look.
                 at += 1 + ((at - literals) >> 6);
-                let pending = at.min(input.len()) - literals;
-                if self.output.len() + pending > output_max {
-                    return None;
-                }
                 continue;
             };
+            if self.output.len() + (at - literals) > output_max {
+                return None;
+            }
+            let length = match_length(input, from, at);
             write_literals(&mut self.output, &input[literals..at]);
             write_reference(&mut self.output, at - from, length);
             at += length;
             literals = at;
             // Where one repetition ends, the next is likeliest to start.
             for place in at - 2..at {
-                self.see(origin, input, place);
+                if let Some(four) = input.get(place..).and_then(|rest| rest.first_chunk()) {
+                    self.see(origin, input, place, *four);
+                }
             }
+        }
+        if self.output.len() + (input.len() - literals) > output_max {
+            return None;
         }
         write_literals(&mut self.output, &input[literals..]);
         (self.output.len() <= output_max).then_some(&self.output[..])
@@ -99,27 +102,40 @@ impl Compressor {
         Some(origin)
     }
 
-    /// Notes the three bytes at `at`, and returns where a string with their hash was seen last.
-    fn see(&mut self, origin: u32, input: &[u8], at: usize) -> Option<usize> {
-        let &[a, b, c, ..] = input.get(at..)? else {
-            return None;
-        };
-        let hash = u32::from_le_bytes([a, b, c, 0]).wrapping_mul(0x9E37_79B1) >> (32 - TABLE_BITS);
-        let place = origin + at as u32;
-        let last = std::mem::replace(&mut self.seen[hash as usize], place);
-        last.checked_sub(origin).map(|from| from as usize)
+    /// Notes the first three of the `four` bytes at `at`, and returns where the same three were seen last, if a reference reaches there.
+    #[inline(always)]
+    fn see(&mut self, origin: u32, input: &[u8], at: usize, four: [u8; 4]) -> Option<usize> {
+        let three = |four: [u8; 4]| u32::from_le_bytes(four) & 0xff_ffff;
+        let hash = three(four).wrapping_mul(0x9E37_79B1) >> (32 - TABLE_BITS);
+        let last = std::mem::replace(&mut self.seen[hash as usize], origin + at as u32);
+        // Whether it was seen in this string, whether it is the same and whether it is near are one question to the processor, and the answer
+        // is mostly no: asked one by one, the first would often be guessed wrong.
+        let from = last.wrapping_sub(origin) as usize;
+        let there = *input.get(from.min(at)..)?.first_chunk()?;
+        let found = (from < at) & (three(there) == three(four)) & (at.wrapping_sub(from) <= DISTANCE_MAX);
+        found.then_some(from)
     }
 }
 
-/// How far the bytes at `at` repeat those at `from`; `None` if a reference cannot say so.
-fn match_length(input: &[u8], from: usize, at: usize, length_left: usize) -> Option<usize> {
-    if at - from > DISTANCE_MAX {
-        return None;
+/// How far the bytes at `at` repeat those at `from`, where at least three do.
+fn match_length(input: &[u8], from: usize, at: usize) -> usize {
+    let length_max = (input.len() - at).min(MATCH_MAX);
+    common_prefix(&input[from..], &input[at..at + length_max])
+}
+
+/// How many bytes `a` and `b` begin with alike; eight a step.
+#[inline]
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    let (a8, b8) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
+    let mut at = 0;
+    for (x, y) in a8.iter().zip(b8) {
+        let different = u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
+        if different != 0 {
+            return at + different.trailing_zeros() as usize / 8;
+        }
+        at += 8;
     }
-    let length_max = length_left.min(MATCH_MAX);
-    let pairs = input[from..].iter().zip(&input[at..at + length_max]);
-    let length = pairs.take_while(|(a, b)| a == b).count();
-    (length >= MATCH_MIN).then_some(length)
+    at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x == y).count()
 }
 
 fn write_literals(output: &mut Vec<u8>, bytes: &[u8]) {
@@ -139,41 +155,58 @@ fn write_reference(output: &mut Vec<u8>, distance: usize, length: usize) {
     }
 }
 
+/// At most this many bytes come of one compressed byte: three stand for at most [`MATCH_MAX`].
+pub const LENGTH_FACTOR_MAX: usize = MATCH_MAX / 3;
+
 /// Restores a string of exactly `length` bytes. A `length` that `input` cannot amount to is refused
 /// before memory is allocated for it.
-pub fn decompress(mut input: &[u8], length: usize) -> Result<Vec<u8>, Malformed> {
-    /// Three bytes stand for at most [`MATCH_MAX`].
-    const EXPANSION_MAX: usize = MATCH_MAX / 3;
-    if length > input.len().saturating_mul(EXPANSION_MAX) {
+pub fn decompress(input: &[u8], length: usize) -> Result<Vec<u8>, Malformed> {
+    let mut output = Vec::new();
+    decompress_into(input, length, &mut output)?;
+    Ok(output)
+}
+
+/// [`decompress`] into a buffer, whose content it replaces.
+pub fn decompress_into(input: &[u8], length: usize, output: &mut Vec<u8>) -> Result<(), Malformed> {
+    if length > input.len().saturating_mul(LENGTH_FACTOR_MAX) {
         return Err(Malformed);
     }
-    let mut output = Vec::with_capacity(length);
-    while let Some((&head, rest)) = input.split_first() {
+    output.clear();
+    output.reserve(length);
+    let done = decompress_items(input, length, output)?;
+    if done == input.len() && output.len() == length { Ok(()) } else { Err(Malformed) }
+}
+
+/// Appends what the whole items of `input` stand for, and returns how many bytes those are: for a string that comes in pieces.
+/// `output` holds what came before, and is refused to grow longer than `length`.
+pub fn decompress_items(input: &[u8], length: usize, output: &mut Vec<u8>) -> Result<usize, Malformed> {
+    let mut left = input;
+    while let Some((&head, rest)) = left.split_first() {
         let room = length - output.len();
         let code = usize::from(head >> 5);
         if code == 0 {
-            let (literals, rest) = rest.split_at_checked(usize::from(head) + 1).ok_or(Malformed)?;
+            let Some((literals, rest)) = rest.split_at_checked(usize::from(head) + 1) else { break };
             if literals.len() > room {
                 return Err(Malformed);
             }
             output.extend_from_slice(literals);
-            input = rest;
+            left = rest;
             continue;
         }
         let (count, low, rest) = match rest {
             [more, low, rest @ ..] if code == 7 => (usize::from(*more) + 9, low, rest),
             [low, rest @ ..] if code < 7 => (code + 2, low, rest),
-            _ => return Err(Malformed),
+            _ => break,
         };
         let distance = (usize::from(head & 0x1f) << 8 | usize::from(*low)) + 1;
         let from = output.len().checked_sub(distance).ok_or(Malformed)?;
         if count > room {
             return Err(Malformed);
         }
-        repeat(&mut output, from, count);
-        input = rest;
+        repeat(output, from, count);
+        left = rest;
     }
-    if output.len() == length { Ok(output) } else { Err(Malformed) }
+    Ok(input.len() - left.len())
 }
 
 /// Appends `count` bytes from `from` on, again from there at the end of what there is. What follows

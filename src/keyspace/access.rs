@@ -83,4 +83,18 @@ impl Access {
     pub fn created(&self, entry: &mut Entry, now_ms: i64) {
         entry.set_access(if self.lfu { minutes(now_ms) << 8 | LFU_INIT } else { seconds(now_ms) });
     }
+
+    /// Marks a new entry as somebody who kept it before tells: unused for so many seconds, or of this frequency. What the policy does not ask
+    /// for is left out.
+    #[inline]
+    pub fn restored(&self, entry: &mut Entry, idle_seconds: Option<u64>, frequency: Option<u8>, now_ms: i64) {
+        match (self.lfu, idle_seconds, frequency) {
+            (true, _, Some(frequency)) => entry.set_access(minutes(now_ms) << 8 | u32::from(frequency)),
+            (false, Some(idle), _) => {
+                let idle = idle.min(u64::from(MASK)) as u32;
+                entry.set_access(seconds(now_ms).wrapping_sub(idle) & MASK);
+            }
+            _ => self.created(entry, now_ms),
+        }
+    }
 }

@@ -146,6 +146,12 @@ impl Server {
         Server::started(Server::prepare(Path::new("redis-server"), args))
     }
 
+    /// Another server of the family.
+    #[track_caller]
+    pub fn of(program: &Path, args: &[&str]) -> Server {
+        Server::started(Server::prepare(program, args))
+    }
+
     /// The binary under test with additions to its environment.
     #[track_caller]
     pub fn with_env(environment: &[(&str, &str)], args: &[&str]) -> Server {

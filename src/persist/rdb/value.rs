@@ -1,0 +1,97 @@
+//! Values on their way in. Each type has an arm here: how one begins, and how it goes on with what has arrived. A collection keeps in its
+//! arm how far it is, takes an element at a time, and stops between any two of them.
+
+use super::{
+    format,
+    input::{Input, Stop},
+    string::{Strings, Text},
+};
+use crate::data::{entry::Entry, object::Object, string::NewString};
+use bytes::Bytes;
+
+/// A value as it comes out of the stream.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A string that is the canonical decimal form of this number.
+    Int(i64),
+    /// A string; it may be a number too, or longer than an entry holds inline.
+    Str(&'a [u8]),
+    /// A long string in a buffer of its own.
+    Bytes(Bytes),
+}
+
+impl<'a> Value<'a> {
+    /// The value, encoded as a key holds it.
+    #[inline]
+    pub fn encode(self) -> NewString<'a> {
+        match self {
+            Self::Int(n) => NewString::Int(n),
+            Self::Str(bytes) => NewString::encode(bytes, || Bytes::copy_from_slice(bytes)),
+            Self::Bytes(bytes) => NewString::Object(Box::new(Object::Bytes(bytes))),
+        }
+    }
+}
+
+/// A key with all that the stream says of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Key<'a> {
+    /// The key.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: Value<'a>,
+    /// Unix time in milliseconds, or [`NEVER`](crate::data::entry::NEVER). It may have passed: what becomes of the key then depends on who loads it.
+    pub deadline: i64,
+    /// Seconds for which it had not been used, if an LRU policy was set.
+    pub idle_seconds: Option<u64>,
+    /// Its logarithmic frequency, if an LFU policy was set.
+    pub frequency: Option<u8>,
+}
+
+impl Key<'_> {
+    /// An entry with this key, value and deadline; the marks of access are [`Access::restored`](crate::keyspace::Access::restored)'s.
+    #[inline]
+    pub fn into_entry(self) -> Entry {
+        self.value.encode().into_entry(self.key, self.deadline)
+    }
+}
+
+/// A value in the making.
+pub(super) enum Building {
+    /// A string has no state but that of its bytes.
+    String,
+}
+
+impl Building {
+    /// Begins a value of this type; `None` when we do not have the type.
+    pub fn begin(code: u8) -> Option<Self> {
+        match code {
+            format::STRING => Some(Self::String),
+            _ => None,
+        }
+    }
+
+    /// Goes on with what has arrived, until the value is whole.
+    pub fn advance(&mut self, input: &mut Input, strings: &mut Strings) -> Result<Built, Stop> {
+        match self {
+            Self::String => strings.next(input).map(Built::String),
+        }
+    }
+}
+
+/// A value that is whole.
+pub(super) enum Built {
+    /// A string.
+    String(Text),
+}
+
+impl Built {
+    /// The value, where its bytes are.
+    pub fn show<'a>(self, input: &'a Input, strings: &'a Strings) -> Value<'a> {
+        match self {
+            Self::String(Text::Int(n)) => Value::Int(n),
+            Self::String(Text::Span(range)) => Value::Str(input.at(range)),
+            Self::String(Text::Scratch) => Value::Str(&strings.scratch),
+            Self::String(Text::Owned(bytes)) => Value::Bytes(Bytes::from(bytes)),
+        }
+    }
+}
