@@ -9,6 +9,7 @@
 //! | [`engine`] | bytes in, bytes out: the gate, the call, transactions, background slices. No socket, no file, no clock |
 //! | [`commands`] | one table of every command, and one file a group |
 //! | [`state`] | what commands act on beside the data: clients without sockets, statistics, the [`state::Host`] they ask |
+//! | [`replication`] | the one log of writes, and what each side of a link knows |
 //! | [`keyspace`] | databases: look-up, expiry, watched keys |
 //! | [`data`] | what a key can hold, and the segmented table everything stands on |
 //! | [`resp`] | the wire: a borrowing request parser, a reply writer for RESP2 and RESP3 |
@@ -33,5 +34,6 @@ pub mod fuzz;
 pub mod keyspace;
 pub mod persist;
 pub mod reactor;
+pub mod replication;
 pub mod resp;
 pub mod state;

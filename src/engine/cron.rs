@@ -32,7 +32,7 @@ impl Engine {
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
     pub fn sleep_ms(&self) -> u64 {
-        if self.expire_due() || self.server.keyspace.unburied() > 0 || !self.resumable.is_empty() {
+        if self.expire_due() || self.server.keyspace.has_unburied() || !self.resumable.is_empty() {
             return 0;
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);

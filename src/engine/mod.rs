@@ -20,6 +20,7 @@ use crate::{
     config::Config,
     data::{hash::Seed, rng::Rng},
     keyspace::Keyspace,
+    replication::Replication,
     resp::request::Parser,
     state::{Action, ConnId, Host, Server, server::Clients},
 };
@@ -64,7 +65,7 @@ impl Engine {
             slowlog: Default::default(),
             latency: Default::default(),
             run_id: rng.hex(),
-            repl_id: rng.hex(),
+            replication: Replication::new(&mut rng),
             rng,
             host,
             unix_us,

@@ -1,5 +1,6 @@
 //! One database: its table, how many of its keys have a deadline, and who watches what.
 
+use super::walk::TableId;
 use crate::data::{
     dict::{Dict, Handle},
     entry::{Entry, NEVER},
@@ -13,6 +14,8 @@ pub type Watch = Rc<Cell<bool>>;
 /// One database.
 pub struct Db {
     pub(super) dict: Dict<Entry>,
+    /// Names the table in `dict`, wherever it is moved.
+    pub(super) table: TableId,
     /// Keys with a deadline.
     volatile: usize,
     /// Sum of the deadlines of those, for INFO's average TTL.
@@ -23,8 +26,8 @@ pub struct Db {
 }
 
 impl Db {
-    pub(super) fn new(seed: Seed) -> Self {
-        Self { dict: Dict::new(seed), volatile: 0, deadline_sum: 0, watched: HashMap::new(), expire_at: 0 }
+    pub(super) fn new(seed: Seed, table: TableId) -> Self {
+        Self { dict: Dict::new(seed), table, volatile: 0, deadline_sum: 0, watched: HashMap::new(), expire_at: 0 }
     }
 
     /// Number of keys, those past their deadline that have not been reclaimed yet among them.
@@ -115,7 +118,9 @@ impl Db {
         next.is_none()
     }
 
-    pub(super) fn take(&mut self) -> Dict<Entry> {
+    /// Takes the table out, and leaves an empty one of this name.
+    pub(super) fn take(&mut self, table: TableId) -> Dict<Entry> {
+        self.table = table;
         self.volatile = 0;
         self.deadline_sum = 0;
         self.expire_at = 0;
@@ -132,6 +137,7 @@ impl Db {
             }
         }
         std::mem::swap(&mut self.dict, &mut other.dict);
+        std::mem::swap(&mut self.table, &mut other.table);
         std::mem::swap(&mut self.volatile, &mut other.volatile);
         std::mem::swap(&mut self.deadline_sum, &mut other.deadline_sum);
         std::mem::swap(&mut self.expire_at, &mut other.expire_at);

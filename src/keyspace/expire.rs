@@ -34,9 +34,10 @@ pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -
     let (now, mut expired) = (keyspace.now_ms - 1, 0);
     for db in 0..keyspace.dbs.len() {
         while keyspace.dbs[db].due_min() <= now {
+            let headers = keyspace.before_due(db, now, HEADERS);
             let gone = &mut keyspace.gone;
             let before = gone.len();
-            keyspace.dbs[db].take_due(now, HEADERS, ENTRIES, |entry| gone.push(Gone { db, key: entry.key().into() }));
+            keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| gone.push(Gone { db, key: entry.key().into() }));
             for index in before..keyspace.gone.len() {
                 keyspace.dbs[db].touch_watched(&keyspace.gone[index].key);
             }

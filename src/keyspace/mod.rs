@@ -7,11 +7,13 @@ mod access;
 mod db;
 mod expire;
 mod upsert;
+mod walk;
 
 pub use access::{Access, idle_ms, lfu_value};
 pub use db::{Db, Watch};
 pub use expire::{CycleReport, ExpireMode};
 pub use upsert::{Occupied, Upsert, Vacant};
+pub use walk::{Sink, WalkId};
 
 use crate::data::{
     dict::{Dict, Handle},
@@ -19,7 +21,8 @@ use crate::data::{
     hash::Seed,
     rng::Rng,
 };
-use std::collections::VecDeque;
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use walk::{TableId, Walk};
 
 /// Counters that INFO's stats section shows.
 #[derive(Default, Clone)]
@@ -59,8 +62,12 @@ pub struct Keyspace {
     pub dirty: u64,
     /// Keys that went away by themselves and that the engine has not been told of.
     pub gone: Vec<Gone>,
-    /// Tables on their way out, freed in slices.
-    graveyard: VecDeque<Dict<Entry>>,
+    /// Tables on their way out, freed in slices once no walk needs them.
+    graveyard: VecDeque<(TableId, Dict<Entry>)>,
+    /// Snapshots being taken.
+    walks: Vec<Walk>,
+    /// Names given so far, to tables and to walks.
+    names: u64,
     seed: Seed,
 }
 
@@ -68,7 +75,7 @@ impl Keyspace {
     /// `databases` empty databases.
     pub fn new(databases: usize, seed: Seed) -> Self {
         Self {
-            dbs: (0..databases).map(|_| Db::new(seed)).collect(),
+            dbs: (0..databases).map(|i| Db::new(seed, i as TableId)).collect(),
             now_ms: 0,
             access: Access::default(),
             expire_mode: ExpireMode::Delete,
@@ -76,6 +83,8 @@ impl Keyspace {
             dirty: 0,
             gone: Vec::new(),
             graveyard: VecDeque::new(),
+            walks: Vec::new(),
+            names: databases as u64,
             seed,
         }
     }
@@ -145,6 +154,7 @@ impl Keyspace {
     fn expire_found(&mut self, db: usize, hash: u64, handle: Handle) -> Option<Handle> {
         match self.expire_mode {
             ExpireMode::Delete => {
+                self.before_removal(db, hash);
                 let entry = self.dbs[db].remove_at(handle, hash);
                 self.forget_expired(db, entry);
                 None
@@ -195,6 +205,7 @@ impl Keyspace {
     #[inline(always)]
     pub fn write(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&mut Entry> {
         let handle = self.locate(db, hash, key)?;
+        self.before_change(db, hash);
         let entry = self.dbs[db].dict.at_mut(handle);
         self.access.touch(entry, self.now_ms);
         Some(entry)
@@ -204,6 +215,11 @@ impl Keyspace {
     #[inline(always)]
     pub fn upsert(&mut self, db: usize, hash: u64, key: &[u8]) -> Upsert<'_> {
         let handle = self.locate(db, hash, key);
+        match handle {
+            // Whoever holds the place may also empty it.
+            Some(_) => self.before_removal(db, hash),
+            None => self.before_insertion(db, hash),
+        }
         let (db, access, now_ms) = (&mut self.dbs[db], &mut self.access, self.now_ms);
         match handle {
             Some(handle) => Upsert::Occupied(Occupied::new(db, access, now_ms, handle, hash)),
@@ -215,6 +231,7 @@ impl Keyspace {
     #[inline]
     pub fn occupied(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Occupied<'_>> {
         let handle = self.locate(db, hash, key)?;
+        self.before_removal(db, hash);
         Some(Occupied::new(&mut self.dbs[db], &mut self.access, self.now_ms, handle, hash))
     }
 
@@ -242,6 +259,7 @@ impl Keyspace {
 
     /// [`Keyspace::insert`] for an entry that brings its marks of access along.
     pub fn adopt(&mut self, db: usize, hash: u64, entry: Entry) -> &mut Entry {
+        self.before_insertion(db, hash);
         self.dbs[db].insert(hash, entry)
     }
 
@@ -255,6 +273,7 @@ impl Keyspace {
     /// Adds a key that is not there. Does not count as a change yet: see [`Keyspace::changed`].
     #[inline]
     pub fn insert(&mut self, db: usize, hash: u64, mut entry: Entry) -> &mut Entry {
+        self.before_insertion(db, hash);
         self.access.created(&mut entry, self.now_ms);
         self.dbs[db].insert(hash, entry)
     }
@@ -263,12 +282,14 @@ impl Keyspace {
     #[inline]
     pub fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Entry> {
         let handle = self.locate(db, hash, key)?;
+        self.before_removal(db, hash);
         Some(self.dbs[db].remove_at(handle, hash))
     }
 
     /// Gives a live key a deadline (Unix ms), or takes it away with [`NEVER`]. `false` when there is no such key.
     pub fn set_deadline(&mut self, db: usize, hash: u64, key: &[u8], deadline: i64) -> bool {
         let Some(handle) = self.locate(db, hash, key) else { return false };
+        self.before_change(db, hash);
         self.dbs[db].set_deadline_at(handle, hash, deadline);
         true
     }
@@ -297,9 +318,11 @@ impl Keyspace {
     pub fn flush(&mut self, db: usize) -> usize {
         let len = self.dbs[db].len();
         self.dbs[db].touch_all_watched();
-        let old = self.dbs[db].take();
+        self.names += 1;
+        let table = self.dbs[db].table;
+        let old = self.dbs[db].take(self.names);
         if !old.is_empty() {
-            self.graveyard.push_back(old);
+            self.graveyard.push_back((table, old));
         }
         len
     }
@@ -316,16 +339,105 @@ impl Keyspace {
 
     /// Frees a slice of what was flushed; `false` when nothing is left to free.
     pub fn bury(&mut self) -> bool {
-        let Some(dict) = self.graveyard.front_mut() else { return false };
-        if !dict.drop_slice() {
-            self.graveyard.pop_front();
+        let walks = &self.walks;
+        let Some(index) = self.graveyard.iter().position(|(table, _)| !walks.iter().any(|w| w.needs(*table))) else { return false };
+        if !self.graveyard[index].1.drop_slice() {
+            self.graveyard.remove(index);
         }
-        !self.graveyard.is_empty()
+        self.has_unburied()
+    }
+
+    /// Whether [`Keyspace::bury`] has something to do now.
+    pub fn has_unburied(&self) -> bool {
+        self.graveyard.iter().any(|(table, _)| !self.walks.iter().any(|w| w.needs(*table)))
+    }
+
+    /// Begins a snapshot of this moment. It goes on with [`Keyspace::step_walk`].
+    pub fn begin_walk(&mut self, sink: Rc<RefCell<dyn Sink>>) -> WalkId {
+        self.names += 1;
+        let tables = self.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()).map(|(i, db)| (db.table, i)).collect();
+        let walk = Walk::new(self.names, tables, sink);
+        let id = walk.id;
+        self.walks.push(walk);
+        id
+    }
+
+    /// Hands the next segment, some hundred entries, to a walk's sink; `false` when the walk is over (it is forgotten then) or unknown.
+    pub fn step_walk(&mut self, id: WalkId) -> bool {
+        let Some(index) = self.walks.iter().position(|w| w.id == id) else { return false };
+        let walk = &mut self.walks[index];
+        let Some(table) = walk.current() else {
+            self.walks.swap_remove(index);
+            return false;
+        };
+        let in_use = self.dbs.iter().find(|db| db.table == table).map(|db| &db.dict);
+        let dict = in_use.or_else(|| self.graveyard.iter().find(|(id, _)| *id == table).map(|(_, dict)| dict));
+        let more = dict.is_some_and(|dict| walk.step(dict));
+        if !more {
+            self.walks.swap_remove(index);
+        }
+        more
+    }
+
+    /// Forgets a walk that is not to be finished.
+    pub fn cancel_walk(&mut self, id: WalkId) {
+        self.walks.retain(|w| w.id != id);
+    }
+
+    /// To be said before the value or the deadline of the key with this hash changes.
+    #[inline(always)]
+    fn before_change(&mut self, db: usize, hash: u64) {
+        if !self.walks.is_empty() {
+            self.save_first(db, hash, false);
+        }
+    }
+
+    #[inline(always)]
+    fn before_removal(&mut self, db: usize, hash: u64) {
+        if !self.walks.is_empty() {
+            let whole = self.dbs[db].dict.remove_reshapes(hash);
+            self.save_first(db, hash, whole);
+        }
+    }
+
+    #[inline(always)]
+    fn before_insertion(&mut self, db: usize, hash: u64) {
+        if !self.walks.is_empty() {
+            let Db { dict, table, .. } = &self.dbs[db];
+            if dict.insert_deals_out(hash) {
+                self.walks.iter_mut().for_each(|w| w.complete_all(*table, dict));
+            }
+            let whole = dict.insert_reshapes(hash);
+            self.save_first(db, hash, whole);
+        }
+    }
+
+    /// To be said before the next due entries are taken out: finds where, and leaves the expire cycle's place there. Returns how
+    /// many segments may be looked at: one, while there are walks.
+    fn before_due(&mut self, db: usize, now: i64, segments: usize) -> usize {
+        if self.walks.is_empty() {
+            return segments;
+        }
+        let Db { dict, expire_at, .. } = &mut self.dbs[db];
+        match dict.find_due(*expire_at, now, segments) {
+            Ok(hash) => {
+                *expire_at = hash;
+                self.save_first(db, hash, true);
+            }
+            Err(next) => *expire_at = next.unwrap_or(0),
+        }
+        1
+    }
+
+    #[cold]
+    fn save_first(&mut self, db: usize, hash: u64, whole: bool) {
+        let Db { table, dict, .. } = &self.dbs[db];
+        self.walks.iter_mut().for_each(|w| w.save_first(*table, dict, hash, whole));
     }
 
     /// Keys that were flushed and are not freed yet: INFO's `lazyfree_pending_objects`.
     pub fn unburied(&self) -> usize {
-        self.graveyard.iter().map(Dict::len).sum()
+        self.graveyard.iter().map(|(_, dict)| dict.len()).sum()
     }
 
     fn forget_expired(&mut self, db: usize, entry: Entry) {

@@ -170,7 +170,7 @@ mod tests {
     fn a_key_past_its_deadline_is_vacant_and_its_going_is_told() {
         let mut keyspace = keyspace();
         set(&mut keyspace, b"key", b"old", 2_000_000);
-        keyspace.now_ms = 2_000_000;
+        keyspace.now_ms = 2_000_001;
         assert!(set(&mut keyspace, b"key", b"new", NEVER));
         assert_eq!(get(&mut keyspace, b"key"), Some((b"new".to_vec(), NEVER)));
         assert_eq!((keyspace.gone.len(), keyspace.stats.expired, keyspace.db(0).volatile()), (1, 1, 0));

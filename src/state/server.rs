@@ -7,7 +7,7 @@ use super::{
     slowlog::Slowlog,
     stats::Stats,
 };
-use crate::{config::Config, data::rng::Rng, keyspace::Keyspace};
+use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
 
 /// Names a connection: the reactor's slab key.
@@ -133,8 +133,8 @@ pub struct Server {
     pub started_unix_us: i64,
     /// 40 hexadecimal digits that name this run.
     pub run_id: [u8; 40],
-    /// 40 hexadecimal digits that name this history of writes.
-    pub repl_id: [u8; 40],
+    /// Replication, whatever our role.
+    pub replication: Replication,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
     /// CLIENT PAUSE, while it lasts.

@@ -100,7 +100,7 @@ fn is_on(word: &[u8]) -> bool {
 
 fn change_repl_id(ctx: &mut Ctx) {
     log::info!("Changing replication IDs after receiving DEBUG change-repl-id");
-    ctx.server.repl_id = ctx.server.rng.hex();
+    ctx.server.replication.id = ctx.server.rng.hex();
     ctx.out.ok();
 }
 

@@ -62,6 +62,15 @@ pub struct Handle {
     place: segment::Place,
 }
 
+/// A home bucket of the segment that owns a hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Home {
+    /// Its index: below 64.
+    pub index: usize,
+    /// How many the segment has.
+    pub count: usize,
+}
+
 /// A table of `T` by key.
 pub struct Dict<T> {
     shelves: Vec<Shelf<T>>,
@@ -341,8 +350,75 @@ impl<T: Slot> Dict<T> {
         if bits == 0 { 0 } else { prefix << (64 - bits) }
     }
 
+    /// Whether it has any segment, be it empty.
+    pub fn has_segments(&self) -> bool {
+        !self.shelves.is_empty()
+    }
+
+    /// The home bucket of `hash`; `None` where its segment has no bucket at all.
+    pub fn home(&self, hash: u64) -> Option<Home> {
+        self.segment(hash)?.home(hash)
+    }
+
+    /// Every entry of the segment that owns `hash` whose home bucket has this index.
+    pub fn for_each_at_home(&self, hash: u64, index: usize, visit: impl FnMut(&T)) {
+        if let Some(segment) = self.segment(hash) {
+            segment.for_each_at_home(index, self.seed, visit);
+        }
+    }
+
+    /// Every entry of the segment that owns `hash`.
+    pub fn for_each_in_segment(&self, hash: u64, visit: impl FnMut(&T)) {
+        if let Some(segment) = self.segment(hash) {
+            segment.for_each(visit);
+        }
+    }
+
+    /// Whether adding an entry with this hash makes its segment grow or split.
+    pub fn insert_reshapes(&self, hash: u64) -> bool {
+        self.segment(hash).is_none_or(|segment| !segment.has_room())
+    }
+
+    /// Whether adding an entry with this hash deals out the shelf, and may split other segments than its own.
+    pub fn insert_deals_out(&self, hash: u64) -> bool {
+        self.shelf_bits == 0 && self.shelves.first().is_some_and(|s| s.directory.len() >= SHELF_SLOTS) && self.insert_reshapes(hash)
+    }
+
+    /// Whether taking out an entry with this hash may make its segment shrink.
+    pub fn remove_reshapes(&self, hash: u64) -> bool {
+        self.segment(hash).is_some_and(Segment::is_about_to_shrink)
+    }
+
+    /// The next segment from hash position `from` on in which something is due at `now`, looking at no more than `segments`
+    /// headers: any hash of it, or where to go on looking (`None`: at the end of hash space).
+    pub fn find_due(&self, from: u64, now: i64, segments: usize) -> Result<u64, Option<u64>> {
+        let mut at = from;
+        if self.shelves.is_empty() {
+            return Err(None);
+        }
+        for _ in 0..segments {
+            let (shelf, index) = self.locate(at);
+            let next = if self.shelves[shelf].due_min > now {
+                if shelf + 1 == self.shelves.len() { None } else { Some(self.slot_start(shelf + 1, 0)) }
+            } else {
+                let next = self.span(at).1;
+                // The last segment of a shelf that owes is where the shelf's own bound is made exact.
+                let last = next.is_none_or(|n| self.locate(n).0 != shelf);
+                if last || self.shelves[shelf].segments[index].due_min <= now {
+                    return Ok(at);
+                }
+                next
+            };
+            match next {
+                Some(next) => at = next,
+                None => return Err(None),
+            }
+        }
+        Err(Some(at))
+    }
+
     /// Where the segment that owns `hash` begins and ends in hash space (`None`: at the end of it).
-    fn span(&self, hash: u64) -> (u64, Option<u64>) {
+    pub fn span(&self, hash: u64) -> (u64, Option<u64>) {
         let (shelf_index, segment) = self.locate(hash);
         let bits = u32::from(self.shelf_bits) + u32::from(self.shelves[shelf_index].segments[segment].depth);
         if bits == 0 {

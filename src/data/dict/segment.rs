@@ -195,6 +195,16 @@ impl<T: Slot> Segment<T> {
         self.put(place, hash, entry);
     }
 
+    pub(super) fn home(&self, hash: u64) -> Option<super::Home> {
+        let count = self.buckets.len();
+        if count == 0 { None } else { Some(super::Home { index: home(hash, count), count }) }
+    }
+
+    /// Whether [`Segment::shrink`] will do something after one more entry has been taken out.
+    pub(super) fn is_about_to_shrink(&self) -> bool {
+        self.len <= 1 || (self.len() - 1) * 4 < capacity(self.buckets.len()) && self.buckets.len() > 1
+    }
+
     /// Takes the next step in size; `false` when it is at the last one.
     pub(super) fn grow(&mut self, seed: Seed) -> bool {
         let now = self.buckets.len();
@@ -258,6 +268,16 @@ impl<T: Slot> Segment<T> {
                 return;
             }
             at = if at + 1 == count { 0 } else { at + 1 };
+        }
+    }
+
+    /// Every entry, asking for those of the next bucket ahead.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&T)) {
+        for (at, bucket) in self.buckets.iter().enumerate() {
+            for entry in self.buckets.get(at + 1).into_iter().flat_map(|b| b.slots.iter().flatten()) {
+                entry.prefetch();
+            }
+            bucket.slots.iter().flatten().for_each(&mut visit);
         }
     }
 

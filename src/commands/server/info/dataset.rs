@@ -48,7 +48,7 @@ pub(super) fn replication(info: &Info, report: &mut Report) {
     }
     report
         .field("master_failover_state", "no-failover")
-        .field("master_replid", String::from_utf8_lossy(&info.server.repl_id))
+        .field("master_replid", String::from_utf8_lossy(&info.server.replication.id))
         .field("master_replid2", "0".repeat(40))
         .field("master_repl_offset", 0)
         .field("second_repl_offset", -1)
