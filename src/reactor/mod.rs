@@ -107,6 +107,7 @@ impl Reactor {
     /// Serves until told to stop; returns the exit code.
     pub fn run(&mut self) -> i32 {
         let mut events = Events::with_capacity(EVENTS);
+        let mut knocking = Vec::new();
         self.notifier.ready();
         let mut cpu = self.engine.server.host.cpu_nanos();
         loop {
@@ -121,7 +122,7 @@ impl Reactor {
             for event in &events {
                 match event.token() {
                     TOKEN_SIGNAL => self.signals.handle(&mut self.engine),
-                    Token(token) if token >= TOKEN_LISTENER => self.accept(token - TOKEN_LISTENER),
+                    Token(token) if token >= TOKEN_LISTENER => knocking.push(token - TOKEN_LISTENER),
                     Token(conn) => {
                         if event.is_readable() || event.is_read_closed() || event.is_error() {
                             self.make_ready(conn);
@@ -138,6 +139,8 @@ impl Reactor {
                 }
             }
             self.read_ready();
+            // Behind the reads: who has just left makes room for who comes.
+            knocking.drain(..).for_each(|listener| self.accept(listener));
             self.engine.finish_turn();
             while let Some(ConnId(conn)) = self.engine.take_dirty() {
                 self.write(conn as usize);
