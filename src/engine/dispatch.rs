@@ -24,6 +24,8 @@ impl Engine {
     pub(super) fn is_ordinary(&self, conn: ConnId) -> bool {
         let server = &self.server;
         server.pause.is_none()
+            && server.loading.is_none()
+            && !server.refuses_writes()
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
                 c.authenticated && c.multi.is_none() && c.reply == ReplyMode::On && c.blocked.is_none() && !c.closing() && !c.no_touch
@@ -82,6 +84,7 @@ impl Engine {
             return true;
         }
         let server = &mut self.server;
+        let refuses_writes = server.refuses_writes();
         let Some(client) = server.clients.get_mut(conn) else { return false };
         client.last_command = Some(id);
         if !client.authenticated && command.flags & flags::NO_AUTH == 0 {
@@ -91,6 +94,23 @@ impl Engine {
         if client.multi.is_some() && command.flags & flags::NO_MULTI != 0 {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
+        }
+        let queued: &[(CommandId, OwnedArgs)] = match &client.multi {
+            Some(multi) if command.name == "exec" => &multi.queue,
+            _ => &[],
+        };
+        let queued_flags = || queued.iter().map(|(id, _)| self.registry.get(*id).flags);
+        let writes = command.flags & flags::WRITE != 0 || queued_flags().any(|f| f & flags::WRITE != 0);
+        if refuses_writes && (writes || command.name == "ping") && client.kind != crate::state::ClientKind::Primary {
+            self.refuse(conn, Some(id), out, MISCONF);
+            return true;
+        }
+        if let Some(loading) = &server.loading {
+            let refused = |f: u64| if loading.asynchronous { f & flags::NO_ASYNC_LOADING != 0 } else { f & flags::LOADING == 0 };
+            if refused(command.flags) || queued_flags().any(refused) {
+                self.refuse(conn, Some(id), out, b"LOADING Redis is loading the dataset in memory");
+                return true;
+            }
         }
         let listens = client.monitor || client.kind == crate::state::ClientKind::Replica;
         if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
@@ -260,6 +280,10 @@ impl Engine {
 
 /// Below this no command is looked at for the slow log, unless it is set to log faster ones.
 const SLOW_NANOS: u64 = 1_000_000;
+
+const MISCONF: &[u8] = b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the \
+data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
+option). Please check the Redis logs for details about the RDB error.";
 
 fn unknown_command(args: Args<'_>) -> Vec<u8> {
     let mut text = b"ERR unknown command '".to_vec();

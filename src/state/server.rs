@@ -2,8 +2,10 @@
 
 use super::{
     client::{Client, ClientKind},
+    disk::DiskJob,
     host::Host,
     latency::LatencyMonitor,
+    saving::{LoadingState, Persistence},
     slowlog::Slowlog,
     stats::Stats,
 };
@@ -19,6 +21,8 @@ pub struct ConnId(pub u32);
 pub enum Action {
     /// Ends the process with this exit code.
     Exit(i32),
+    /// Does this beside the loop, after the disk work asked for before, and hands the answer to the engine.
+    Disk(DiskJob),
 }
 
 /// The connected clients by connection.
@@ -137,6 +141,10 @@ pub struct Server {
     pub replication: Replication,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
+    /// Saves and loads.
+    pub persistence: Persistence,
+    /// The dataset that is being loaded.
+    pub loading: Option<LoadingState>,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
     /// Clients that have said MONITOR.
