@@ -10,6 +10,7 @@ mod dispatch;
 mod input;
 pub mod loading;
 mod monitor;
+mod pace;
 mod redact;
 mod snapshots;
 mod transaction;
@@ -42,6 +43,8 @@ pub struct Engine {
     resumable: Vec<ConnId>,
     /// There was a CLIENT PAUSE at the end of the last turn.
     was_paused: bool,
+    /// What long background work may take of the loop.
+    pace: pace::Pace,
     /// Monotonic milliseconds of the next cron.
     cron_at_ms: u64,
     /// The file that is being loaded at start.
@@ -93,6 +96,7 @@ impl Engine {
             buffers: Vec::new(),
             resumable: Vec::new(),
             was_paused: false,
+            pace: Default::default(),
             cron_at_ms: nanos / 1_000_000,
             load: None,
             nanos,
