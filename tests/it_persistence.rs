@@ -304,13 +304,11 @@ fn a_failed_save_stops_writes_until_one_succeeds() {
     server.signal("TERM");
     wait_until(|| server.log().matches("can't exit").count() == 2);
     replies!(conn, "GET a" => r#""4""#);
-    fs::create_dir(&sub).unwrap();
-    conn.cmd(&["CONFIG", "SET", "dir", sub.to_str().unwrap()]);
+    conn.cmd(&["CONFIG", "SET", "dir", server.dir.to_str().unwrap()]);
     replies!(conn, "BGSAVE" => "Background saving started");
     wait_for_save(&server);
     replies!(conn, "SET a 5" => "OK");
-    assert_eq!(names(&sub), ["dump.rdb"]);
-    fs::remove_dir_all(&sub).unwrap();
+    assert_eq!(names(&server.dir), ["dump.rdb"]);
     conn.send(b"SHUTDOWN FORCE\r\n");
     assert_eq!(server.wait(), Some(0));
 }
