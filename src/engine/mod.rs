@@ -9,6 +9,7 @@ mod cron;
 mod dispatch;
 mod input;
 mod monitor;
+mod propagation;
 mod redact;
 mod transaction;
 
@@ -38,6 +39,8 @@ pub struct Engine {
     buffers: Vec<Vec<u8>>,
     /// Connections whose held-back requests may go on.
     resumable: Vec<ConnId>,
+    /// What the command or transaction being executed has had logged.
+    unit: propagation::Unit,
     /// There was a CLIENT PAUSE at the end of the last turn.
     was_paused: bool,
     /// Monotonic milliseconds of the next cron.
@@ -86,6 +89,7 @@ impl Engine {
             spare_parser: None,
             buffers: Vec::new(),
             resumable: Vec::new(),
+            unit: Default::default(),
             was_paused: false,
             cron_at_ms: nanos / 1_000_000,
             nanos,
