@@ -15,6 +15,7 @@ pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
 pub mod registry;
+pub mod replication;
 pub mod server;
 pub mod strings;
 pub mod transactions;
@@ -55,4 +56,5 @@ pub static TABLE: &[&[Command]] = &[
     config::COMMANDS,
     introspection::COMMANDS,
     transactions::COMMANDS,
+    replication::COMMANDS,
 ];

@@ -28,16 +28,17 @@ impl Engine {
         if self.server.mono_ms >= self.cron_at_ms {
             self.cron();
         }
+        self.serve_replicas();
     }
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
     pub fn sleep_ms(&self) -> u64 {
-        if self.expire_due() || self.server.keyspace.has_unburied() || !self.resumable.is_empty() {
+        if self.expire_due() || self.server.keyspace.has_unburied() || !self.resumable.is_empty() || self.replicas_want_a_turn() {
             return 0;
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
-        cron.min(pause).max(1)
+        cron.min(pause).min(self.wait_ms()).max(1)
     }
 
     fn expire_due(&self) -> bool {

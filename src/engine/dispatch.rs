@@ -8,7 +8,7 @@ use crate::{
         request::{Args, OwnedArgs},
     },
     state::{
-        ConnId,
+        ClientKind, ConnId,
         client::{Blocked, ReplyMode},
     },
 };
@@ -24,9 +24,16 @@ impl Engine {
     pub(super) fn is_ordinary(&self, conn: ConnId) -> bool {
         let server = &self.server;
         server.pause.is_none()
+            && !server.replication.refuses_writes
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
-                c.authenticated && c.multi.is_none() && c.reply == ReplyMode::On && c.blocked.is_none() && !c.closing() && !c.no_touch
+                c.authenticated
+                    && c.multi.is_none()
+                    && c.reply == ReplyMode::On
+                    && c.blocked.is_none()
+                    && !c.closing()
+                    && !c.no_touch
+                    && c.kind != ClientKind::Replica
             })
     }
 
@@ -92,16 +99,20 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
-        let listens = client.monitor || client.kind == crate::state::ClientKind::Replica;
+        let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
+        if server.replication.refuses_writes && (command.flags | exec) & flags::WRITE != 0 {
+            self.refuse(conn, Some(id), out, b"NOREPLICAS Not enough good replicas to write.");
+            return true;
+        }
+        let listens = client.monitor || client.kind == ClientKind::Replica;
         if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
             self.refuse(conn, Some(id), out, b"ERR Replica can't interact with the keyspace");
             return true;
         }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
         if let Some(pause) = server.pause {
-            let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
-            let replica = client.kind == crate::state::ClientKind::Replica;
+            let replica = client.kind == ClientKind::Replica;
 
             if !replica && (writes || !pause.writes_only) {
                 client.blocked = Some(Blocked::Pause);
@@ -123,6 +134,14 @@ impl Engine {
                 out.simple("QUEUED");
             }
             self.turn_reply_mode(conn);
+            return true;
+        }
+        if client.kind == ClientKind::Replica {
+            let mut answer = Output::new(out.protocol);
+            self.call(conn, id, args, hashed, &mut answer, false);
+            if !answer.is_empty() && self.is_replica(conn) {
+                self.answered_replica(conn, &answer.take_all());
+            }
             return true;
         }
         if client.reply == ReplyMode::On {
@@ -164,6 +183,9 @@ impl Engine {
             text = &aborted;
         }
         self.server.count_error(text);
+        if self.is_replica(conn) {
+            return self.answered_replica(conn, text);
+        }
         if let Some(client) = self.server.clients.get_mut(conn) {
             if let Some(multi) = client.multi.as_mut() {
                 multi.aborted = true;

@@ -12,6 +12,7 @@ pub mod loading;
 mod monitor;
 mod propagation;
 mod redact;
+mod replicas;
 mod transaction;
 
 #[cfg(test)]
@@ -70,6 +71,7 @@ impl Engine {
             latency: Default::default(),
             run_id: rng.hex(),
             replication: Replication::new(&mut rng),
+            followers: Default::default(),
             rng,
             host,
             unix_us,

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod host;
 pub mod latency;
+pub mod replicas;
 pub mod server;
 pub mod slowlog;
 pub mod stats;

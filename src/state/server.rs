@@ -1,12 +1,6 @@
 //! Everything the engine owns, in one place that commands may touch.
 
-use super::{
-    client::{Client, ClientKind},
-    host::Host,
-    latency::LatencyMonitor,
-    slowlog::Slowlog,
-    stats::Stats,
-};
+use super::{client::Client, host::Host, latency::LatencyMonitor, replicas::Followers, slowlog::Slowlog, stats::Stats};
 use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
 
@@ -135,6 +129,8 @@ pub struct Server {
     pub run_id: [u8; 40],
     /// Replication, whatever our role.
     pub replication: Replication,
+    /// Our replicas' connections, and who waits for them.
+    pub followers: Followers,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
     /// CLIENT PAUSE, while it lasts.
@@ -186,11 +182,6 @@ impl Server {
             }
         }
         self.mark_dirty(id);
-    }
-
-    /// Number of our replicas.
-    pub fn replicas(&self) -> usize {
-        self.clients.iter().filter(|(_, c)| c.kind == ClientKind::Replica).count()
     }
 
     /// Counts an error reply by its code, the first word.
