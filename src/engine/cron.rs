@@ -25,6 +25,8 @@ impl Engine {
             self.expire_slice();
         }
         self.server.keyspace.bury();
+        self.save_slice();
+        self.load_slice();
         if self.server.mono_ms >= self.cron_at_ms {
             self.cron();
         }
@@ -33,16 +35,25 @@ impl Engine {
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
     pub fn sleep_ms(&self) -> u64 {
-        if self.expire_due() || self.server.keyspace.has_unburied() || !self.resumable.is_empty() || self.replicas_want_a_turn() {
+        if self.expire_due()
+            || self.server.keyspace.has_unburied()
+            || !self.resumable.is_empty()
+            || self.wants_save_slice()
+            || self.wants_load_slice()
+            || self.replicas_want_a_turn()
+        {
             return 0;
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
-        cron.min(pause).min(self.wait_ms()).max(1)
+        let delayed = self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).min().unwrap_or(u64::MAX);
+        cron.min(pause).min(delayed).min(self.wait_ms()).max(1)
     }
 
     fn expire_due(&self) -> bool {
-        self.server.active_expire && self.server.keyspace.owes()
+        // What a load brings is not to go before the load is over.
+        let quiet = self.server.loading.as_ref().is_some_and(|l| !l.asynchronous);
+        self.server.active_expire && !quiet && self.server.keyspace.owes()
     }
 
     fn expire_slice(&mut self) {
@@ -78,6 +89,7 @@ impl Engine {
         stats.turn_rate.sample(stats.turns.count(), now);
         stats.turn_nanos_rate.sample(stats.turns.sum(), now);
         self.clients_cron();
+        self.saves_cron();
     }
 
     /// Idle clients beyond `timeout`, and soft output limits.

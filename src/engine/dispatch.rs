@@ -25,6 +25,8 @@ impl Engine {
         let server = &self.server;
         server.pause.is_none()
             && !server.replication.refuses_writes
+            && server.loading.is_none()
+            && !server.refuses_writes()
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
                 c.authenticated
@@ -89,6 +91,7 @@ impl Engine {
             return true;
         }
         let server = &mut self.server;
+        let refuses_writes = server.refuses_writes();
         let Some(client) = server.clients.get_mut(conn) else { return false };
         client.last_command = Some(id);
         if !client.authenticated && command.flags & flags::NO_AUTH == 0 {
@@ -99,10 +102,26 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
-        let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
-        if server.replication.refuses_writes && (command.flags | exec) & flags::WRITE != 0 {
+        let queued: &[(CommandId, OwnedArgs)] = match &client.multi {
+            Some(multi) if command.name == "exec" => &multi.queue,
+            _ => &[],
+        };
+        let queued_flags = || queued.iter().map(|(id, _)| self.registry.get(*id).flags);
+        let writes = command.flags & flags::WRITE != 0 || queued_flags().any(|f| f & flags::WRITE != 0);
+        if refuses_writes && (writes || command.name == "ping") && client.kind != ClientKind::Primary {
+            self.refuse(conn, Some(id), out, MISCONF);
+            return true;
+        }
+        if writes && server.replication.refuses_writes {
             self.refuse(conn, Some(id), out, b"NOREPLICAS Not enough good replicas to write.");
             return true;
+        }
+        if let Some(loading) = &server.loading {
+            let refused = |f: u64| if loading.asynchronous { f & flags::NO_ASYNC_LOADING != 0 } else { f & flags::LOADING == 0 };
+            if refused(command.flags) || queued_flags().any(refused) {
+                self.refuse(conn, Some(id), out, b"LOADING Redis is loading the dataset in memory");
+                return true;
+            }
         }
         let listens = client.monitor || client.kind == ClientKind::Replica;
         if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
@@ -111,6 +130,7 @@ impl Engine {
         }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
         if let Some(pause) = server.pause {
+            let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
             let replica = client.kind == ClientKind::Replica;
 
@@ -281,6 +301,10 @@ impl Engine {
 
 /// Below this no command is looked at for the slow log, unless it is set to log faster ones.
 const SLOW_NANOS: u64 = 1_000_000;
+
+const MISCONF: &[u8] = b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the \
+data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
+option). Please check the Redis logs for details about the RDB error.";
 
 fn unknown_command(args: Args<'_>) -> Vec<u8> {
     let mut text = b"ERR unknown command '".to_vec();

@@ -1,6 +1,15 @@
 //! Everything the engine owns, in one place that commands may touch.
 
-use super::{client::Client, host::Host, latency::LatencyMonitor, replicas::Followers, slowlog::Slowlog, stats::Stats};
+use super::{
+    client::Client,
+    disk::DiskJob,
+    host::Host,
+    latency::LatencyMonitor,
+    replicas::Followers,
+    saving::{LoadingState, Persistence},
+    slowlog::Slowlog,
+    stats::Stats,
+};
 use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
 
@@ -13,6 +22,8 @@ pub struct ConnId(pub u32);
 pub enum Action {
     /// Ends the process with this exit code.
     Exit(i32),
+    /// Does this beside the loop, after the disk work asked for before, and hands the answer to the engine.
+    Disk(DiskJob),
 }
 
 /// The connected clients by connection.
@@ -133,6 +144,10 @@ pub struct Server {
     pub followers: Followers,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
+    /// Saves and loads.
+    pub persistence: Persistence,
+    /// The dataset that is being loaded.
+    pub loading: Option<LoadingState>,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
     /// Clients that have said MONITOR.
