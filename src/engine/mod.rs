@@ -8,6 +8,7 @@ mod clients;
 mod cron;
 mod dispatch;
 mod input;
+pub mod loading;
 mod monitor;
 mod redact;
 mod transaction;

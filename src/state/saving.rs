@@ -1,0 +1,25 @@
+//! What is being saved and loaded, and what came of it the last time.
+
+use super::disk::FileId;
+use crate::{
+    keyspace::WalkId,
+    persist::{load::LoadFacts, snapshot::RdbSink},
+};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+
+/// A dataset being loaded.
+#[derive(Clone, Debug, Default)]
+pub struct LoadingState {
+    /// Unix seconds at which it began.
+    pub started_unix_seconds: i64,
+    /// Monotonic nanoseconds at which it began.
+    pub started_nanos: u64,
+    /// Bytes of the whole stream, where that is known; 0 otherwise.
+    pub total_bytes: u64,
+    /// Bytes loaded so far.
+    pub loaded_bytes: u64,
+    /// Bytes of memory that the data took where it was saved; 0 while that is not known.
+    pub used_memory: u64,
+    /// The old data goes on to be served, and most commands run.
+    pub asynchronous: bool,
+}
