@@ -10,6 +10,7 @@
 //! | [`commands`] | one table of every command, and one file a group |
 //! | [`state`] | what commands act on beside the data: clients without sockets, statistics, the [`state::Host`] they ask |
 //! | [`replication`] | the one log of writes, and what each side of a link knows |
+//! | [`persist`] | data as streams of bytes: RDB encoder and decoder, DUMP payloads |
 //! | [`keyspace`] | databases: look-up, expiry, watched keys |
 //! | [`data`] | what a key can hold, and the segmented table everything stands on |
 //! | [`resp`] | the wire: a borrowing request parser, a reply writer for RESP2 and RESP3 |

@@ -103,7 +103,10 @@ fn serve(sources: &Sources) -> ExitCode {
         return fail(format!("Can't go into the background: {error}"));
     }
     if let Err(error) = init_logger(&config) {
-        return fail(format!("Can't open the log file {}: {error}", config.logfile));
+        return fail(format!(
+            "Can't open the log ({}): {error}",
+            if config.logfile.is_empty() { "standard output" } else { &config.logfile }
+        ));
     }
     log::warn!("oO0OoO0OoO0Oo solod is starting oO0OoO0OoO0Oo");
     log::warn!("solod version={}, bits=64, pid={}, just started", env!("CARGO_PKG_VERSION"), std::process::id());

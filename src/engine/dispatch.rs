@@ -222,7 +222,7 @@ impl Engine {
         if self.server.config.latency_tracking {
             counters.histogram.get_or_insert_default().add(nanos);
         }
-        if nanos >= SLOW_NANOS || self.server.config.slowlog_log_slower_than < 1000 {
+        if nanos >= SLOW_NANOS || (0..1000).contains(&self.server.config.slowlog_log_slower_than) {
             self.note_slow(conn, id, args, nanos);
         }
         if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 {

@@ -1,12 +1,14 @@
-//! Logging in Redis's line format: `pid:role day month year time.ms level message`.
+//! Logging in Redis's line format, `pid:role day month year time.ms level message`, and to syslog when that is asked for.
 
-use crate::config::{Config, LogLevel};
+use crate::config::{Config, LogLevel, SyslogFacility};
 use env_logger::{Builder, Target};
 use log::{Level, LevelFilter};
 use std::{
     fs::OpenOptions,
     io::{self, Write},
+    sync::Mutex,
 };
+use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
 /// Starts logging to the file the settings name, or to standard output.
 pub fn init(config: &Config) -> io::Result<()> {
@@ -19,7 +21,20 @@ pub fn init(config: &Config) -> io::Result<()> {
         let file = OpenOptions::new().create(true).append(true).open(&config.logfile)?;
         builder.target(Target::Pipe(Box::new(file)));
     }
-    builder.format(|out, record| {
+    let syslog = config.syslog_enabled.then(|| open_syslog(config)).transpose()?.map(Mutex::new);
+    builder.format(move |out, record| {
+        if let Some(syslog) = &syslog
+            && let Ok(mut syslog) = syslog.lock()
+        {
+            let text = record.args().to_string();
+            // A system without a reader of its log is no reason to stop, nor one that can be logged.
+            let _ = match record.level() {
+                Level::Error | Level::Warn => syslog.warning(text),
+                Level::Info => syslog.notice(text),
+                Level::Debug => syslog.info(text),
+                Level::Trace => syslog.debug(text),
+            };
+        }
         let mark = match record.level() {
             Level::Error | Level::Warn => '#',
             Level::Info => '*',
@@ -31,6 +46,22 @@ pub fn init(config: &Config) -> io::Result<()> {
     let _ = builder.try_init();
     set_level(config);
     Ok(())
+}
+
+fn open_syslog(config: &Config) -> io::Result<Logger<LoggerBackend, Formatter3164>> {
+    let facility = match config.syslog_facility {
+        SyslogFacility::User => Facility::LOG_USER,
+        SyslogFacility::Local0 => Facility::LOG_LOCAL0,
+        SyslogFacility::Local1 => Facility::LOG_LOCAL1,
+        SyslogFacility::Local2 => Facility::LOG_LOCAL2,
+        SyslogFacility::Local3 => Facility::LOG_LOCAL3,
+        SyslogFacility::Local4 => Facility::LOG_LOCAL4,
+        SyslogFacility::Local5 => Facility::LOG_LOCAL5,
+        SyslogFacility::Local6 => Facility::LOG_LOCAL6,
+        SyslogFacility::Local7 => Facility::LOG_LOCAL7,
+    };
+    let formatter = Formatter3164 { facility, hostname: None, process: config.syslog_ident.clone(), pid: std::process::id() };
+    syslog::unix(formatter).map_err(|e| io::Error::other(format!("syslog: {e}")))
 }
 
 /// Logs at the level of the settings from now on.

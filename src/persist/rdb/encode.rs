@@ -211,29 +211,25 @@ impl Encoder {
         match value {
             Value::Object(Object::Bytes(bytes)) if bytes.len() >= BY_REFERENCE_MIN && !self.packer.packs(bytes.len()) => {
                 put_length(&mut self.tail, bytes.len() as u64);
-                self.cut();
+                self.flush();
                 self.unsummed.push_back(bytes.clone());
             }
             value => self.packer.value(&mut self.tail, value),
         }
         if self.tail.len() >= PIECE {
-            self.cut();
+            self.flush();
         }
     }
 
     /// Writes the end. It is complete when [`Encoder::poll`] says that it is done.
     pub fn end(&mut self) {
         self.tail.push(opcode::EOF);
-        self.cut();
+        self.flush();
         self.ending = true;
     }
 
     /// Makes a piece of what is there, so that it can go on its way although it is small.
     pub fn flush(&mut self) {
-        self.cut();
-    }
-
-    fn cut(&mut self) {
         if !self.tail.is_empty() {
             // The next one will most likely be as large.
             let next = Vec::with_capacity(self.tail.capacity().min(PIECE + PIECE / 4));
