@@ -5,6 +5,7 @@
 //! socket, and a client that filled it keeps a place in the ready queue, so that nobody starves the others.
 
 mod clock;
+mod connect;
 mod daemon;
 mod host;
 mod listen;
@@ -68,6 +69,8 @@ pub struct Reactor {
     buf: Box<[u8]>,
     signals: signals::Signals,
     notifier: Notifier,
+    /// Connections that we are making.
+    attempts: Vec<connect::Attempt>,
 }
 
 impl Reactor {
@@ -93,6 +96,7 @@ impl Reactor {
             buf: vec![0; READ_BYTES].into_boxed_slice(),
             signals,
             notifier,
+            attempts: Vec::new(),
         };
         let server = &mut reactor.engine.server;
         server.startup_memory = server.host.used_memory();
@@ -124,6 +128,9 @@ impl Reactor {
                     TOKEN_SIGNAL => self.signals.handle(&mut self.engine),
                     Token(token) if token >= TOKEN_LISTENER => knocking.push(token - TOKEN_LISTENER),
                     Token(conn) => {
+                        if !self.attempts.is_empty() {
+                            self.dialed(conn);
+                        }
                         if event.is_readable() || event.is_read_closed() || event.is_error() {
                             self.make_ready(conn);
                         }
@@ -145,9 +152,18 @@ impl Reactor {
             while let Some(ConnId(conn)) = self.engine.take_dirty() {
                 self.write(conn as usize);
             }
-            if let Some(Action::Exit(code)) = self.engine.take_action() {
-                self.shut_down();
-                return code;
+            while let Some(action) = self.engine.take_action() {
+                match action {
+                    Action::Exit(code) => {
+                        self.shut_down();
+                        return code;
+                    }
+                    Action::Connect { link, host, port, source } => self.connect(link, host, port, source),
+                    Action::CancelConnect { link } => self.cancel_connect(link),
+                }
+            }
+            if !self.attempts.is_empty() {
+                self.poll_resolvers();
             }
             let now = self.engine.server.host.cpu_nanos();
             self.engine.server.stats.turns.add(now.saturating_sub(cpu));

@@ -19,6 +19,22 @@ pub struct ConnId(pub u32);
 pub enum Action {
     /// Ends the process with this exit code.
     Exit(i32),
+    /// Makes a connection; the engine is to be told how that ends, by the name of `link`.
+    Connect {
+        /// Names the attempt.
+        link: u64,
+        /// An address or a name.
+        host: String,
+        /// The port there.
+        port: u16,
+        /// The address of ours that it is to come from (`bind-source-addr`).
+        source: Option<String>,
+    },
+    /// Gives up an attempt that may not have ended yet.
+    CancelConnect {
+        /// Names the attempt.
+        link: u64,
+    },
 }
 
 /// The connected clients by connection.
