@@ -1,6 +1,6 @@
 //! The gate in front of every command, and the call itself.
 
-use super::{Engine, redact};
+use super::{Engine, propagation::Logged, redact};
 use crate::{
     commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup, transactions::discard_transaction},
     resp::{
@@ -183,6 +183,7 @@ impl Engine {
         client.last_command = Some(id);
         let db = client.db;
         let errors = self.server.stats.errors;
+        let (fed, dirty) = (self.server.replication.stream.is_fed(), self.server.keyspace.dirty);
         let started = self.nanos;
         if client.no_touch {
             self.server.keyspace.access.suspended = command.name != "touch";
@@ -202,9 +203,12 @@ impl Engine {
             in_exec,
         };
         (command.handler)(&mut ctx);
-        let outcome = ctx.outcome;
+        let Ctx { outcome, effect, also, .. } = ctx;
         if outcome == Outcome::Exec {
             self.exec(conn, out);
+        } else if fed {
+            let changed = self.server.keyspace.dirty != dirty;
+            self.log_call(conn, id, &Logged { db, args, effect, also, changed }, in_exec);
         }
         self.server.keyspace.access.suspended = false;
 
@@ -250,11 +254,6 @@ impl Engine {
             let shown = redact::redacted(self.registry.full_name(id), args);
             server.slowlog.push(keep, seconds, us, shown, &client.peer.addr, &client.name);
         }
-    }
-
-    /// Takes note of keys that expired or were evicted. Replicas and subscribers will hear of them here.
-    pub(super) fn forget_gone(&mut self) {
-        self.server.keyspace.gone.clear();
     }
 }
 

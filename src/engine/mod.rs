@@ -10,6 +10,7 @@ mod dispatch;
 mod input;
 pub mod loading;
 mod monitor;
+mod propagation;
 mod redact;
 mod transaction;
 
@@ -39,6 +40,8 @@ pub struct Engine {
     buffers: Vec<Vec<u8>>,
     /// Connections whose held-back requests may go on.
     resumable: Vec<ConnId>,
+    /// What the command or transaction being executed has had logged.
+    unit: propagation::Unit,
     /// There was a CLIENT PAUSE at the end of the last turn.
     was_paused: bool,
     /// Monotonic milliseconds of the next cron.
@@ -87,6 +90,7 @@ impl Engine {
             spare_parser: None,
             buffers: Vec::new(),
             resumable: Vec::new(),
+            unit: Default::default(),
             was_paused: false,
             cron_at_ms: nanos / 1_000_000,
             nanos,
