@@ -10,6 +10,7 @@ pub mod connection;
 pub mod context;
 pub mod deadline;
 pub mod dump;
+pub mod failover;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
@@ -18,6 +19,7 @@ pub mod registry;
 pub mod server;
 pub mod strings;
 pub mod transactions;
+pub mod upstream;
 
 /// The manual of the commands.
 pub use introspection::docs;
@@ -55,4 +57,6 @@ pub static TABLE: &[&[Command]] = &[
     config::COMMANDS,
     introspection::COMMANDS,
     transactions::COMMANDS,
+    upstream::COMMANDS,
+    failover::COMMANDS,
 ];

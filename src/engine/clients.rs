@@ -42,6 +42,9 @@ impl Engine {
     /// A connection is gone.
     pub fn disconnect(&mut self, conn: ConnId) {
         let Some(client) = self.server.clients.remove(conn) else { return };
+        if client.kind == ClientKind::Primary {
+            self.upstream_gone(conn);
+        }
         for key in &client.watching {
             self.server.keyspace.db_mut(key.db).unwatch(&key.key, &client.watch);
         }
@@ -53,6 +56,9 @@ impl Engine {
     /// Puts a client's output back where it belongs after its commands have written to it.
     pub(super) fn give_output(&mut self, conn: ConnId, mut out: Output) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
+        if client.kind == ClientKind::Primary {
+            return self.drop_replies(out);
+        }
         if !client.out.is_empty() {
             // Its own commands have sent it something by another way (MONITOR, CLIENT KILL of itself): behind the replies.
             let extra = client.out.take_all();

@@ -8,7 +8,7 @@ use crate::{
         request::{Args, OwnedArgs},
     },
     state::{
-        ConnId,
+        ClientKind, ConnId, Pause,
         client::{Blocked, ReplyMode},
     },
 };
@@ -21,13 +21,47 @@ const SHOWN_ARGS: usize = 128;
 
 impl Engine {
     /// Whether neither this client nor the server is in a state that any command has to be checked against.
-    pub(super) fn is_ordinary(&self, conn: ConnId) -> bool {
+    pub(super) fn is_ordinary(&mut self, conn: ConnId) -> bool {
+        self.barred = self.barred_by_role(conn);
         let server = &self.server;
         server.pause.is_none()
+            && self.barred & DATA != DATA
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
                 c.authenticated && c.multi.is_none() && c.reply == ReplyMode::On && c.blocked.is_none() && !c.closing() && !c.no_touch
             })
+    }
+
+    /// Flags of commands that our role may keep this client from: none on a primary, and everything where data is stale.
+    #[inline]
+    fn barred_by_role(&self, conn: ConnId) -> u64 {
+        let replication = &self.server.replication;
+        let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
+            return if replication.failover.is_some() { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
+        };
+        if self.server.clients.get(conn).is_some_and(|c| c.kind == ClientKind::Primary) {
+            return 0;
+        }
+        if !upstream.is_online() && !config.replica_serve_stale_data {
+            return u64::MAX;
+        }
+        if config.replica_read_only || replication.failover.is_some() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
+    }
+
+    /// The error for a command that our role does not allow a client, or for an EXEC that would run one.
+    fn refusal_by_role(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
+        let client = self.server.clients.get(conn).filter(|c| c.kind != ClientKind::Primary)?;
+        let upstream = self.server.replication.upstream.as_ref()?;
+        let config = &self.server.config;
+        let queued = client.multi.as_ref().filter(|_| self.registry.get(id).name == "exec").map_or(&[][..], |m| &m.queue);
+        let run = || queued.iter().map(|(id, _)| *id).chain([id]).map(|id| self.registry.get(id).flags);
+        if config.replica_read_only && run().any(|f| f & flags::WRITE != 0) {
+            return Some(b"READONLY You can't write against a read only replica.");
+        }
+        if !upstream.is_online() && !config.replica_serve_stale_data && run().any(|f| f & flags::STALE == 0) {
+            return Some(b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
+        }
+        None
     }
 
     /// Runs, queues or refuses one request. `false`: the client has to wait, and this request with it.
@@ -44,6 +78,7 @@ impl Engine {
         if *ordinary
             && let Lookup::Found(id) = lookup
             && self.registry.get(id).accepts(args.len())
+            && self.registry.get(id).flags & self.barred == 0
         {
             self.call(conn, id, args, hashed, out, false);
             if self.registry.get(id).flags & DATA == 0 {
@@ -92,17 +127,23 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
-        let listens = client.monitor || client.kind == crate::state::ClientKind::Replica;
+        if let Some(text) = self.refusal_by_role(conn, id) {
+            self.refuse(conn, Some(id), out, text);
+            return true;
+        }
+        let server = &mut self.server;
+        let Some(client) = server.clients.get_mut(conn) else { return false };
+        let listens = client.monitor || client.kind == ClientKind::Replica;
         if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
             self.refuse(conn, Some(id), out, b"ERR Replica can't interact with the keyspace");
             return true;
         }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
-        if let Some(pause) = server.pause {
+        let failover = server.replication.failover.is_some().then_some(Pause { writes_only: true, until_ms: i64::MAX });
+        if let Some(pause) = server.pause.or(failover) {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
-            let replica = client.kind == crate::state::ClientKind::Replica;
-
+            let replica = matches!(client.kind, ClientKind::Replica | ClientKind::Primary);
             if !replica && (writes || !pause.writes_only) {
                 client.blocked = Some(Blocked::Pause);
                 return false;

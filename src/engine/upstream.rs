@@ -14,7 +14,10 @@ use crate::{
         ReplId,
         replica::{Form, Found, Handshake, Offer, Phase, Refusal, Transfer, Upstream},
     },
-    resp::request::{Limits, Parser},
+    resp::{
+        output::Output,
+        request::{Limits, Parser},
+    },
     state::{Action, Client, ClientKind, ConnId, client::Peer},
 };
 
@@ -455,7 +458,11 @@ impl Engine {
             let result = parser.parse(&raw[at..], BATCH, limits);
             let count = parser.requests();
             let input = &raw[at..];
+            let errors = self.server.stats.errors;
             let done = if count > 0 { self.execute(conn, &parser, input) } else { 0 };
+            if self.server.stats.errors != errors {
+                self.report_failed(conn);
+            }
             // A transaction counts when its EXEC does: without it nothing of it has happened.
             let whole = match self.server.clients.get(conn) {
                 Some(client) if client.multi.is_some() => {
@@ -506,6 +513,19 @@ impl Engine {
             let retry_at = self.server.mono_ms + EACH_MS;
             self.lose_link(retry_at);
         }
+    }
+
+    /// What the primary could do and we could not means that we no longer hold the same data.
+    #[cold]
+    fn report_failed(&mut self, conn: ConnId) {
+        let last = self.server.clients.get(conn).and_then(|c| c.last_command).map_or("an unknown command", |id| self.registry.full_name(id));
+        log::error!("== CRITICAL == This replica could not do what its master has done; the command was '{last}' or shortly before it");
+    }
+
+    /// What commands of the primary answer, nobody hears.
+    pub(super) fn drop_replies(&mut self, mut out: Output) {
+        out.take_all();
+        out.give_back(&mut self.buffers);
     }
 
     /// A failover has reached its end: the target has taken over, and we are its replica.

@@ -1,8 +1,10 @@
 //! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of the world.
 
 pub mod client;
+pub mod disk;
 pub mod host;
 pub mod latency;
+pub mod saving;
 pub mod server;
 pub mod slowlog;
 pub mod stats;

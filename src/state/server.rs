@@ -163,6 +163,8 @@ pub struct Server {
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
+    /// A dataset being loaded.
+    pub loading: Option<super::saving::LoadingState>,
     /// How many turns the cron has had.
     pub cron_loops: u64,
     /// `used_memory` of the server before its first client.
