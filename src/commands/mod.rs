@@ -52,6 +52,7 @@ pub static TABLE: &[&[Command]] = &[
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
     server::misc::COMMANDS,
+    server::persistence::COMMANDS,
     server::slowlog::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,

@@ -29,6 +29,8 @@ impl Engine {
         }
         self.server.keyspace.bury();
         self.upstream_turn();
+        self.save_slice();
+        self.load_slice();
         if self.server.mono_ms >= self.cron_at_ms {
             self.cron();
         }
@@ -36,16 +38,25 @@ impl Engine {
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
     pub fn sleep_ms(&self) -> u64 {
-        if self.expire_due() || self.server.keyspace.has_unburied() || !self.resumable.is_empty() {
+        if self.expire_due()
+            || self.server.keyspace.has_unburied()
+            || !self.resumable.is_empty()
+            || self.wants_save_slice()
+            || self.wants_load_slice()
+        {
             return 0;
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
-        cron.min(pause).min(self.upstream_sleep_ms()).max(1)
+        let delayed = self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).min().unwrap_or(u64::MAX);
+        cron.min(pause).min(delayed).min(self.upstream_sleep_ms()).max(1)
     }
 
     fn expire_due(&self) -> bool {
-        self.server.active_expire && self.server.keyspace.expire_mode == ExpireMode::Delete && self.server.keyspace.owes()
+        // What a load brings is not to go before the load is over.
+        let quiet = self.server.loading.as_ref().is_some_and(|l| !l.asynchronous);
+        let keyspace = &self.server.keyspace;
+        self.server.active_expire && !quiet && keyspace.expire_mode == ExpireMode::Delete && keyspace.owes()
     }
 
     fn expire_slice(&mut self) {
@@ -82,6 +93,7 @@ impl Engine {
         stats.turn_nanos_rate.sample(stats.turns.sum(), now);
         self.clients_cron();
         self.upstream_cron();
+        self.saves_cron();
     }
 
     /// Idle clients beyond `timeout`, and soft output limits.

@@ -26,6 +26,8 @@ impl Engine {
         let server = &self.server;
         server.pause.is_none()
             && self.barred & DATA != DATA
+            && server.loading.is_none()
+            && !server.refuses_writes()
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
                 c.authenticated && c.multi.is_none() && c.reply == ReplyMode::On && c.blocked.is_none() && !c.closing() && !c.no_touch
@@ -48,18 +50,30 @@ impl Engine {
         if config.replica_read_only || replication.failover.is_some() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
     }
 
-    /// The error for a command that our role does not allow a client, or for an EXEC that would run one.
-    fn refusal_by_role(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
-        let client = self.server.clients.get(conn).filter(|c| c.kind != ClientKind::Primary)?;
-        let upstream = self.server.replication.upstream.as_ref()?;
-        let config = &self.server.config;
-        let queued = client.multi.as_ref().filter(|_| self.registry.get(id).name == "exec").map_or(&[][..], |m| &m.queue);
-        let run = || queued.iter().map(|(id, _)| *id).chain([id]).map(|id| self.registry.get(id).flags);
-        if config.replica_read_only && run().any(|f| f & flags::WRITE != 0) {
-            return Some(b"READONLY You can't write against a read only replica.");
+    /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
+    fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
+        let (server, config, command) = (&self.server, &self.server.config, self.registry.get(id));
+        // What our primary has done has been done.
+        let client = server.clients.get(conn).filter(|c| c.kind != ClientKind::Primary)?;
+        let queued = client.multi.as_ref().filter(|_| command.name == "exec").map_or(&[][..], |m| &m.queue);
+        let run = || queued.iter().map(|(id, _)| self.registry.get(*id).flags).chain([command.flags]);
+        let writes = run().any(|f| f & flags::WRITE != 0);
+        if server.refuses_writes() && (writes || command.name == "ping") {
+            return Some(MISCONF);
         }
-        if !upstream.is_online() && !config.replica_serve_stale_data && run().any(|f| f & flags::STALE == 0) {
-            return Some(b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.");
+        if let Some(upstream) = &server.replication.upstream {
+            if writes && config.replica_read_only {
+                return Some(READONLY);
+            }
+            if !upstream.is_online() && !config.replica_serve_stale_data && run().any(|f| f & flags::STALE == 0) {
+                return Some(MASTERDOWN);
+            }
+        }
+        if let Some(loading) = &server.loading {
+            let refused = |f: u64| if loading.asynchronous { f & flags::NO_ASYNC_LOADING != 0 } else { f & flags::LOADING == 0 };
+            if run().any(refused) {
+                return Some(b"LOADING Redis is loading the dataset in memory");
+            }
         }
         None
     }
@@ -127,7 +141,7 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
-        if let Some(text) = self.refusal_by_role(conn, id) {
+        if let Some(text) = self.refusal_by_state(conn, id) {
             self.refuse(conn, Some(id), out, text);
             return true;
         }
@@ -300,6 +314,14 @@ impl Engine {
 
 /// Below this no command is looked at for the slow log, unless it is set to log faster ones.
 const SLOW_NANOS: u64 = 1_000_000;
+
+const READONLY: &[u8] = b"READONLY You can't write against a read only replica.";
+
+const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+
+const MISCONF: &[u8] = b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the \
+data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
+option). Please check the Redis logs for details about the RDB error.";
 
 fn unknown_command(args: Args<'_>) -> Vec<u8> {
     let mut text = b"ERR unknown command '".to_vec();

@@ -12,6 +12,7 @@ pub mod loading;
 mod monitor;
 mod propagation;
 mod redact;
+mod snapshots;
 mod transaction;
 mod upstream;
 
@@ -25,7 +26,7 @@ use crate::{
     keyspace::Keyspace,
     replication::Replication,
     resp::request::Parser,
-    state::{Action, ConnId, Host, Server, server::Clients},
+    state::{Action, ConnId, DiskDone, Host, Server, server::Clients},
 };
 
 pub use input::Fill;
@@ -55,6 +56,8 @@ pub struct Engine {
     was_paused: bool,
     /// Monotonic milliseconds of the next cron.
     cron_at_ms: u64,
+    /// The file that is being loaded at start.
+    load: Option<Box<loading::FileLoad>>,
     /// Monotonic nanoseconds at the end of the last command: the start of the next one.
     nanos: u64,
 }
@@ -85,6 +88,7 @@ impl Engine {
             mono_ms: nanos / 1_000_000,
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
+            persistence: Default::default(),
             pause: None,
             monitors: Vec::new(),
             dirty_clients: Vec::new(),
@@ -107,6 +111,7 @@ impl Engine {
             upstream_beat_ms: 0,
             was_paused: false,
             cron_at_ms: nanos / 1_000_000,
+            load: None,
             nanos,
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
@@ -127,6 +132,12 @@ impl Engine {
         server.keyspace.now_ms = server.unix_us / 1000;
         self.nanos = server.host.nanos();
         server.mono_ms = self.nanos / 1_000_000;
+    }
+
+    /// The disk's answer to an [`Action::Disk`].
+    pub fn disk_done(&mut self, mut done: DiskDone) {
+        // What was asked for by something that is over has no taker any more.
+        let _ = self.save_answered(&done) || self.load_answered(&mut done);
     }
 
     /// Something for the driver to do.

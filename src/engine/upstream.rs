@@ -384,7 +384,6 @@ impl Engine {
         let total = server.replication.upstream.as_ref().and_then(|u| u.transfer.total);
         server.loading = Some(crate::state::saving::LoadingState {
             started_unix_seconds: server.unix_seconds(),
-            started_nanos: self.nanos,
             total_bytes: total.unwrap_or(0),
             asynchronous,
             ..Default::default()

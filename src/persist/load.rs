@@ -282,7 +282,8 @@ mod tests {
     }
 
     fn contents(keyspace: &Keyspace) -> Vec<(usize, Vec<u8>, i64)> {
-        let mut all: Vec<_> = keyspace.iter().flat_map(|(i, db)| db.dict().iter().map(move |e| (i, e.key().to_vec(), e.deadline()))).collect();
+        let mut all: Vec<_> =
+            keyspace.iter().flat_map(|(i, db)| db.dict().iter().map(move |e| (i, e.key().to_vec(), e.deadline()))).collect();
         all.sort();
         all
     }

@@ -9,7 +9,7 @@ pub struct FileId(pub u64);
 /// One piece of work. Jobs are done one after the other; each is answered with a [`DiskDone`].
 ///
 /// After an error a file takes no more: its later jobs are answered with the same error, until [`DiskJob::Abort`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum DiskJob {
     /// Makes an empty file, in the place of one of the same name.
     Create {

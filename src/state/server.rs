@@ -2,8 +2,10 @@
 
 use super::{
     client::{Client, ClientKind},
+    disk::DiskJob,
     host::Host,
     latency::LatencyMonitor,
+    saving::{LoadingState, Persistence},
     slowlog::Slowlog,
     stats::Stats,
 };
@@ -35,6 +37,8 @@ pub enum Action {
         /// Names the attempt.
         link: u64,
     },
+    /// Does this beside the loop, after the disk work asked for before, and hands the answer to the engine.
+    Disk(DiskJob),
 }
 
 /// The connected clients by connection.
@@ -153,6 +157,10 @@ pub struct Server {
     pub replication: Replication,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
+    /// Saves and loads.
+    pub persistence: Persistence,
+    /// The dataset that is being loaded.
+    pub loading: Option<LoadingState>,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
     /// Clients that have said MONITOR.
@@ -163,8 +171,6 @@ pub struct Server {
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
-    /// A dataset being loaded.
-    pub loading: Option<super::saving::LoadingState>,
     /// How many turns the cron has had.
     pub cron_loops: u64,
     /// `used_memory` of the server before its first client.

@@ -6,7 +6,7 @@ use crate::{
         command::{Group, categories, command, flags::*},
         context::errors,
     },
-    state::{Action, ClientKind},
+    state::{ClientKind, Shutdown},
 };
 
 fn lastsave(ctx: &mut Ctx) {
@@ -82,11 +82,12 @@ fn shutdown(ctx: &mut Ctx) {
         // Nothing delays a shutdown, so there never is one under way.
         return ctx.error("ERR No shutdown in progress.");
     }
-    log::warn!("User requested shutdown...");
+    if !ctx.server.shut_down(Shutdown { save: options.save, nosave: options.nosave, force: options.force }) {
+        return ctx.error("ERR Errors trying to SHUTDOWN. Check logs.");
+    }
     // There is no answer but the end of the connection; whatever follows in the pipeline is not run.
     let conn = ctx.conn;
     ctx.server.close(conn, false);
-    ctx.server.actions.push_back(Action::Exit(0));
 }
 
 /// The rows of this group.
