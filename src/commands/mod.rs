@@ -10,6 +10,7 @@ pub mod connection;
 pub mod context;
 pub mod deadline;
 pub mod dump;
+pub mod failover;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
@@ -19,6 +20,7 @@ pub mod replication;
 pub mod server;
 pub mod strings;
 pub mod transactions;
+pub mod upstream;
 
 /// The manual of the commands.
 pub use introspection::docs;
@@ -58,4 +60,6 @@ pub static TABLE: &[&[Command]] = &[
     introspection::COMMANDS,
     transactions::COMMANDS,
     replication::COMMANDS,
+    upstream::COMMANDS,
+    failover::COMMANDS,
 ];

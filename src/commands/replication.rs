@@ -4,6 +4,7 @@ use super::{
     Ctx,
     command::{Command, Group, categories, command, flags::*},
     context::errors,
+    upstream::promote,
 };
 use crate::{
     config::split_args,
@@ -31,12 +32,25 @@ fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
     }
     if resumable && ctx.argc() > 3 && ctx.is_word(3, "failover") {
         log::info!("Failover request received for replid {}.", ctx.arg(1).escape_ascii());
-        return ctx.error("ERR PSYNC FAILOVER can't be sent to a master.");
+        if !ctx.server.replication.is_replica() {
+            return ctx.error("ERR PSYNC FAILOVER can't be sent to a master.");
+        }
+        if !ctx.arg(1).eq_ignore_ascii_case(&ctx.server.replication.id) {
+            return ctx.error("ERR PSYNC FAILOVER replid must match my replid.");
+        }
+        promote(ctx.server);
+        log::info!("MASTER MODE enabled (failover request from '{}')", ctx.client().peer.addr);
+    }
+    if ctx.server.replication.failover.is_some() {
+        return ctx.error("NOMASTERLINK Can't SYNC while failing over");
+    }
+    if ctx.server.replication.upstream.as_ref().is_some_and(|upstream| !upstream.is_online()) {
+        return ctx.error("NOMASTERLINK Can't SYNC while not connected with my master");
     }
     if !ctx.out.is_empty() {
         return ctx.error("ERR SYNC and PSYNC are invalid with pending output");
     }
-    let filtered = client.replica.as_ref().is_some_and(|link| link.without_data && !link.capabilities.eof);
+    let filtered = ctx.client().replica.as_ref().is_some_and(|link| link.without_data && !link.capabilities.eof);
     if filtered {
         return ctx.error("ERR Filtered replica requires EOF capability");
     }
@@ -214,6 +228,16 @@ fn wait(ctx: &mut Ctx) {
 }
 
 fn role(ctx: &mut Ctx) {
+    let replication = &ctx.server.replication;
+    if let Some(upstream) = &replication.upstream {
+        let offset = if upstream.is_online() { replication.stream.end() as i64 } else { -1 };
+        ctx.out.array(5);
+        ctx.out.bulk(b"slave");
+        ctx.out.bulk(upstream.host.as_bytes());
+        ctx.out.int(i64::from(upstream.port));
+        ctx.out.bulk(upstream.state().as_bytes());
+        return ctx.out.int(offset);
+    }
     let online: Vec<(String, i64, u64)> = ctx
         .server
         .replica_links()

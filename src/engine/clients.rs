@@ -43,6 +43,9 @@ impl Engine {
     pub fn disconnect(&mut self, conn: ConnId) {
         let Some(client) = self.server.clients.remove(conn) else { return };
         self.server.forget_follower(conn, &client);
+        if client.kind == ClientKind::Primary {
+            self.upstream_gone(conn);
+        }
         for key in &client.watching {
             self.server.keyspace.db_mut(key.db).unwatch(&key.key, &client.watch);
         }
@@ -54,6 +57,9 @@ impl Engine {
     /// Puts a client's output back where it belongs after its commands have written to it.
     pub(super) fn give_output(&mut self, conn: ConnId, mut out: Output) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
+        if client.kind == ClientKind::Primary {
+            return self.drop_replies(out);
+        }
         if !client.out.is_empty() {
             // Its own commands have sent it something by another way (MONITOR, CLIENT KILL of itself): behind the replies.
             let extra = client.out.take_all();

@@ -15,6 +15,7 @@ mod redact;
 mod replicas;
 mod snapshots;
 mod transaction;
+mod upstream;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,14 @@ pub struct Engine {
     resumable: Vec<ConnId>,
     /// What the command or transaction being executed has had logged.
     unit: propagation::Unit,
+    /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
+    barred: u64,
+    /// The snapshot that our primary is sending.
+    upstream_load: Option<loading::Loader>,
+    /// Attempts to reach a primary, so far.
+    links: u64,
+    /// Monotonic milliseconds of the next sign of life to our primary.
+    upstream_beat_ms: u64,
     /// There was a CLIENT PAUSE at the end of the last turn.
     was_paused: bool,
     /// Monotonic milliseconds of the next cron.
@@ -82,12 +91,12 @@ impl Engine {
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
             persistence: Default::default(),
-            loading: None,
             pause: None,
             monitors: Vec::new(),
             dirty_clients: Vec::new(),
             actions: Default::default(),
             active_expire: true,
+            loading: None,
             cron_loops: 0,
             startup_memory: 0,
         };
@@ -98,6 +107,10 @@ impl Engine {
             buffers: Vec::new(),
             resumable: Vec::new(),
             unit: Default::default(),
+            barred: 0,
+            upstream_load: None,
+            links: 0,
+            upstream_beat_ms: 0,
             was_paused: false,
             cron_at_ms: nanos / 1_000_000,
             load: None,
@@ -105,6 +118,7 @@ impl Engine {
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
+        engine.follow_configured();
         engine
     }
 

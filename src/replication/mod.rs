@@ -2,10 +2,14 @@
 //!
 //! It lies beneath [`state`](crate::state), which holds a [`Replication`]; the engine drives it.
 
+pub mod failover;
 pub mod primary;
+pub mod replica;
 pub mod stream;
 
 use crate::data::rng::Rng;
+use failover::Failover;
+use replica::Upstream;
 pub use stream::Stream;
 
 /// 40 hexadecimal digits that name a history of writes.
@@ -27,6 +31,10 @@ pub struct Replication {
     pub refuses_writes: bool,
     /// Our primary wants to be told how far we are (REPLCONF GETACK).
     pub ack_wanted: bool,
+    /// Our primary, when we are a replica.
+    pub upstream: Option<Upstream>,
+    /// A failover to one of our replicas that is on its way.
+    pub failover: Option<Failover>,
 }
 
 impl Replication {
@@ -40,12 +48,14 @@ impl Replication {
             good_replicas: 0,
             refuses_writes: false,
             ack_wanted: false,
+            upstream: None,
+            failover: None,
         }
     }
 
     /// Whether we follow a primary.
     pub fn is_replica(&self) -> bool {
-        self.stream.is_proxied()
+        self.upstream.is_some()
     }
 
     /// Begins a history that has nothing in common with what was before.
