@@ -11,9 +11,12 @@ mod input;
 pub mod loading;
 mod monitor;
 mod pace;
+mod propagation;
 mod redact;
+mod replicas;
 mod snapshots;
 mod transaction;
+mod upstream;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +44,16 @@ pub struct Engine {
     buffers: Vec<Vec<u8>>,
     /// Connections whose held-back requests may go on.
     resumable: Vec<ConnId>,
+    /// What the command or transaction being executed has had logged.
+    unit: propagation::Unit,
+    /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
+    barred: u64,
+    /// The snapshot that our primary is sending.
+    upstream_load: Option<loading::Loader>,
+    /// Attempts to reach a primary, so far.
+    links: u64,
+    /// Monotonic milliseconds of the next sign of life to our primary.
+    upstream_beat_ms: u64,
     /// There was a CLIENT PAUSE at the end of the last turn.
     was_paused: bool,
     /// What long background work may take of the loop.
@@ -73,6 +86,7 @@ impl Engine {
             latency: Default::default(),
             run_id: rng.hex(),
             replication: Replication::new(&mut rng),
+            followers: Default::default(),
             rng,
             host,
             unix_us,
@@ -80,12 +94,12 @@ impl Engine {
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
             persistence: Default::default(),
-            loading: None,
             pause: None,
             monitors: Vec::new(),
             dirty_clients: Vec::new(),
             actions: Default::default(),
             active_expire: true,
+            loading: None,
             cron_loops: 0,
             startup_memory: 0,
         };
@@ -95,6 +109,11 @@ impl Engine {
             spare_parser: None,
             buffers: Vec::new(),
             resumable: Vec::new(),
+            unit: Default::default(),
+            barred: 0,
+            upstream_load: None,
+            links: 0,
+            upstream_beat_ms: 0,
             was_paused: false,
             pace: Default::default(),
             cron_at_ms: nanos / 1_000_000,
@@ -103,6 +122,7 @@ impl Engine {
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
+        engine.follow_configured();
         engine
     }
 

@@ -5,6 +5,7 @@
 //! socket, and a client that filled it keeps a place in the ready queue, so that nobody starves the others.
 
 mod clock;
+mod connect;
 mod daemon;
 mod disk;
 mod host;
@@ -72,6 +73,8 @@ pub struct Reactor {
     buf: Box<[u8]>,
     signals: signals::Signals,
     notifier: Notifier,
+    /// Connections that we are making.
+    attempts: Vec<connect::Attempt>,
     /// Whether we have said that we are ready.
     is_ready: bool,
 }
@@ -104,6 +107,7 @@ impl Reactor {
             buf: vec![0; READ_BYTES].into_boxed_slice(),
             signals,
             notifier,
+            attempts: Vec::new(),
             is_ready: false,
         };
         let server = &mut reactor.engine.server;
@@ -146,6 +150,9 @@ impl Reactor {
                     TOKEN_DISK => self.hear_disk(),
                     Token(token) if token >= TOKEN_LISTENER => knocking.push(token - TOKEN_LISTENER),
                     Token(conn) => {
+                        if !self.attempts.is_empty() {
+                            self.dialed(conn);
+                        }
                         if event.is_readable() || event.is_read_closed() || event.is_error() {
                             self.make_ready(conn);
                         }
@@ -167,6 +174,9 @@ impl Reactor {
             while let Some(ConnId(conn)) = self.engine.take_dirty() {
                 self.write(conn as usize);
             }
+            if !self.attempts.is_empty() {
+                self.poll_resolvers();
+            }
             let now = self.engine.server.host.cpu_nanos();
             self.engine.server.stats.turns.add(now.saturating_sub(cpu));
             cpu = now;
@@ -180,6 +190,8 @@ impl Reactor {
             match action {
                 Action::Exit(code) => return Some(code),
                 Action::Disk(job) => self.disk.borrow_mut().send(job),
+                Action::Connect { link, host, port, source } => self.connect(link, host, port, source),
+                Action::CancelConnect { link } => self.cancel_connect(link),
             }
         }
         None

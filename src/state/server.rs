@@ -1,10 +1,11 @@
 //! Everything the engine owns, in one place that commands may touch.
 
 use super::{
-    client::{Client, ClientKind},
+    client::Client,
     disk::DiskJob,
     host::Host,
     latency::LatencyMonitor,
+    replicas::Followers,
     saving::{LoadingState, Persistence},
     slowlog::Slowlog,
     stats::Stats,
@@ -21,6 +22,22 @@ pub struct ConnId(pub u32);
 pub enum Action {
     /// Ends the process with this exit code.
     Exit(i32),
+    /// Makes a connection; the engine is to be told how that ends, by the name of `link`.
+    Connect {
+        /// Names the attempt.
+        link: u64,
+        /// An address or a name.
+        host: String,
+        /// The port there.
+        port: u16,
+        /// The address of ours that it is to come from (`bind-source-addr`).
+        source: Option<String>,
+    },
+    /// Gives up an attempt that may not have ended yet.
+    CancelConnect {
+        /// Names the attempt.
+        link: u64,
+    },
     /// Does this beside the loop, after the disk work asked for before, and hands the answer to the engine.
     Disk(DiskJob),
 }
@@ -139,6 +156,8 @@ pub struct Server {
     pub run_id: [u8; 40],
     /// Replication, whatever our role.
     pub replication: Replication,
+    /// Our replicas' connections, and who waits for them.
+    pub followers: Followers,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
     /// Saves and loads.
@@ -194,11 +213,6 @@ impl Server {
             }
         }
         self.mark_dirty(id);
-    }
-
-    /// Number of our replicas.
-    pub fn replicas(&self) -> usize {
-        self.clients.iter().filter(|(_, c)| c.kind == ClientKind::Replica).count()
     }
 
     /// Counts an error reply by its code, the first word.

@@ -1,4 +1,4 @@
-//! The short ones: LASTSAVE, MONITOR, ROLE, SHUTDOWN, TIME.
+//! The short ones: LASTSAVE, MONITOR, SHUTDOWN, TIME.
 
 use crate::{
     commands::{
@@ -26,13 +26,6 @@ fn monitor(ctx: &mut Ctx) {
     client.monitor = true;
     ctx.server.monitors.push(conn);
     ctx.out.ok();
-}
-
-fn role(ctx: &mut Ctx) {
-    ctx.out.array(3);
-    ctx.out.bulk(b"master");
-    ctx.out.int(0);
-    ctx.out.array(0);
 }
 
 fn time(ctx: &mut Ctx) {
@@ -100,10 +93,6 @@ pub const COMMANDS: &[Command] = &[
     command("monitor", monitor, 1, ADMIN | NOSCRIPT | LOADING | STALE)
         .since(Group::Server, "1.0.0")
         .doc("Shows every command that the server is given, as it is given.", "O(1), and a line to send for every command from then on"),
-    command("role", role, 1, NOSCRIPT | LOADING | STALE | FAST)
-        .since(Group::Server, "2.8.12")
-        .doc("Tells whether the server is a primary or a replica, with its offset and its peers.", "O(1)")
-        .categories(categories::ADMIN | categories::DANGEROUS),
     command("shutdown", shutdown, -1, ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY)
         .since(Group::Server, "1.0.0")
         .doc(

@@ -1,4 +1,4 @@
-//! INFO's sections about the data: Persistence, Replication, Cluster, Keyspace.
+//! INFO's sections about the data: Persistence, Cluster, Keyspace.
 
 use super::{Info, Report};
 use crate::state::LoadingState;
@@ -60,24 +60,6 @@ fn load_progress(loading: &LoadingState, now: i64, report: &mut Report) {
         .field("loading_loaded_bytes", loading.loaded_bytes)
         .field("loading_loaded_perc", format_args!("{:.2}", if expected == 0 { 0.0 } else { perc }))
         .field("loading_eta_seconds", eta_seconds);
-}
-
-pub(super) fn replication(info: &Info, report: &mut Report) {
-    let config = &info.server.config;
-    report.field("role", "master").field("connected_slaves", info.server.replicas());
-    if config.min_replicas_to_write > 0 && config.min_replicas_max_lag > 0 {
-        report.field("min_slaves_good_slaves", 0);
-    }
-    report
-        .field("master_failover_state", "no-failover")
-        .field("master_replid", String::from_utf8_lossy(&info.server.replication.id))
-        .field("master_replid2", "0".repeat(40))
-        .field("master_repl_offset", 0)
-        .field("second_repl_offset", -1)
-        .field("repl_backlog_active", 0)
-        .field("repl_backlog_size", config.repl_backlog_size)
-        .field("repl_backlog_first_byte_offset", 0)
-        .field("repl_backlog_histlen", 0);
 }
 
 pub(super) fn cluster(info: &Info, report: &mut Report) {
