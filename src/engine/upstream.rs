@@ -3,7 +3,7 @@
 
 use super::{
     Engine,
-    loading::{LoadOptions, Loader, LoaderProgress},
+    loading::{LoadFacts, LoadOptions, Loader, LoaderProgress},
 };
 use crate::{
     commands::upstream::{abort_failover, close_replicas},
@@ -18,13 +18,37 @@ use crate::{
         output::Output,
         request::{Limits, Parser},
     },
-    state::{Action, Client, ClientKind, ConnId, client::Peer},
+    state::{Action, Client, ClientKind, ConnId, LoadingState, Server, client::Peer},
 };
 
 /// Milliseconds between attempts to reach the primary, and between acknowledgements.
 const EACH_MS: u64 = 1000;
 /// Requests of the stream executed at a time.
 const BATCH: usize = 32;
+
+/// Goes on from the moment that a file of ours was saved at: as a replica of its history, or as a primary whose replicas may know it.
+pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, expired: u64) {
+    let id = facts.replication_id.as_deref().and_then(|id| ReplId::try_from(id.as_bytes()).ok());
+    let offset = facts.replication_offset.and_then(|offset| u64::try_from(offset).ok());
+    let (Some(id), Some(offset)) = (id, offset) else { return };
+    // Keys that were left out are not known to be gone by who follows that history.
+    if server.replication.upstream.is_none() && expired > 0 {
+        return;
+    }
+    server.replication.change_id(id);
+    server.replication.stream.restart_at(offset);
+    match server.replication.upstream.as_mut() {
+        Some(upstream) => {
+            upstream.resumable = true;
+            upstream.db = facts.stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
+        }
+        None => {
+            server.replication.stream.open();
+            server.replication.branch_off(server.rng.hex());
+            server.replication.alone_since_ms = server.mono_ms;
+        }
+    }
+}
 
 impl Engine {
     /// Begins as a replica if the settings say so.
@@ -382,7 +406,7 @@ impl Engine {
     fn note_load(&mut self, asynchronous: bool) {
         let server = &mut self.server;
         let total = server.replication.upstream.as_ref().and_then(|u| u.transfer.total);
-        server.loading = Some(crate::state::saving::LoadingState {
+        server.loading = Some(LoadingState {
             started_unix_seconds: server.unix_seconds(),
             total_bytes: total.unwrap_or(0),
             asynchronous,

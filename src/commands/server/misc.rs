@@ -5,6 +5,7 @@ use crate::{
         Command, Ctx,
         command::{Group, categories, command, flags::*},
         context::errors,
+        upstream::role_of_replica,
     },
     state::{ClientKind, Shutdown},
 };
@@ -29,6 +30,9 @@ fn monitor(ctx: &mut Ctx) {
 }
 
 fn role(ctx: &mut Ctx) {
+    if ctx.server.replication.upstream.is_some() {
+        return role_of_replica(ctx);
+    }
     ctx.out.array(3);
     ctx.out.bulk(b"master");
     ctx.out.int(0);

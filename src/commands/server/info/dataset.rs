@@ -1,6 +1,7 @@
 //! INFO's sections about the data: Persistence, Replication, Cluster, Keyspace.
 
 use super::{Info, Report};
+use crate::replication::failover::Failover;
 use crate::state::LoadingState;
 
 pub(super) fn persistence(info: &Info, report: &mut Report) {
@@ -64,16 +65,19 @@ fn load_progress(loading: &LoadingState, now: i64, report: &mut Report) {
 
 pub(super) fn replication(info: &Info, report: &mut Report) {
     let config = &info.server.config;
-    report.field("role", "master").field("connected_slaves", info.server.replicas());
+    let replication = &info.server.replication;
+    report.field("role", if replication.upstream.is_some() { "slave" } else { "master" });
+    super::upstream::upstream(info, report);
+    report.field("connected_slaves", info.server.replicas());
     if config.min_replicas_to_write > 0 && config.min_replicas_max_lag > 0 {
         report.field("min_slaves_good_slaves", 0);
     }
     report
-        .field("master_failover_state", "no-failover")
+        .field("master_failover_state", Failover::name(replication.failover.as_ref()))
         .field("master_replid", String::from_utf8_lossy(&info.server.replication.id))
-        .field("master_replid2", "0".repeat(40))
-        .field("master_repl_offset", 0)
-        .field("second_repl_offset", -1)
+        .field("master_replid2", replication.id2.map_or("0".repeat(40), |(id, _)| String::from_utf8_lossy(&id).into_owned()))
+        .field("master_repl_offset", replication.stream.end())
+        .field("second_repl_offset", replication.id2.map_or(-1, |(_, up_to)| up_to as i64 + 1))
         .field("repl_backlog_active", 0)
         .field("repl_backlog_size", config.repl_backlog_size)
         .field("repl_backlog_first_byte_offset", 0)

@@ -3,6 +3,7 @@
 mod counters;
 mod dataset;
 mod process;
+mod upstream;
 
 use crate::{
     commands::{
