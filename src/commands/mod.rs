@@ -16,6 +16,7 @@ pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
 pub mod registry;
+pub mod replication;
 pub mod server;
 pub mod strings;
 pub mod transactions;
@@ -60,4 +61,5 @@ pub static TABLE: &[&[Command]] = &[
     transactions::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,
+    replication::COMMANDS,
 ];

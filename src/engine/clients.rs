@@ -45,6 +45,7 @@ impl Engine {
         if client.kind == ClientKind::Primary {
             self.upstream_gone(conn);
         }
+        self.server.forget_follower(conn, &client);
         for key in &client.watching {
             self.server.keyspace.db_mut(key.db).unwatch(&key.key, &client.watch);
         }
@@ -85,7 +86,11 @@ impl Engine {
         };
         let class = if client.monitor { ClientClass::Replica } else { class };
         let limit = server.config.client_output_buffer_limit[class as usize];
-        let used = client.out.len() as u64;
+        let log_end = server.replication.stream.end();
+        let used = match &client.replica {
+            Some(link) if client.kind == ClientKind::Replica => client.owed_as_replica(link, log_end),
+            _ => client.out.len() as u64,
+        };
         let hard = limit.hard != 0 && used >= limit.hard;
         let mut soft = limit.soft != 0 && used >= limit.soft;
         if soft {
@@ -129,7 +134,13 @@ impl Engine {
         if let Some(client) = server.clients.get_mut(conn) {
             client.net_out += n as u64;
             client.out.advance(n);
-            client.active_ms = server.mono_ms;
+            match &mut client.replica {
+                Some(link) if client.kind == ClientKind::Replica => {
+                    link.progress_at_ms = server.mono_ms;
+                    server.stats.net_repl_out += n as u64;
+                }
+                _ => client.active_ms = server.mono_ms,
+            }
             client.out.give_back(&mut self.buffers);
         }
     }

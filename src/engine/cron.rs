@@ -34,6 +34,7 @@ impl Engine {
         if self.server.mono_ms >= self.cron_at_ms {
             self.cron();
         }
+        self.serve_replicas();
     }
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
@@ -43,13 +44,14 @@ impl Engine {
             || !self.resumable.is_empty()
             || self.wants_save_slice()
             || self.wants_load_slice()
+            || self.replicas_want_a_turn()
         {
             return 0;
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
         let delayed = self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).min().unwrap_or(u64::MAX);
-        cron.min(pause).min(delayed).min(self.upstream_sleep_ms()).max(1)
+        cron.min(pause).min(delayed).min(self.wait_ms()).min(self.upstream_sleep_ms()).max(1)
     }
 
     fn expire_due(&self) -> bool {

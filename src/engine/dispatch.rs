@@ -26,11 +26,18 @@ impl Engine {
         let server = &self.server;
         server.pause.is_none()
             && self.barred & DATA != DATA
+            && !server.replication.refuses_writes
             && server.loading.is_none()
             && !server.refuses_writes()
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
-                c.authenticated && c.multi.is_none() && c.reply == ReplyMode::On && c.blocked.is_none() && !c.closing() && !c.no_touch
+                c.authenticated
+                    && c.multi.is_none()
+                    && c.reply == ReplyMode::On
+                    && c.blocked.is_none()
+                    && !c.closing()
+                    && !c.no_touch
+                    && c.kind != ClientKind::Replica
             })
     }
 
@@ -60,6 +67,9 @@ impl Engine {
         let writes = run().any(|f| f & flags::WRITE != 0);
         if server.refuses_writes() && (writes || command.name == "ping") {
             return Some(MISCONF);
+        }
+        if writes && server.replication.refuses_writes {
+            return Some(b"NOREPLICAS Not enough good replicas to write.");
         }
         if let Some(upstream) = &server.replication.upstream {
             if writes && config.replica_read_only {
@@ -180,6 +190,14 @@ impl Engine {
             self.turn_reply_mode(conn);
             return true;
         }
+        if client.kind == ClientKind::Replica {
+            let mut answer = Output::new(out.protocol);
+            self.call(conn, id, args, hashed, &mut answer, false);
+            if !answer.is_empty() && self.is_replica(conn) {
+                self.answered_replica(conn, &answer.take_all());
+            }
+            return true;
+        }
         if client.reply == ReplyMode::On {
             self.call(conn, id, args, hashed, out, false);
         } else {
@@ -219,6 +237,9 @@ impl Engine {
             text = &aborted;
         }
         self.server.count_error(text);
+        if self.is_replica(conn) {
+            return self.answered_replica(conn, text);
+        }
         if let Some(client) = self.server.clients.get_mut(conn) {
             if let Some(multi) = client.multi.as_mut() {
                 multi.aborted = true;

@@ -12,6 +12,7 @@ pub mod loading;
 mod monitor;
 mod propagation;
 mod redact;
+mod replicas;
 mod snapshots;
 mod transaction;
 mod upstream;
@@ -82,6 +83,7 @@ impl Engine {
             latency: Default::default(),
             run_id: rng.hex(),
             replication: Replication::new(&mut rng),
+            followers: Default::default(),
             rng,
             host,
             unix_us,

@@ -6,7 +6,7 @@ use super::{
     loading::{LoadFacts, LoadOptions, Loader, LoaderProgress},
 };
 use crate::{
-    commands::upstream::{abort_failover, close_replicas},
+    commands::upstream::abort_failover,
     config::{ReplDisklessLoad, split_args},
     keyspace::ExpireMode,
     persist::rdb,
@@ -276,7 +276,7 @@ impl Engine {
         {
             log::info!("Master replication ID changed to {}", String::from_utf8_lossy(&id));
             replication.branch_off(id);
-            close_replicas(&mut self.server);
+            self.server.close_replicas();
         }
         self.end_failover();
         self.go_online();
@@ -302,6 +302,7 @@ impl Engine {
         if !server.replication.stream.is_open() {
             server.replication.stream.open();
         }
+        server.replication.stream.set_db(Some(db));
         if server.replication.upstream.as_ref().is_some_and(|u| u.acknowledges) {
             self.acknowledge();
         }
@@ -342,7 +343,7 @@ impl Engine {
         if let Some(upstream) = server.replication.upstream.as_mut() {
             upstream.resumable = false;
         }
-        close_replicas(&mut self.server);
+        self.server.close_replicas();
         self.server.replication.stream.close();
         self.note_load(false);
         log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
@@ -378,7 +379,7 @@ impl Engine {
         let Some(loader) = self.upstream_load.take() else { return Err("no snapshot was announced".into()) };
         loader.finish().map_err(|e| e.to_string())?;
         if self.server.loading.as_ref().is_none_or(|l| l.asynchronous) {
-            close_replicas(&mut self.server);
+            self.server.close_replicas();
             self.server.replication.stream.close();
         }
         let server = &mut self.server;

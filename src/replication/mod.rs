@@ -53,6 +53,11 @@ impl Replication {
         }
     }
 
+    /// Whether we follow a primary.
+    pub fn is_replica(&self) -> bool {
+        self.stream.is_proxied()
+    }
+
     /// Begins a history that has nothing in common with what was before.
     pub fn change_id(&mut self, id: ReplId) {
         self.id = id;

@@ -22,8 +22,11 @@ pub enum Phase {
         /// Its bytes are on their way already.
         sending: bool,
     },
-    /// It has the whole snapshot as far as we are concerned, and wanted nothing more.
-    Served,
+    /// The whole snapshot is in its output. What comes next, comes when that is empty.
+    Sent {
+        /// As in [`Phase::Online`].
+        waits_for_ack: bool,
+    },
     /// It follows the log of writes.
     Online {
         /// It gets nothing before its first acknowledgement: bytes behind a snapshot's end mark would hide the mark from it.
@@ -35,9 +38,9 @@ impl Phase {
     /// What INFO calls it; `None` for one that it does not show.
     pub fn name(self) -> Option<&'static str> {
         match self {
-            Self::Handshake | Self::Served => None,
+            Self::Handshake => None,
             Self::Snapshot { sending: false } => Some("wait_bgsave"),
-            Self::Snapshot { sending: true } => Some("send_bulk"),
+            Self::Snapshot { sending: true } | Self::Sent { .. } => Some("send_bulk"),
             Self::Online { .. } => Some("online"),
         }
     }
@@ -66,8 +69,6 @@ pub struct ReplicaLink {
     pub acked_offset: u64,
     /// The offset up to which it says that its append-only file is on disk.
     pub acked_aof_offset: u64,
-    /// Monotonic milliseconds of its last acknowledgement, or of what stands for one.
-    pub acked_at_ms: u64,
     /// Monotonic milliseconds at which it last took bytes of its snapshot.
     pub progress_at_ms: u64,
 }
@@ -80,19 +81,16 @@ impl ReplicaLink {
 
     /// Whether the log's bytes from its next offset on may be needed.
     pub fn needs_log(&self) -> bool {
-        !self.rdb_only && !matches!(self.phase, Phase::Handshake | Phase::Served)
+        !self.rdb_only && self.phase != Phase::Handshake
     }
 
-    /// Whole seconds since its last acknowledgement.
-    pub fn lag_seconds(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(self.acked_at_ms) / 1000
-    }
-
-    /// Whether it has been silent for too long, and in which part of its life.
-    pub fn timed_out(&self, now_ms: u64, timeout_ms: u64) -> Option<&'static str> {
+    /// Whether it has been silent for too long, and in which part of its life. All times are monotonic milliseconds.
+    pub fn timed_out(&self, heard_at_ms: u64, now_ms: u64, timeout_ms: u64) -> Option<&'static str> {
         match self.phase {
-            Phase::Online { .. } if !self.is_old && now_ms.saturating_sub(self.acked_at_ms) > timeout_ms => Some("streaming sync"),
-            Phase::Snapshot { sending: true } if now_ms.saturating_sub(self.progress_at_ms) > timeout_ms => Some("full sync"),
+            Phase::Online { .. } if !self.is_old && now_ms.saturating_sub(heard_at_ms) > timeout_ms => Some("streaming sync"),
+            Phase::Snapshot { sending: true } | Phase::Sent { .. } if now_ms.saturating_sub(self.progress_at_ms) > timeout_ms => {
+                Some("full sync")
+            }
             _ => None,
         }
     }
@@ -175,16 +173,19 @@ mod tests {
 
     #[test]
     fn silence_is_measured_in_each_phase_by_what_is_expected_there() {
-        let mut link = ReplicaLink { acked_at_ms: 1000, progress_at_ms: 5000, ..Default::default() };
-        assert_eq!(link.timed_out(100_000, 3000), None);
+        let mut link = ReplicaLink { progress_at_ms: 5000, ..Default::default() };
+        assert_eq!(link.timed_out(0, 100_000, 3000), None);
         link.phase = Phase::Snapshot { sending: false };
-        assert_eq!(link.timed_out(100_000, 3000), None);
-        link.phase = Phase::Snapshot { sending: true };
-        assert_eq!(link.timed_out(8000, 3000), None);
-        assert_eq!(link.timed_out(8001, 3000), Some("full sync"));
+        assert_eq!(link.timed_out(0, 100_000, 3000), None);
+        for phase in [Phase::Snapshot { sending: true }, Phase::Sent { waits_for_ack: true }] {
+            link.phase = phase;
+            assert_eq!(link.timed_out(0, 8000, 3000), None);
+            assert_eq!(link.timed_out(0, 8001, 3000), Some("full sync"));
+        }
         link.phase = Phase::Online { waits_for_ack: true };
-        assert_eq!(link.timed_out(4001, 3000), Some("streaming sync"));
+        assert_eq!(link.timed_out(9000, 12_000, 3000), None);
+        assert_eq!(link.timed_out(9000, 12_001, 3000), Some("streaming sync"));
         link.is_old = true;
-        assert_eq!(link.timed_out(4001, 3000), None);
+        assert_eq!(link.timed_out(9000, 12_001, 3000), None);
     }
 }

@@ -108,6 +108,11 @@ impl Stream {
         self.settle();
     }
 
+    /// Whether what is appended comes from our primary.
+    pub fn is_proxied(&self) -> bool {
+        self.proxied
+    }
+
     fn settle(&mut self) {
         self.fed = self.open && !self.proxied;
     }

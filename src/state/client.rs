@@ -120,7 +120,7 @@ pub struct Client {
     pub user: &'static str,
     /// Monotonic milliseconds at which it connected.
     pub created_ms: u64,
-    /// Monotonic milliseconds of its last request, or for a replica of its last acknowledgement.
+    /// Monotonic milliseconds at which it was last heard of, or sent something; for a replica only the former.
     pub active_ms: u64,
     /// Registry index of its last command.
     pub last_command: Option<u16>,

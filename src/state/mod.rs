@@ -4,6 +4,7 @@ pub mod client;
 pub mod disk;
 pub mod host;
 pub mod latency;
+pub mod replicas;
 pub mod saving;
 pub mod server;
 pub mod slowlog;

@@ -133,7 +133,7 @@ impl Server {
         let info = SaveInfo {
             unix_seconds: self.unix_us / 1_000_000,
             used_memory: self.host.used_memory() as u64,
-            replication: None,
+            replication: super::replicas::position(&self.replication),
             aof_base: false,
         };
         RdbSink::begin(Settings::from_config(&self.config), &info, &mut self.keyspace)

@@ -1,10 +1,11 @@
 //! Everything the engine owns, in one place that commands may touch.
 
 use super::{
-    client::{Client, ClientKind},
+    client::Client,
     disk::DiskJob,
     host::Host,
     latency::LatencyMonitor,
+    replicas::Followers,
     saving::{LoadingState, Persistence},
     slowlog::Slowlog,
     stats::Stats,
@@ -155,6 +156,8 @@ pub struct Server {
     pub run_id: [u8; 40],
     /// Replication, whatever our role.
     pub replication: Replication,
+    /// Our replicas' connections, and who waits for them.
+    pub followers: Followers,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
     /// Saves and loads.
@@ -210,11 +213,6 @@ impl Server {
             }
         }
         self.mark_dirty(id);
-    }
-
-    /// Number of our replicas.
-    pub fn replicas(&self) -> usize {
-        self.clients.iter().filter(|(_, c)| c.kind == ClientKind::Replica).count()
     }
 
     /// Counts an error reply by its code, the first word.

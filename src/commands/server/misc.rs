@@ -1,11 +1,10 @@
-//! The short ones: LASTSAVE, MONITOR, ROLE, SHUTDOWN, TIME.
+//! The short ones: LASTSAVE, MONITOR, SHUTDOWN, TIME.
 
 use crate::{
     commands::{
         Command, Ctx,
         command::{Group, categories, command, flags::*},
         context::errors,
-        upstream::role_of_replica,
     },
     state::{ClientKind, Shutdown},
 };
@@ -27,16 +26,6 @@ fn monitor(ctx: &mut Ctx) {
     client.monitor = true;
     ctx.server.monitors.push(conn);
     ctx.out.ok();
-}
-
-fn role(ctx: &mut Ctx) {
-    if ctx.server.replication.upstream.is_some() {
-        return role_of_replica(ctx);
-    }
-    ctx.out.array(3);
-    ctx.out.bulk(b"master");
-    ctx.out.int(0);
-    ctx.out.array(0);
 }
 
 fn time(ctx: &mut Ctx) {
@@ -104,10 +93,6 @@ pub const COMMANDS: &[Command] = &[
     command("monitor", monitor, 1, ADMIN | NOSCRIPT | LOADING | STALE)
         .since(Group::Server, "1.0.0")
         .doc("Shows every command that the server is given, as it is given.", "O(1), and a line to send for every command from then on"),
-    command("role", role, 1, NOSCRIPT | LOADING | STALE | FAST)
-        .since(Group::Server, "2.8.12")
-        .doc("Tells whether the server is a primary or a replica, with its offset and its peers.", "O(1)")
-        .categories(categories::ADMIN | categories::DANGEROUS),
     command("shutdown", shutdown, -1, ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY)
         .since(Group::Server, "1.0.0")
         .doc(

@@ -1,7 +1,6 @@
-//! INFO's sections about the data: Persistence, Replication, Cluster, Keyspace.
+//! INFO's sections about the data: Persistence, Cluster, Keyspace.
 
 use super::{Info, Report};
-use crate::replication::failover::Failover;
 use crate::state::LoadingState;
 
 pub(super) fn persistence(info: &Info, report: &mut Report) {
@@ -61,27 +60,6 @@ fn load_progress(loading: &LoadingState, now: i64, report: &mut Report) {
         .field("loading_loaded_bytes", loading.loaded_bytes)
         .field("loading_loaded_perc", format_args!("{:.2}", if expected == 0 { 0.0 } else { perc }))
         .field("loading_eta_seconds", eta_seconds);
-}
-
-pub(super) fn replication(info: &Info, report: &mut Report) {
-    let config = &info.server.config;
-    let replication = &info.server.replication;
-    report.field("role", if replication.upstream.is_some() { "slave" } else { "master" });
-    super::upstream::upstream(info, report);
-    report.field("connected_slaves", info.server.replicas());
-    if config.min_replicas_to_write > 0 && config.min_replicas_max_lag > 0 {
-        report.field("min_slaves_good_slaves", 0);
-    }
-    report
-        .field("master_failover_state", Failover::name(replication.failover.as_ref()))
-        .field("master_replid", String::from_utf8_lossy(&info.server.replication.id))
-        .field("master_replid2", replication.id2.map_or("0".repeat(40), |(id, _)| String::from_utf8_lossy(&id).into_owned()))
-        .field("master_repl_offset", replication.stream.end())
-        .field("second_repl_offset", replication.id2.map_or(-1, |(_, up_to)| up_to as i64 + 1))
-        .field("repl_backlog_active", 0)
-        .field("repl_backlog_size", config.repl_backlog_size)
-        .field("repl_backlog_first_byte_offset", 0)
-        .field("repl_backlog_histlen", 0);
 }
 
 pub(super) fn cluster(info: &Info, report: &mut Report) {
