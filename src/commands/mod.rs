@@ -59,7 +59,7 @@ pub static TABLE: &[&[Command]] = &[
     config::COMMANDS,
     introspection::COMMANDS,
     transactions::COMMANDS,
+    replication::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,
-    replication::COMMANDS,
 ];

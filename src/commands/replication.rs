@@ -4,7 +4,7 @@ use super::{
     Ctx,
     command::{Command, Group, categories, command, flags::*},
     context::errors,
-    upstream::{promote, role_of_replica},
+    upstream::promote,
 };
 use crate::{
     config::split_args,
@@ -32,20 +32,19 @@ fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
     }
     if resumable && ctx.argc() > 3 && ctx.is_word(3, "failover") {
         log::info!("Failover request received for replid {}.", ctx.arg(1).escape_ascii());
-        if ctx.server.replication.upstream.is_none() {
+        if !ctx.server.replication.is_replica() {
             return ctx.error("ERR PSYNC FAILOVER can't be sent to a master.");
         }
         if !ctx.arg(1).eq_ignore_ascii_case(&ctx.server.replication.id) {
             return ctx.error("ERR PSYNC FAILOVER replid must match my replid.");
         }
         promote(ctx.server);
-        log::info!("MASTER MODE enabled (failover request from '{}')", ctx.client().replica_name());
+        log::info!("MASTER MODE enabled (failover request from '{}')", ctx.client().peer.addr);
     }
-    let replication = &ctx.server.replication;
-    if replication.failover.is_some() {
+    if ctx.server.replication.failover.is_some() {
         return ctx.error("NOMASTERLINK Can't SYNC while failing over");
     }
-    if replication.upstream.as_ref().is_some_and(|upstream| !upstream.is_online()) {
+    if ctx.server.replication.upstream.as_ref().is_some_and(|upstream| !upstream.is_online()) {
         return ctx.error("NOMASTERLINK Can't SYNC while not connected with my master");
     }
     if !ctx.out.is_empty() {
@@ -229,8 +228,15 @@ fn wait(ctx: &mut Ctx) {
 }
 
 fn role(ctx: &mut Ctx) {
-    if ctx.server.replication.upstream.is_some() {
-        return role_of_replica(ctx);
+    let replication = &ctx.server.replication;
+    if let Some(upstream) = &replication.upstream {
+        let offset = if upstream.is_online() { replication.stream.end() as i64 } else { -1 };
+        ctx.out.array(5);
+        ctx.out.bulk(b"slave");
+        ctx.out.bulk(upstream.host.as_bytes());
+        ctx.out.int(i64::from(upstream.port));
+        ctx.out.bulk(upstream.state().as_bytes());
+        return ctx.out.int(offset);
     }
     let online: Vec<(String, i64, u64)> = ctx
         .server

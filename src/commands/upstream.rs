@@ -136,19 +136,6 @@ fn replicaof(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// ROLE, on a replica.
-pub fn role_of_replica(ctx: &mut Ctx) {
-    let replication = &ctx.server.replication;
-    let Some(upstream) = &replication.upstream else { return };
-    let offset = if upstream.is_online() { replication.stream.end() as i64 } else { -1 };
-    ctx.out.array(5);
-    ctx.out.bulk(b"slave");
-    ctx.out.bulk(upstream.host.as_bytes());
-    ctx.out.int(i64::from(upstream.port));
-    ctx.out.bulk(upstream.state().as_bytes());
-    ctx.out.int(offset);
-}
-
 const FLAGS: u64 = ADMIN | NOSCRIPT | STALE | NO_ASYNC_LOADING;
 const ARGS: &str = "(host port:integer | NO ONE)";
 

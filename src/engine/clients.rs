@@ -42,10 +42,10 @@ impl Engine {
     /// A connection is gone.
     pub fn disconnect(&mut self, conn: ConnId) {
         let Some(client) = self.server.clients.remove(conn) else { return };
+        self.server.forget_follower(conn, &client);
         if client.kind == ClientKind::Primary {
             self.upstream_gone(conn);
         }
-        self.server.forget_follower(conn, &client);
         for key in &client.watching {
             self.server.keyspace.db_mut(key.db).unwatch(&key.key, &client.watch);
         }

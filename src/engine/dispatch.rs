@@ -26,7 +26,6 @@ impl Engine {
         let server = &self.server;
         server.pause.is_none()
             && self.barred & DATA != DATA
-            && !server.replication.refuses_writes
             && server.loading.is_none()
             && !server.refuses_writes()
             && server.monitors.is_empty()
@@ -46,7 +45,7 @@ impl Engine {
     fn barred_by_role(&self, conn: ConnId) -> u64 {
         let replication = &self.server.replication;
         let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
-            return if replication.failover.is_some() { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
+            return if replication.failover.is_some() || replication.refuses_writes { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         };
         if self.server.clients.get(conn).is_some_and(|c| c.kind == ClientKind::Primary) {
             return 0;
@@ -69,7 +68,7 @@ impl Engine {
             return Some(MISCONF);
         }
         if writes && server.replication.refuses_writes {
-            return Some(b"NOREPLICAS Not enough good replicas to write.");
+            return Some(NOREPLICAS);
         }
         if let Some(upstream) = &server.replication.upstream {
             if writes && config.replica_read_only {
@@ -336,6 +335,7 @@ impl Engine {
 /// Below this no command is looked at for the slow log, unless it is set to log faster ones.
 const SLOW_NANOS: u64 = 1_000_000;
 
+const NOREPLICAS: &[u8] = b"NOREPLICAS Not enough good replicas to write.";
 const READONLY: &[u8] = b"READONLY You can't write against a read only replica.";
 
 const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";

@@ -207,11 +207,12 @@ impl Engine {
     /// Answers who waits for replicas and has waited long enough.
     fn end_waits(&mut self) {
         let now = self.server.unix_ms();
-        for conn in self.server.followers.waiting.clone() {
+        for conn in std::mem::take(&mut self.server.followers.waiting) {
             let Some(Some(Blocked::Wait { offset, replicas, deadline_ms })) = self.server.clients.get(conn).map(|client| client.blocked)
             else {
                 continue;
             };
+            self.server.followers.waiting.push(conn);
             if self.server.replicas_at(offset) >= replicas || deadline_ms > 0 && deadline_ms <= now {
                 self.server.release(conn, None);
             }
@@ -248,8 +249,9 @@ impl Engine {
             return;
         }
         server.followers.ping_at_ms = server.mono_ms + u64::from(server.config.repl_ping_replica_period) * 1000;
-        // During a failover nobody is to fall behind on account of a PING.
-        if server.replicas() > 0 && server.replication.stream.is_fed() && server.replication.failover.is_none() {
+        // What a failover waits for must not move on.
+        let quiet = server.replication.failover.is_some();
+        if server.replicas() > 0 && server.replication.stream.is_fed() && !quiet {
             server.replication.stream.append_parts(&[b"PING"]);
         }
     }

@@ -386,7 +386,8 @@ impl Engine {
         server.loading = None;
         server.keyspace.commit_load();
         let Some(upstream) = server.replication.upstream.as_mut() else { return Ok(()) };
-        upstream.db = loader.facts().stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
+        upstream.db =
+            loader.facts().stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
         let (id, offset) = upstream.promised.take().unwrap_or((None, 0));
         let id = id.unwrap_or_else(|| server.rng.hex());
         server.replication.change_id(id);
@@ -542,7 +543,8 @@ impl Engine {
     /// What the primary could do and we could not means that we no longer hold the same data.
     #[cold]
     fn report_failed(&mut self, conn: ConnId) {
-        let last = self.server.clients.get(conn).and_then(|c| c.last_command).map_or("an unknown command", |id| self.registry.full_name(id));
+        let last =
+            self.server.clients.get(conn).and_then(|c| c.last_command).map_or("an unknown command", |id| self.registry.full_name(id));
         log::error!("== CRITICAL == This replica could not do what its master has done; the command was '{last}' or shortly before it");
     }
 

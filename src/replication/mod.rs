@@ -55,7 +55,7 @@ impl Replication {
 
     /// Whether we follow a primary.
     pub fn is_replica(&self) -> bool {
-        self.stream.is_proxied()
+        self.upstream.is_some()
     }
 
     /// Begins a history that has nothing in common with what was before.

@@ -241,7 +241,18 @@ struct Filling {
 impl Parser {
     /// A parser at the start of a request.
     pub fn new(split: SplitArgs) -> Self {
-        Self { args: Vec::new(), own: Vec::new(), requests: Vec::new(), missing: 0, first: 0, at: 0, bulk: None, filling: None, fills: true, split }
+        Self {
+            args: Vec::new(),
+            own: Vec::new(),
+            requests: Vec::new(),
+            missing: 0,
+            first: 0,
+            at: 0,
+            bulk: None,
+            filling: None,
+            fills: true,
+            split,
+        }
     }
 
     /// The same, with every argument where it is in the input, so that a request's bytes are all there: for those that are passed on.

@@ -135,8 +135,8 @@ impl Server {
     /// Begins to send a client a snapshot of this moment; it becomes one of our replicas.
     pub fn begin_full_sync(&mut self, conn: ConnId) {
         self.open_log();
-        // A new reader is in no database; in our primary's stream it is in the one that we are in.
-        if !self.replication.stream.is_proxied() {
+        // A new reader is in no database. What comes from our primary cannot be given a SELECT: the snapshot says where it is.
+        if !self.replication.is_replica() {
             self.replication.stream.forget_db();
         }
         let info = SaveInfo {
@@ -204,7 +204,7 @@ impl Server {
         let keeps_up =
             |(client, link): &(&Client, &ReplicaLink)| link.is_online() && now.saturating_sub(client.active_ms) / 1000 <= lag_max;
         self.replication.good_replicas = self.replica_links().filter(keeps_up).count();
-        let matters = wanted > 0 && lag_max > 0 && !self.replication.stream.is_proxied();
+        let matters = wanted > 0 && lag_max > 0 && !self.replication.is_replica();
         self.replication.refuses_writes = matters && self.replication.good_replicas < wanted;
     }
 

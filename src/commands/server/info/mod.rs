@@ -4,7 +4,6 @@ mod counters;
 mod dataset;
 mod process;
 mod replication;
-mod upstream;
 
 use crate::{
     commands::{
