@@ -40,7 +40,8 @@ pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, expired: u64
     match server.replication.upstream.as_mut() {
         Some(upstream) => {
             upstream.resumable = true;
-            upstream.db = facts.stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
+            upstream.db =
+                facts.stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
         }
         None => {
             server.replication.stream.open();
