@@ -29,7 +29,11 @@ impl Engine {
         }
         self.server.keyspace.bury();
         self.upstream_turn();
-        self.save_slice();
+        if self.wants_save_slice() && self.pace.may_run(self.nanos, self.server.stats.commands) {
+            let started = self.server.host.nanos();
+            self.save_slice();
+            self.pace.ran(started, self.server.host.nanos());
+        }
         self.load_slice();
         if self.server.mono_ms >= self.cron_at_ms {
             self.cron();

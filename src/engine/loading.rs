@@ -44,8 +44,8 @@ pub(super) struct FileLoad {
     /// What was pushed last is not loaded yet.
     busy: bool,
     started_nanos: u64,
-    /// Monotonic nanoseconds before which it does not go on (`key-load-delay`).
-    resume_nanos: u64,
+    /// Monotonic nanoseconds at the end of the last step, and the keys of it: what `key-load-delay` counts from.
+    stepped: (u64, u64),
     report_bytes: u64,
 }
 
@@ -65,7 +65,7 @@ impl Engine {
             at_end: false,
             busy: false,
             started_nanos: self.server.host.nanos(),
-            resume_nanos: 0,
+            stepped: (0, 0),
             report_bytes: REPORT_BYTES,
         }));
         self.server.loading = Some(LoadingState { started_unix_seconds: self.server.unix_seconds(), ..Default::default() });
@@ -74,13 +74,20 @@ impl Engine {
 
     /// Whether a file that is being loaded wants a slice now.
     pub(super) fn wants_load_slice(&self) -> bool {
-        self.load.as_ref().is_some_and(|load| (load.busy || !load.chunks.is_empty()) && load.resume_nanos <= self.nanos)
+        self.load.as_ref().is_some_and(|load| load.busy || !load.chunks.is_empty()) && self.load_resumes() <= self.nanos
     }
 
     /// Milliseconds until a load that waits on purpose goes on.
     pub(super) fn load_resumes_ms(&self) -> Option<u64> {
-        let load = self.load.as_ref()?;
-        (load.resume_nanos > self.nanos).then(|| ms_until(load.resume_nanos, self.nanos))
+        let resumes = self.load_resumes();
+        (resumes > self.nanos).then(|| ms_until(resumes, self.nanos))
+    }
+
+    /// Monotonic nanoseconds before which a load does not go on.
+    fn load_resumes(&self) -> u64 {
+        let delay = self.server.config.key_load_delay;
+        let stepped = self.load.as_ref().map_or((0, 0), |load| load.stepped);
+        if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
     }
 
     /// Takes the load a slice further.
@@ -114,10 +121,9 @@ impl Engine {
                 log::info!("Loading: {} of {} MiB", state.loaded_bytes >> 20, state.total_bytes >> 20);
             }
         }
-        let delay = self.server.config.key_load_delay;
-        if delay != 0 {
-            let keys = load.loader.keys() + load.loader.expired() - before;
-            load.resume_nanos = self.server.host.nanos() + delay_nanos(delay, keys);
+        if self.server.config.key_load_delay != 0 {
+            self.nanos = self.server.host.nanos();
+            load.stepped = (self.nanos, load.loader.keys() + load.loader.expired() - before);
         }
         match result {
             Ok(LoaderProgress::More) => (),
@@ -192,6 +198,7 @@ impl Engine {
         server.ask_disk(DiskJob::Abort { file: load.file });
         server.loading = None;
         let (keys, expired) = (load.loader.keys(), load.loader.expired());
+        super::upstream::adopt_history(server, load.loader.facts(), expired);
         (server.persistence.loaded_keys, server.persistence.loaded_expired) = (keys, expired);
         let seconds = server.host.nanos().saturating_sub(load.started_nanos) as f64 / 1e9;
         log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");

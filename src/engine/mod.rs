@@ -10,6 +10,7 @@ mod dispatch;
 mod input;
 pub mod loading;
 mod monitor;
+mod pace;
 mod propagation;
 mod redact;
 mod replicas;
@@ -55,6 +56,8 @@ pub struct Engine {
     upstream_beat_ms: u64,
     /// There was a CLIENT PAUSE at the end of the last turn.
     was_paused: bool,
+    /// What long background work may take of the loop.
+    pace: pace::Pace,
     /// Monotonic milliseconds of the next cron.
     cron_at_ms: u64,
     /// The file that is being loaded at start.
@@ -112,12 +115,14 @@ impl Engine {
             links: 0,
             upstream_beat_ms: 0,
             was_paused: false,
+            pace: Default::default(),
             cron_at_ms: nanos / 1_000_000,
             load: None,
             nanos,
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
+        engine.server.replication.alone_since_ms = engine.server.mono_ms;
         engine.follow_configured();
         engine
     }

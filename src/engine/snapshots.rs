@@ -23,17 +23,21 @@ const RETRY_SECONDS: i64 = 5;
 impl Engine {
     /// Whether a save wants a slice now.
     pub(super) fn wants_save_slice(&self) -> bool {
-        self.server
-            .persistence
-            .saving
-            .as_ref()
-            .is_some_and(|s| !s.committing && s.in_flight < IN_FLIGHT_MAX && s.resume_nanos <= self.nanos)
+        self.server.persistence.saving.as_ref().is_some_and(|s| !s.committing && s.in_flight < IN_FLIGHT_MAX)
+            && self.save_resumes() <= self.nanos
     }
 
     /// Milliseconds until a save that waits on purpose goes on.
     pub(super) fn save_resumes_ms(&self) -> Option<u64> {
-        let saving = self.server.persistence.saving.as_ref()?;
-        (saving.resume_nanos > self.nanos).then(|| ms_until(saving.resume_nanos, self.nanos))
+        let resumes = self.save_resumes();
+        (resumes > self.nanos).then(|| ms_until(resumes, self.nanos))
+    }
+
+    /// Monotonic nanoseconds before which a save does not go on.
+    fn save_resumes(&self) -> u64 {
+        let delay = self.server.config.rdb_key_save_delay;
+        let stepped = self.server.persistence.saving.as_ref().map_or((0, 0), |s| s.stepped);
+        if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
     }
 
     /// Takes the save under way a slice further.
@@ -42,11 +46,10 @@ impl Engine {
         while self.wants_save_slice() {
             let keys = self.save_step();
             let now = self.server.host.nanos();
-            let delay = delay_nanos(self.server.config.rdb_key_save_delay, keys);
-            if delay > 0
+            if self.server.config.rdb_key_save_delay != 0
                 && let Some(saving) = &mut self.server.persistence.saving
             {
-                saving.resume_nanos = now + delay;
+                saving.stepped = (now, keys);
                 return;
             }
             if now.saturating_sub(started) >= SLICE_NANOS {

@@ -53,8 +53,8 @@ pub struct Saving {
     pub created: bool,
     /// All has been handed over, and the disk is to say that it is done.
     pub committing: bool,
-    /// Monotonic nanoseconds before which it does not go on (`rdb-key-save-delay`).
-    pub resume_nanos: u64,
+    /// Monotonic nanoseconds at the end of the last step, and the keys of it: what `rdb-key-save-delay` counts from.
+    pub stepped: (u64, u64),
 }
 
 /// Saves and loads, as INFO shows them.
@@ -169,7 +169,7 @@ impl Server {
             in_flight: 0,
             created: false,
             committing: false,
-            resume_nanos: 0,
+            stepped: (0, 0),
         });
         log::info!("Background saving started by pid {}", self.host.pid());
     }
