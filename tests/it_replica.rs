@@ -236,7 +236,7 @@ fn who_was_promoted_gives_the_others_what_they_lack() {
 fn a_chain_gets_the_primarys_stream_as_it_is() {
     let primary = redis(&[]);
     fill(&primary, 2000);
-    let middle = replica_of(&primary, &FAST[..]);
+    let middle = replica_of(&primary, FAST);
     wait_for_link(&middle);
     let ours = replica_of(&middle, &[]);
     let theirs = redis(&["--replicaof", &format!("127.0.0.1 {}", middle.port)]);
