@@ -48,9 +48,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// Forgets everything about a connection that is gone.
-    pub fn hang_up(&mut self) {
-        *self = Self { node: self.node, reader: self.reader, ..Self::default() };
+    /// Begins anew, without a connection; returns what there was about the old one.
+    pub fn hang_up(&mut self) -> Self {
+        let new = Self { node: self.node, reader: self.reader, ..Self::default() };
+        std::mem::replace(self, new)
     }
 
     /// Has a request to send.

@@ -128,6 +128,13 @@ impl Link {
         }
     }
 
+    /// Makes it a good connection again.
+    pub fn heal(&mut self) {
+        self.latency_ns = self.latency_ns.min(1_000_000);
+        self.window = WINDOW;
+        self.stuck_until_ns = 0;
+    }
+
     /// Whether nobody listens any more.
     pub fn is_dead(&self) -> bool {
         !self.open[0] && !self.open[1]

@@ -52,6 +52,8 @@ pub struct World {
     nodes: Vec<Node>,
     links: BTreeMap<LinkId, Link>,
     clients: Vec<Client>,
+    /// Clients that have left while requests of theirs were on their way.
+    gone: BTreeMap<LinkId, Client>,
     workload: Workload,
     /// The node that should be the primary.
     primary: usize,
@@ -76,6 +78,7 @@ impl World {
             serial: 0,
             nodes,
             links: BTreeMap::new(),
+            gone: BTreeMap::new(),
             clients: (0..plan.clients).map(|_| Client::default()).collect(),
             workload,
             primary: 0,
@@ -105,6 +108,7 @@ impl World {
         self.run_until(self.clock.now() + self.plan.load_ns);
         self.calm = true;
         trace!("{} calm", self.stamp());
+        self.links.values_mut().for_each(Link::heal);
         self.run_until(self.clock.now() + 3000 * MS);
         self.check_calm();
     }
@@ -239,7 +243,7 @@ impl World {
                     }
                     self.read(node, conn, piece);
                     if let End::Client(client) = sender {
-                        self.requests_arrive(node, conn, client, piece.len());
+                        self.requests_arrive(node, conn, (client, id), piece.len());
                     }
                 }
             }
@@ -266,10 +270,13 @@ impl World {
     }
 
     /// The engine has just been handed bytes of a client: the model does what they asked for.
-    fn requests_arrive(&mut self, node: usize, conn: ConnId, index: usize, bytes: usize) {
+    fn requests_arrive(&mut self, node: usize, conn: ConnId, (index, id): (usize, LinkId), bytes: usize) {
         let Node { engine, model, .. } = &mut self.nodes[node];
         let Some(engine) = engine else { return };
-        let client = &mut self.clients[index];
+        let client = match self.clients[index].link {
+            Some(link) if link == id => &mut self.clients[index],
+            _ => self.gone.entry(id).or_default(),
+        };
         let now = engine.server.keyspace.now_ms;
         let (mut said, exact) = (0, client.exact && model.is_some());
         let stamp = self.clock.now();
@@ -369,6 +376,7 @@ impl World {
         link.open[end] = false;
         if link.is_dead() {
             self.links.remove(&id);
+            self.gone.remove(&id);
             return;
         }
         let at = link.send_end(end, self.clock.now(), &mut self.rng);
@@ -458,9 +466,10 @@ impl World {
     fn hang_up(&mut self, index: usize) {
         if let Some(id) = self.clients[index].link {
             trace!("{} c{index} hangs up", self.stamp());
+            let left = self.clients[index].hang_up();
+            self.gone.insert(id, left);
             self.end_link(id, 0);
         }
-        self.clients[index].hang_up();
     }
 
     // Faults.
@@ -529,7 +538,7 @@ impl World {
             if self.turns.is_multiple_of(250) {
                 result = result.and_then(|()| checkers::model_holds(engine, model));
             }
-        } else if !self.clients.iter().any(|c| c.link.is_some() && c.node == node && !c.exact) {
+        } else if !self.clients.iter().chain(self.gone.values()).any(|c| c.link.is_some() && c.node == node && !c.exact) {
             *model = Some(Model::new(State::of(&engine.server.keyspace)));
         }
         result = result.and_then(|()| checkers::bounds_hold(&self.nodes[node]));
