@@ -137,7 +137,6 @@ fn serve(sources: &Sources) -> ExitCode {
         log::info!("Running mode=standalone, port={port}.");
     }
     log::info!("Server initialized");
-    log::info!("Ready to accept connections");
     let code = reactor.run();
     if let Some(path) = &pidfile {
         let _ = fs::remove_file(path);

@@ -98,6 +98,8 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
         }
         DirectiveId::lfu_log_factor => server.keyspace.access.lfu_log_factor = config.lfu_log_factor,
         DirectiveId::lfu_decay_time => server.keyspace.access.lfu_decay_minutes = config.lfu_decay_time,
+        DirectiveId::repl_backlog_size => server.replication.stream.set_backlog(config.repl_backlog_size),
+        DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
         DirectiveId::slowlog_max_len => server.slowlog.keep(config.slowlog_max_len),
         DirectiveId::requirepass if config.requirepass.as_ref().is_none_or(Vec::is_empty) => {
             // Who was still to give the password need not any more.

@@ -236,8 +236,9 @@ impl<'a> Ctx<'a> {
     }
 
     /// Whether anybody reads the log of writes, so that building an [`Effect`] is worth it.
+    #[inline(always)]
     pub fn is_logged(&self) -> bool {
-        false
+        self.server.replication.stream.is_fed()
     }
 
     /// What the log of writes gets instead of the command.

@@ -10,14 +10,17 @@ pub mod connection;
 pub mod context;
 pub mod deadline;
 pub mod dump;
+pub mod failover;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
 pub mod registry;
+pub mod replication;
 pub mod server;
 pub mod strings;
 pub mod transactions;
+pub mod upstream;
 
 /// The manual of the commands.
 pub use introspection::docs;
@@ -50,9 +53,13 @@ pub static TABLE: &[&[Command]] = &[
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
     server::misc::COMMANDS,
+    server::persistence::COMMANDS,
     server::slowlog::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,
     introspection::COMMANDS,
     transactions::COMMANDS,
+    replication::COMMANDS,
+    upstream::COMMANDS,
+    failover::COMMANDS,
 ];

@@ -42,6 +42,10 @@ impl Engine {
     /// A connection is gone.
     pub fn disconnect(&mut self, conn: ConnId) {
         let Some(client) = self.server.clients.remove(conn) else { return };
+        self.server.forget_follower(conn, &client);
+        if client.kind == ClientKind::Primary {
+            self.upstream_gone(conn);
+        }
         for key in &client.watching {
             self.server.keyspace.db_mut(key.db).unwatch(&key.key, &client.watch);
         }
@@ -53,6 +57,9 @@ impl Engine {
     /// Puts a client's output back where it belongs after its commands have written to it.
     pub(super) fn give_output(&mut self, conn: ConnId, mut out: Output) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
+        if client.kind == ClientKind::Primary {
+            return self.drop_replies(out);
+        }
         if !client.out.is_empty() {
             // Its own commands have sent it something by another way (MONITOR, CLIENT KILL of itself): behind the replies.
             let extra = client.out.take_all();
@@ -79,7 +86,11 @@ impl Engine {
         };
         let class = if client.monitor { ClientClass::Replica } else { class };
         let limit = server.config.client_output_buffer_limit[class as usize];
-        let used = client.out.len() as u64;
+        let log_end = server.replication.stream.end();
+        let used = match &client.replica {
+            Some(link) if client.kind == ClientKind::Replica => client.owed_as_replica(link, log_end),
+            _ => client.out.len() as u64,
+        };
         let hard = limit.hard != 0 && used >= limit.hard;
         let mut soft = limit.soft != 0 && used >= limit.soft;
         if soft {
@@ -123,7 +134,13 @@ impl Engine {
         if let Some(client) = server.clients.get_mut(conn) {
             client.net_out += n as u64;
             client.out.advance(n);
-            client.active_ms = server.mono_ms;
+            match &mut client.replica {
+                Some(link) if client.kind == ClientKind::Replica => {
+                    link.progress_at_ms = server.mono_ms;
+                    server.stats.net_repl_out += n as u64;
+                }
+                _ => client.active_ms = server.mono_ms,
+            }
             client.out.give_back(&mut self.buffers);
         }
     }

@@ -1,6 +1,7 @@
 //! What the loop does by itself: slices of long work between events, and checks ten times a second.
 
 use super::Engine;
+use crate::keyspace::ExpireMode;
 
 /// How long a slice of background work may take, in nanoseconds: what a request may have to wait for on its account.
 const SLICE_NANOS: u64 = 25_000;
@@ -14,10 +15,12 @@ impl Engine {
         if self.server.pause.is_some_and(|p| p.until_ms <= self.server.unix_ms()) {
             self.server.pause = None;
         }
-        if self.was_paused && self.server.pause.is_none() {
+        // A failover holds writes back as a pause does.
+        let paused = self.server.pause.is_some() || self.server.replication.failover.is_some();
+        if self.was_paused && !paused {
             self.end_pause();
         }
-        self.was_paused = self.server.pause.is_some();
+        self.was_paused = paused;
         while let Some(conn) = self.resumable.pop() {
             self.resume(conn);
         }
@@ -25,23 +28,41 @@ impl Engine {
             self.expire_slice();
         }
         self.server.keyspace.bury();
+        self.upstream_turn();
+        if self.wants_save_slice() && self.pace.may_run(self.nanos, self.server.stats.commands) {
+            let started = self.server.host.nanos();
+            self.save_slice();
+            self.pace.ran(started, self.server.host.nanos());
+        }
+        self.load_slice();
         if self.server.mono_ms >= self.cron_at_ms {
             self.cron();
         }
+        self.serve_replicas();
     }
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
     pub fn sleep_ms(&self) -> u64 {
-        if self.expire_due() || self.server.keyspace.has_unburied() || !self.resumable.is_empty() {
+        if self.expire_due()
+            || self.server.keyspace.has_unburied()
+            || !self.resumable.is_empty()
+            || self.wants_save_slice()
+            || self.wants_load_slice()
+            || self.replicas_want_a_turn()
+        {
             return 0;
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
-        cron.min(pause).max(1)
+        let delayed = self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).min().unwrap_or(u64::MAX);
+        cron.min(pause).min(delayed).min(self.wait_ms()).min(self.upstream_sleep_ms()).max(1)
     }
 
     fn expire_due(&self) -> bool {
-        self.server.active_expire && self.server.keyspace.owes()
+        // What a load brings is not to go before the load is over.
+        let quiet = self.server.loading.as_ref().is_some_and(|l| !l.asynchronous);
+        let keyspace = &self.server.keyspace;
+        self.server.active_expire && !quiet && keyspace.expire_mode == ExpireMode::Delete && keyspace.owes()
     }
 
     fn expire_slice(&mut self) {
@@ -77,6 +98,8 @@ impl Engine {
         stats.turn_rate.sample(stats.turns.count(), now);
         stats.turn_nanos_rate.sample(stats.turns.sum(), now);
         self.clients_cron();
+        self.upstream_cron();
+        self.saves_cron();
     }
 
     /// Idle clients beyond `timeout`, and soft output limits.

@@ -1,6 +1,6 @@
 //! The gate in front of every command, and the call itself.
 
-use super::{Engine, redact};
+use super::{Engine, propagation::Logged, redact};
 use crate::{
     commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup, transactions::discard_transaction},
     resp::{
@@ -8,7 +8,7 @@ use crate::{
         request::{Args, OwnedArgs},
     },
     state::{
-        ConnId,
+        ClientKind, ConnId, Pause,
         client::{Blocked, ReplyMode},
     },
 };
@@ -21,13 +21,70 @@ const SHOWN_ARGS: usize = 128;
 
 impl Engine {
     /// Whether neither this client nor the server is in a state that any command has to be checked against.
-    pub(super) fn is_ordinary(&self, conn: ConnId) -> bool {
+    pub(super) fn is_ordinary(&mut self, conn: ConnId) -> bool {
+        self.barred = self.barred_by_role(conn);
         let server = &self.server;
         server.pause.is_none()
+            && self.barred & DATA != DATA
+            && server.loading.is_none()
+            && !server.refuses_writes()
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
-                c.authenticated && c.multi.is_none() && c.reply == ReplyMode::On && c.blocked.is_none() && !c.closing() && !c.no_touch
+                c.authenticated
+                    && c.multi.is_none()
+                    && c.reply == ReplyMode::On
+                    && c.blocked.is_none()
+                    && !c.closing()
+                    && !c.no_touch
+                    && c.kind != ClientKind::Replica
             })
+    }
+
+    /// Flags of commands that our role may keep this client from: none on a primary, and everything where data is stale.
+    #[inline]
+    fn barred_by_role(&self, conn: ConnId) -> u64 {
+        let replication = &self.server.replication;
+        let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
+            return if replication.failover.is_some() || replication.refuses_writes { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
+        };
+        if self.server.clients.get(conn).is_some_and(|c| c.kind == ClientKind::Primary) {
+            return 0;
+        }
+        if !upstream.is_online() && !config.replica_serve_stale_data {
+            return u64::MAX;
+        }
+        if config.replica_read_only || replication.failover.is_some() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
+    }
+
+    /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
+    fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
+        let (server, config, command) = (&self.server, &self.server.config, self.registry.get(id));
+        // What our primary has done has been done.
+        let client = server.clients.get(conn).filter(|c| c.kind != ClientKind::Primary)?;
+        let queued = client.multi.as_ref().filter(|_| command.name == "exec").map_or(&[][..], |m| &m.queue);
+        let run = || queued.iter().map(|(id, _)| self.registry.get(*id).flags).chain([command.flags]);
+        let writes = run().any(|f| f & flags::WRITE != 0);
+        if server.refuses_writes() && (writes || command.name == "ping") {
+            return Some(MISCONF);
+        }
+        if writes && server.replication.refuses_writes {
+            return Some(NOREPLICAS);
+        }
+        if let Some(upstream) = &server.replication.upstream {
+            if writes && config.replica_read_only {
+                return Some(READONLY);
+            }
+            if !upstream.is_online() && !config.replica_serve_stale_data && run().any(|f| f & flags::STALE == 0) {
+                return Some(MASTERDOWN);
+            }
+        }
+        if let Some(loading) = &server.loading {
+            let refused = |f: u64| if loading.asynchronous { f & flags::NO_ASYNC_LOADING != 0 } else { f & flags::LOADING == 0 };
+            if run().any(refused) {
+                return Some(b"LOADING Redis is loading the dataset in memory");
+            }
+        }
+        None
     }
 
     /// Runs, queues or refuses one request. `false`: the client has to wait, and this request with it.
@@ -44,6 +101,7 @@ impl Engine {
         if *ordinary
             && let Lookup::Found(id) = lookup
             && self.registry.get(id).accepts(args.len())
+            && self.registry.get(id).flags & self.barred == 0
         {
             self.call(conn, id, args, hashed, out, false);
             if self.registry.get(id).flags & DATA == 0 {
@@ -92,17 +150,23 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
-        let listens = client.monitor || client.kind == crate::state::ClientKind::Replica;
+        if let Some(text) = self.refusal_by_state(conn, id) {
+            self.refuse(conn, Some(id), out, text);
+            return true;
+        }
+        let server = &mut self.server;
+        let Some(client) = server.clients.get_mut(conn) else { return false };
+        let listens = client.monitor || client.kind == ClientKind::Replica;
         if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
             self.refuse(conn, Some(id), out, b"ERR Replica can't interact with the keyspace");
             return true;
         }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
-        if let Some(pause) = server.pause {
+        let failover = server.replication.failover.is_some().then_some(Pause { writes_only: true, until_ms: i64::MAX });
+        if let Some(pause) = server.pause.or(failover) {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
-            let replica = client.kind == crate::state::ClientKind::Replica;
-
+            let replica = matches!(client.kind, ClientKind::Replica | ClientKind::Primary);
             if !replica && (writes || !pause.writes_only) {
                 client.blocked = Some(Blocked::Pause);
                 return false;
@@ -123,6 +187,14 @@ impl Engine {
                 out.simple("QUEUED");
             }
             self.turn_reply_mode(conn);
+            return true;
+        }
+        if client.kind == ClientKind::Replica {
+            let mut answer = Output::new(out.protocol);
+            self.call(conn, id, args, hashed, &mut answer, false);
+            if !answer.is_empty() && self.is_replica(conn) {
+                self.answered_replica(conn, &answer.take_all());
+            }
             return true;
         }
         if client.reply == ReplyMode::On {
@@ -164,6 +236,9 @@ impl Engine {
             text = &aborted;
         }
         self.server.count_error(text);
+        if self.is_replica(conn) {
+            return self.answered_replica(conn, text);
+        }
         if let Some(client) = self.server.clients.get_mut(conn) {
             if let Some(multi) = client.multi.as_mut() {
                 multi.aborted = true;
@@ -183,6 +258,7 @@ impl Engine {
         client.last_command = Some(id);
         let db = client.db;
         let errors = self.server.stats.errors;
+        let (fed, dirty) = (self.server.replication.stream.is_fed(), self.server.keyspace.dirty);
         let started = self.nanos;
         if client.no_touch {
             self.server.keyspace.access.suspended = command.name != "touch";
@@ -202,9 +278,12 @@ impl Engine {
             in_exec,
         };
         (command.handler)(&mut ctx);
-        let outcome = ctx.outcome;
+        let Ctx { outcome, effect, also, .. } = ctx;
         if outcome == Outcome::Exec {
             self.exec(conn, out);
+        } else if fed {
+            let changed = self.server.keyspace.dirty != dirty;
+            self.log_call(conn, id, &Logged { db, args, effect, also, changed }, in_exec);
         }
         self.server.keyspace.access.suspended = false;
 
@@ -222,7 +301,7 @@ impl Engine {
         if self.server.config.latency_tracking {
             counters.histogram.get_or_insert_default().add(nanos);
         }
-        if nanos >= SLOW_NANOS || self.server.config.slowlog_log_slower_than < 1000 {
+        if nanos >= SLOW_NANOS || (0..1000).contains(&self.server.config.slowlog_log_slower_than) {
             self.note_slow(conn, id, args, nanos);
         }
         if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 {
@@ -251,15 +330,19 @@ impl Engine {
             server.slowlog.push(keep, seconds, us, shown, &client.peer.addr, &client.name);
         }
     }
-
-    /// Takes note of keys that expired or were evicted. Replicas and subscribers will hear of them here.
-    pub(super) fn forget_gone(&mut self) {
-        self.server.keyspace.gone.clear();
-    }
 }
 
 /// Below this no command is looked at for the slow log, unless it is set to log faster ones.
 const SLOW_NANOS: u64 = 1_000_000;
+
+const NOREPLICAS: &[u8] = b"NOREPLICAS Not enough good replicas to write.";
+const READONLY: &[u8] = b"READONLY You can't write against a read only replica.";
+
+const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+
+const MISCONF: &[u8] = b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the \
+data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
+option). Please check the Redis logs for details about the RDB error.";
 
 fn unknown_command(args: Args<'_>) -> Vec<u8> {
     let mut text = b"ERR unknown command '".to_vec();

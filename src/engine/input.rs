@@ -5,7 +5,7 @@ use crate::{
     commands::registry::Lookup,
     config::split_args,
     resp::request::{Args, Limits, Parser},
-    state::{ConnId, client::Pending},
+    state::{ClientKind, ConnId, client::Pending},
 };
 use bytes::BytesMut;
 
@@ -66,6 +66,9 @@ impl Engine {
         self.server.stats.reads += 1;
         if client.closing() {
             return;
+        }
+        if client.kind == ClientKind::Primary {
+            return self.receive_upstream(conn, data);
         }
         let Some(mut pending) = client.pending.take() else {
             let mut parser = self.spare_parser.take().map_or_else(|| Parser::new(split_args), |p| *p);
@@ -129,7 +132,7 @@ impl Engine {
         let limit = self.server.config.client_query_buffer_limit;
         let Some(client) = self.server.clients.get(conn) else { return };
         let held = client.input_len() + client.pending.as_ref().map_or(0, |p| p.parser.memory());
-        if held > limit && client.kind != crate::state::ClientKind::Primary {
+        if held > limit && client.kind != ClientKind::Primary {
             log::warn!("Closing client that reached max query buffer length: id={} addr={}", client.id, client.peer.addr);
             self.server.stats.input_limit_closes += 1;
             self.server.close(conn, false);
@@ -167,7 +170,7 @@ impl Engine {
     }
 
     /// Executes the parsed requests in order until the client has to wait or is closed; returns how many.
-    fn execute(&mut self, conn: ConnId, parser: &Parser, input: &[u8]) -> usize {
+    pub(super) fn execute(&mut self, conn: ConnId, parser: &Parser, input: &[u8]) -> usize {
         let count = parser.requests();
         let Some(client) = self.server.clients.get_mut(conn) else { return 0 };
         let db = client.db;

@@ -8,9 +8,15 @@ mod clients;
 mod cron;
 mod dispatch;
 mod input;
+pub mod loading;
 mod monitor;
+mod pace;
+mod propagation;
 mod redact;
+mod replicas;
+mod snapshots;
 mod transaction;
+mod upstream;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +28,7 @@ use crate::{
     keyspace::Keyspace,
     replication::Replication,
     resp::request::Parser,
-    state::{Action, ConnId, Host, Server, server::Clients},
+    state::{Action, ConnId, DiskDone, Host, Server, server::Clients},
 };
 
 pub use input::Fill;
@@ -38,10 +44,24 @@ pub struct Engine {
     buffers: Vec<Vec<u8>>,
     /// Connections whose held-back requests may go on.
     resumable: Vec<ConnId>,
+    /// What the command or transaction being executed has had logged.
+    unit: propagation::Unit,
+    /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
+    barred: u64,
+    /// The snapshot that our primary is sending.
+    upstream_load: Option<loading::Loader>,
+    /// Attempts to reach a primary, so far.
+    links: u64,
+    /// Monotonic milliseconds of the next sign of life to our primary.
+    upstream_beat_ms: u64,
     /// There was a CLIENT PAUSE at the end of the last turn.
     was_paused: bool,
+    /// What long background work may take of the loop.
+    pace: pace::Pace,
     /// Monotonic milliseconds of the next cron.
     cron_at_ms: u64,
+    /// The file that is being loaded at start.
+    load: Option<Box<loading::FileLoad>>,
     /// Monotonic nanoseconds at the end of the last command: the start of the next one.
     nanos: u64,
 }
@@ -66,17 +86,20 @@ impl Engine {
             latency: Default::default(),
             run_id: rng.hex(),
             replication: Replication::new(&mut rng),
+            followers: Default::default(),
             rng,
             host,
             unix_us,
             mono_ms: nanos / 1_000_000,
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
+            persistence: Default::default(),
             pause: None,
             monitors: Vec::new(),
             dirty_clients: Vec::new(),
             actions: Default::default(),
             active_expire: true,
+            loading: None,
             cron_loops: 0,
             startup_memory: 0,
         };
@@ -86,12 +109,20 @@ impl Engine {
             spare_parser: None,
             buffers: Vec::new(),
             resumable: Vec::new(),
+            unit: Default::default(),
+            barred: 0,
+            upstream_load: None,
+            links: 0,
+            upstream_beat_ms: 0,
             was_paused: false,
+            pace: Default::default(),
             cron_at_ms: nanos / 1_000_000,
+            load: None,
             nanos,
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
+        engine.follow_configured();
         engine
     }
 
@@ -107,6 +138,12 @@ impl Engine {
         server.keyspace.now_ms = server.unix_us / 1000;
         self.nanos = server.host.nanos();
         server.mono_ms = self.nanos / 1_000_000;
+    }
+
+    /// The disk's answer to an [`Action::Disk`].
+    pub fn disk_done(&mut self, mut done: DiskDone) {
+        // What was asked for by something that is over has no taker any more.
+        let _ = self.save_answered(&done) || self.load_answered(&mut done);
     }
 
     /// Something for the driver to do.

@@ -41,15 +41,15 @@ impl Host for Still {
     }
 }
 
-struct Bench {
-    engine: Engine,
+pub(super) struct Bench {
+    pub(super) engine: Engine,
     time: Rc<Cell<i64>>,
 }
 
-const A: ConnId = ConnId(0);
-const B: ConnId = ConnId(1);
+pub(super) const A: ConnId = ConnId(0);
+pub(super) const B: ConnId = ConnId(1);
 
-fn bench(config: Config) -> Bench {
+pub(super) fn bench(config: Config) -> Bench {
     let time = Rc::new(Cell::new(1_000_000_000_000_000));
     let mut engine = Engine::new(config, Box::new(Still(time.clone())), 1);
     for conn in [A, B] {
@@ -59,18 +59,18 @@ fn bench(config: Config) -> Bench {
 }
 
 impl Bench {
-    fn pass(&mut self, ms: i64) {
+    pub(super) fn pass(&mut self, ms: i64) {
         self.time.set(self.time.get() + ms * 1000);
         self.engine.refresh_time();
     }
 
-    fn take(&mut self, conn: ConnId) -> String {
+    pub(super) fn take(&mut self, conn: ConnId) -> String {
         let out = self.engine.server.clients.get_mut(conn).map(|c| c.out.take_all()).unwrap_or_default();
         String::from_utf8_lossy(&out).into_owned()
     }
 
     /// Sends inline commands, a line each, and returns what comes back.
-    fn say(&mut self, conn: ConnId, lines: &str) -> String {
+    pub(super) fn say(&mut self, conn: ConnId, lines: &str) -> String {
         for line in lines.lines() {
             self.engine.receive(conn, format!("{}\r\n", line.trim()).as_bytes());
         }

@@ -30,5 +30,6 @@ impl Engine {
         for (id, args) in &multi.queue {
             self.call(conn, *id, args.args(), (0, 0), out, true);
         }
+        self.end_unit(conn);
     }
 }

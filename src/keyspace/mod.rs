@@ -6,6 +6,7 @@
 mod access;
 mod db;
 mod expire;
+mod load;
 mod upsert;
 mod walk;
 
@@ -66,6 +67,8 @@ pub struct Keyspace {
     graveyard: VecDeque<(TableId, Dict<Entry>)>,
     /// Snapshots being taken.
     walks: Vec<Walk>,
+    /// What is being loaded beside what is in use; none, as a rule.
+    aside: Vec<Db>,
     /// Names given so far, to tables and to walks.
     names: u64,
     seed: Seed,
@@ -84,6 +87,7 @@ impl Keyspace {
             gone: Vec::new(),
             graveyard: VecDeque::new(),
             walks: Vec::new(),
+            aside: Vec::new(),
             names: databases as u64,
             seed,
         }

@@ -3,13 +3,14 @@
 use super::{
     clock::{self, Clock},
     daemon,
+    disk::Disk,
     listen::{Listeners, reason},
     logger,
 };
 use crate::{
     alloc,
     config::{Config, DirectiveId},
-    state::{Host, ProcessFacts},
+    state::{DiskDone, DiskJob, Host, ProcessFacts},
 };
 use std::{cell::RefCell, fs, hash::BuildHasher, io, io::Write, path::Path, rc::Rc, time::Duration};
 
@@ -18,6 +19,7 @@ pub struct RealHost {
     clock: Clock,
     config_file: String,
     listeners: Rc<RefCell<Listeners>>,
+    disk: Rc<RefCell<Disk>>,
     supervised: bool,
 }
 
@@ -26,8 +28,8 @@ const RESERVED_DESCRIPTORS: u64 = 32;
 
 impl RealHost {
     /// `config_file` is empty when there is none.
-    pub fn new(config_file: String, listeners: Rc<RefCell<Listeners>>, supervised: bool) -> Self {
-        Self { clock: Clock::new(), config_file, listeners, supervised }
+    pub fn new(config_file: String, listeners: Rc<RefCell<Listeners>>, disk: Rc<RefCell<Disk>>, supervised: bool) -> Self {
+        Self { clock: Clock::new(), config_file, listeners, disk, supervised }
     }
 
     /// Makes room for `maxclients`, or lowers it to what there is room for.
@@ -104,6 +106,14 @@ impl Host for RealHost {
             supervised: if self.supervised { "systemd" } else { "no" },
             compiler: "0.0.0",
         }
+    }
+
+    fn pid(&self) -> u32 {
+        std::process::id()
+    }
+
+    fn disk_now(&mut self, job: DiskJob) -> DiskDone {
+        self.disk.borrow_mut().run(job)
     }
 
     fn used_memory(&self) -> usize {

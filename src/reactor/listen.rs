@@ -151,7 +151,7 @@ impl Listeners {
 }
 
 /// An IPv4 address that came over an IPv6 socket is shown as what it is.
-fn plain(addr: SocketAddr) -> SocketAddr {
+pub(super) fn plain(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 

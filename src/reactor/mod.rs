@@ -5,7 +5,9 @@
 //! socket, and a client that filled it keeps a place in the ready queue, so that nobody starves the others.
 
 mod clock;
+mod connect;
 mod daemon;
+mod disk;
 mod host;
 mod listen;
 mod logger;
@@ -17,8 +19,9 @@ use crate::{
     engine::{Engine, Fill},
     state::{Action, ConnId},
 };
+use disk::Disk;
 use listen::Listeners;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 use socket::Socket;
 use std::{
@@ -47,6 +50,7 @@ const ACCEPTS: usize = 1000;
 const EVENTS: usize = 1024;
 /// Tokens from here on are not clients.
 const TOKEN_SIGNAL: Token = Token(usize::MAX - 1);
+const TOKEN_DISK: Token = Token(usize::MAX - 2);
 const TOKEN_LISTENER: usize = 1 << 40;
 
 struct Conn {
@@ -62,12 +66,17 @@ pub struct Reactor {
     poll: Poll,
     conns: Slab<Conn>,
     listeners: Rc<RefCell<Listeners>>,
+    disk: Rc<RefCell<Disk>>,
     engine: Engine,
     /// Clients that may have more to read.
     ready: VecDeque<usize>,
     buf: Box<[u8]>,
     signals: signals::Signals,
     notifier: Notifier,
+    /// Connections that we are making.
+    attempts: Vec<connect::Attempt>,
+    /// Whether we have said that we are ready.
+    is_ready: bool,
 }
 
 impl Reactor {
@@ -80,7 +89,11 @@ impl Reactor {
         let mut listeners = Listeners::new(registry);
         listeners.open(&config)?;
         let listeners = Rc::new(RefCell::new(listeners));
-        let mut host = RealHost::new(config_file.unwrap_or_default(), Rc::clone(&listeners), notifier.is_supervised());
+        let waker = Waker::new(poll.registry(), TOKEN_DISK).map_err(|e| text("Can't make the poll's waker", e))?;
+        let disk = Disk::start(waker).map_err(|e| text("Can't start the disk thread", e))?;
+        let disk = Rc::new(RefCell::new(disk));
+        let file = config_file.unwrap_or_default();
+        let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), notifier.is_supervised());
         let config = host.raise_file_limit(config);
         let random = host::random_u64();
         let engine = Engine::new(config, Box::new(host), random);
@@ -88,14 +101,18 @@ impl Reactor {
             poll,
             conns: Slab::new(),
             listeners,
+            disk,
             engine,
             ready: VecDeque::new(),
             buf: vec![0; READ_BYTES].into_boxed_slice(),
             signals,
             notifier,
+            attempts: Vec::new(),
+            is_ready: false,
         };
         let server = &mut reactor.engine.server;
         server.startup_memory = server.host.used_memory();
+        reactor.engine.load_from_disk();
         Ok(reactor)
     }
 
@@ -108,9 +125,17 @@ impl Reactor {
     pub fn run(&mut self) -> i32 {
         let mut events = Events::with_capacity(EVENTS);
         let mut knocking = Vec::new();
-        self.notifier.ready();
         let mut cpu = self.engine.server.host.cpu_nanos();
         loop {
+            if let Some(code) = self.act() {
+                self.shut_down();
+                return code;
+            }
+            if !self.is_ready && self.engine.server.loading.is_none() {
+                self.is_ready = true;
+                self.notifier.ready();
+                log::info!("Ready to accept connections");
+            }
             let sleep_ms = if self.ready.is_empty() { self.engine.sleep_ms() } else { 0 };
             if let Err(error) = self.poll.poll(&mut events, Some(Duration::from_millis(sleep_ms)))
                 && error.kind() != ErrorKind::Interrupted
@@ -122,8 +147,12 @@ impl Reactor {
             for event in &events {
                 match event.token() {
                     TOKEN_SIGNAL => self.signals.handle(&mut self.engine),
+                    TOKEN_DISK => self.hear_disk(),
                     Token(token) if token >= TOKEN_LISTENER => knocking.push(token - TOKEN_LISTENER),
                     Token(conn) => {
+                        if !self.attempts.is_empty() {
+                            self.dialed(conn);
+                        }
                         if event.is_readable() || event.is_read_closed() || event.is_error() {
                             self.make_ready(conn);
                         }
@@ -145,14 +174,34 @@ impl Reactor {
             while let Some(ConnId(conn)) = self.engine.take_dirty() {
                 self.write(conn as usize);
             }
-            if let Some(Action::Exit(code)) = self.engine.take_action() {
-                self.shut_down();
-                return code;
+            if !self.attempts.is_empty() {
+                self.poll_resolvers();
             }
             let now = self.engine.server.host.cpu_nanos();
             self.engine.server.stats.turns.add(now.saturating_sub(cpu));
             cpu = now;
             self.notifier.alive(self.engine.server.mono_ms);
+        }
+    }
+
+    /// Does what the engine asks for; an exit code when that is the end.
+    fn act(&mut self) -> Option<i32> {
+        while let Some(action) = self.engine.take_action() {
+            match action {
+                Action::Exit(code) => return Some(code),
+                Action::Disk(job) => self.disk.borrow_mut().send(job),
+                Action::Connect { link, host, port, source } => self.connect(link, host, port, source),
+                Action::CancelConnect { link } => self.cancel_connect(link),
+            }
+        }
+        None
+    }
+
+    /// Hands the engine what the disk has answered.
+    fn hear_disk(&mut self) {
+        loop {
+            let Some(done) = self.disk.borrow_mut().take_done() else { return };
+            self.engine.disk_done(done);
         }
     }
 

@@ -1,40 +1,47 @@
 //! SIGTERM and SIGINT end the server as SHUTDOWN does; SIGHUP and SIGPIPE are ignored.
 
-use crate::{engine::Engine, state::Action};
+use crate::{engine::Engine, state::Shutdown};
 use mio::{Interest, Registry, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use std::io;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// Signals as events of the poll loop.
 pub struct Signals {
     source: signal_hook_mio::v1_0::Signals,
-    asked: bool,
+    /// A shutdown has been asked for: another SIGINT ends the process wherever it is.
+    asked: Arc<AtomicBool>,
 }
 
 impl Signals {
     /// Starts watching.
     pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
+        let asked = Arc::new(AtomicBool::new(false));
+        // Before the others, so that the first SIGINT is not taken for a second one.
+        signal_hook::flag::register_conditional_shutdown(SIGINT, 1, Arc::clone(&asked))?;
         let mut source = signal_hook_mio::v1_0::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         registry.register(&mut source, token, Interest::READABLE)?;
-        Ok(Self { source, asked: false })
+        Ok(Self { source, asked })
     }
 
-    /// Does what the signals that came ask for. A second SIGINT ends the process at once.
+    /// Does what the signals that came ask for.
     pub fn handle(&mut self, engine: &mut Engine) {
         for signal in self.source.pending() {
-            let name = match signal {
-                SIGINT => "SIGINT",
-                SIGTERM => "SIGTERM",
+            let config = &engine.server.config;
+            let (name, how) = match signal {
+                SIGINT => ("SIGINT", config.shutdown_on_sigint),
+                SIGTERM => ("SIGTERM", config.shutdown_on_sigterm),
                 _ => continue,
             };
-            if self.asked && signal == SIGINT {
-                log::warn!("You insist... exiting now.");
-                std::process::exit(1);
-            }
-            self.asked = true;
             log::warn!("Received {name} scheduling shutdown...");
-            log::warn!("User requested shutdown...");
-            engine.server.actions.push_back(Action::Exit(0));
+            self.asked.store(true, Ordering::Relaxed);
+            let going = engine.server.shut_down(Shutdown { save: how.save, nosave: how.nosave, force: how.force });
+            self.asked.store(going, Ordering::Relaxed);
         }
     }
 }

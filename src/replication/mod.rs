@@ -2,7 +2,15 @@
 //!
 //! It lies beneath [`state`](crate::state), which holds a [`Replication`]; the engine drives it.
 
+pub mod failover;
+pub mod primary;
+pub mod replica;
+pub mod stream;
+
 use crate::data::rng::Rng;
+use failover::Failover;
+use replica::Upstream;
+pub use stream::Stream;
 
 /// 40 hexadecimal digits that name a history of writes.
 pub type ReplId = [u8; 40];
@@ -13,11 +21,53 @@ pub struct Replication {
     pub id: ReplId,
     /// The history it followed before, and the offset up to which the two are the same.
     pub id2: Option<(ReplId, u64)>,
+    /// The log of writes.
+    pub stream: Stream,
+    /// Monotonic milliseconds at which the last replica left us (or we started).
+    pub alone_since_ms: u64,
+    /// Replicas whose last acknowledgement is recent enough (`min-replicas-max-lag`).
+    pub good_replicas: usize,
+    /// There are fewer of them than `min-replicas-to-write`: writes are refused.
+    pub refuses_writes: bool,
+    /// Our primary wants to be told how far we are (REPLCONF GETACK).
+    pub ack_wanted: bool,
+    /// Our primary, when we are a replica.
+    pub upstream: Option<Upstream>,
+    /// A failover to one of our replicas that is on its way.
+    pub failover: Option<Failover>,
 }
 
 impl Replication {
     /// A history of its own.
     pub fn new(rng: &mut Rng) -> Self {
-        Self { id: rng.hex(), id2: None }
+        Self {
+            id: rng.hex(),
+            id2: None,
+            stream: Stream::default(),
+            alone_since_ms: 0,
+            good_replicas: 0,
+            refuses_writes: false,
+            ack_wanted: false,
+            upstream: None,
+            failover: None,
+        }
+    }
+
+    /// Whether we follow a primary.
+    pub fn is_replica(&self) -> bool {
+        self.upstream.is_some()
+    }
+
+    /// Begins a history that has nothing in common with what was before.
+    pub fn change_id(&mut self, id: ReplId) {
+        self.id = id;
+        self.id2 = None;
+    }
+
+    /// Begins a history of our own that goes on from the one followed so far: that one's readers can go on with us.
+    pub fn branch_off(&mut self, id: ReplId) {
+        self.id2 = Some((self.id, self.stream.end()));
+        self.id = id;
+        self.stream.forget_db();
     }
 }

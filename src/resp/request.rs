@@ -227,6 +227,8 @@ pub struct Parser {
     bulk: Option<usize>,
     /// The buffer of a big argument, its announced length and the CRLF behind it still to be filled.
     filling: Option<Filling>,
+    /// Whether big arguments may have buffers of their own.
+    fills: bool,
     split: SplitArgs,
 }
 
@@ -239,7 +241,23 @@ struct Filling {
 impl Parser {
     /// A parser at the start of a request.
     pub fn new(split: SplitArgs) -> Self {
-        Self { args: Vec::new(), own: Vec::new(), requests: Vec::new(), missing: 0, first: 0, at: 0, bulk: None, filling: None, split }
+        Self {
+            args: Vec::new(),
+            own: Vec::new(),
+            requests: Vec::new(),
+            missing: 0,
+            first: 0,
+            at: 0,
+            bulk: None,
+            filling: None,
+            fills: true,
+            split,
+        }
+    }
+
+    /// The same, with every argument where it is in the input, so that a request's bytes are all there: for those that are passed on.
+    pub fn in_place(split: SplitArgs) -> Self {
+        Self { fills: false, ..Self::new(split) }
     }
 
     /// Parses whole requests of `buf` until there are `most`, or no more, or the bytes are wrong (what was parsed before the error is good).
@@ -340,7 +358,7 @@ impl Parser {
                 self.args.push(Arg { start: self.at as u32, len: len as u32 });
                 self.at += len + 2;
             } else {
-                if len >= BIG_ARG {
+                if len >= BIG_ARG && self.fills {
                     let mut own = BytesMut::with_capacity((len + 2).min(BIG_ARG_FIRST));
                     own.extend_from_slice(&buf[self.at..]);
                     self.at = buf.len();

@@ -2,6 +2,7 @@
 
 use crate::{
     keyspace::Watch,
+    replication::primary::ReplicaLink,
     resp::{
         output::Output,
         request::{OwnedArgs, Parser},
@@ -119,7 +120,7 @@ pub struct Client {
     pub user: &'static str,
     /// Monotonic milliseconds at which it connected.
     pub created_ms: u64,
-    /// Monotonic milliseconds of its last request, or for a replica of its last acknowledgement.
+    /// Monotonic milliseconds at which it was last heard of, or sent something; for a replica only the former.
     pub active_ms: u64,
     /// Registry index of its last command.
     pub last_command: Option<u16>,
@@ -141,6 +142,10 @@ pub struct Client {
     pub monitor: bool,
     /// Input not executed yet.
     pub pending: Option<Box<Pending>>,
+    /// Offset in the log of writes at which its last write ends.
+    pub write_offset: u64,
+    /// What we know of it as a replica, or as one that is about to be.
+    pub replica: Option<Box<ReplicaLink>>,
     /// Why its requests wait.
     pub blocked: Option<Blocked>,
     /// Its connection ends once its output is sent; no more input is read.
@@ -182,6 +187,8 @@ impl Client {
             no_touch: false,
             monitor: false,
             pending: None,
+            write_offset: 0,
+            replica: None,
             blocked: None,
             close_after_reply: false,
             close_now: false,

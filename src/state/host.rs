@@ -1,5 +1,6 @@
 //! The world as the engine sees it: clock, files and process facts are answers to questions, so that a simulator can give them.
 
+use super::disk::{DiskDone, DiskJob};
 use crate::config::{Config, DirectiveId};
 use std::{io, time::Duration};
 
@@ -59,6 +60,17 @@ pub trait Host {
 
     /// What the operating system knows about us.
     fn process(&self) -> ProcessFacts;
+
+    /// Process id.
+    fn pid(&self) -> u32 {
+        self.process().pid
+    }
+
+    /// Does work of the disk and waits for it: behind all that was asked for before, whose answers come as ever. Nothing else happens meanwhile.
+    /// A host without a disk refuses it.
+    fn disk_now(&mut self, job: DiskJob) -> DiskDone {
+        DiskDone { file: job.file(), result: Err("there is no disk".into()) }
+    }
 
     /// Bytes handed out by the allocator: what `used_memory` is.
     fn used_memory(&self) -> usize;

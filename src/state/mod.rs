@@ -1,12 +1,17 @@
 //! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of the world.
 
 pub mod client;
+pub mod disk;
 pub mod host;
 pub mod latency;
+pub mod replicas;
+pub mod saving;
 pub mod server;
 pub mod slowlog;
 pub mod stats;
 
 pub use client::{Client, ClientKind, Multi};
+pub use disk::{DiskDone, DiskJob, FileId};
 pub use host::{Host, ProcessFacts};
+pub use saving::{LoadingState, Shutdown};
 pub use server::{Action, Clients, ConnId, Pause, Server};

@@ -1,9 +1,12 @@
 //! Everything the engine owns, in one place that commands may touch.
 
 use super::{
-    client::{Client, ClientKind},
+    client::Client,
+    disk::DiskJob,
     host::Host,
     latency::LatencyMonitor,
+    replicas::Followers,
+    saving::{LoadingState, Persistence},
     slowlog::Slowlog,
     stats::Stats,
 };
@@ -19,6 +22,24 @@ pub struct ConnId(pub u32);
 pub enum Action {
     /// Ends the process with this exit code.
     Exit(i32),
+    /// Makes a connection; the engine is to be told how that ends, by the name of `link`.
+    Connect {
+        /// Names the attempt.
+        link: u64,
+        /// An address or a name.
+        host: String,
+        /// The port there.
+        port: u16,
+        /// The address of ours that it is to come from (`bind-source-addr`).
+        source: Option<String>,
+    },
+    /// Gives up an attempt that may not have ended yet.
+    CancelConnect {
+        /// Names the attempt.
+        link: u64,
+    },
+    /// Does this beside the loop, after the disk work asked for before, and hands the answer to the engine.
+    Disk(DiskJob),
 }
 
 /// The connected clients by connection.
@@ -135,8 +156,14 @@ pub struct Server {
     pub run_id: [u8; 40],
     /// Replication, whatever our role.
     pub replication: Replication,
+    /// Our replicas' connections, and who waits for them.
+    pub followers: Followers,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
+    /// Saves and loads.
+    pub persistence: Persistence,
+    /// The dataset that is being loaded.
+    pub loading: Option<LoadingState>,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
     /// Clients that have said MONITOR.
@@ -186,11 +213,6 @@ impl Server {
             }
         }
         self.mark_dirty(id);
-    }
-
-    /// Number of our replicas.
-    pub fn replicas(&self) -> usize {
-        self.clients.iter().filter(|(_, c)| c.kind == ClientKind::Replica).count()
     }
 
     /// Counts an error reply by its code, the first word.

@@ -131,6 +131,14 @@ pub struct Stats {
     pub net_in: u64,
     /// Bytes sent.
     pub net_out: u64,
+    /// Full synchronisations begun.
+    pub sync_full: u64,
+    /// Replicas that could go on from where they were.
+    pub sync_partial_ok: u64,
+    /// Replicas that wanted to and could not.
+    pub sync_partial_err: u64,
+    /// Bytes sent to replicas, of those sent.
+    pub net_repl_out: u64,
     /// Clients closed because their input grew beyond its limit.
     pub input_limit_closes: u64,
     /// Clients closed because their output grew beyond its limit.

@@ -41,11 +41,12 @@ pub(super) fn unblock(ctx: &mut Ctx) {
     if ctx.argc() == 4 && !ctx.is_word(3, "timeout") && !ctx.is_word(3, "error") {
         return ctx.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
     }
-    if ctx.int_arg(2).is_none() {
-        return;
-    }
-    // No command blocks yet; a client held back by a pause is not blocked in this sense.
-    ctx.out.int(0);
+    let Some(id) = ctx.int_arg(2) else { return };
+    let error = (ctx.argc() == 4 && ctx.is_word(3, "error")).then_some("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    // A client held back by a pause is not blocked in this sense.
+    let found = u64::try_from(id).ok().and_then(|id| ctx.server.clients.by_id(id));
+    let ended = found.is_some_and(|conn| ctx.server.release(conn, error));
+    ctx.out.int(i64::from(ended));
 }
 
 fn too_many_arguments(ctx: &mut Ctx) {

@@ -73,7 +73,11 @@ fn flushdb(ctx: &mut Ctx) {
 
 fn flushall(ctx: &mut Ctx) {
     let databases = ctx.keyspace().databases();
+    let errors = ctx.server.stats.errors;
     flush(ctx, 0..databases);
+    if ctx.server.stats.errors == errors {
+        ctx.server.reset_saves();
+    }
 }
 
 const FLUSH_ARGS: &str = "[flush-type:(ASYNC | SYNC)]";

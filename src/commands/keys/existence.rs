@@ -2,7 +2,7 @@
 
 use crate::commands::{
     Ctx,
-    command::{Command, Group, KeySpec, categories, command, flags::*, key_flags as k},
+    command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
     context::Event,
 };
 
@@ -41,19 +41,6 @@ fn type_(ctx: &mut Ctx) {
     ctx.out.simple(name);
 }
 
-fn wait(ctx: &mut Ctx) {
-    if ctx.int_arg(1).is_none() {
-        return;
-    }
-    match crate::data::number::parse_i64(ctx.arg(2)) {
-        None => ctx.error("ERR timeout is not an integer or out of range"),
-        Some(ms) if ms < 0 => ctx.error("ERR timeout is negative"),
-        Some(ms) if ms.checked_add(ctx.now_ms()).is_none() => ctx.error("ERR timeout is out of range"),
-        // There are no replicas that could acknowledge anything.
-        Some(_) => ctx.out.int(0),
-    }
-}
-
 /// The rows of these commands.
 pub const COMMANDS: &[Command] = &[
     command("del", del, -2, WRITE)
@@ -89,10 +76,4 @@ pub const COMMANDS: &[Command] = &[
         .doc("Returns which type of value a key holds.", "O(1)")
         .args("key")
         .keys(&[KeySpec::one(1, k::RO)]),
-    command("wait", wait, 3, 0)
-        .since(Group::Generic, "3.0.0")
-        .doc("Waits until replicas have acknowledged everything that this connection has written.", "O(1)")
-        .args("numreplicas:integer timeout:integer")
-        .categories_instead(categories::CONNECTION)
-        .tips(&["request_policy:all_shards", "response_policy:agg_min"]),
 ];

@@ -3,7 +3,7 @@
 //! Subcommands that ruin a server on purpose (SEGFAULT, PANIC and their like) and those of features that are not there
 //! are refused by name, so that a test that counts on them fails where it should.
 
-use super::{debug_digest, debug_object, debug_protocol, help, unknown_subcommand};
+use super::{debug_digest, debug_object, debug_protocol, help, persistence, unknown_subcommand};
 use crate::{
     commands::{
         Command, Ctx,
@@ -50,7 +50,7 @@ fn debug(ctx: &mut Ctx) {
         (b"protocol", 3) => debug_protocol::reply(ctx),
         (b"quicklist", 3 | 4) => debug_object::not_encoded_as(ctx, "quicklist"),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(ctx),
-        (b"reload", _) => reload(ctx),
+        (b"reload", _) => persistence::reload(ctx),
         (b"replicate", 3..) => replicate(ctx),
         (b"replybuffer", 4) => replybuffer(ctx),
         (b"sdslen", 3) => debug_object::sdslen(ctx),
@@ -173,14 +173,6 @@ fn quicklist_packed_threshold(ctx: &mut Ctx) {
         Some(size) if size <= SIZE_MAX => ctx.out.ok(),
         _ => ctx.error("ERR argument must be a memory value bigger than 1 and smaller than 4gb"),
     }
-}
-
-fn reload(ctx: &mut Ctx) {
-    let is_option = |word: &[u8]| [&b"merge"[..], b"noflush", b"nosave"].iter().any(|option| word.eq_ignore_ascii_case(option));
-    if !ctx.args.skip(2).iter().all(is_option) {
-        return ctx.error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
-    }
-    not_supported(ctx);
 }
 
 fn replicate(ctx: &mut Ctx) {

@@ -1,4 +1,4 @@
-//! The short ones: LASTSAVE, MONITOR, ROLE, SHUTDOWN, TIME.
+//! The short ones: LASTSAVE, MONITOR, SHUTDOWN, TIME.
 
 use crate::{
     commands::{
@@ -6,7 +6,7 @@ use crate::{
         command::{Group, categories, command, flags::*},
         context::errors,
     },
-    state::{Action, ClientKind},
+    state::{ClientKind, Shutdown},
 };
 
 fn lastsave(ctx: &mut Ctx) {
@@ -26,13 +26,6 @@ fn monitor(ctx: &mut Ctx) {
     client.monitor = true;
     ctx.server.monitors.push(conn);
     ctx.out.ok();
-}
-
-fn role(ctx: &mut Ctx) {
-    ctx.out.array(3);
-    ctx.out.bulk(b"master");
-    ctx.out.int(0);
-    ctx.out.array(0);
 }
 
 fn time(ctx: &mut Ctx) {
@@ -82,11 +75,12 @@ fn shutdown(ctx: &mut Ctx) {
         // Nothing delays a shutdown, so there never is one under way.
         return ctx.error("ERR No shutdown in progress.");
     }
-    log::warn!("User requested shutdown...");
+    if !ctx.server.shut_down(Shutdown { save: options.save, nosave: options.nosave, force: options.force }) {
+        return ctx.error("ERR Errors trying to SHUTDOWN. Check logs.");
+    }
     // There is no answer but the end of the connection; whatever follows in the pipeline is not run.
     let conn = ctx.conn;
     ctx.server.close(conn, false);
-    ctx.server.actions.push_back(Action::Exit(0));
 }
 
 /// The rows of this group.
@@ -99,10 +93,6 @@ pub const COMMANDS: &[Command] = &[
     command("monitor", monitor, 1, ADMIN | NOSCRIPT | LOADING | STALE)
         .since(Group::Server, "1.0.0")
         .doc("Shows every command that the server is given, as it is given.", "O(1), and a line to send for every command from then on"),
-    command("role", role, 1, NOSCRIPT | LOADING | STALE | FAST)
-        .since(Group::Server, "2.8.12")
-        .doc("Tells whether the server is a primary or a replica, with its offset and its peers.", "O(1)")
-        .categories(categories::ADMIN | categories::DANGEROUS),
     command("shutdown", shutdown, -1, ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | ALLOW_BUSY)
         .since(Group::Server, "1.0.0")
         .doc(

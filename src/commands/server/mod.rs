@@ -14,6 +14,7 @@ pub mod lolwut;
 pub mod memory;
 mod memory_facts;
 pub mod misc;
+pub mod persistence;
 pub mod slowlog;
 mod sparkline;
 

@@ -48,6 +48,15 @@ pub enum Reason {
     Foreign(&'static str),
     /// Data of this module that cannot be skipped.
     Module([u8; 9]),
+    /// A key that comes twice in a database.
+    Duplicate(Box<[u8]>),
+    /// A database that is not there.
+    Database {
+        /// Its index.
+        index: u64,
+        /// How many there are.
+        count: usize,
+    },
     /// The checksum at the end is not that of the bytes.
     Checksum {
         /// What the bytes amount to.
@@ -74,6 +83,8 @@ impl fmt::Display for Reason {
                 write!(f, "the value of key '{}' is of a type that is not supported: {name} (type {code})", key.escape_ascii())
             }
             Self::Foreign(what) => write!(f, "not supported: {what}"),
+            Self::Duplicate(key) => write!(f, "key '{}' comes twice", key.escape_ascii()),
+            Self::Database { index, count } => write!(f, "there are keys of database {index}, but only {count} databases here"),
             Self::Module(name) => write!(f, "broken data of module '{}'", name.escape_ascii()),
             Self::Checksum { computed, stored } => write!(f, "the checksum should be {computed:016x} and is {stored:016x}"),
         }

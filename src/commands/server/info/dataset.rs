@@ -1,30 +1,31 @@
-//! INFO's sections about the data: Persistence, Replication, Cluster, Keyspace.
+//! INFO's sections about the data: Persistence, Cluster, Keyspace.
 
 use super::{Info, Report};
+use crate::state::LoadingState;
 
 pub(super) fn persistence(info: &Info, report: &mut Report) {
-    report.idle(&[
-        ("loading", "0"),
-        ("async_loading", "0"),
-        ("current_cow_peak", "0"),
-        ("current_cow_size", "0"),
-        ("current_cow_size_age", "0"),
-        ("current_fork_perc", "0.00"),
-        ("current_save_keys_processed", "0"),
-        ("current_save_keys_total", "0"),
-    ]);
+    let (persistence, loading, now) = (&info.server.persistence, &info.server.loading, info.server.unix_seconds());
+    let saving = persistence.saving.as_ref();
+    let (keys, keys_total) = saving.map_or((0, 0), |s| (s.sink.borrow().keys(), s.keys_total));
     report
+        .field("loading", u8::from(loading.as_ref().is_some_and(|l| !l.asynchronous)))
+        .field("async_loading", u8::from(loading.as_ref().is_some_and(|l| l.asynchronous)));
+    report.idle(&[("current_cow_peak", "0"), ("current_cow_size", "0"), ("current_cow_size_age", "0")]);
+    report
+        .field("current_fork_perc", format_args!("{:.2}", keys as f64 * 100.0 / keys_total.max(1) as f64))
+        .field("current_save_keys_processed", keys)
+        .field("current_save_keys_total", keys_total)
         .field("rdb_changes_since_last_save", info.server.keyspace.dirty)
-        .field("rdb_bgsave_in_progress", 0)
-        .field("rdb_last_save_time", info.server.last_save_unix_seconds);
+        .field("rdb_bgsave_in_progress", u8::from(saving.is_some()))
+        .field("rdb_last_save_time", info.server.last_save_unix_seconds)
+        .field("rdb_last_bgsave_status", if persistence.last_ok { "ok" } else { "err" })
+        .field("rdb_last_bgsave_time_sec", persistence.last_took_seconds.unwrap_or(-1))
+        .field("rdb_current_bgsave_time_sec", saving.map_or(-1, |s| now - s.started_unix_seconds))
+        .field("rdb_saves", persistence.saves)
+        .field("rdb_last_cow_size", 0)
+        .field("rdb_last_load_keys_expired", persistence.loaded_expired)
+        .field("rdb_last_load_keys_loaded", persistence.loaded_keys);
     report.idle(&[
-        ("rdb_last_bgsave_status", "ok"),
-        ("rdb_last_bgsave_time_sec", "-1"),
-        ("rdb_current_bgsave_time_sec", "-1"),
-        ("rdb_saves", "0"),
-        ("rdb_last_cow_size", "0"),
-        ("rdb_last_load_keys_expired", "0"),
-        ("rdb_last_load_keys_loaded", "0"),
         ("aof_enabled", "0"),
         ("aof_rewrite_in_progress", "0"),
         ("aof_rewrite_scheduled", "0"),
@@ -38,24 +39,27 @@ pub(super) fn persistence(info: &Info, report: &mut Report) {
         ("module_fork_in_progress", "0"),
         ("module_fork_last_cow_size", "0"),
     ]);
+    if let Some(loading) = loading {
+        load_progress(loading, now, report);
+    }
 }
 
-pub(super) fn replication(info: &Info, report: &mut Report) {
-    let config = &info.server.config;
-    report.field("role", "master").field("connected_slaves", info.server.replicas());
-    if config.min_replicas_to_write > 0 && config.min_replicas_max_lag > 0 {
-        report.field("min_slaves_good_slaves", 0);
-    }
+fn load_progress(loading: &LoadingState, now: i64, report: &mut Report) {
+    // Where the size is not known, what the data took in memory stands in for it: that is too much, so it never comes to an end.
+    let (expected, perc_max) = if loading.total_bytes > 0 { (loading.total_bytes, 100.0) } else { (loading.used_memory, 99.99) };
+    let left = expected.saturating_sub(loading.loaded_bytes).max(u64::from(loading.total_bytes == 0));
+    let perc = (loading.loaded_bytes as f64 * 100.0 / expected.max(1) as f64).min(perc_max);
+    let eta_seconds = match u64::try_from(now - loading.started_unix_seconds) {
+        Ok(elapsed @ 1..) => elapsed.saturating_mul(left) / (loading.loaded_bytes + 1),
+        _ => 1,
+    };
     report
-        .field("master_failover_state", "no-failover")
-        .field("master_replid", String::from_utf8_lossy(&info.server.replication.id))
-        .field("master_replid2", "0".repeat(40))
-        .field("master_repl_offset", 0)
-        .field("second_repl_offset", -1)
-        .field("repl_backlog_active", 0)
-        .field("repl_backlog_size", config.repl_backlog_size)
-        .field("repl_backlog_first_byte_offset", 0)
-        .field("repl_backlog_histlen", 0);
+        .field("loading_start_time", loading.started_unix_seconds)
+        .field("loading_total_bytes", loading.total_bytes)
+        .field("loading_rdb_used_mem", loading.used_memory)
+        .field("loading_loaded_bytes", loading.loaded_bytes)
+        .field("loading_loaded_perc", format_args!("{:.2}", if expected == 0 { 0.0 } else { perc }))
+        .field("loading_eta_seconds", eta_seconds);
 }
 
 pub(super) fn cluster(info: &Info, report: &mut Report) {

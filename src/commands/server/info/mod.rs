@@ -3,6 +3,7 @@
 mod counters;
 mod dataset;
 mod process;
+mod replication;
 
 use crate::{
     commands::{
@@ -73,7 +74,7 @@ const SECTIONS: &[Section] = &[
     section("Memory", &["memory"], Shown::Always, process::memory),
     section("Persistence", &["persistence"], Shown::Always, dataset::persistence),
     section("Stats", &["stats"], Shown::Always, counters::stats),
-    section("Replication", &["replication"], Shown::Always, dataset::replication),
+    section("Replication", &["replication"], Shown::Always, replication::replication),
     section("CPU", &["cpu"], Shown::Always, process::cpu),
     section("Modules", &["modules", "module_list"], Shown::Always, |_, _| ()),
     section("Commandstats", &["commandstats"], Shown::InAll, counters::commandstats),

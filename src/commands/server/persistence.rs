@@ -1,0 +1,116 @@
+//! SAVE and BGSAVE; and DEBUG RELOAD, which is a save and a load in one.
+
+use crate::{
+    commands::{
+        Ctx,
+        command::{Command, Group, command, flags::*},
+        context::errors,
+    },
+    persist::{
+        load::{LoadOptions, Loader, LoaderProgress},
+        rdb,
+    },
+    state::{
+        Server,
+        disk::{DiskJob, Done},
+    },
+};
+
+fn save(ctx: &mut Ctx) {
+    if ctx.server.persistence.saving.is_some() {
+        return ctx.error("ERR Background save already in progress");
+    }
+    ctx.server.persistence.saves += 1;
+    if ctx.server.save_now() { ctx.out.ok() } else { ctx.error("ERR") }
+}
+
+fn bgsave(ctx: &mut Ctx) {
+    if ctx.argc() > 1 && !(ctx.argc() == 2 && ctx.is_word(1, "schedule")) {
+        return ctx.error(errors::SYNTAX);
+    }
+    if ctx.server.persistence.saving.is_some() {
+        return ctx.error("ERR Background save already in progress");
+    }
+    // Nothing that would stand in the way of a save runs in the background, so there is never anything to schedule it behind but a transaction.
+    if ctx.in_exec {
+        ctx.server.persistence.scheduled = true;
+        return ctx.out.simple("Background saving scheduled");
+    }
+    ctx.server.begin_bgsave();
+    ctx.out.simple("Background saving started");
+}
+
+/// DEBUG RELOAD: what is in memory is saved, dropped, and loaded again.
+pub(super) fn reload(ctx: &mut Ctx) {
+    let (mut merge, mut flush, mut save) = (false, true, true);
+    for word in ctx.args.skip(2).iter() {
+        match &*word.to_ascii_lowercase() {
+            b"merge" => merge = true,
+            b"noflush" => flush = false,
+            b"nosave" => save = false,
+            _ => return ctx.error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options."),
+        }
+    }
+    if save && !ctx.server.save_now() {
+        return ctx.error("ERR");
+    }
+    let keyspace = ctx.keyspace();
+    if flush {
+        for db in 0..keyspace.databases() {
+            keyspace.flush(db);
+        }
+    }
+    match load_now(ctx.server, merge) {
+        Ok(()) => {
+            log::info!("DB reloaded by DEBUG RELOAD");
+            ctx.out.ok();
+        }
+        Err(reason) => {
+            log::warn!("Can't load the RDB file {}: {reason}", ctx.server.config.dbfilename);
+            ctx.error("ERR Error trying to load the RDB dump, check server logs.");
+        }
+    }
+}
+
+/// Loads the file in one go, while nobody is served.
+fn load_now(server: &mut Server, replace: bool) -> Result<(), String> {
+    /// Bytes read at a time.
+    const READ_BYTES: usize = 1 << 20;
+    /// Bytes decoded at a time.
+    const FEED_BYTES: usize = 64 * 1024;
+    let (file, path) = (server.next_file(), server.config.dbfilename.clone());
+    let size = match server.host.disk_now(DiskJob::Open { file, path }).result? {
+        Done::Opened(Some(size)) => size,
+        _ => return Err("there is no such file".into()),
+    };
+    let decode = rdb::Options { verify: server.config.rdbchecksum, size: Some(size) };
+    let keep_expired = server.config.replicaof.is_some();
+    let mut loader = Loader::new(LoadOptions { decode, keep_expired, replace });
+    let mut load = || loop {
+        let Done::Read(bytes) = server.host.disk_now(DiskJob::Read { file, bytes: READ_BYTES }).result? else { return Ok(()) };
+        if bytes.is_empty() {
+            return loader.finish().map_err(|e| e.to_string());
+        }
+        for piece in bytes.chunks(FEED_BYTES) {
+            if loader.feed(&mut server.keyspace, piece).map_err(|e| e.to_string())? == LoaderProgress::Done {
+                return Ok(());
+            }
+        }
+    };
+    let result = load();
+    server.host.disk_now(DiskJob::Abort { file });
+    (server.persistence.loaded_keys, server.persistence.loaded_expired) = (loader.keys(), loader.expired());
+    result
+}
+
+/// The rows of this group.
+pub const COMMANDS: &[Command] = &[
+    command("save", save, 1, ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI)
+        .since(Group::Server, "1.0.0")
+        .doc("Saves the dataset, and answers when it is on the disk.", "O(N) where N is the number of keys in all databases"),
+    command("bgsave", bgsave, -1, ADMIN | NOSCRIPT | NO_ASYNC_LOADING)
+        .since(Group::Server, "1.0.0")
+        .doc("Saves the dataset of this moment while the server goes on.", "O(1); the N keys are then written in slices of the poll loop")
+        .args("[SCHEDULE]")
+        .history(&[("3.2.2", "`SCHEDULE` came.")]),
+];

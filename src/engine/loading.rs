@@ -1,0 +1,215 @@
+//! Loading at start: the file is read beside the loop, and what has been read becomes keys in slices between events, so that those who come
+//! meanwhile are told how far it is. [`Loader`] is also what a replica feeds its primary's stream to.
+
+pub use crate::persist::load::{LoadFacts, LoadOptions, Loader, LoaderProgress};
+
+use super::{
+    Engine,
+    snapshots::{delay_nanos, ms_until},
+};
+use crate::{
+    persist::rdb,
+    state::{
+        Action, LoadingState,
+        disk::{DiskDone, DiskJob, Done, FileId},
+    },
+};
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// How long a slice may take, in nanoseconds. Nobody is served meanwhile anyway; this is what the answer that says so may have to wait for.
+const SLICE_NANOS: u64 = 100_000;
+/// Bytes read at a time.
+const READ_BYTES: usize = 1 << 20;
+/// Reads asked for ahead.
+const READS: usize = 3;
+/// Bytes decoded before more are looked at.
+const PUSH_BYTES: usize = 64 * 1024;
+/// Keys loaded between two looks at the clock.
+const STEP_KEYS: usize = 64;
+/// Bytes after which the log is told how far it is.
+const REPORT_BYTES: u64 = 1 << 30;
+
+/// A file being loaded.
+pub(super) struct FileLoad {
+    file: FileId,
+    path: String,
+    loader: Loader,
+    /// What was read and is not loaded.
+    chunks: VecDeque<Bytes>,
+    /// Reads that have not been answered.
+    reading: usize,
+    /// All of it has been read.
+    at_end: bool,
+    /// What was pushed last is not loaded yet.
+    busy: bool,
+    started_nanos: u64,
+    /// Monotonic nanoseconds at the end of the last step, and the keys of it: what `key-load-delay` counts from.
+    stepped: (u64, u64),
+    report_bytes: u64,
+}
+
+impl Engine {
+    /// Begins to load the file that `dir` and `dbfilename` name. Until that is done most commands are refused.
+    pub fn load_from_disk(&mut self) {
+        let file = self.server.next_file();
+        let path = self.server.config.dbfilename.clone();
+        let keep_expired = self.server.config.replicaof.is_some();
+        let options = LoadOptions { keep_expired, ..LoadOptions::default() };
+        self.load = Some(Box::new(FileLoad {
+            file,
+            path: path.clone(),
+            loader: Loader::new(options),
+            chunks: VecDeque::new(),
+            reading: 0,
+            at_end: false,
+            busy: false,
+            started_nanos: self.server.host.nanos(),
+            stepped: (0, 0),
+            report_bytes: REPORT_BYTES,
+        }));
+        self.server.loading = Some(LoadingState { started_unix_seconds: self.server.unix_seconds(), ..Default::default() });
+        self.server.ask_disk(DiskJob::Open { file, path });
+    }
+
+    /// Whether a file that is being loaded wants a slice now.
+    pub(super) fn wants_load_slice(&self) -> bool {
+        self.load.as_ref().is_some_and(|load| load.busy || !load.chunks.is_empty()) && self.load_resumes() <= self.nanos
+    }
+
+    /// Milliseconds until a load that waits on purpose goes on.
+    pub(super) fn load_resumes_ms(&self) -> Option<u64> {
+        let resumes = self.load_resumes();
+        (resumes > self.nanos).then(|| ms_until(resumes, self.nanos))
+    }
+
+    /// Monotonic nanoseconds before which a load does not go on.
+    fn load_resumes(&self) -> u64 {
+        let delay = self.server.config.key_load_delay;
+        let stepped = self.load.as_ref().map_or((0, 0), |load| load.stepped);
+        if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
+    }
+
+    /// Takes the load a slice further.
+    pub(super) fn load_slice(&mut self) {
+        let started = self.nanos;
+        while self.wants_load_slice() {
+            self.load_step();
+            if self.server.host.nanos().saturating_sub(started) >= SLICE_NANOS {
+                return;
+            }
+        }
+    }
+
+    fn load_step(&mut self) {
+        let Some(load) = &mut self.load else { return };
+        if !load.busy {
+            let Some(mut chunk) = load.chunks.pop_front() else { return };
+            load.loader.push(&chunk.split_to(chunk.len().min(PUSH_BYTES)));
+            load.busy = true;
+            if !chunk.is_empty() {
+                load.chunks.push_front(chunk);
+            }
+        }
+        let before = load.loader.keys() + load.loader.expired();
+        let result = load.loader.step(&mut self.server.keyspace, STEP_KEYS);
+        if let Some(state) = &mut self.server.loading {
+            state.loaded_bytes = load.loader.offset();
+            state.used_memory = load.loader.facts().used_memory.unwrap_or(0);
+            if state.loaded_bytes >= load.report_bytes {
+                load.report_bytes += REPORT_BYTES;
+                log::info!("Loading: {} of {} MiB", state.loaded_bytes >> 20, state.total_bytes >> 20);
+            }
+        }
+        if self.server.config.key_load_delay != 0 {
+            self.nanos = self.server.host.nanos();
+            load.stepped = (self.nanos, load.loader.keys() + load.loader.expired() - before);
+        }
+        match result {
+            Ok(LoaderProgress::More) => (),
+            Ok(LoaderProgress::Hungry) => {
+                load.busy = false;
+                self.read_ahead();
+            }
+            Ok(LoaderProgress::Done) => self.loaded(),
+            Err(error) => self.load_failed(&error.to_string()),
+        }
+    }
+
+    /// Keeps the disk busy, and notices when it has no more to give.
+    fn read_ahead(&mut self) {
+        let Some(load) = &mut self.load else { return };
+        if load.at_end {
+            if load.chunks.is_empty()
+                && !load.busy
+                && let Err(error) = load.loader.finish()
+            {
+                self.load_failed(&error.to_string());
+            }
+            return;
+        }
+        while load.reading + load.chunks.len() < READS {
+            load.reading += 1;
+            self.server.ask_disk(DiskJob::Read { file: load.file, bytes: READ_BYTES });
+        }
+    }
+
+    /// Whether an answer of the disk was for the file that is being loaded, which takes note of it.
+    pub(super) fn load_answered(&mut self, done: &mut DiskDone) -> bool {
+        let Some(load) = &mut self.load else { return false };
+        if load.file != done.file {
+            return false;
+        }
+        match &mut done.result {
+            // A first start: there is nothing to load.
+            Ok(Done::Opened(None)) => {
+                self.load = None;
+                self.server.loading = None;
+            }
+            Ok(Done::Opened(Some(size))) => {
+                let decode = rdb::Options { verify: self.server.config.rdbchecksum, size: Some(*size) };
+                load.loader = Loader::new(LoadOptions { decode, keep_expired: self.server.config.replicaof.is_some(), replace: false });
+                if let Some(state) = &mut self.server.loading {
+                    state.total_bytes = *size;
+                }
+                self.read_ahead();
+            }
+            Ok(Done::Read(bytes)) => {
+                load.reading -= 1;
+                if bytes.is_empty() {
+                    load.at_end = true;
+                } else {
+                    load.chunks.push_back(std::mem::take(bytes));
+                }
+                self.read_ahead();
+            }
+            Ok(_) => (),
+            Err(reason) => {
+                let text = format!("it can't be read: {reason}");
+                self.load_failed(&text);
+            }
+        }
+        true
+    }
+
+    fn loaded(&mut self) {
+        let Some(load) = self.load.take() else { return };
+        let server = &mut self.server;
+        server.ask_disk(DiskJob::Abort { file: load.file });
+        server.loading = None;
+        let (keys, expired) = (load.loader.keys(), load.loader.expired());
+        (server.persistence.loaded_keys, server.persistence.loaded_expired) = (keys, expired);
+        let seconds = server.host.nanos().saturating_sub(load.started_nanos) as f64 / 1e9;
+        log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
+        log::info!("DB loaded from disk: {seconds:.3} seconds");
+    }
+
+    fn load_failed(&mut self, reason: &str) {
+        if let Some(load) = self.load.take() {
+            let dir = &self.server.config.dir;
+            log::error!("Can't load the RDB file {} (in server root dir {dir}): {reason}", load.path);
+            log::error!("Fatal error loading the DB, check server logs. Exiting.");
+            self.server.actions.push_back(Action::Exit(1));
+        }
+    }
+}

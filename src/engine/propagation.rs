@@ -1,0 +1,230 @@
+//! What commands leave in the log of writes, so that whoever reads it comes to hold the same data.
+//!
+//! A command that changed nothing leaves nothing. One that says when by the clock, or by chance, leaves what came of it
+//! ([`Effect::Instead`]). Keys that went by their deadline leave a deletion in front of the command that found them gone. What belongs
+//! together, a transaction or a command with several effects, stands between MULTI and EXEC.
+
+use super::Engine;
+use crate::{
+    commands::{CommandId, Effect, command::flags},
+    resp::request::{Args, OwnedArgs},
+    state::ConnId,
+};
+
+/// The effects of what is being executed as one: they are written when it is known whether there is more than one.
+#[derive(Default)]
+pub(super) struct Unit {
+    /// The only effect so far.
+    held: Option<(usize, OwnedArgs)>,
+    /// There were more, and MULTI is written.
+    opened: bool,
+}
+
+/// What a call has left to be logged.
+pub(super) struct Logged<'a> {
+    pub db: usize,
+    pub args: Args<'a>,
+    pub effect: Effect,
+    pub also: Vec<(usize, OwnedArgs)>,
+    /// It changed data.
+    pub changed: bool,
+}
+
+impl Engine {
+    /// Logs what a call did.
+    #[inline]
+    pub(super) fn log_call(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, in_exec: bool) {
+        let own = match &call.effect {
+            Effect::Verbatim if call.changed => Some(call.args),
+            Effect::Always => Some(call.args),
+            Effect::Instead(args) if call.changed => Some(args.args()),
+            _ => None,
+        };
+        if in_exec || !call.also.is_empty() || !self.server.keyspace.gone.is_empty() {
+            return self.log_several(conn, id, call, own, in_exec);
+        }
+        if let Some(args) = own {
+            self.server.replication.stream.append(call.db, args);
+            self.note_write(conn);
+        }
+    }
+
+    #[cold]
+    fn log_several(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, own: Option<Args<'_>>, in_exec: bool) {
+        // Keys that a command met by chance have nothing to do with each other.
+        let apart = !in_exec && self.registry.get(id).flags & flags::TOUCHES_ARBITRARY_KEYS != 0;
+        self.log_gone(apart);
+        if let Some(args) = own {
+            self.log_one(call.db, args, apart);
+        }
+        for (db, args) in &call.also {
+            self.log_one(*db, args.args(), apart);
+        }
+        if !in_exec {
+            self.end_unit(conn);
+        }
+    }
+
+    /// Logs the end of keys that went away by themselves: each on its own (`apart`), or as effects of what is being executed.
+    fn log_gone(&mut self, apart: bool) {
+        let name: &[u8] = if self.server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
+        for gone in std::mem::take(&mut self.server.keyspace.gone) {
+            self.log_one(gone.db, OwnedArgs::new(&[name, &gone.key]).args(), apart);
+        }
+    }
+
+    fn log_one(&mut self, db: usize, args: Args<'_>, apart: bool) {
+        let (stream, unit) = (&mut self.server.replication.stream, &mut self.unit);
+        if apart || unit.opened {
+            return stream.append(db, args);
+        }
+        match unit.held.take() {
+            None => unit.held = Some((db, OwnedArgs::from_args(args))),
+            Some((first_db, first)) => {
+                stream.append_parts(&[b"MULTI"]);
+                stream.append(first_db, first.args());
+                stream.append(db, args);
+                unit.opened = true;
+            }
+        }
+    }
+
+    /// Ends what was executed as one on behalf of a client.
+    pub(super) fn end_unit(&mut self, conn: ConnId) {
+        let (stream, unit) = (&mut self.server.replication.stream, &mut self.unit);
+        let (held, opened) = (unit.held.take(), std::mem::take(&mut unit.opened));
+        if !stream.is_fed() {
+            return;
+        }
+        if let Some((db, args)) = &held {
+            stream.append(*db, args.args());
+        }
+        if opened {
+            stream.append_parts(&[b"EXEC"]);
+        }
+        if opened || held.is_some() {
+            self.note_write(conn);
+        }
+    }
+
+    /// Remembers where a client's last write ends: what its WAIT waits for.
+    #[inline]
+    fn note_write(&mut self, conn: ConnId) {
+        let end = self.server.replication.stream.end();
+        if let Some(client) = self.server.clients.get_mut(conn) {
+            client.write_offset = end;
+        }
+    }
+
+    /// Takes note of keys that expired or were evicted while no command ran, or that nobody has to be told of.
+    pub(super) fn forget_gone(&mut self) {
+        if self.server.replication.stream.is_fed() {
+            self.log_gone(true);
+        }
+        self.server.keyspace.gone.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        config::Config,
+        engine::tests::{A, Bench, bench},
+    };
+
+    /// A server whose log is read by somebody.
+    fn logging() -> Bench {
+        let mut bench = bench(Config::default());
+        bench.engine.server.replication.stream.open();
+        bench
+    }
+
+    /// Commands appended since the log was looked at last, a line each.
+    fn log(bench: &mut Bench) -> Vec<String> {
+        let stream = &mut bench.engine.server.replication.stream;
+        let bytes = stream.read_from(stream.first()).expect("it begins there").concat();
+        stream.close();
+        stream.open();
+        // Who reads has selected nothing: every look begins with a SELECT of its own, which is left out where it is the first.
+        let text = String::from_utf8(bytes).expect("text");
+        let mut commands = Vec::new();
+        let mut lines = text.split("\r\n").filter(|line| !line.starts_with('$'));
+        while let Some(count) = lines.next().and_then(|line| line.strip_prefix('*')) {
+            let words: Vec<&str> = lines.by_ref().take(count.parse().expect("a count")).collect();
+            commands.push(words.join(" "));
+        }
+        commands.retain(|command| command != "SELECT 0");
+        commands
+    }
+
+    fn logged(lines: &str) -> Vec<String> {
+        let mut bench = logging();
+        bench.say(A, lines);
+        log(&mut bench)
+    }
+
+    #[test]
+    fn what_changes_nothing_leaves_nothing() {
+        assert_eq!(logged("GET k\nDEL k\nSET k v XX\nINCR\nPERSIST k\nSETNX k v\nSETNX k v"), ["SETNX k v"]);
+        assert_eq!(logged("FLUSHALL"), ["FLUSHALL"], "a replica may have keys that we have not");
+    }
+
+    #[test]
+    fn nothing_is_kept_while_nobody_reads() {
+        let mut bench = bench(Config::default());
+        bench.say(A, "SET k v\nMULTI\nSET k w\nSET k x\nEXEC");
+        assert_eq!(bench.engine.server.replication.stream.end(), 0);
+    }
+
+    #[test]
+    fn effects_do_not_depend_on_when_they_are_read() {
+        let now_ms = 1_000_000_000_000i64;
+        assert_eq!(logged("SET k v PX 1500"), [format!("SET k v PXAT {}", now_ms + 1500)]);
+        assert_eq!(
+            logged("SETEX k 10 v\nEXPIRE k 20"),
+            [format!("SET k v PXAT {}", now_ms + 10_000), format!("PEXPIREAT k {}", now_ms + 20_000)]
+        );
+        assert_eq!(logged("SET k 1\nINCRBYFLOAT k 0.5\nGETDEL k"), ["SET k 1", "SET k 1.5 KEEPTTL", "DEL k"]);
+    }
+
+    #[test]
+    fn another_database_is_selected_once() {
+        assert_eq!(
+            logged("SET a 1\nSELECT 2\nSET b 2\nSET c 3\nSELECT 0\nSET d 4"),
+            ["SET a 1", "SELECT 2", "SET b 2", "SET c 3", "SET d 4"]
+        );
+    }
+
+    #[test]
+    fn a_transaction_with_several_effects_stays_one() {
+        assert_eq!(logged("MULTI\nSET a 1\nGET a\nSET b 2\nEXEC"), ["MULTI", "SET a 1", "SET b 2", "EXEC"]);
+        assert_eq!(logged("MULTI\nGET a\nSET b 2\nEXEC"), ["SET b 2"], "one effect needs no frame");
+        assert_eq!(logged("MULTI\nGET a\nEXEC\nSET z 1"), ["SET z 1"]);
+        assert_eq!(logged("MULTI\nSELECT 1\nSET a 1\nEXEC"), ["SELECT 1", "SET a 1"]);
+    }
+
+    #[test]
+    fn a_key_that_has_expired_is_deleted_in_front_of_what_found_it_gone() {
+        let mut bench = logging();
+        bench.say(A, "SET a v PX 10\nSET b v PX 10\nSET c v PX 10\nCONFIG SET lazyfree-lazy-expire no");
+        log(&mut bench);
+        bench.pass(20);
+        bench.say(A, "GET a");
+        assert_eq!(log(&mut bench), ["DEL a"]);
+        bench.say(A, "INCR b");
+        assert_eq!(log(&mut bench), ["MULTI", "DEL b", "INCR b", "EXEC"]);
+        bench.say(A, "CONFIG SET lazyfree-lazy-expire yes");
+        bench.engine.finish_turn();
+        assert_eq!(log(&mut bench), ["UNLINK c"], "the expire cycle");
+    }
+
+    #[test]
+    fn wait_knows_where_a_clients_last_write_ends() {
+        let mut bench = logging();
+        bench.say(A, "SET a 1\nGET a");
+        let offset = |bench: &Bench| bench.engine.server.clients.get(A).expect("connected").write_offset;
+        assert_eq!(offset(&bench), bench.engine.server.replication.stream.end());
+        bench.say(A, "MULTI\nSET b 2\nSET c 3\nEXEC");
+        assert_eq!(offset(&bench), bench.engine.server.replication.stream.end());
+    }
+}

@@ -1,0 +1,294 @@
+//! Replicas: snapshots sent to them in slices, the log of writes fed to them, and time: pings, silence, and clients in WAIT.
+
+use super::Engine;
+use crate::{
+    persist::rdb::Progress,
+    replication::{primary::Phase, stream::Piece},
+    resp::output::Output,
+    state::{
+        ClientKind, ConnId,
+        client::Blocked,
+        replicas::{Form, FullSync},
+    },
+};
+use bytes::Bytes;
+
+/// How long snapshots for replicas may go on in a turn, in nanoseconds: what a request may have to wait for on their account.
+const SLICE_NANOS: u64 = 25_000;
+/// Bytes of a snapshot summed in one step.
+const POLL_BYTES: usize = 64 * 1024;
+/// Bytes of a snapshot that may wait for a replica's socket: beyond this its walk stands still.
+const OUTPUT_MAX: usize = 1 << 20;
+/// Bytes of the log handed to a replica's output in one go.
+const FEED_BYTES: usize = 256 * 1024;
+/// A piece of the log that is shorter is copied rather than shared.
+const SHARED_MIN: usize = 4 * 1024;
+
+impl Engine {
+    /// A turn's work for replicas and for who waits for them. Comes last in a turn, so that what the turn wrote goes out with it.
+    #[inline]
+    pub(super) fn serve_replicas(&mut self) {
+        let server = &mut self.server;
+        if server.mono_ms >= server.followers.cron_at_ms {
+            self.replicas_cron();
+        }
+        let followers = &self.server.followers;
+        if !followers.conns.is_empty() || !followers.waiting.is_empty() || !followers.released.is_empty() {
+            self.serve_followers();
+        }
+    }
+
+    #[cold]
+    fn serve_followers(&mut self) {
+        self.snapshot_slice();
+        let server = &mut self.server;
+        if std::mem::take(&mut server.followers.ask) && server.replication.stream.is_fed() && server.replicas() > 0 {
+            server.replication.stream.append_parts(&[b"REPLCONF", b"GETACK", b"*"]);
+        }
+        self.feed_replicas();
+        self.end_waits();
+        self.resumable.append(&mut self.server.followers.released);
+    }
+
+    /// Whether there is something to do for a replica at once.
+    pub(super) fn replicas_want_a_turn(&self) -> bool {
+        let server = &self.server;
+        if server.followers.conns.is_empty() {
+            return false;
+        }
+        let end = server.replication.stream.end();
+        let takes_more = |conn: &ConnId| {
+            let Some(client) = server.clients.get(*conn) else { return false };
+            let Some(link) = &client.replica else { return false };
+            match link.phase {
+                Phase::Sent { .. } => client.out.is_empty(),
+                Phase::Online { waits_for_ack } => !waits_for_ack && client.out.is_empty() && link.next_offset < end,
+                _ => false,
+            }
+        };
+        server.followers.syncs.iter().any(|sync| self.has_room(sync)) || server.followers.conns.iter().any(takes_more)
+    }
+
+    /// Milliseconds until the first client in WAIT gives up.
+    pub(super) fn wait_ms(&self) -> u64 {
+        let deadline = |conn: &ConnId| match self.server.clients.get(*conn)?.blocked? {
+            Blocked::Wait { deadline_ms, .. } if deadline_ms > 0 => Some((deadline_ms - self.server.unix_ms()).max(0) as u64),
+            _ => None,
+        };
+        self.server.followers.waiting.iter().filter_map(deadline).min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether the next bytes of a snapshot have somewhere to go.
+    fn has_room(&self, sync: &FullSync) -> bool {
+        match sync.form {
+            Form::Marked(_) => self.server.clients.get(sync.conn).is_some_and(|client| client.out.len() < OUTPUT_MAX),
+            Form::Measured(_) => true,
+        }
+    }
+
+    /// Takes snapshots a slice further, each replica's in turn.
+    fn snapshot_slice(&mut self) {
+        let started = self.server.host.nanos();
+        for _ in 0..self.server.followers.syncs.len() {
+            let Some(mut sync) = self.server.followers.syncs.pop_front() else { return };
+            if !self.has_room(&sync) || !self.snapshot_step(&mut sync) {
+                self.server.followers.syncs.push_back(sync);
+            }
+            if self.server.host.nanos().saturating_sub(started) >= SLICE_NANOS {
+                return;
+            }
+        }
+    }
+
+    /// One step of one snapshot; `true` when it is over.
+    fn snapshot_step(&mut self, sync: &mut FullSync) -> bool {
+        let server = &mut self.server;
+        if let Some(walk) = sync.walk
+            && !server.keyspace.step_walk(walk)
+        {
+            sync.walk = None;
+            sync.sink.borrow_mut().finish();
+        }
+        let mut sink = sync.sink.borrow_mut();
+        let done = sink.poll(POLL_BYTES) == Progress::Done;
+        let Some(client) = server.clients.get_mut(sync.conn) else { return true };
+        let pieces = std::iter::from_fn(|| sink.pop());
+        match &mut sync.form {
+            Form::Marked(mark) => {
+                pieces.for_each(|piece| client.out.raw_shared(piece));
+                if done {
+                    client.out.raw(mark);
+                }
+            }
+            Form::Measured(kept) => {
+                pieces.for_each(|piece| {
+                    sync.kept_bytes += piece.len();
+                    kept.push(piece);
+                });
+                if done {
+                    client.out.raw(format!("${}\r\n", sync.kept_bytes).as_bytes());
+                    std::mem::take(kept).into_iter().for_each(|piece: Bytes| client.out.raw_shared(piece));
+                }
+            }
+        }
+        let marked = matches!(sync.form, Form::Marked(_));
+        if done && let Some(link) = &mut client.replica {
+            link.phase = Phase::Sent { waits_for_ack: marked };
+            link.progress_at_ms = server.mono_ms;
+        }
+        if !client.out.is_empty() {
+            server.mark_dirty(sync.conn);
+        }
+        done
+    }
+
+    /// Hands each replica what it lacks, holds it to its limits, and says which part of the log is still needed.
+    fn feed_replicas(&mut self) {
+        let mut needed = None;
+        for index in 0..self.server.followers.conns.len() {
+            let Some(conn) = self.server.followers.conns.get(index).copied() else { break };
+            self.put_online(conn);
+            if let Some(offset) = self.feed(conn) {
+                needed = Some(needed.map_or(offset, |least: u64| least.min(offset)));
+            }
+            self.limit_output(conn);
+        }
+        self.server.replication.stream.set_needed(needed);
+    }
+
+    /// A replica that has been sent its whole snapshot follows the log from here on.
+    fn put_online(&mut self, conn: ConnId) {
+        let server = &mut self.server;
+        let Some(client) = server.clients.get_mut(conn) else { return };
+        let Some(Phase::Sent { waits_for_ack }) = client.replica.as_ref().map(|link| link.phase) else { return };
+        if !client.out.is_empty() {
+            return;
+        }
+        let name = client.replica_name();
+        // No acknowledgement could come before this.
+        client.active_ms = server.mono_ms;
+        let Some(link) = &mut client.replica else { return };
+        if link.rdb_only {
+            log::info!("RDB transfer completed, rdb only replica ({name}) should be disconnected asap");
+            return server.close(conn, false);
+        }
+        link.phase = Phase::Online { waits_for_ack };
+        log::info!("Synchronization with replica {name} succeeded");
+        server.count_good_replicas();
+    }
+
+    /// Hands a replica the next part of the log if it has taken what it had; returns the offset from which on it needs the log.
+    fn feed(&mut self, conn: ConnId) -> Option<u64> {
+        let server = &mut self.server;
+        let client = server.clients.get_mut(conn)?;
+        let out = &mut client.out;
+        let link = client.replica.as_mut()?;
+        if !link.needs_log() || client.close_now {
+            return None;
+        }
+        let stream = &server.replication.stream;
+        if link.phase == (Phase::Online { waits_for_ack: false }) && out.is_empty() && link.next_offset < stream.end() {
+            match stream.read(link.next_offset, FEED_BYTES, |piece| put(out, piece)) {
+                Some(next) => link.next_offset = next,
+                None => {
+                    // The log has been begun anew under it: it has to ask where to go on.
+                    log::warn!("Replica {} follows a log that is not here any more: closing its connection.", client.replica_name());
+                    server.close(conn, false);
+                    return None;
+                }
+            }
+            let next = link.next_offset;
+            server.mark_dirty(conn);
+            return Some(next);
+        }
+        Some(link.next_offset)
+    }
+
+    /// Answers who waits for replicas and has waited long enough.
+    fn end_waits(&mut self) {
+        let now = self.server.unix_ms();
+        for conn in std::mem::take(&mut self.server.followers.waiting) {
+            let Some(Some(Blocked::Wait { offset, replicas, deadline_ms })) = self.server.clients.get(conn).map(|client| client.blocked)
+            else {
+                continue;
+            };
+            self.server.followers.waiting.push(conn);
+            if self.server.replicas_at(offset) >= replicas || deadline_ms > 0 && deadline_ms <= now {
+                self.server.release(conn, None);
+            }
+        }
+    }
+
+    /// Once a second.
+    #[cold]
+    fn replicas_cron(&mut self) {
+        let now = self.server.mono_ms;
+        self.server.followers.cron_at_ms = now + 1000;
+        self.ping_replicas();
+        let timeout_ms = u64::from(self.server.config.repl_timeout) * 1000;
+        for conn in self.server.followers.conns.clone() {
+            let Some(client) = self.server.clients.get_mut(conn) else { continue };
+            let Some(link) = &client.replica else { continue };
+            if let Some(part) = link.timed_out(client.active_ms, now, timeout_ms) {
+                log::warn!("Disconnecting timedout replica ({part}): {}", client.replica_name());
+                self.server.close(conn, false);
+            } else if link.phase == (Phase::Snapshot { sending: false }) {
+                // It shall not take us for dead while its snapshot is made.
+                client.out.raw(b"\n");
+                self.server.mark_dirty(conn);
+            }
+        }
+        self.give_up_backlog();
+        self.server.count_good_replicas();
+    }
+
+    /// Replicas take a silent primary for dead.
+    fn ping_replicas(&mut self) {
+        let server = &mut self.server;
+        if server.mono_ms < server.followers.ping_at_ms {
+            return;
+        }
+        server.followers.ping_at_ms = server.mono_ms + u64::from(server.config.repl_ping_replica_period) * 1000;
+        // What a failover waits for must not move on.
+        let quiet = server.replication.failover.is_some();
+        if server.replicas() > 0 && server.replication.stream.is_fed() && !quiet {
+            server.replication.stream.append_parts(&[b"PING"]);
+        }
+    }
+
+    /// Without replicas for long enough (`repl-backlog-ttl`), the backlog is given up.
+    fn give_up_backlog(&mut self) {
+        let server = &mut self.server;
+        let ttl_seconds = server.config.repl_backlog_ttl;
+        let alone_seconds = server.mono_ms.saturating_sub(server.replication.alone_since_ms) / 1000;
+        if server.replicas() == 0 && ttl_seconds > 0 && alone_seconds > ttl_seconds && server.replication.stream.is_fed() {
+            // While there is no log its offset stands still, so what is written then must not be taken for the history so far.
+            server.replication.change_id(server.rng.hex());
+            server.replication.stream.close();
+            log::info!("Replication backlog freed after {ttl_seconds} seconds without connected replicas.");
+        }
+    }
+
+    /// Whether a client is a replica, to which nothing is ever answered.
+    pub(super) fn is_replica(&self, conn: ConnId) -> bool {
+        self.server.clients.get(conn).is_some_and(|client| client.kind == ClientKind::Replica)
+    }
+
+    /// Ends a replica's connection that has been given an answer: its stream would not be one any more.
+    #[cold]
+    pub(super) fn answered_replica(&mut self, conn: ConnId, answer: &[u8]) {
+        if let Some(client) = self.server.clients.get(conn) {
+            let answer = answer.escape_ascii();
+            log::warn!("Replica {} generated a reply ({answer}), disconnecting it", client.replica_name());
+        }
+        self.server.close(conn, false);
+    }
+}
+
+/// Hands a piece of the log to an output.
+fn put(out: &mut Output, piece: Piece<'_>) {
+    match piece {
+        Piece::Shared(bytes) if bytes.len() >= SHARED_MIN => out.raw_shared(bytes),
+        piece => out.raw(piece.bytes()),
+    }
+}

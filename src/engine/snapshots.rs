@@ -1,0 +1,168 @@
+//! BGSAVE: the walk in slices between events, its bytes to the disk, and what becomes of it; and the save points that begin one.
+
+use super::Engine;
+use crate::{
+    persist::rdb::Progress,
+    state::{
+        disk::{DiskDone, DiskJob, Done},
+        saving::{appended, log_not_created, log_not_moved, log_not_written, take_pieces},
+    },
+};
+
+/// How long a slice may take, in nanoseconds: what a request may have to wait for on its account. A step of the walk is about that.
+const SLICE_NANOS: u64 = 25_000;
+/// Bytes summed between two looks at the clock.
+const POLL_BYTES: usize = 64 * 1024;
+/// Bytes handed to the disk at a time.
+const APPEND_BYTES: usize = 128 * 1024;
+/// Bytes on their way to the disk at which the walk waits.
+const IN_FLIGHT_MAX: usize = 8 << 20;
+/// Seconds after a failure before save points are heeded again.
+const RETRY_SECONDS: i64 = 5;
+
+impl Engine {
+    /// Whether a save wants a slice now.
+    pub(super) fn wants_save_slice(&self) -> bool {
+        self.server.persistence.saving.as_ref().is_some_and(|s| !s.committing && s.in_flight < IN_FLIGHT_MAX)
+            && self.save_resumes() <= self.nanos
+    }
+
+    /// Milliseconds until a save that waits on purpose goes on.
+    pub(super) fn save_resumes_ms(&self) -> Option<u64> {
+        let resumes = self.save_resumes();
+        (resumes > self.nanos).then(|| ms_until(resumes, self.nanos))
+    }
+
+    /// Monotonic nanoseconds before which a save does not go on.
+    fn save_resumes(&self) -> u64 {
+        let delay = self.server.config.rdb_key_save_delay;
+        let stepped = self.server.persistence.saving.as_ref().map_or((0, 0), |s| s.stepped);
+        if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
+    }
+
+    /// Takes the save under way a slice further.
+    pub(super) fn save_slice(&mut self) {
+        let started = self.nanos;
+        while self.wants_save_slice() {
+            let keys = self.save_step();
+            let now = self.server.host.nanos();
+            if self.server.config.rdb_key_save_delay != 0
+                && let Some(saving) = &mut self.server.persistence.saving
+            {
+                saving.stepped = (now, keys);
+                return;
+            }
+            if now.saturating_sub(started) >= SLICE_NANOS {
+                return;
+            }
+        }
+    }
+
+    /// One step of the walk, and what it amounts to on its way. Returns how many keys it was.
+    fn save_step(&mut self) -> u64 {
+        let server = &mut self.server;
+        let Some(saving) = &mut server.persistence.saving else { return 0 };
+        let before = saving.sink.borrow().keys();
+        if let Some(walk) = saving.walk
+            && !server.keyspace.step_walk(walk)
+        {
+            saving.walk = None;
+            saving.sink.borrow_mut().finish();
+        }
+        let progress = saving.sink.borrow_mut().poll(POLL_BYTES);
+        let keys = saving.sink.borrow().keys() - before;
+        let ready = saving.sink.borrow().ready_bytes();
+        let (file, done) = (saving.file, progress == Progress::Done);
+        if done || ready >= APPEND_BYTES {
+            saving.in_flight += ready;
+            let pieces = take_pieces(&saving.sink);
+            let commit = done.then(|| DiskJob::Commit { file, to: saving.to.clone(), fsync: true });
+            saving.committing = done;
+            server.ask_disk(DiskJob::Append { file, pieces });
+            commit.into_iter().for_each(|job| server.ask_disk(job));
+        }
+        keys
+    }
+
+    /// Whether an answer of the disk was for the save under way, which takes note of it.
+    pub(super) fn save_answered(&mut self, done: &DiskDone) -> bool {
+        let server = &mut self.server;
+        let Some(saving) = &mut server.persistence.saving else { return false };
+        if saving.file != done.file {
+            return false;
+        }
+        match &done.result {
+            Ok(Done::Committed) => {
+                let dirty = saving.dirty_before;
+                server.end_bgsave();
+                server.keyspace.dirty = server.keyspace.dirty.saturating_sub(dirty);
+                server.last_save_unix_seconds = server.unix_seconds();
+                server.persistence.last_ok = true;
+                log::info!("DB saved on disk");
+                log::info!("Background saving terminated with success");
+            }
+            Ok(Done::Created) => saving.created = true,
+            Ok(done) => saving.in_flight -= (appended(done) as usize).min(saving.in_flight),
+            Err(reason) => {
+                let dir = &server.config.dir;
+                // Every write is answered before what comes after it.
+                match (saving.created, saving.in_flight) {
+                    (false, _) => log_not_created(&saving.temporary, dir, reason),
+                    (_, 0) => log_not_moved(&saving.temporary, &saving.to, dir, reason),
+                    _ => log_not_written(reason),
+                }
+                log::warn!("Background saving error");
+                server.cancel_bgsave();
+                server.persistence.last_ok = false;
+            }
+        }
+        true
+    }
+
+    /// Begins a save that was scheduled, or that a save point asks for.
+    pub(super) fn saves_cron(&mut self) {
+        let server = &mut self.server;
+        if server.loading.is_some() || server.persistence.saving.is_some() {
+            return;
+        }
+        let now = server.unix_seconds();
+        if !server.persistence.last_ok && now - server.persistence.last_try_unix_seconds <= RETRY_SECONDS {
+            return;
+        }
+        let (dirty, since) = (server.keyspace.dirty, (now - server.last_save_unix_seconds).max(0) as u64);
+        let point = server.config.save.iter().find(|p| dirty >= p.changes && since > p.seconds);
+        if let Some(point) = point {
+            log::info!("{} changes in {} seconds. Saving...", point.changes, point.seconds);
+        }
+        if point.is_some() || server.persistence.scheduled {
+            server.begin_bgsave();
+        }
+    }
+}
+
+/// Whole milliseconds, at least one, until `nanos`.
+pub(super) fn ms_until(nanos: u64, now: u64) -> u64 {
+    nanos.saturating_sub(now).div_ceil(1_000_000).max(1)
+}
+
+/// What `rdb-key-save-delay` and `key-load-delay` cost for so many keys: microseconds for each, or if negative a microsecond for as many.
+pub(super) fn delay_nanos(setting: i32, keys: u64) -> u64 {
+    match setting {
+        0 => 0,
+        1.. => keys * u64::from(setting.unsigned_abs()) * 1000,
+        _ => keys * 1000 / u64::from(setting.unsigned_abs()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_microseconds_a_key_or_keys_a_microsecond() {
+        assert_eq!(delay_nanos(0, 100), 0);
+        assert_eq!(delay_nanos(3, 100), 300_000);
+        assert_eq!(delay_nanos(-10, 100), 10_000);
+        assert_eq!(delay_nanos(i32::MIN, 1), 0);
+    }
+}

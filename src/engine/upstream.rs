@@ -1,0 +1,546 @@
+//! The link to our primary: made, kept in step, lost and made again. What is said on it is [`Handshake`]'s part; here is what it means
+//! for the data.
+
+use super::{
+    Engine,
+    loading::{LoadOptions, Loader, LoaderProgress},
+};
+use crate::{
+    commands::upstream::{abort_failover, close_replicas},
+    config::{ReplDisklessLoad, split_args},
+    keyspace::ExpireMode,
+    persist::rdb,
+    replication::{
+        ReplId,
+        replica::{Form, Found, Handshake, Offer, Phase, Refusal, Transfer, Upstream},
+    },
+    resp::{
+        output::Output,
+        request::{Limits, Parser},
+    },
+    state::{Action, Client, ClientKind, ConnId, client::Peer},
+};
+
+/// Milliseconds between attempts to reach the primary, and between acknowledgements.
+const EACH_MS: u64 = 1000;
+/// Requests of the stream executed at a time.
+const BATCH: usize = 32;
+
+impl Engine {
+    /// Begins as a replica if the settings say so.
+    pub(super) fn follow_configured(&mut self) {
+        if let Some(primary) = self.server.config.replicaof.clone() {
+            let server = &mut self.server;
+            server.keyspace.expire_mode = ExpireMode::Hide;
+            server.replication.stream.set_proxied(true);
+            server.replication.upstream = Some(Upstream::new(primary.host, primary.port, false, server.mono_ms));
+        }
+    }
+
+    /// What a turn has to do for the link: a new attempt when it is due, and an acknowledgement when it is wanted.
+    #[inline]
+    pub(super) fn upstream_turn(&mut self) {
+        if self.server.replication.upstream.is_some() || self.upstream_load.is_some() {
+            self.serve_upstream();
+        }
+    }
+
+    fn serve_upstream(&mut self) {
+        let now = self.server.mono_ms;
+        if self.upstream_load.is_some() && !self.server.replication.upstream.as_ref().is_some_and(Upstream::is_in_transfer) {
+            self.give_up_load();
+        }
+        if std::mem::take(&mut self.server.replication.ack_wanted) {
+            self.acknowledge();
+        }
+        // Data from our own disk comes first: it may be what the primary can go on from.
+        if self.server.loading.is_none()
+            && let Some(upstream) = self.server.replication.upstream.as_mut()
+            && upstream.is_due(now)
+        {
+            log::info!("Connecting to MASTER {}:{}", upstream.host, upstream.port);
+            self.links += 1;
+            upstream.attempt = self.links;
+            upstream.phase = Phase::Connecting;
+            upstream.heard_ms = now;
+            let source = self.server.config.bind_source_addr.clone();
+            let (host, port) = (upstream.host.clone(), upstream.port);
+            self.server.actions.push_back(Action::Connect { link: self.links, host, port, source });
+            log::info!("MASTER <-> REPLICA sync started");
+        }
+    }
+
+    /// Milliseconds until the link needs a turn.
+    pub(super) fn upstream_sleep_ms(&self) -> u64 {
+        match &self.server.replication.upstream {
+            Some(upstream) if matches!(upstream.phase, Phase::Waiting) && self.server.loading.is_none() => {
+                upstream.retry_at_ms.saturating_sub(self.server.mono_ms)
+            }
+            _ if self.server.replication.ack_wanted || self.upstream_load.is_some() && self.server.replication.upstream.is_none() => 0,
+            _ => u64::MAX,
+        }
+    }
+
+    /// Timeouts, and once a second a sign of life.
+    pub(super) fn upstream_cron(&mut self) {
+        self.failover_cron();
+        let now = self.server.mono_ms;
+        let timeout_ms = u64::from(self.server.config.repl_timeout) * 1000;
+        let second = now >= self.upstream_beat_ms;
+        if second {
+            self.upstream_beat_ms = now + EACH_MS;
+        }
+        let Some(upstream) = &self.server.replication.upstream else { return };
+        let silent = now.saturating_sub(upstream.heard_ms) > timeout_ms;
+        match &upstream.phase {
+            Phase::Waiting => (),
+            Phase::Connecting if silent => {
+                log::warn!("Timeout connecting to the MASTER...");
+                let link = upstream.attempt;
+                self.server.actions.push_back(Action::CancelConnect { link });
+                self.lose_link(now);
+            }
+            Phase::Connecting => (),
+            Phase::Handshake(h) if silent => {
+                match h.is_transfer() {
+                    true => log::warn!(
+                        "Timeout receiving bulk data from MASTER... If the problem persists try to set the 'repl-timeout' parameter in redis.conf to a larger value."
+                    ),
+                    false => log::warn!("Timeout connecting to the MASTER..."),
+                }
+                self.lose_link(now);
+            }
+            // It keeps the primary from taking a long load for our end.
+            Phase::Handshake(h) if second && h.is_transfer() => self.say_upstream(b"\n"),
+            Phase::Handshake(_) => (),
+            Phase::Online if silent => {
+                log::warn!("MASTER timeout: no data nor PING received...");
+                self.lose_link(now);
+            }
+            Phase::Online if second => self.acknowledge(),
+            Phase::Online => (),
+        }
+    }
+
+    /// A connection that [`Action::Connect`] asked for is there. `false`: it is no longer wanted.
+    pub fn link_connected(&mut self, link: u64, conn: ConnId, peer: Peer) -> bool {
+        let offer = self.offer();
+        let server = &mut self.server;
+        let Some(upstream) = server.replication.upstream.as_mut() else { return false };
+        if upstream.attempt != link || !matches!(upstream.phase, Phase::Connecting) {
+            return false;
+        }
+        log::info!("Non blocking connect for SYNC fired the event.");
+        let mut client = Client::new(server.next_client_id, peer, server.mono_ms, true);
+        server.next_client_id += 1;
+        client.kind = ClientKind::Primary;
+        server.clients.insert(conn, client);
+        let mut out = Vec::new();
+        upstream.phase = Phase::Handshake(Handshake::begin(offer, &mut out));
+        upstream.conn = Some(conn.0);
+        upstream.heard_ms = server.mono_ms;
+        self.say_upstream(&out);
+        true
+    }
+
+    /// A connection that [`Action::Connect`] asked for cannot be had, for this reason.
+    pub fn link_failed(&mut self, link: u64, reason: &str) {
+        let now = self.server.mono_ms;
+        if let Some(upstream) = self.server.replication.upstream.as_ref()
+            && upstream.attempt == link
+            && matches!(upstream.phase, Phase::Connecting)
+        {
+            log::warn!("Error condition on socket for SYNC: {reason}");
+            self.lose_link(now + EACH_MS);
+        }
+    }
+
+    /// What we say of ourselves.
+    fn offer(&self) -> Offer {
+        let (config, replication) = (&self.server.config, &self.server.replication);
+        let upstream = replication.upstream.as_ref();
+        let port = if config.replica_announce_port != 0 { config.replica_announce_port } else { config.port };
+        Offer {
+            user: config.masteruser.clone().filter(|u| !u.is_empty()),
+            password: config.masterauth.clone().filter(|p| !p.is_empty()),
+            port,
+            ip: config.replica_announce_ip.clone().filter(|ip| !ip.is_empty()),
+            resume: upstream.is_some_and(|u| u.resumable).then(|| (replication.id, replication.stream.end() + 1)),
+            failover: upstream.is_some_and(|u| u.failover),
+        }
+    }
+
+    /// Bytes of our primary's connection.
+    #[cold]
+    pub(super) fn receive_upstream(&mut self, conn: ConnId, mut bytes: &[u8]) {
+        let now = self.server.mono_ms;
+        loop {
+            let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
+            upstream.heard_ms = now;
+            let Phase::Handshake(handshake) = &mut upstream.phase else { break };
+            let mut out = Vec::new();
+            let found = handshake.advance(&mut bytes, &mut out);
+            self.say_upstream(&out);
+            let went = match found {
+                Ok(None) => return,
+                Ok(Some(Found::Payload(payload))) => self.load(payload).map(|left| {
+                    if let Some(left) = left {
+                        bytes = &payload[payload.len() - left..];
+                    }
+                }),
+                Ok(Some(found)) => self.advance_upstream(found),
+                Err(refusal) => {
+                    self.refused(&refusal);
+                    return;
+                }
+            };
+            if let Err(reason) = went {
+                log::warn!("MASTER <-> REPLICA sync failed: {reason}");
+                self.lose_link(now + EACH_MS);
+                return;
+            }
+        }
+        if !bytes.is_empty() {
+            self.apply(conn, bytes);
+        }
+    }
+
+    fn refused(&mut self, refusal: &Refusal) {
+        log::warn!("{refusal}");
+        let retry_at = self.server.mono_ms + EACH_MS;
+        self.lose_link(retry_at);
+        if self.server.replication.upstream.as_ref().is_some_and(|u| u.failover) {
+            abort_failover(&mut self.server, "Failover target rejected psync request");
+        }
+    }
+
+    fn advance_upstream(&mut self, found: Found<'_>) -> Result<(), String> {
+        match found {
+            Found::Full { id, offset } => {
+                match &id {
+                    Some(id) => log::info!("Full resync from master: {}:{offset}", String::from_utf8_lossy(id)),
+                    None => log::info!("Full resync from a master without offsets"),
+                }
+                self.end_failover();
+                if let Some(upstream) = self.server.replication.upstream.as_mut() {
+                    upstream.acknowledges = id.is_some();
+                    upstream.promised = Some((id, offset));
+                }
+                Ok(())
+            }
+            Found::Partial(id) => self.resume_history(id),
+            Found::Snapshot(form) => {
+                self.begin_load(form);
+                Ok(())
+            }
+            Found::Synced => self.end_load(),
+            Found::Payload(_) => Ok(()),
+        }
+    }
+
+    /// The primary goes on where we are.
+    fn resume_history(&mut self, id: Option<ReplId>) -> Result<(), String> {
+        let Some(upstream) = self.server.replication.upstream.as_mut() else { return Ok(()) };
+        if !upstream.resumable {
+            return Err("the primary goes on with a history that we did not ask for".into());
+        }
+        upstream.acknowledges = true;
+        log::info!("Successful partial resynchronization with master.");
+        let replication = &mut self.server.replication;
+        if let Some(id) = id
+            && id != replication.id
+        {
+            log::info!("Master replication ID changed to {}", String::from_utf8_lossy(&id));
+            replication.branch_off(id);
+            close_replicas(&mut self.server);
+        }
+        self.end_failover();
+        self.go_online();
+        log::info!("MASTER <-> REPLICA sync: Master accepted a Partial Resynchronization.");
+        Ok(())
+    }
+
+    /// From here on the connection carries the stream of writes.
+    fn go_online(&mut self) {
+        let server = &mut self.server;
+        let Some(upstream) = server.replication.upstream.as_mut() else { return };
+        upstream.phase = Phase::Online;
+        upstream.online_ms = server.mono_ms;
+        upstream.down_since = None;
+        upstream.resumable = true;
+        upstream.unapplied.clear();
+        upstream.queued = 0;
+        let (conn, db) = (upstream.conn, upstream.db);
+        if let Some(client) = conn.and_then(|c| server.clients.get_mut(ConnId(c))) {
+            client.db = db;
+        }
+        server.replication.stream.set_proxied(true);
+        if !server.replication.stream.is_open() {
+            server.replication.stream.open();
+        }
+        if server.replication.upstream.as_ref().is_some_and(|u| u.acknowledges) {
+            self.acknowledge();
+        }
+    }
+
+    /// A snapshot begins. It goes into fresh tables; what becomes of the data that is there is `repl-diskless-load`'s to say.
+    fn begin_load(&mut self, form: Form) {
+        let server = &mut self.server;
+        let keeps = server.config.repl_diskless_load == ReplDisklessLoad::SwapDb;
+        let Some(upstream) = server.replication.upstream.as_mut() else { return };
+        let total = match form {
+            Form::Sized(size) => {
+                log::info!("MASTER <-> REPLICA sync: receiving {size} bytes from master to parser");
+                Some(size)
+            }
+            Form::Marked(mark) => {
+                let mark = String::from_utf8_lossy(&mark);
+                log::info!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF {mark} to parser");
+                None
+            }
+        };
+        upstream.transfer = Transfer { total, read: 0 };
+        let decode = rdb::Options { verify: server.config.rdbchecksum, size: total };
+        self.upstream_load = Some(Loader::new(LoadOptions { decode, keep_expired: true, replace: false }));
+        server.keyspace.begin_load(true);
+        if keeps {
+            self.note_load(true);
+        }
+    }
+
+    /// Gives the old data up: what is coming is a snapshot, and the settings do not ask for both to be held.
+    fn drop_old_data(&mut self) {
+        log::info!("MASTER <-> REPLICA sync: Flushing old data");
+        let server = &mut self.server;
+        for db in 0..server.keyspace.databases() {
+            server.keyspace.flush(db);
+        }
+        if let Some(upstream) = server.replication.upstream.as_mut() {
+            upstream.resumable = false;
+        }
+        close_replicas(&mut self.server);
+        self.server.replication.stream.close();
+        self.note_load(false);
+        log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
+    }
+
+    /// Bytes of the snapshot. Where it ends, how many of them do not belong to it.
+    fn load(&mut self, payload: &[u8]) -> Result<Option<usize>, String> {
+        let Some(loader) = self.upstream_load.as_mut() else { return Err("no snapshot was announced".into()) };
+        let progress = loader.feed(&mut self.server.keyspace, payload).map_err(|e| e.to_string())?;
+        let (offset, left) = (loader.offset(), loader.rest().len());
+        if let Some(upstream) = self.server.replication.upstream.as_mut() {
+            upstream.transfer.read += payload.len() as u64;
+        }
+        // Not before it has proved to be a snapshot at all.
+        if offset > 0 && self.server.loading.is_none() {
+            self.drop_old_data();
+        }
+        if let Some(loading) = self.server.loading.as_mut() {
+            loading.loaded_bytes = offset;
+        }
+        let marked = match self.server.replication.upstream.as_mut().map(|u| &mut u.phase) {
+            Some(Phase::Handshake(handshake)) if handshake.is_marked() && progress == LoaderProgress::Done => {
+                handshake.snapshot_ended();
+                true
+            }
+            _ => false,
+        };
+        Ok(marked.then_some(left.min(payload.len())))
+    }
+
+    /// The whole snapshot is here: it takes its place.
+    fn end_load(&mut self) -> Result<(), String> {
+        let Some(loader) = self.upstream_load.take() else { return Err("no snapshot was announced".into()) };
+        loader.finish().map_err(|e| e.to_string())?;
+        if self.server.loading.as_ref().is_none_or(|l| l.asynchronous) {
+            close_replicas(&mut self.server);
+            self.server.replication.stream.close();
+        }
+        let server = &mut self.server;
+        server.loading = None;
+        server.keyspace.commit_load();
+        let Some(upstream) = server.replication.upstream.as_mut() else { return Ok(()) };
+        upstream.db =
+            loader.facts().stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
+        let (id, offset) = upstream.promised.take().unwrap_or((None, 0));
+        let id = id.unwrap_or_else(|| server.rng.hex());
+        server.replication.change_id(id);
+        server.replication.stream.restart_at(offset);
+        self.go_online();
+        log::info!("MASTER <-> REPLICA sync: Finished with success, {} keys", loader.keys());
+        Ok(())
+    }
+
+    /// Gives up a snapshot that is not whole. Old data that was kept is all there is again.
+    fn give_up_load(&mut self) {
+        if self.upstream_load.take().is_some() {
+            self.server.keyspace.abort_load();
+            self.server.loading = None;
+        }
+    }
+
+    fn note_load(&mut self, asynchronous: bool) {
+        let server = &mut self.server;
+        let total = server.replication.upstream.as_ref().and_then(|u| u.transfer.total);
+        server.loading = Some(crate::state::saving::LoadingState {
+            started_unix_seconds: server.unix_seconds(),
+            total_bytes: total.unwrap_or(0),
+            asynchronous,
+            ..Default::default()
+        });
+    }
+
+    /// Gives the link up, whatever its state; the next attempt is at `retry_at_ms`.
+    fn lose_link(&mut self, retry_at_ms: u64) {
+        self.give_up_load();
+        let server = &mut self.server;
+        let seconds = server.unix_seconds();
+        let Some(upstream) = server.replication.upstream.as_mut() else { return };
+        if upstream.is_online() {
+            upstream.down_since = Some(seconds);
+        }
+        let conn = upstream.conn;
+        upstream.unlink(retry_at_ms);
+        if let Some(conn) = conn {
+            server.close(ConnId(conn), false);
+        }
+    }
+
+    /// A connection is gone: was it our primary's?
+    pub(super) fn upstream_gone(&mut self, conn: ConnId) {
+        let now = self.server.mono_ms;
+        let Some(upstream) = self.server.replication.upstream.as_ref().filter(|u| u.conn == Some(conn.0)) else { return };
+        // At once, since the primary's backlog may not wait; but not in a circle.
+        let at_once = upstream.is_online() && now.saturating_sub(upstream.online_ms) >= EACH_MS;
+        if upstream.is_online() {
+            log::warn!("Connection with master lost.");
+            log::info!("Caching the disconnected master state.");
+        } else {
+            log::warn!("I/O error trying to sync with MASTER: connection lost");
+        }
+        self.lose_link(if at_once { now } else { now + EACH_MS });
+    }
+
+    /// Sends bytes to the primary.
+    fn say_upstream(&mut self, bytes: &[u8]) {
+        let conn = self.server.replication.upstream.as_ref().and_then(|u| u.conn).map(ConnId);
+        if let Some(conn) = conn.filter(|_| !bytes.is_empty())
+            && let Some(client) = self.server.clients.get_mut(conn)
+        {
+            client.out.raw(bytes);
+            self.server.mark_dirty(conn);
+        }
+    }
+
+    /// Tells the primary how far we are.
+    fn acknowledge(&mut self) {
+        let replication = &self.server.replication;
+        if !replication.upstream.as_ref().is_some_and(|u| u.is_online() && u.acknowledges) {
+            return;
+        }
+        let offset = replication.stream.end().to_string();
+        self.say_upstream(format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${}\r\n{offset}\r\n", offset.len()).as_bytes());
+    }
+
+    /// Bytes of the stream: what is whole is executed, and passed on to our own replicas as it is.
+    fn apply(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(upstream) = self.server.replication.upstream.as_mut() else { return };
+        let mut raw = std::mem::take(&mut upstream.unapplied);
+        let mut at = std::mem::take(&mut upstream.queued);
+        raw.extend_from_slice(bytes);
+        let mut applied = 0;
+        let mode = std::mem::replace(&mut self.server.keyspace.expire_mode, ExpireMode::Ignore);
+        let mut wrong = None;
+        loop {
+            let mut parser = Parser::in_place(split_args);
+            let limits = Limits { bulk_max: i64::MAX, authenticated: true };
+            let result = parser.parse(&raw[at..], BATCH, limits);
+            let count = parser.requests();
+            let input = &raw[at..];
+            let errors = self.server.stats.errors;
+            let done = if count > 0 { self.execute(conn, &parser, input) } else { 0 };
+            if self.server.stats.errors != errors {
+                self.report_failed(conn);
+            }
+            // A transaction counts when its EXEC does: without it nothing of it has happened.
+            let whole = match self.server.clients.get(conn) {
+                Some(client) if client.multi.is_some() => {
+                    let begins = |i: &usize| parser.args(parser.request(*i), input).get(0).eq_ignore_ascii_case(b"multi");
+                    (0..done).rev().find(begins).unwrap_or(0)
+                }
+                _ => done,
+            };
+            let applied_before = applied;
+            if whole > 0 {
+                applied = at + parser.request(whole - 1).end();
+            }
+            if applied > applied_before {
+                self.server.replication.stream.append_raw(&raw[applied_before..applied]);
+            }
+            if done > 0 {
+                at += parser.request(done - 1).end();
+            }
+            if done < count {
+                // Whatever closed the link also ended what it was to say.
+                break;
+            }
+            if let Err(error) = result {
+                wrong = Some(error);
+                break;
+            }
+            if count < BATCH {
+                break;
+            }
+        }
+        // A command of the primary may have changed our role.
+        if self.server.keyspace.expire_mode == ExpireMode::Ignore {
+            self.server.keyspace.expire_mode = mode;
+        }
+        let db = self.server.clients.get(conn).filter(|c| c.multi.is_none()).map(|c| c.db);
+        let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
+        if let Some(db) = db {
+            upstream.db = db;
+            self.server.replication.stream.set_db(Some(db));
+        }
+        let Some(upstream) = self.server.replication.upstream.as_mut() else { return };
+        raw.drain(..applied);
+        upstream.queued = at - applied;
+        upstream.unapplied = raw;
+        if let Some(error) = wrong {
+            log::error!("PROTOCOL error from our MASTER ({error}): the link is dropped, and the next synchronisation will be a full one");
+            upstream.resumable = false;
+            let retry_at = self.server.mono_ms + EACH_MS;
+            self.lose_link(retry_at);
+        }
+    }
+
+    /// What the primary could do and we could not means that we no longer hold the same data.
+    #[cold]
+    fn report_failed(&mut self, conn: ConnId) {
+        let last =
+            self.server.clients.get(conn).and_then(|c| c.last_command).map_or("an unknown command", |id| self.registry.full_name(id));
+        log::error!("== CRITICAL == This replica could not do what its master has done; the command was '{last}' or shortly before it");
+    }
+
+    /// What commands of the primary answer, nobody hears.
+    pub(super) fn drop_replies(&mut self, mut out: Output) {
+        out.take_all();
+        out.give_back(&mut self.buffers);
+    }
+
+    /// A failover has reached its end: the target has taken over, and we are its replica.
+    fn end_failover(&mut self) {
+        if let Some(upstream) = self.server.replication.upstream.as_mut()
+            && std::mem::take(&mut upstream.failover)
+        {
+            self.server.replication.failover = None;
+        }
+    }
+
+    fn failover_cron(&mut self) {
+        if self.server.replication.failover.is_some() {
+            crate::commands::failover::advance(&mut self.server);
+        }
+    }
+}

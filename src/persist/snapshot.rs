@@ -1,0 +1,103 @@
+//! A snapshot as RDB bytes: the sink of a walk, whether the bytes are for a file or for a replica.
+
+use super::rdb::{Encoder, Progress, SaveInfo, Settings, VERSION_WRITTEN};
+use crate::{
+    data::entry::Entry,
+    keyspace::{Keyspace, Sink, WalkId},
+};
+use bytes::Bytes;
+use std::{cell::RefCell, rc::Rc};
+
+/// What stands in front of a database's first key.
+struct Size {
+    keys: usize,
+    volatile: usize,
+    told: bool,
+}
+
+/// Turns what a walk finds into an RDB stream.
+///
+/// [`RdbSink::begin`], then [`Keyspace::step_walk`] and [`RdbSink::poll`] by turns, taking what [`RdbSink::pop`] has; when the walk is
+/// over [`RdbSink::finish`], and on with polling until it is done.
+pub struct RdbSink {
+    encoder: Encoder,
+    /// The database that the stream is in.
+    db: Option<usize>,
+    sizes: Vec<Size>,
+    keys: u64,
+    bytes: u64,
+    /// Unix time that marks of access count from.
+    now_ms: i64,
+}
+
+impl RdbSink {
+    /// The head of a stream about what `keyspace` holds now. The walk is to begin in the same turn.
+    pub fn new(settings: Settings, info: &SaveInfo<'_>, keyspace: &Keyspace) -> Rc<RefCell<Self>> {
+        let mut encoder = Encoder::new(settings);
+        encoder.begin(VERSION_WRITTEN, info.aux());
+        let sizes = keyspace.iter().map(|(_, db)| Size { keys: db.len(), volatile: db.volatile(), told: false }).collect();
+        Rc::new(RefCell::new(Self { encoder, db: None, sizes, keys: 0, bytes: 0, now_ms: keyspace.now_ms }))
+    }
+
+    /// Begins a snapshot of this moment.
+    pub fn begin(settings: Settings, info: &SaveInfo<'_>, keyspace: &mut Keyspace) -> (WalkId, Rc<RefCell<Self>>) {
+        let sink = Self::new(settings, info, keyspace);
+        (keyspace.begin_walk(sink.clone()), sink)
+    }
+
+    /// Says that the walk is over. The stream is complete when [`RdbSink::poll`] says that it is done.
+    pub fn finish(&mut self) {
+        self.encoder.end();
+    }
+
+    /// Gets up to `budget_bytes` of what was encoded ready to go.
+    pub fn poll(&mut self, budget_bytes: usize) -> Progress {
+        self.encoder.poll(budget_bytes)
+    }
+
+    /// The next piece that is ready to go.
+    pub fn pop(&mut self) -> Option<Bytes> {
+        let piece = self.encoder.pop()?;
+        self.bytes += piece.len() as u64;
+        Some(piece)
+    }
+
+    /// Bytes that [`RdbSink::pop`] has for the taking.
+    pub fn ready_bytes(&self) -> usize {
+        self.encoder.ready_bytes()
+    }
+
+    /// Keys encoded so far.
+    pub fn keys(&self) -> u64 {
+        self.keys
+    }
+
+    /// Bytes taken so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    #[cold]
+    fn enter(&mut self, db: usize) {
+        self.db = Some(db);
+        self.encoder.select_db(db);
+        if let Some(size) = self.sizes.get_mut(db)
+            && !size.told
+        {
+            size.told = true;
+            self.encoder.resize_db(size.keys, size.volatile);
+        }
+    }
+}
+
+impl Sink for RdbSink {
+    #[inline]
+    fn entry(&mut self, db: usize, entry: &Entry) {
+        // Keys that are about to change come out of turn, so the stream may enter a database more than once.
+        if self.db != Some(db) {
+            self.enter(db);
+        }
+        self.encoder.entry(entry, self.now_ms);
+        self.keys += 1;
+    }
+}

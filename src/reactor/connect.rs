@@ -1,0 +1,174 @@
+//! Connections that we make: to our primary. No step of it waits.
+//!
+//! A name is looked up by a thread of its own, since the system's resolver may take seconds; every address it has is tried in turn.
+
+use super::{
+    Conn, Reactor,
+    listen::{plain, reason},
+    socket::Socket,
+};
+use crate::state::{ConnId, client::Peer};
+use mio::{Interest, Token, net::TcpStream};
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    os::fd::AsRawFd,
+    sync::mpsc::{Receiver, TryRecvError, channel},
+};
+
+type Found = io::Result<VecDeque<SocketAddr>>;
+
+enum Stage {
+    /// The name is being looked up.
+    Resolving(Receiver<Found>),
+    /// The connection with this key of the slab is on its way.
+    Dialing(usize),
+}
+
+/// An attempt that has not come to its end.
+pub(super) struct Attempt {
+    /// The engine's name for it.
+    link: u64,
+    stage: Stage,
+    /// Addresses not tried yet.
+    rest: VecDeque<SocketAddr>,
+    /// The address of ours that it is to come from.
+    source: Option<IpAddr>,
+}
+
+fn resolve(host: &str, port: u16) -> Found {
+    (host, port).to_socket_addrs().map(Iterator::collect)
+}
+
+/// A socket on its way to `addr`.
+fn dial(addr: SocketAddr, source: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = RawSocket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    if let Some(source) = source {
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+    }
+    match socket.connect(&addr.into()) {
+        Ok(()) => (),
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) || error.kind() == ErrorKind::WouldBlock => (),
+        Err(error) => return Err(error),
+    }
+    Ok(TcpStream::from_std(socket.into()))
+}
+
+impl Reactor {
+    /// Begins to connect; the engine will hear how it ended.
+    pub(super) fn connect(&mut self, link: u64, host: String, port: u16, source: Option<String>) {
+        let source = match source.filter(|s| !s.is_empty()).map(|s| s.parse::<IpAddr>()) {
+            None => None,
+            Some(Ok(ip)) => Some(ip),
+            Some(Err(_)) => return self.engine.link_failed(link, "bind-source-addr is not an address"),
+        };
+        // These need no resolver that may have to wait.
+        if host.parse::<IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost") {
+            return self.resolved(link, resolve(&host, port), source);
+        }
+        let (sender, receiver) = channel();
+        let looked_up = std::thread::Builder::new().name("resolver".into()).spawn(move || {
+            // Nobody waits any more when the attempt was given up.
+            let _ = sender.send(resolve(&host, port));
+        });
+        match looked_up {
+            Ok(_) => self.attempts.push(Attempt { link, stage: Stage::Resolving(receiver), rest: VecDeque::new(), source }),
+            Err(error) => self.engine.link_failed(link, &reason(&error)),
+        }
+    }
+
+    /// Gives an attempt up.
+    pub(super) fn cancel_connect(&mut self, link: u64) {
+        if let Some(index) = self.attempts.iter().position(|a| a.link == link)
+            && let Stage::Dialing(key) = self.attempts.swap_remove(index).stage
+        {
+            self.close(key);
+        }
+    }
+
+    /// Takes the answers of resolvers. The cron's pace is enough for them.
+    pub(super) fn poll_resolvers(&mut self) {
+        let mut index = 0;
+        while let Some(attempt) = self.attempts.get(index) {
+            let found = match &attempt.stage {
+                Stage::Dialing(_) => None,
+                Stage::Resolving(receiver) => match receiver.try_recv() {
+                    Ok(found) => Some(found),
+                    Err(TryRecvError::Empty) => None,
+                    Err(TryRecvError::Disconnected) => Some(Err(io::Error::other("the resolver has died"))),
+                },
+            };
+            match found {
+                None => index += 1,
+                Some(found) => {
+                    let attempt = self.attempts.swap_remove(index);
+                    self.resolved(attempt.link, found, attempt.source);
+                }
+            }
+        }
+    }
+
+    fn resolved(&mut self, link: u64, found: Found, source: Option<IpAddr>) {
+        match found {
+            Ok(rest) => self.dial_next(link, rest, source, io::Error::other("the name has no address")),
+            Err(error) => self.engine.link_failed(link, &reason(&error)),
+        }
+    }
+
+    /// Tries the next address; with none left the attempt has failed for `last`.
+    fn dial_next(&mut self, link: u64, mut rest: VecDeque<SocketAddr>, source: Option<IpAddr>, mut last: io::Error) {
+        while let Some(addr) = rest.pop_front() {
+            let entry = self.conns.vacant_entry();
+            let key = entry.key();
+            let dialed = dial(addr, source).and_then(|stream| {
+                let mut socket = Socket::Tcp(stream);
+                self.poll.registry().register(&mut socket, Token(key), Interest::READABLE | Interest::WRITABLE)?;
+                Ok(socket)
+            });
+            match dialed {
+                Ok(socket) => {
+                    entry.insert(Conn { socket, ready: false, ending: false });
+                    return self.attempts.push(Attempt { link, stage: Stage::Dialing(key), rest, source });
+                }
+                Err(error) => last = error,
+            }
+        }
+        self.engine.link_failed(link, &reason(&last));
+    }
+
+    /// Something has happened to the socket with this key: is it one that we are connecting, and is it connected?
+    pub(super) fn dialed(&mut self, key: usize) {
+        let Some(index) = self.attempts.iter().position(|a| matches!(a.stage, Stage::Dialing(k) if k == key)) else { return };
+        let Some(Conn { socket: Socket::Tcp(stream), .. }) = self.conns.get_mut(key) else { return };
+        let result = match stream.take_error() {
+            Ok(None) => stream.peer_addr().map(|addr| {
+                let laddr = stream.local_addr().map(|a| plain(a).to_string()).unwrap_or_default();
+                Peer { addr: plain(addr).to_string(), laddr, fd: stream.as_raw_fd(), unix: false, local: plain(addr).ip().is_loopback() }
+            }),
+            Ok(Some(error)) | Err(error) => Err(error),
+        };
+        match result {
+            Ok(peer) => {
+                let attempt = self.attempts.swap_remove(index);
+                if let Some(conn) = self.conns.get_mut(key) {
+                    conn.socket.configure(self.engine.server.config.tcp_keepalive);
+                }
+                if self.engine.link_connected(attempt.link, ConnId(key as u32), peer) {
+                    self.make_ready(key);
+                } else {
+                    self.close(key);
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotConnected => (),
+            Err(error) => {
+                let attempt = self.attempts.swap_remove(index);
+                self.close(key);
+                self.dial_next(attempt.link, attempt.rest, attempt.source, error);
+            }
+        }
+    }
+}

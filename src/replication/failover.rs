@@ -1,0 +1,34 @@
+//! FAILOVER: a primary hands its role to one of its replicas, with no write lost.
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Writes wait until a replica has everything.
+    WaitForSync,
+    /// We are a replica of the target, and ask it to take over.
+    InProgress,
+}
+
+/// A failover on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failover {
+    /// How far it is.
+    pub step: Step,
+    /// Host and port of the replica that takes over; any one will do without.
+    pub target: Option<(String, u16)>,
+    /// Unix time in milliseconds at which it ends without success, or is forced.
+    pub until_ms: Option<i64>,
+    /// At that time the target takes over whatever it lacks.
+    pub force: bool,
+}
+
+impl Failover {
+    /// The step's name in INFO.
+    pub fn name(failover: Option<&Self>) -> &'static str {
+        match failover.map(|f| f.step) {
+            None => "no-failover",
+            Some(Step::WaitForSync) => "waiting-for-sync",
+            Some(Step::InProgress) => "failover-in-progress",
+        }
+    }
+}

@@ -1,0 +1,489 @@
+//! The one log of writes: every effect on the data, once, as RESP.
+//!
+//! The backlog, each replica and whoever else follows the data read it, each at its own offset. An offset is a number of bytes: those
+//! appended since the history began (`master_repl_offset`). What lies behind all readers and behind the backlog's size is let go.
+//!
+//! Bytes gather in a tail; when it is full it becomes a block that readers share by reference. A long argument that came in a buffer
+//! of its own becomes a block without being copied.
+
+use crate::resp::request::{Args, BIG_ARG};
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// Bytes of a block that small commands are gathered in.
+const BLOCK: usize = 64 * 1024;
+
+/// Room that an argument's or a command's header takes at most: a letter, 20 digits, and two line ends.
+const HEADER_MAX: usize = 25;
+
+struct Block {
+    /// Offset of its first byte.
+    start: u64,
+    bytes: Bytes,
+}
+
+/// A part of the log as it is handed to a reader.
+#[derive(Clone, Debug)]
+pub enum Piece<'a> {
+    /// Part of a block, to be shared.
+    Shared(Bytes),
+    /// Part of what is still growing, to be copied.
+    Plain(&'a [u8]),
+}
+
+impl Piece<'_> {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Shared(bytes) => bytes,
+            Self::Plain(bytes) => bytes,
+        }
+    }
+}
+
+/// The log of writes. A closed one keeps nothing and stands still.
+pub struct Stream {
+    open: bool,
+    /// What is appended comes from our primary, byte for byte.
+    proxied: bool,
+    /// Open and not proxied: asked for by every command, so kept in one place.
+    fed: bool,
+    blocks: VecDeque<Block>,
+    tail: Vec<u8>,
+    /// Offset of the tail's first byte.
+    tail_start: u64,
+    /// Bytes of history kept though nobody reads them (`repl-backlog-size`).
+    backlog: u64,
+    /// The offset of the reader that is furthest behind.
+    needed: u64,
+    /// The database of the last command, as a reader knows it.
+    db: Option<usize>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self {
+            open: false,
+            proxied: false,
+            fed: false,
+            blocks: VecDeque::new(),
+            tail: Vec::new(),
+            tail_start: 0,
+            backlog: 1 << 20,
+            needed: u64::MAX,
+            db: None,
+        }
+    }
+}
+
+impl Stream {
+    /// Begins to keep what is appended. History begins here.
+    pub fn open(&mut self) {
+        self.open = true;
+        self.settle();
+    }
+
+    /// Lets everything go and keeps nothing more. The offset stays.
+    pub fn close(&mut self) {
+        self.open = false;
+        self.settle();
+        self.restart_at(self.end());
+        self.tail = Vec::new();
+    }
+
+    /// Whether what is appended is kept: there is a backlog.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Whether the effects of our own commands belong here, and are kept.
+    #[inline(always)]
+    pub fn is_fed(&self) -> bool {
+        self.fed
+    }
+
+    /// Whether what is appended comes from our primary as it is ([`Stream::append_raw`]), so that our own effects do not.
+    pub fn set_proxied(&mut self, proxied: bool) {
+        self.proxied = proxied;
+        self.settle();
+    }
+
+    /// Whether what is appended comes from our primary.
+    pub fn is_proxied(&self) -> bool {
+        self.proxied
+    }
+
+    fn settle(&mut self) {
+        self.fed = self.open && !self.proxied;
+    }
+
+    /// Forgets all history and goes on at this offset: a full synchronisation has put us there.
+    pub fn restart_at(&mut self, offset: u64) {
+        self.blocks.clear();
+        self.tail.clear();
+        self.tail_start = offset;
+        self.db = None;
+    }
+
+    /// Bytes appended since the history began: `master_repl_offset`.
+    #[inline(always)]
+    pub fn end(&self) -> u64 {
+        self.tail_start + self.tail.len() as u64
+    }
+
+    /// The offset from which on the bytes are still here.
+    pub fn first(&self) -> u64 {
+        self.blocks.front().map_or(self.tail_start, |block| block.start)
+    }
+
+    /// Bytes that are still here.
+    pub fn len(&self) -> u64 {
+        self.end() - self.first()
+    }
+
+    /// Whether there is no history.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a reader can go on that has everything up to this offset.
+    pub fn can_resume(&self, offset: u64) -> bool {
+        self.open && (self.first()..=self.end()).contains(&offset)
+    }
+
+    /// Bytes of memory it holds, values that it shares included.
+    pub fn memory(&self) -> usize {
+        let blocks: usize = self.blocks.iter().map(|block| block.bytes.len() + size_of::<Block>()).sum();
+        blocks + self.tail.capacity()
+    }
+
+    /// The database that the next command is for if no SELECT comes in front of it.
+    pub fn db(&self) -> Option<usize> {
+        self.db
+    }
+
+    /// Says which database a reader of what was appended raw has selected.
+    pub fn set_db(&mut self, db: Option<usize>) {
+        self.db = db;
+    }
+
+    /// Makes a SELECT come in front of the next command: a new reader has selected nothing.
+    pub fn forget_db(&mut self) {
+        self.db = None;
+    }
+
+    /// Keeps this many bytes of history though nobody reads them.
+    pub fn set_backlog(&mut self, bytes: u64) {
+        self.backlog = bytes;
+        self.trim();
+    }
+
+    /// Says how far the reader is that is furthest behind (`None`: there is none): what lies behind may be let go.
+    pub fn set_needed(&mut self, offset: Option<u64>) {
+        let needed = offset.unwrap_or(u64::MAX);
+        let freed = needed > self.needed;
+        self.needed = needed;
+        if freed {
+            self.trim();
+        }
+    }
+
+    /// Lets blocks go that neither readers nor the backlog need.
+    fn trim(&mut self) {
+        let kept_from = self.end().saturating_sub(self.backlog).min(self.needed);
+        while let Some(block) = self.blocks.front()
+            && block.start + block.bytes.len() as u64 <= kept_from
+        {
+            self.blocks.pop_front();
+        }
+    }
+
+    /// Appends a command for a database, with a SELECT in front of it if readers are in another one.
+    #[inline]
+    pub fn append(&mut self, db: usize, args: Args<'_>) {
+        self.select(db);
+        self.put(args);
+    }
+
+    /// Appends a command that is for no database: PING, MULTI, EXEC, REPLCONF.
+    pub fn append_parts(&mut self, parts: &[&[u8]]) {
+        self.make_room(HEADER_MAX + parts.iter().map(|part| part.len() + HEADER_MAX).sum::<usize>());
+        put_header(&mut self.tail, b'*', parts.len());
+        parts.iter().for_each(|part| put_bulk(&mut self.tail, part));
+    }
+
+    /// Appends bytes as they are: what our primary sent us.
+    pub fn append_raw(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            if self.tail.len() >= BLOCK {
+                self.cut();
+            }
+            let part = bytes.len().min(BLOCK - self.tail.len());
+            self.make_room(part);
+            self.tail.extend_from_slice(&bytes[..part]);
+            bytes = &bytes[part..];
+        }
+    }
+
+    #[inline]
+    fn select(&mut self, db: usize) {
+        if self.db != Some(db) {
+            self.append_parts(&[b"SELECT", itoa::Buffer::new().format(db).as_bytes()]);
+            self.db = Some(db);
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, args: Args<'_>) {
+        let copied = |arg: &[u8]| if arg.len() < BIG_ARG { arg.len() } else { 0 };
+        self.make_room(HEADER_MAX + args.iter().map(|arg| copied(arg) + HEADER_MAX).sum::<usize>());
+        put_header(&mut self.tail, b'*', args.len());
+        for (i, arg) in args.iter().enumerate() {
+            if arg.len() < BIG_ARG {
+                put_bulk(&mut self.tail, arg);
+                continue;
+            }
+            put_header(&mut self.tail, b'$', arg.len());
+            self.cut();
+            let bytes = args.to_bytes(i);
+            let start = self.tail_start;
+            self.tail_start += bytes.len() as u64;
+            self.blocks.push_back(Block { start, bytes });
+            self.tail.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Makes sure that the tail takes so many bytes without being moved.
+    #[inline]
+    fn make_room(&mut self, bytes: usize) {
+        if self.tail.capacity() - self.tail.len() < bytes {
+            self.grow(bytes);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, bytes: usize) {
+        self.cut();
+        self.tail.reserve_exact(bytes.max(BLOCK));
+    }
+
+    /// Makes a block of the tail.
+    fn cut(&mut self) {
+        if !self.tail.is_empty() {
+            let bytes = Bytes::from(std::mem::take(&mut self.tail));
+            let start = self.tail_start;
+            self.tail_start += bytes.len() as u64;
+            self.blocks.push_back(Block { start, bytes });
+        }
+        self.trim();
+    }
+
+    /// Hands over what follows `from`, whole pieces until they are `most` bytes or more or the end is reached. Returns the offset behind the last
+    /// one; `None` when a part of that is not here any more, or not yet.
+    pub fn read(&self, from: u64, most: usize, mut each: impl FnMut(Piece<'_>)) -> Option<u64> {
+        if !(self.first()..=self.end()).contains(&from) {
+            return None;
+        }
+        let mut at = from;
+        let index = self.blocks.partition_point(|block| block.start + block.bytes.len() as u64 <= from);
+        for block in self.blocks.range(index..) {
+            if at - from >= most as u64 {
+                return Some(at);
+            }
+            let piece = block.bytes.slice((at - block.start) as usize..);
+            at += piece.len() as u64;
+            each(Piece::Shared(piece));
+        }
+        let rest = &self.tail[(at - self.tail_start) as usize..];
+        if !rest.is_empty() && at - from < most as u64 {
+            each(Piece::Plain(rest));
+            at = self.end();
+        }
+        Some(at)
+    }
+
+    /// Everything that follows `from`; `None` when a part of it is not here any more, or not yet.
+    pub fn read_from(&self, from: u64) -> Option<Vec<Bytes>> {
+        let mut pieces = Vec::new();
+        self.read(from, usize::MAX, |piece| {
+            pieces.push(match piece {
+                Piece::Shared(bytes) => bytes,
+                Piece::Plain(bytes) => Bytes::copy_from_slice(bytes),
+            });
+        })?;
+        Some(pieces)
+    }
+}
+
+#[inline(always)]
+fn put_header(out: &mut Vec<u8>, kind: u8, n: usize) {
+    if n < 10 {
+        return out.extend_from_slice(&[kind, b'0' + n as u8, b'\r', b'\n']);
+    }
+    if n < 100 {
+        return out.extend_from_slice(&[kind, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']);
+    }
+    out.push(kind);
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+#[inline(always)]
+fn put_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_header(out, b'$', bytes.len());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::request::OwnedArgs;
+    use proptest::prelude::*;
+
+    fn opened(backlog: u64) -> Stream {
+        let mut stream = Stream::default();
+        stream.set_backlog(backlog);
+        stream.open();
+        stream
+    }
+
+    fn all_from(stream: &Stream, from: u64) -> Option<Vec<u8>> {
+        stream.read_from(from).map(|pieces| pieces.concat())
+    }
+
+    #[test]
+    fn a_command_is_resp_with_a_select_in_front_where_it_is_needed() {
+        let mut stream = opened(1000);
+        let set = OwnedArgs::new(&[b"SET", b"key:0000000001", b"v"]);
+        stream.append(3, set.args());
+        stream.append(3, OwnedArgs::new(&[b"DEL", b"k"]).args());
+        stream.append_parts(&[b"PING"]);
+        stream.append(0, OwnedArgs::new(&[b"DEL", b"k"]).args());
+        let text = "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$14\r\nkey:0000000001\r\n$1\r\nv\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n\
+                    *1\r\n$4\r\nPING\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n";
+        assert_eq!(all_from(&stream, 0).unwrap(), text.as_bytes());
+        assert_eq!(stream.end(), text.len() as u64);
+        stream.forget_db();
+        let end = stream.end();
+        stream.append(0, OwnedArgs::new(&[b"DEL", b"k"]).args());
+        assert!(all_from(&stream, end).unwrap().starts_with(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"));
+    }
+
+    #[test]
+    fn a_long_argument_is_shared_rather_than_copied() {
+        let mut stream = opened(1 << 20);
+        let long = Bytes::from(vec![b'x'; BIG_ARG]);
+        let mut args = OwnedArgs::new(&[b"SET", b"k"]);
+        args.push_shared(long.clone());
+        args.push(b"KEEPTTL");
+        stream.append(0, args.args());
+        let pieces = stream.read_from(0).unwrap();
+        assert!(pieces.iter().any(|piece| piece.as_ptr() == long.as_ptr()));
+        assert!(pieces.concat().ends_with(b"x\r\n$7\r\nKEEPTTL\r\n"));
+    }
+
+    #[test]
+    fn a_closed_one_stands_still_and_an_open_one_begins_there() {
+        let mut stream = opened(1000);
+        stream.append_raw(b"hello");
+        stream.close();
+        assert!(!stream.is_fed() && !stream.can_resume(5));
+        assert_eq!((stream.first(), stream.end(), stream.memory()), (5, 5, 0));
+        stream.open();
+        assert!(stream.can_resume(5) && !stream.can_resume(4) && !stream.can_resume(6));
+    }
+
+    #[test]
+    fn our_own_effects_do_not_belong_into_our_primarys_history() {
+        let mut stream = opened(1000);
+        assert!(stream.is_fed());
+        stream.set_proxied(true);
+        assert!(!stream.is_fed() && stream.is_open());
+        stream.set_proxied(false);
+        assert!(stream.is_fed());
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Append(Vec<usize>),
+        Raw(usize),
+        Backlog(u64),
+        /// A reader takes this many bytes, or a new one begins.
+        Read(usize, usize),
+        Join,
+        Leave(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let length = prop_oneof![4 => 0..200usize, 1 => 0..100_000usize];
+        prop_oneof![
+            4 => proptest::collection::vec(length, 1..4).prop_map(Step::Append),
+            2 => (0..200_000usize).prop_map(Step::Raw),
+            1 => (1..300_000u64).prop_map(Step::Backlog),
+            4 => (any::<usize>(), 1..100_000usize).prop_map(|(who, most)| Step::Read(who, most)),
+            1 => Just(Step::Join),
+            1 => any::<usize>().prop_map(Step::Leave),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_reader_sees_exactly_the_bytes_appended(steps in proptest::collection::vec(step(), 1..60)) {
+            let mut stream = opened(1 << 16);
+            // Every byte is a function of its offset, as far as we can choose it; the rest is told by a second, unlimited stream.
+            let mut all = opened(u64::MAX);
+            let mut backlog = 1 << 16;
+            let mut readers: Vec<u64> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Append(lengths) => {
+                        let mut args = OwnedArgs::default();
+                        lengths.iter().enumerate().for_each(|(i, len)| args.push(&vec![b'a' + i as u8; *len]));
+                        let db = lengths[0] % 3;
+                        stream.append(db, args.args());
+                        all.append(db, args.args());
+                    }
+                    Step::Raw(len) => {
+                        let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
+                        stream.append_raw(&bytes);
+                        all.append_raw(&bytes);
+                    }
+                    Step::Backlog(bytes) => {
+                        backlog = bytes;
+                        stream.set_backlog(bytes);
+                    }
+                    Step::Read(who, most) if !readers.is_empty() => {
+                        let who = who % readers.len();
+                        let from = readers[who];
+                        let mut seen = Vec::new();
+                        let to = stream.read(from, most, |piece| seen.extend_from_slice(piece.bytes()));
+                        let to = to.expect("what a reader needs is kept");
+                        prop_assert_eq!(to - from, seen.len() as u64);
+                        prop_assert!(to > from || from == stream.end());
+                        let expected = all_from(&all, from).unwrap();
+                        prop_assert_eq!(&seen[..], &expected[..seen.len()]);
+                        readers[who] = to;
+                    }
+                    Step::Read(..) => (),
+                    Step::Join => readers.push(stream.end()),
+                    Step::Leave(who) if !readers.is_empty() => _ = readers.swap_remove(who % readers.len()),
+                    Step::Leave(_) => (),
+                }
+                stream.set_needed(readers.iter().min().copied());
+                prop_assert_eq!(stream.end(), all.end());
+                let promised = stream.end().saturating_sub(backlog);
+                let promised = readers.iter().min().map_or(promised, |min| promised.min(*min));
+                if backlog <= 1 << 16 {
+                    prop_assert!(stream.len() <= stream.end() - promised + 300_000, "{} bytes kept", stream.len());
+                }
+                if let Some(seen) = all_from(&stream, stream.first()) {
+                    prop_assert_eq!(seen, all_from(&all, stream.first()).unwrap());
+                }
+                prop_assert!(all_from(&stream, stream.end() + 1).is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Work for the disk, asked for and answered as messages: whoever drives the engine does it beside the loop, in the order it was asked for.
+
+use bytes::Bytes;
+
+/// Names a file from its creation or opening to its end. Never used again in a process's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u64);
+
+/// One piece of work. Jobs are done one after the other; each is answered with a [`DiskDone`].
+///
+/// After an error a file takes no more: its later jobs are answered with the same error, until [`DiskJob::Abort`].
+#[derive(Debug, PartialEq, Eq)]
+pub enum DiskJob {
+    /// Makes an empty file, in the place of one of the same name.
+    Create {
+        /// Its name from now on.
+        file: FileId,
+        /// Where; from the working directory of this moment.
+        path: String,
+        /// Bytes after which what was written goes to the disk, so that the end does not have to wait for all of it at once; 0: not before the end.
+        sync_every: u64,
+    },
+    /// Writes at the end.
+    Append {
+        /// The file.
+        file: FileId,
+        /// What.
+        pieces: Vec<Bytes>,
+    },
+    /// Puts the file, whole, in the place of another, which stays as it is if that fails, and closes it.
+    Commit {
+        /// The file.
+        file: FileId,
+        /// The name it gets, in the directory it is in.
+        to: String,
+        /// Whether it, and its directory, are on the disk before this is answered.
+        fsync: bool,
+    },
+    /// Closes a file. One that was created and not committed is removed.
+    Abort {
+        /// The file.
+        file: FileId,
+    },
+    /// Opens a file to read it.
+    Open {
+        /// Its name from now on.
+        file: FileId,
+        /// Where; from the working directory of this moment.
+        path: String,
+    },
+    /// Reads on.
+    Read {
+        /// The file.
+        file: FileId,
+        /// At most so many bytes.
+        bytes: usize,
+    },
+    /// Removes a file that nobody has open. One that is not there is no error.
+    Remove {
+        /// Names the answer.
+        file: FileId,
+        /// Where; from the working directory of this moment.
+        path: String,
+    },
+}
+
+impl DiskJob {
+    /// The file that it is about.
+    pub fn file(&self) -> FileId {
+        match *self {
+            Self::Create { file, .. }
+            | Self::Append { file, .. }
+            | Self::Commit { file, .. }
+            | Self::Abort { file }
+            | Self::Open { file, .. }
+            | Self::Read { file, .. }
+            | Self::Remove { file, .. } => file,
+        }
+    }
+}
+
+/// What came of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// The file is there.
+    Created,
+    /// So many bytes were written.
+    Appended(u64),
+    /// The file has its place.
+    Committed,
+    /// The file is closed.
+    Aborted,
+    /// The file is open and so many bytes long; `None`: there is no such file.
+    Opened(Option<u64>),
+    /// What was read; nothing at the file's end.
+    Read(Bytes),
+    /// There is no such file any more.
+    Removed,
+}
+
+/// The answer to a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskDone {
+    /// The file that the job was about.
+    pub file: FileId,
+    /// What came of it; the error is a reason, as the operating system words it.
+    pub result: Result<Done, String>,
+}
