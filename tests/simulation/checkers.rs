@@ -1,13 +1,15 @@
 //! What must hold, watched from outside.
 
 use super::{
-    model::{Held, Key, Model, State, hold},
+    model::{Held, Key, Model, State, digest, hold},
     node::Node,
 };
 use solod::{
-    data::{entry::Entry, rng::Rng},
+    data::{entry::Entry, hash::Seed, rng::Rng},
     engine::Engine,
     keyspace::{Keyspace, Sink, WalkId},
+    persist::load::{LoadOptions, Loader},
+    replication::{ReplId, Stream},
 };
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -113,4 +115,88 @@ impl Walking {
             Some(difference) => Err(format!("a snapshot is not the state at its beginning (snapshot | state): {difference}")),
         }
     }
+}
+
+/// What an RDB file holds.
+pub fn decode(file: &[u8], databases: usize) -> Result<State, String> {
+    let mut keyspace = Keyspace::new(databases, Seed::new(0));
+    let mut loader = Loader::new(LoadOptions { keep_expired: true, ..LoadOptions::default() });
+    loader.feed(&mut keyspace, file).map_err(|e| e.to_string())?;
+    loader.finish().map_err(|e| e.to_string())?;
+    Ok(State::of(&keyspace))
+}
+
+/// What was held at each place of each history: whoever comes by there must hold the same.
+#[derive(Default)]
+pub struct History {
+    digests: BTreeMap<(ReplId, u64), (usize, u64)>,
+    /// How far each history has come.
+    ends: BTreeMap<ReplId, u64>,
+    /// Places that two nodes have come by.
+    pub compared: usize,
+}
+
+/// Keys below which every place is looked at; with twice as many every second one.
+const DIGEST_KEYS: u64 = 300;
+/// Bytes of two logs that are compared.
+const LOG_BYTES: u64 = 4096;
+
+impl History {
+    /// Looks at a node at the end of its turn.
+    pub fn look(&mut self, index: usize, node: &mut Node, always: bool) -> Result<(), String> {
+        let Some(engine) = &node.engine else { return Ok(()) };
+        let server = &engine.server;
+        let (stream, upstream) = (&server.replication.stream, &server.replication.upstream);
+        let follows = upstream.as_ref().is_none_or(|u| u.resumable && !u.is_in_transfer());
+        if server.loading.is_some() || !stream.is_open() || !follows {
+            node.seen = None;
+            return Ok(());
+        }
+        let place = (server.replication.id, stream.end());
+        if !always && node.seen == Some(place) {
+            return Ok(());
+        }
+        node.seen = Some(place);
+        let end = self.ends.entry(place.0).or_default();
+        match upstream {
+            None => *end = (*end).max(place.1),
+            Some(_) if place.1 > *end => return Err(format!("it has come to {} of a log that ends at {end}", place.1)),
+            Some(_) => (),
+        }
+        let keys: usize = server.keyspace.iter().map(|(_, db)| db.len()).sum();
+        // Chosen by the place, so that everybody chooses the same.
+        if !always && place.1.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (1 + keys as u64 / DIGEST_KEYS) != 0 {
+            return Ok(());
+        }
+        let digest = digest(&server.keyspace);
+        match self.digests.get(&place) {
+            None => {
+                self.digests.insert(place, (index, digest));
+            }
+            Some((_, known)) if *known == digest => self.compared += 1,
+            Some((other, _)) => {
+                let id = String::from_utf8_lossy(&place.0[..8]).into_owned();
+                return Err(format!("at {id}:{} it does not hold what n{other} held there", place.1));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Two nodes of one history have the same log, as far as both still have it.
+pub fn logs_agree(a: &Engine, b: &Engine) -> Result<(), String> {
+    let (a, b) = (&a.server.replication, &b.server.replication);
+    if a.id != b.id || !a.stream.is_open() || !b.stream.is_open() {
+        return Ok(());
+    }
+    let end = a.stream.end().min(b.stream.end());
+    let start = a.stream.first().max(b.stream.first()).max(end.saturating_sub(LOG_BYTES));
+    if start >= end {
+        return Ok(());
+    }
+    let part = |stream: &Stream| stream.read_from(start).map(|p| p.concat()[..(end - start) as usize].to_vec());
+    if part(&a.stream) != part(&b.stream) {
+        return Err(format!("two logs of one history differ between {start} and {end}"));
+    }
+    Ok(())
 }

@@ -16,13 +16,16 @@ pub struct Asked {
     pub expect: Option<Expect>,
 }
 
-/// A write whose survival somebody may have been promised.
-#[derive(Clone)]
+/// A write that a client wants to be sure of.
+#[derive(Clone, Debug)]
 pub struct Promise {
     pub key: Vec<u8>,
     pub value: Vec<u8>,
-    /// The node that was asked.
+    /// The node that was asked, and which of its lives it was in.
     pub node: usize,
+    pub life: u64,
+    /// When.
+    pub asked_ns: u64,
 }
 
 /// One client and its connection.

@@ -1,10 +1,15 @@
 //! The clock, and the world as one engine is shown it.
 
+use super::disk::Disk;
 use solod::{
     config::{Config, DirectiveId},
-    state::{Host, ProcessFacts},
+    state::{DiskDone, Host, ProcessFacts, disk::DiskJob},
 };
-use std::{cell::Cell, io, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+};
 
 /// Unix time at which every simulation begins, in microseconds.
 const EPOCH_US: i64 = 1_700_000_000_000_000;
@@ -43,11 +48,12 @@ pub struct SimHost {
     clock: Rc<Clock>,
     /// How far its idea of Unix time is off, in microseconds.
     skew_us: i64,
+    disk: Rc<RefCell<Disk>>,
 }
 
 impl SimHost {
-    pub fn new(clock: Rc<Clock>, skew_us: i64) -> Self {
-        Self { clock, skew_us }
+    pub fn new(clock: Rc<Clock>, skew_us: i64, disk: Rc<RefCell<Disk>>) -> Self {
+        Self { clock, skew_us, disk }
     }
 }
 
@@ -66,6 +72,10 @@ impl Host for SimHost {
 
     fn process(&self) -> ProcessFacts {
         ProcessFacts::default()
+    }
+
+    fn disk_now(&mut self, job: DiskJob) -> DiskDone {
+        self.disk.borrow_mut().now(job)
     }
 
     fn used_memory(&self) -> usize {

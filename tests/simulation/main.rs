@@ -5,11 +5,15 @@
 
 mod checkers;
 mod clients;
+mod cluster;
+mod disk;
 mod host;
+mod log;
 mod model;
 mod net;
 mod node;
 mod plan;
+mod talk;
 mod trace;
 mod workload;
 mod world;
@@ -27,6 +31,7 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Runs a seed. The error says what did not hold.
 fn run(seed: u64, keeps_trace: bool) -> Result<u64, String> {
     trace::begin(keeps_trace);
+    log::init();
     let result = panic::catch_unwind(AssertUnwindSafe(|| world::World::new(seed).run()));
     result.map(|()| trace::total()).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
@@ -42,7 +47,10 @@ fn check(seed: u64) {
     let replayed = again.as_ref().is_err_and(|second| *second == first) && trace::total() == sum;
     println!("{}", trace::lines().join("\n"));
     println!("\nseed {seed} fails: {first}");
-    println!("{}", if replayed { "It failed the same way twice." } else { "It did NOT fail the same way twice: something is not simulated." });
+    println!(
+        "{}",
+        if replayed { "It failed the same way twice." } else { "It did NOT fail the same way twice: something is not simulated." }
+    );
     println!("SOLOD_SIM_SEED={seed} cargo test --test simulation -- --nocapture");
     panic!("seed {seed} fails: {first}");
 }

@@ -206,7 +206,13 @@ impl Model {
             b"GET" => bulk(self.value(db, key).as_deref()),
             b"MGET" => array(&words[1..].iter().map(|k| bulk(self.value(db, k).as_deref())).collect::<Vec<_>>()),
             b"STRLEN" => int(self.find(db, key).map_or(0, |h| h.value.len() as i64)),
-            b"TYPE" => if self.find(db, key).is_some() { b"+string\r\n".to_vec() } else { b"+none\r\n".to_vec() },
+            b"TYPE" => {
+                if self.find(db, key).is_some() {
+                    b"+string\r\n".to_vec()
+                } else {
+                    b"+none\r\n".to_vec()
+                }
+            }
             b"EXISTS" => int(words[1..].iter().filter(|k| self.find(db, k).is_some()).count() as i64),
             b"PTTL" => int(match self.find(db, key) {
                 None => -2,

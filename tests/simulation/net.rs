@@ -12,18 +12,6 @@ pub struct LinkId(pub usize);
 pub enum End {
     Client(usize),
     Node(usize, ConnId),
-    /// A node that has asked for the connection and has not been told yet that it is there.
-    Dialling(usize),
-}
-
-impl End {
-    /// The node, if it is one.
-    pub fn node(self) -> Option<usize> {
-        match self {
-            Self::Client(_) => None,
-            Self::Node(node, _) | Self::Dialling(node) => Some(node),
-        }
-    }
 }
 
 /// What travels.

@@ -1,65 +1,89 @@
 //! Events in their order: what arrives, who wakes up, what breaks.
 
 use super::{
-    checkers,
-    clients::{Client, Promise},
+    checkers::{self, History},
+    clients::Client,
+    disk::Disk,
     host::Clock,
-    model::{Expect, Model, State},
+    log,
+    model::{Expect, Model, State, shown},
     net::{End, Link, LinkId, Packet},
-    node::Node,
-    plan::Plan,
+    node::{Node, Save},
+    plan::{Plan, address},
     trace::{self, trace},
-    workload::{LEDGER, Workload},
+    workload::{DATABASES, Workload},
 };
 use solod::{
     data::rng::Rng,
     engine::Fill,
-    state::{Action, ConnId, client::Peer},
+    state::{Action, ConnId, client::Blocked, disk::Done},
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
-const MS: u64 = 1_000_000;
+pub const MS: u64 = 1_000_000;
 /// What arrives within this time may be read in one turn.
 const TURN_NS: u64 = 100_000;
 /// What a node reads from a connection in one go, as the reactor does.
 const READ_BYTES: usize = 24 * 1024;
+/// Turns between two looks at everything.
+const LOOK_TURNS: u64 = 250;
+/// How long everybody has to get in step once nothing breaks any more.
+const CALM_NS: u64 = 60_000 * MS;
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Event {
+pub enum Event {
     /// A packet is there, sent from this end of the connection.
     Arrival(LinkId, usize),
     /// There is room again for what this end has to send.
     Writable(LinkId, usize),
     /// A node wanted a turn at this moment.
     Wake(usize),
+    /// The disk of a node, in this one of its lives, is done with a job.
+    Disk(usize, u64),
+    /// A node reaches another one, or does not: node, life, its name for the attempt, the other one.
+    Dial(usize, u64, u64, usize),
     /// A client does something.
     Act(usize),
+    /// Somebody looks after who is to follow whom.
+    Tend,
+    /// A node that is down is started.
+    Restart(usize),
     Fault,
+}
+
+/// A write that was confirmed.
+pub struct Kept {
+    pub value: Vec<u8>,
+    /// Nodes that must have it.
+    pub holders: BTreeSet<usize>,
 }
 
 /// Everything there is.
 pub struct World {
-    plan: Plan,
-    rng: Rng,
-    clock: Rc<Clock>,
+    pub plan: Plan,
+    pub rng: Rng,
+    pub clock: Rc<Clock>,
     /// By time and order.
     events: BTreeMap<(u64, u64), Event>,
-    serial: u64,
-    nodes: Vec<Node>,
-    links: BTreeMap<LinkId, Link>,
-    clients: Vec<Client>,
+    pub serial: u64,
+    pub nodes: Vec<Node>,
+    pub links: BTreeMap<LinkId, Link>,
+    pub clients: Vec<Client>,
     /// Clients that have left while requests of theirs were on their way.
-    gone: BTreeMap<LinkId, Client>,
-    workload: Workload,
+    pub gone: BTreeMap<LinkId, Client>,
+    pub workload: Workload,
     /// The node that should be the primary.
-    primary: usize,
+    pub primary: usize,
     /// No more faults and no more requests: what is on its way comes to an end.
-    calm: bool,
+    pub calm: bool,
     turns: u64,
+    pub history: History,
+    /// Confirmed writes by their keys.
+    pub ledger: BTreeMap<Vec<u8>, Kept>,
 }
 
 impl World {
@@ -68,7 +92,13 @@ impl World {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
         let workload = Workload::new(&mut rng);
-        let nodes = (0..plan.nodes).map(|_| Node::new(plan.config(&mut rng), rng.below(400_000) as i64 - 200_000)).collect();
+        let mut nodes = Vec::new();
+        for node in 0..plan.nodes {
+            let mut config = plan.config(&mut rng);
+            config.replicaof = (node > 0).then(|| address(0));
+            let skew_us = rng.below(400_000) as i64 - 200_000;
+            nodes.push(Node::new(config, skew_us, Disk::new(Rng::new(rng.next_u64()), plan.disk_error_one_in)));
+        }
         trace!("{plan:?}");
         trace!("{workload:?}");
         Self {
@@ -84,6 +114,8 @@ impl World {
             primary: 0,
             calm: false,
             turns: 0,
+            history: History::default(),
+            ledger: BTreeMap::new(),
             plan,
         }
     }
@@ -93,6 +125,7 @@ impl World {
         for node in 0..self.nodes.len() {
             self.start(node);
         }
+        self.run_until(self.clock.now() + 10 * MS + self.plan.disk_ns * 4);
         self.connect(0);
         for request in self.workload.fill(&mut self.rng) {
             self.clients[0].ask(request);
@@ -105,11 +138,22 @@ impl World {
         if let Some(every) = self.plan.fault_every_ns {
             self.at(every, Event::Fault);
         }
+        self.at(MS, Event::Tend);
         self.run_until(self.clock.now() + self.plan.load_ns);
-        self.calm = true;
         trace!("{} calm", self.stamp());
+        self.calm = true;
         self.links.values_mut().for_each(Link::heal);
-        self.run_until(self.clock.now() + 3000 * MS);
+        for node in &mut self.nodes {
+            node.alone_until_ns = 0;
+            node.disk.borrow_mut().error_one_in = 0;
+        }
+        let end = self.clock.now() + CALM_NS;
+        while let Some(why) = self.unsettled() {
+            if self.clock.now() > end {
+                self.fail(&format!("after {} s of calm {why}", CALM_NS / 1000 / MS));
+            }
+            self.run_until(self.clock.now() + 200 * MS);
+        }
         self.check_calm();
     }
 
@@ -126,26 +170,26 @@ impl World {
     }
 
     /// Something will happen in so many nanoseconds.
-    fn at(&mut self, delay_ns: u64, event: Event) {
+    pub fn at(&mut self, delay_ns: u64, event: Event) {
         self.at_moment(self.clock.now() + delay_ns, event);
     }
 
-    fn at_moment(&mut self, moment_ns: u64, event: Event) {
+    pub fn at_moment(&mut self, moment_ns: u64, event: Event) {
         self.serial += 1;
         self.events.insert((moment_ns, self.serial), event);
     }
 
-    fn stamp(&self) -> String {
+    pub fn stamp(&self) -> String {
         format!("{:>12.6}", self.clock.now() as f64 / 1e9)
     }
 
     /// Something does not hold.
-    fn fail(&self, what: &str) -> ! {
+    pub fn fail(&self, what: &str) -> ! {
         trace!("{} VIOLATION: {what}", self.stamp());
         panic!("{what}");
     }
 
-    fn must<T>(&self, who: &str, result: Result<T, String>) -> T {
+    pub fn must<T>(&self, who: &str, result: Result<T, String>) -> T {
         match result {
             Ok(value) => value,
             Err(what) => self.fail(&format!("{who}: {what}")),
@@ -157,7 +201,7 @@ impl World {
             Event::Arrival(link, from) => match self.links.get(&link).map(|l| l.ends[1 - from]) {
                 None => (),
                 Some(End::Client(client)) => self.client_hears(client, link, from),
-                Some(End::Node(node, _) | End::Dialling(node)) => {
+                Some(End::Node(node, _)) => {
                     self.begin_turn(node);
                     self.take_in(node, link, from);
                     self.take_in_more(node);
@@ -182,7 +226,11 @@ impl World {
                     self.end_turn(node);
                 }
             }
+            Event::Disk(node, life) => self.disk_answers(node, life),
+            Event::Dial(node, life, attempt, other) => self.dial(node, life, attempt, other),
             Event::Act(client) => self.act(client),
+            Event::Tend => self.tend(),
+            Event::Restart(node) => self.start(node),
             Event::Fault => self.fault(),
         }
     }
@@ -190,16 +238,22 @@ impl World {
     // Nodes.
 
     fn start(&mut self, node: usize) {
-        let random = self.rng.next_u64();
+        if self.nodes[node].engine.is_some() {
+            return;
+        }
         trace!("{} n{node} starts", self.stamp());
+        log::is_about(node);
+        let random = self.rng.next_u64();
+        let file = self.nodes[node].disk.borrow().file("dump.rdb").map(|file| checkers::decode(file, DATABASES as usize));
+        let file = file.transpose();
+        self.nodes[node].loads = self.must(&format!("n{node}'s file after a crash"), file);
         self.nodes[node].start(&self.clock, random);
-        let data = State::of(&self.nodes[node].engine().server.keyspace);
-        self.nodes[node].model = Some(Model::new(data));
         self.begin_turn(node);
         self.end_turn(node);
     }
 
-    fn begin_turn(&mut self, node: usize) {
+    pub fn begin_turn(&mut self, node: usize) {
+        log::is_about(node);
         if let Some(engine) = &mut self.nodes[node].engine {
             engine.refresh_time();
         }
@@ -271,6 +325,8 @@ impl World {
 
     /// The engine has just been handed bytes of a client: the model does what they asked for.
     fn requests_arrive(&mut self, node: usize, conn: ConnId, (index, id): (usize, LinkId), bytes: usize) {
+        let stamp = self.stamp();
+        let plain = self.nodes[node].is_plain_primary();
         let Node { engine, model, .. } = &mut self.nodes[node];
         let Some(engine) = engine else { return };
         let client = match self.clients[index].link {
@@ -278,28 +334,71 @@ impl World {
             _ => self.gone.entry(id).or_default(),
         };
         let now = engine.server.keyspace.now_ms;
-        let (mut said, exact) = (0, client.exact && model.is_some());
-        let stamp = self.clock.now();
+        let (mut said, exact) = (0, client.exact && model.is_some() && plain);
+        let mut saved = None;
         client.arrive(bytes, |session, words| {
             said += 1;
             if trace::keeps() {
-                let line: Vec<_> = words.iter().map(|w| super::model::shown(w)).collect();
-                trace!("{:>12.6} n{node} c{index} db{} {}", stamp as f64 / 1e9, session.db, line.join(" "));
+                let line: Vec<_> = words.iter().map(|w| shown(w)).collect();
+                trace!("{stamp} n{node} c{index} db{} {}", session.db, line.join(" "));
             }
             match model.as_mut().filter(|_| exact) {
-                Some(model) => model.request(session, words, now),
+                Some(model) => {
+                    if words[0] == b"BGSAVE" {
+                        saved.get_or_insert_with(|| model.state.clone());
+                    }
+                    model.request(session, words, now)
+                }
                 None => Expect::Any,
             }
         });
-        let waits = engine.server.clients.get(conn).is_some_and(|c| matches!(c.blocked, Some(solod::state::client::Blocked::Pause)));
+        let waits = engine.server.clients.get(conn).is_some_and(|c| c.blocked == Some(Blocked::Pause));
         if said > 0 && (waits || !exact) {
             // What was asked is done later, or nobody knows what it does: begin anew when that is over.
             client.exact = false;
             *model = None;
         }
+        self.note_save(node, saved);
     }
 
-    fn end_turn(&mut self, node: usize) {
+    /// Takes note of a save that has begun, with what there was then.
+    pub fn note_save(&mut self, node: usize, state: Option<State>) {
+        let Node { engine, save, .. } = &mut self.nodes[node];
+        let Some(engine) = engine else { return };
+        let server = &engine.server;
+        let Some(saving) = &server.persistence.saving else { return };
+        if save.as_ref().is_none_or(|known| known.file != saving.file) {
+            let at_ms = server.keyspace.now_ms;
+            *save = Some(Save { file: saving.file, state: state.map(|s| s.live_at(at_ms)), at_ms });
+        }
+    }
+
+    /// The disk has done something for a node.
+    fn disk_answers(&mut self, node: usize, life: u64) {
+        if self.nodes[node].lives != life || self.nodes[node].engine.is_none() {
+            return;
+        }
+        let (done, more) = self.nodes[node].disk.borrow_mut().answer();
+        if more {
+            let delay = self.rng.below(self.plan.disk_ns);
+            self.at(delay, Event::Disk(node, life));
+        }
+        let Some(done) = done else { return };
+        if let Some(save) = self.nodes[node].save.take_if(|save| save.file == done.file && done.result == Ok(Done::Committed))
+            && let Some(expected) = save.state
+        {
+            let file = self.nodes[node].disk.borrow().committed.last().cloned().unwrap_or_default();
+            let found = self.must(&format!("n{node}'s file"), checkers::decode(&file, DATABASES as usize)).live_at(save.at_ms);
+            if let Some(difference) = found.difference(&expected) {
+                self.fail(&format!("n{node}: a file is not the state at its beginning (file | state): {difference}"));
+            }
+        }
+        self.begin_turn(node);
+        self.nodes[node].engine().disk_done(done);
+        self.end_turn(node);
+    }
+
+    pub fn end_turn(&mut self, node: usize) {
         if self.nodes[node].engine.is_none() {
             return;
         }
@@ -307,9 +406,23 @@ impl World {
         while let Some(conn) = self.nodes[node].engine().take_dirty() {
             self.write(node, conn);
         }
+        let life = self.nodes[node].lives;
         while let Some(action) = self.nodes[node].engine().take_action() {
             match action {
+                Action::Exit(0) => return self.exits(node),
                 Action::Exit(code) => self.fail(&format!("n{node} exits with {code}")),
+                Action::Disk(job) => {
+                    if self.nodes[node].disk.borrow_mut().ask(job) {
+                        let delay = self.rng.below(self.plan.disk_ns);
+                        self.at(delay, Event::Disk(node, life));
+                    }
+                }
+                Action::Connect { link, host, .. } => {
+                    let delay = 50_000 + self.rng.below(2 * MS);
+                    self.at(delay, Event::Dial(node, life, link, super::plan::node_at(&host)));
+                }
+                // An attempt that comes through all the same is one that nobody wants any more.
+                Action::CancelConnect { .. } => (),
             }
         }
         self.check_turn(node);
@@ -363,7 +476,7 @@ impl World {
     }
 
     /// A node is done with a connection.
-    fn close(&mut self, node: usize, conn: ConnId) {
+    pub fn close(&mut self, node: usize, conn: ConnId) {
         let Some((id, end)) = self.nodes[node].conns.try_remove(conn.0 as usize) else { return };
         trace!("{} n{node} {conn:?} closes", self.stamp());
         self.nodes[node].engine().disconnect(conn);
@@ -371,7 +484,7 @@ impl World {
     }
 
     /// An end of a connection listens no more, and the other one will hear of it.
-    fn end_link(&mut self, id: LinkId, end: usize) {
+    pub fn end_link(&mut self, id: LinkId, end: usize) {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.open[end] = false;
         if link.is_dead() {
@@ -383,179 +496,88 @@ impl World {
         self.at_moment(at, Event::Arrival(id, end));
     }
 
-    // Clients.
-
-    fn connect(&mut self, client: usize) {
-        let node = self.clients[client].node;
-        let Some(engine) = &mut self.nodes[node].engine else { return };
-        engine.refresh_time();
-        let id = LinkId(self.serial as usize);
-        self.serial += 1;
-        let conn = ConnId(self.nodes[node].conns.insert((id, 1)) as u32);
-        let peer = Peer { addr: format!("10.1.0.{client}:1000"), local: true, ..Peer::default() };
-        let answer = self.nodes[node].engine().connect(conn, peer);
-        self.must("connect", answer.map_err(str::to_owned));
-        trace!("{} c{client} connects to n{node} {conn:?}", self.stamp());
-        self.links.insert(id, Link::new([End::Client(client), End::Node(node, conn)], &mut self.rng));
-        self.clients[client].link = Some(id);
-        self.clients[client].exact = self.nodes[node].model.is_some();
-        self.end_turn(node);
-    }
-
-    fn act(&mut self, index: usize) {
-        if self.calm {
-            return;
-        }
-        let pause = self.workload.pause_us * 1000;
-        let delay = 1000 + self.rng.below(pause * 2);
-        self.at(delay, Event::Act(index));
-        let client = &mut self.clients[index];
-        if client.link.is_none() {
-            client.node = self.primary;
-            return self.connect(index);
-        }
-        if !client.exact || self.rng.below(300) == 0 {
-            return self.hang_up(index);
-        }
-        if client.is_busy() {
-            return;
-        }
-        if self.rng.below(100) < self.plan.ledger_percent {
-            let (key, value) = self.workload.ledger(&mut self.rng);
-            let node = client.node;
-            client.ask(vec![b"SELECT".to_vec(), LEDGER.to_string().into_bytes()]);
-            client.ask(vec![b"SET".to_vec(), key.clone(), value.clone()]);
-            client.ask(vec![b"SELECT".to_vec(), b"0".to_vec()]);
-            let _ = Promise { key, value, node };
-        } else {
-            self.workload.batch(&mut self.rng).into_iter().for_each(|request| client.ask(request));
-        }
-        self.flush_client(index);
-    }
-
-    /// Sends what a client has to say, as much as fits.
-    fn flush_client(&mut self, index: usize) {
-        let client = &mut self.clients[index];
-        let Some(id) = client.link else { return };
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let n = client.unsent.len().min(link.room(0));
-        let bytes: Vec<u8> = client.unsent.drain(..n).collect();
-        link.ways[0].choked = !client.unsent.is_empty();
-        let arrivals = link.send(0, &bytes, self.clock.now(), &mut self.rng);
-        arrivals.into_iter().for_each(|at| self.at_moment(at, Event::Arrival(id, 0)));
-    }
-
-    fn client_hears(&mut self, index: usize, id: LinkId, from: usize) {
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let Some(packet) = link.arrive(from) else { return };
-        if std::mem::take(&mut link.ways[from].choked) {
-            self.at(0, Event::Writable(id, from));
-        }
-        if self.clients[index].link != Some(id) {
-            return;
-        }
-        match packet {
-            Packet::End => self.hang_up(index),
-            Packet::Bytes(bytes) => {
-                let heard = self.clients[index].hear(&bytes);
-                self.must(&format!("c{index}"), heard);
-            }
-        }
-    }
-
-    fn hang_up(&mut self, index: usize) {
-        if let Some(id) = self.clients[index].link {
-            trace!("{} c{index} hangs up", self.stamp());
-            let left = self.clients[index].hang_up();
-            self.gone.insert(id, left);
-            self.end_link(id, 0);
-        }
-    }
-
-    // Faults.
-
-    fn fault(&mut self) {
-        if self.calm {
-            return;
-        }
-        let every = self.plan.fault_every_ns.unwrap_or(MS);
-        let delay = 1 + self.rng.below(every * 2);
-        self.at(delay, Event::Fault);
-        let Some(id) = self.any_link() else { return };
-        match self.rng.below(3) {
-            0 => self.cut(id),
-            1 => self.slow(id),
-            _ => self.stick(id),
-        }
-    }
-
-    fn any_link(&mut self) -> Option<LinkId> {
-        let all: VecDeque<_> = self.links.keys().copied().collect();
-        if all.is_empty() { None } else { Some(all[self.rng.below(all.len() as u64) as usize]) }
-    }
-
-    /// A connection breaks: what was on its way is lost, but for a first part of it.
-    fn cut(&mut self, id: LinkId) {
-        trace!("{} {id:?} is cut", self.stamp());
-        let now = self.clock.now();
-        let Some(link) = self.links.get_mut(&id) else { return };
-        let mut ends = Vec::new();
-        for from in [0, 1] {
-            link.lose_some(from, &mut self.rng);
-            ends.push((link.send_end(from, now, &mut self.rng), from));
-        }
-        ends.into_iter().for_each(|(at, from)| self.at_moment(at, Event::Arrival(id, from)));
-    }
-
-    fn slow(&mut self, id: LinkId) {
-        trace!("{} {id:?} is slow", self.stamp());
-        let Some(link) = self.links.get_mut(&id) else { return };
-        link.latency_ns = MS + self.rng.below(60 * MS);
-        link.window = 1 + self.rng.below(2000) as usize;
-    }
-
-    /// Nothing arrives for a while.
-    fn stick(&mut self, id: LinkId) {
-        trace!("{} {id:?} is stuck", self.stamp());
-        let until = self.clock.now() + self.rng.below(500 * MS);
-        if let Some(link) = self.links.get_mut(&id) {
-            link.stuck_until_ns = until;
-        }
-    }
-
     // Checks.
 
     fn check_turn(&mut self, node: usize) {
         self.turns += 1;
-        let Node { engine, model, walks, .. } = &mut self.nodes[node];
+        let started_save = self.nodes[node].engine().server.persistence.saving.as_ref().map(|s| s.file);
+        if started_save.is_some() && started_save != self.nodes[node].save.as_ref().map(|s| s.file) {
+            // The cron has begun it, and nothing has changed since.
+            let state = State::of(&self.nodes[node].engine().server.keyspace);
+            self.note_save(node, Some(state));
+        }
+        self.note_wipe(node);
+        let who = format!("n{node}");
+        if let Some(error) = log::take_error() {
+            self.fail(&format!("{who} has logged an error: {error}"));
+        }
+        let plain = self.nodes[node].is_plain_primary();
+        let strangers = self.clients.iter().chain(self.gone.values()).any(|c| c.link.is_some() && c.node == node && !c.exact);
+        let Node { engine, model, walks, loads, .. } = &mut self.nodes[node];
         let Some(engine) = engine else { return };
-        let walked = walks.go_on(&mut engine.server.keyspace, &mut self.rng);
-        let mut result = walked;
-        if let Some(model) = model.as_ref() {
-            let db = self.rng.below(u64::from(super::workload::DATABASES)) as usize;
-            let key = format!("key:{}", self.rng.below(self.workload.keys));
-            result = result.and_then(|()| checkers::key_holds(engine, model, db, key.as_bytes()));
-            if self.turns.is_multiple_of(250) {
-                result = result.and_then(|()| checkers::model_holds(engine, model));
+        let mut result = walks.go_on(&mut engine.server.keyspace, &mut self.rng);
+        if engine.server.loading.is_none()
+            && let Some(file) = loads.take()
+        {
+            let now = engine.server.keyspace.now_ms;
+            if let Some(difference) = State::of(&engine.server.keyspace).live_at(now).difference(&file.live_at(now)) {
+                self.fail(&format!("{who} has not loaded what its file holds (data | file): {difference}"));
             }
-        } else if !self.clients.iter().chain(self.gone.values()).any(|c| c.link.is_some() && c.node == node && !c.exact) {
-            *model = Some(Model::new(State::of(&engine.server.keyspace)));
+        }
+        match model.as_ref() {
+            Some(_) if !plain => *model = None,
+            None if plain && !strangers => *model = Some(Model::new(State::of(&engine.server.keyspace))),
+            None => (),
+            Some(model) => {
+                let db = self.rng.below(u64::from(DATABASES)) as usize;
+                let key = format!("key:{}", self.rng.below(self.workload.keys));
+                result = result.and_then(|()| checkers::key_holds(engine, model, db, key.as_bytes()));
+                if self.turns.is_multiple_of(LOOK_TURNS) {
+                    result = result.and_then(|()| checkers::model_holds(engine, model));
+                }
+            }
         }
         result = result.and_then(|()| checkers::bounds_hold(&self.nodes[node]));
-        self.must(&format!("n{node}"), result);
+        result = result.and_then(|()| self.history.look(node, &mut self.nodes[node], false));
+        result = result.and_then(|()| self.acks_hold(node));
+        self.must(&who, result);
+    }
+
+    /// Why the end has not come yet, if it has not.
+    fn unsettled(&self) -> Option<String> {
+        let primary = self.nodes[self.primary].engine.as_ref().filter(|_| self.nodes[self.primary].is_plain_primary());
+        let Some(primary) = primary else { return Some(format!("n{} is no primary", self.primary)) };
+        for (i, client) in self.clients.iter().enumerate() {
+            if client.link.is_some() && !client.asked.is_empty() {
+                return Some(format!("c{i} waits for {} replies", client.asked.len()));
+            }
+        }
+        let (id, end) = (primary.server.replication.id, primary.server.replication.stream.end());
+        let followers = self.nodes.iter().enumerate().filter(|(i, _)| *i != self.primary);
+        let in_step = |node: &Node| {
+            node.engine.as_ref().is_some_and(|engine| {
+                let replication = &engine.server.replication;
+                let online = replication.upstream.as_ref().is_some_and(|u| u.is_online());
+                online && replication.id == id && replication.stream.end() == end
+            })
+        };
+        followers.into_iter().find(|(_, node)| !in_step(node)).map(|(i, _)| format!("n{i} is not in step"))
     }
 
     /// Everything that was on its way has arrived.
     fn check_calm(&mut self) {
-        for (i, client) in self.clients.iter().enumerate() {
-            if client.link.is_some() && !client.asked.is_empty() {
-                self.fail(&format!("c{i} waits for {} replies for ever", client.asked.len()));
-            }
-        }
+        let primary = self.nodes[self.primary].engine.as_ref().expect("settled");
+        let data = State::of(&primary.server.keyspace);
         for (i, node) in self.nodes.iter().enumerate() {
-            if let (Some(engine), Some(model)) = (&node.engine, &node.model) {
+            let Some(engine) = &node.engine else { continue };
+            if let Some(model) = &node.model {
                 self.must(&format!("n{i}"), checkers::model_holds(engine, model));
             }
+            if let Some(difference) = State::of(&engine.server.keyspace).difference(&data) {
+                self.fail(&format!("n{i} does not hold what its primary holds (it | primary): {difference}"));
+            }
+            self.must(&format!("n{i}"), checkers::logs_agree(engine, primary));
         }
+        self.check_ledger("at the end");
     }
 }
