@@ -291,6 +291,9 @@ impl World {
             }
             Packet::Bytes(bytes) => {
                 trace::sum(&bytes);
+                if matches!(sender, End::Node(..)) {
+                    trace!("{} n{node} {conn:?} gets {}", self.stamp(), shown(&bytes));
+                }
                 for piece in bytes.chunks(READ_BYTES) {
                     if !self.nodes[node].engine().wants_input(conn) {
                         break;
