@@ -165,7 +165,7 @@ fn replconf(ctx: &mut Ctx) {
             b"rdb-only" => {
                 let Some(yes) = ctx.int_arg(i + 1) else { return };
                 if !(0..=1).contains(&yes) {
-                    return ctx.error("ERR value is out of range, must be between 0 and 1");
+                    return ctx.error("ERR value is out of range, value must between 0 and 1");
                 }
                 link(ctx).rdb_only = yes == 1;
             }

@@ -9,15 +9,8 @@ use crate::{
     data::number,
     keyspace::ExpireMode,
     replication::replica::{Phase, Upstream},
-    state::{Action, ClientKind, ConnId, Server, client::Blocked},
+    state::{Action, ClientKind, ConnId, Server},
 };
-
-/// Ends the connections of our own replicas: they are to ask again what they can go on from.
-pub fn close_replicas(server: &mut Server) {
-    let replicas: Vec<_> =
-        server.clients.iter().filter(|(_, c)| c.kind == ClientKind::Replica && !c.monitor).map(|(conn, _)| conn).collect();
-    replicas.into_iter().for_each(|conn| server.close(conn, false));
-}
 
 /// Lets go of the primary and of the link to it.
 fn leave(server: &mut Server) -> Option<Upstream> {
@@ -57,6 +50,7 @@ pub fn follow(server: &mut Server, host: String, port: u16) {
     server.keyspace.expire_mode = ExpireMode::Hide;
     server.replication.stream.set_proxied(true);
     server.replication.upstream = Some(upstream);
+    server.count_good_replicas();
 }
 
 /// Makes us a primary, whose history goes on from the one we followed.
@@ -77,24 +71,22 @@ pub fn promote(server: &mut Server) {
         // What we have is nobody's: a snapshot that did not come, or none at all.
         server.replication.change_id(id);
     }
-    close_replicas(server);
+    server.close_replicas();
     server.replication.stream.set_proxied(false);
     server.replication.stream.forget_db();
     server.replication.alone_since_ms = server.mono_ms;
     server.keyspace.expire_mode = ExpireMode::Delete;
     server.config.replicaof = None;
+    server.count_good_replicas();
 }
 
 /// Clients that wait for replicas would wait for what a replica does not do.
 fn release_waiting(server: &mut Server) {
-    let waiting: Vec<_> =
-        server.clients.iter().filter(|(_, c)| matches!(c.blocked, Some(Blocked::Wait { .. }))).map(|(conn, _)| conn).collect();
-    for conn in waiting {
-        if let Some(client) = server.clients.get_mut(conn) {
-            client.blocked = None;
-            client.out.error("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)");
+    const ROLE_CHANGED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+    for conn in server.followers.waiting.clone() {
+        if server.release(conn, Some(ROLE_CHANGED)) {
+            server.close(conn, true);
         }
-        server.close(conn, true);
     }
 }
 

@@ -198,6 +198,7 @@ impl Engine {
         server.ask_disk(DiskJob::Abort { file: load.file });
         server.loading = None;
         let (keys, expired) = (load.loader.keys(), load.loader.expired());
+        super::upstream::adopt_history(server, load.loader.facts(), expired);
         (server.persistence.loaded_keys, server.persistence.loaded_expired) = (keys, expired);
         let seconds = server.host.nanos().saturating_sub(load.started_nanos) as f64 / 1e9;
         log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");

@@ -122,6 +122,7 @@ impl Engine {
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();
+        engine.server.replication.alone_since_ms = engine.server.mono_ms;
         engine.follow_configured();
         engine
     }

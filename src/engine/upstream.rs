@@ -3,10 +3,10 @@
 
 use super::{
     Engine,
-    loading::{LoadOptions, Loader, LoaderProgress},
+    loading::{LoadFacts, LoadOptions, Loader, LoaderProgress},
 };
 use crate::{
-    commands::upstream::{abort_failover, close_replicas},
+    commands::upstream::abort_failover,
     config::{ReplDisklessLoad, split_args},
     keyspace::ExpireMode,
     persist::rdb,
@@ -18,13 +18,40 @@ use crate::{
         output::Output,
         request::{Limits, Parser},
     },
-    state::{Action, Client, ClientKind, ConnId, client::Peer},
+    state::{Action, Client, ClientKind, ConnId, LoadingState, Server, client::Peer},
 };
 
 /// Milliseconds between attempts to reach the primary, and between acknowledgements.
 const EACH_MS: u64 = 1000;
+/// Milliseconds after a synchronisation in which every cron acknowledges.
+const SETTLING_MS: u64 = 1000;
 /// Requests of the stream executed at a time.
 const BATCH: usize = 32;
+
+/// Goes on from the moment that a file of ours was saved at: as a replica of its history, or as a primary whose replicas may know it.
+pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, expired: u64) {
+    let id = facts.replication_id.as_deref().and_then(|id| ReplId::try_from(id.as_bytes()).ok());
+    let offset = facts.replication_offset.and_then(|offset| u64::try_from(offset).ok());
+    let (Some(id), Some(offset)) = (id, offset) else { return };
+    // Keys that were left out are not known to be gone by who follows that history.
+    if server.replication.upstream.is_none() && expired > 0 {
+        return;
+    }
+    server.replication.change_id(id);
+    server.replication.stream.restart_at(offset);
+    match server.replication.upstream.as_mut() {
+        Some(upstream) => {
+            upstream.resumable = true;
+            upstream.db =
+                facts.stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
+        }
+        None => {
+            server.replication.stream.open();
+            server.replication.branch_off(server.rng.hex());
+            server.replication.alone_since_ms = server.mono_ms;
+        }
+    }
+}
 
 impl Engine {
     /// Begins as a replica if the settings say so.
@@ -117,7 +144,8 @@ impl Engine {
                 log::warn!("MASTER timeout: no data nor PING received...");
                 self.lose_link(now);
             }
-            Phase::Online if second => self.acknowledge(),
+            // A primary that has streamed its snapshot waits for an acknowledgement, and may not have been ready for the first.
+            Phase::Online if second || now.saturating_sub(upstream.online_ms) < SETTLING_MS => self.acknowledge(),
             Phase::Online => (),
         }
     }
@@ -252,7 +280,7 @@ impl Engine {
         {
             log::info!("Master replication ID changed to {}", String::from_utf8_lossy(&id));
             replication.branch_off(id);
-            close_replicas(&mut self.server);
+            self.server.close_replicas();
         }
         self.end_failover();
         self.go_online();
@@ -278,6 +306,7 @@ impl Engine {
         if !server.replication.stream.is_open() {
             server.replication.stream.open();
         }
+        server.replication.stream.set_db(Some(db));
         if server.replication.upstream.as_ref().is_some_and(|u| u.acknowledges) {
             self.acknowledge();
         }
@@ -318,7 +347,7 @@ impl Engine {
         if let Some(upstream) = server.replication.upstream.as_mut() {
             upstream.resumable = false;
         }
-        close_replicas(&mut self.server);
+        self.server.close_replicas();
         self.server.replication.stream.close();
         self.note_load(false);
         log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
@@ -354,7 +383,7 @@ impl Engine {
         let Some(loader) = self.upstream_load.take() else { return Err("no snapshot was announced".into()) };
         loader.finish().map_err(|e| e.to_string())?;
         if self.server.loading.as_ref().is_none_or(|l| l.asynchronous) {
-            close_replicas(&mut self.server);
+            self.server.close_replicas();
             self.server.replication.stream.close();
         }
         let server = &mut self.server;
@@ -383,7 +412,7 @@ impl Engine {
     fn note_load(&mut self, asynchronous: bool) {
         let server = &mut self.server;
         let total = server.replication.upstream.as_ref().and_then(|u| u.transfer.total);
-        server.loading = Some(crate::state::saving::LoadingState {
+        server.loading = Some(LoadingState {
             started_unix_seconds: server.unix_seconds(),
             total_bytes: total.unwrap_or(0),
             asynchronous,

@@ -186,6 +186,7 @@ impl Server {
         }
         if self.followers.conns.is_empty() {
             self.replication.alone_since_ms = self.mono_ms;
+            self.replication.stream.set_needed(None);
         }
         self.count_good_replicas();
     }
