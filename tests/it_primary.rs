@@ -90,6 +90,7 @@ fn keep_writing(server: &Server, stop: &AtomicBool) -> u64 {
             0 => conn.cmd(&["SET", &key, &n.to_string(), "PX", "20"]),
             1 => conn.cmd(&["DEL", &key]),
             2 => conn.cmd(&["APPEND", &key, "more"]),
+            3 if n % 2 == 0 => conn.cmd(&["GETEX", &key, "PERSIST"]),
             3 => conn.cmd(&["EXPIRE", &key, "1000"]),
             4 => conn.cmd(&["INCRBYFLOAT", &format!("f{}", n % 7), "0.1"]),
             5 => conn.cmd(&["RENAME", &key, "renamed"]),
@@ -99,7 +100,9 @@ fn keep_writing(server: &Server, stop: &AtomicBool) -> u64 {
                 conn.cmd(&["INCR", "counter"]);
                 conn.run("EXEC")
             }
-            7 => conn.cmd(&["GETEX", &key, "PERSIST"]),
+            7 if n % 504 == 7 => conn.run("SWAPDB 3 12"),
+            7 if n % 1512 == 511 => conn.run("FLUSHDB"),
+            7 => conn.cmd(&["COPY", &key, "copied", "DB", "5", "REPLACE"]),
             _ => conn.cmd(&["SET", &key, &"x".repeat(n as usize % 500)]),
         };
     }

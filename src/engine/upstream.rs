@@ -202,6 +202,7 @@ impl Engine {
     #[cold]
     pub(super) fn receive_upstream(&mut self, conn: ConnId, mut bytes: &[u8]) {
         let now = self.server.mono_ms;
+        self.server.stats.net_repl_in += bytes.len() as u64;
         loop {
             let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
             upstream.heard_ms = now;
