@@ -145,6 +145,8 @@ impl World {
     /// A node has ended in peace.
     pub fn exits(&mut self, node: usize) {
         trace!("{} n{node} exits", self.stamp());
+        let looked = self.history.look(node, &mut self.nodes[node], false);
+        self.must(&format!("n{node}"), looked);
         let server = &self.nodes[node].engine().server;
         let (data, now) = (State::of(&server.keyspace), server.keyspace.now_ms);
         let file = self.nodes[node].disk.borrow().file("dump.rdb").unwrap_or_default().to_vec();
@@ -375,7 +377,7 @@ impl World {
             let replication = &engine.server.replication;
             let online = replication.upstream.as_ref().is_some_and(|u| u.is_online());
             if online && (replication.id, replication.stream.end()) == place {
-                for kept in self.ledger.values_mut() {
+                for kept in self.ledger.values_mut().filter(|kept| kept.holders.contains(&self.primary)) {
                     kept.holders.insert(i);
                 }
             }
@@ -402,14 +404,15 @@ impl World {
         for (conn, client) in engine.server.clients.iter() {
             let Some(link) = &client.replica else { continue };
             let Some(&(link_id, end)) = self.nodes[node].conns.get(conn.0 as usize) else { continue };
-            let Some(End::Node(other, there)) = self.links.get(&link_id).map(|l| l.ends[1 - end]) else { continue };
+            let Some(l) = self.links.get(&link_id) else { continue };
+            let End::Node(other, there) = l.ends[1 - end] else { continue };
             if !seen.insert(other) {
                 doubled.push(other);
             }
             let Some(replica) = &self.nodes[other].engine else { continue };
             let replication = &replica.server.replication;
-            let ours = replication.upstream.as_ref().is_some_and(|u| u.is_online() && u.conn == Some(there.0)) && replication.id == id;
-            if ours && link.acked_offset > replication.stream.end() {
+            let online = replication.upstream.as_ref().is_some_and(|u| u.is_online() && u.conn == Some(there.0));
+            if online && l.open[1 - end] && replication.id == id && link.acked_offset > replication.stream.end() {
                 let (acked, has) = (link.acked_offset, replication.stream.end());
                 return Err(format!("n{other} has acknowledged {acked} and has come to {has}"));
             }
