@@ -12,7 +12,12 @@ use std::{
     ptr,
 };
 use tikv_jemalloc_sys::mallctl;
-use tikv_jemallocator::Jemalloc;
+
+// AddressSanitizer sees only what the system's allocator hands out.
+#[cfg(system_allocator)]
+use std::alloc::System as Base;
+#[cfg(not(system_allocator))]
+use tikv_jemallocator::Jemalloc as Base;
 
 /// jemalloc, counting what this thread has taken and not returned.
 pub struct Counting;
@@ -43,28 +48,28 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(class(layout.size()));
         // SAFETY: the caller keeps `alloc`'s contract.
-        unsafe { Jemalloc.alloc(layout) }
+        unsafe { Base.alloc(layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(class(layout.size()));
         // SAFETY: the caller keeps `alloc_zeroed`'s contract.
-        unsafe { Jemalloc.alloc_zeroed(layout) }
+        unsafe { Base.alloc_zeroed(layout) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
         count(-class(layout.size()));
         // SAFETY: the caller keeps `dealloc`'s contract.
-        unsafe { Jemalloc.dealloc(ptr, layout) }
+        unsafe { Base.dealloc(ptr, layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         count(class(new_size) - class(layout.size()));
         // SAFETY: the caller keeps `realloc`'s contract.
-        unsafe { Jemalloc.realloc(ptr, layout, new_size) }
+        unsafe { Base.realloc(ptr, layout, new_size) }
     }
 }
 

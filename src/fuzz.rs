@@ -1,10 +1,12 @@
 //! Entry points of the fuzz targets: what they are handed is what a stranger could send.
 
 use crate::{
-    config::{Config, Environment, Sources, split_args},
+    config::{Config, DirectiveId, Endpoint, Environment, ReplDisklessLoad, Sources, split_args},
     data::entry::NEVER,
+    engine::Engine,
     persist::rdb::{Decoder, Event, Options, RdbError, payload},
     resp::request::{Limits, Parser},
+    state::{Action, ConnId, Host, ProcessFacts, client::Peer},
 };
 use std::{
     io,
@@ -97,4 +99,129 @@ fn rdb_events(pieces: &mut dyn Iterator<Item = &[u8]>, options: Options) -> (Vec
         }
     }
     (all, decoder.finish())
+}
+
+/// A world that stands still.
+struct Still;
+
+impl Host for Still {
+    fn unix_us(&self) -> i64 {
+        1_700_000_000_000_000
+    }
+
+    fn nanos(&self) -> u64 {
+        1 << 40
+    }
+
+    fn cpu_nanos(&self) -> u64 {
+        0
+    }
+
+    fn process(&self) -> ProcessFacts {
+        ProcessFacts::default()
+    }
+
+    fn used_memory(&self) -> usize {
+        0
+    }
+
+    fn purge_memory(&mut self) {}
+
+    fn allocator_stats(&self) -> String {
+        String::new()
+    }
+
+    fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn apply(&mut self, _: &Config, _: DirectiveId) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// What a primary may send to a replica: the handshake, a snapshot, the stream. In whole and in pieces, what comes of it must be the same.
+pub fn replication(data: &[u8]) {
+    let Some((first, said)) = data.split_first() else { return };
+    let swapdb = first & 0x80 != 0;
+    let pieces = usize::from(first & 0x7f) + 1;
+    assert_eq!(followed(&mut said.chunks(said.len().max(1)), swapdb), followed(&mut said.chunks(pieces), swapdb));
+}
+
+/// What a replica holds of its primary's history, and how far the link is: its offset, state, keys, and answers.
+fn followed(pieces: &mut dyn Iterator<Item = &[u8]>, swapdb: bool) -> (u64, &'static str, Vec<Vec<u8>>) {
+    const LINK: ConnId = ConnId(0);
+    let replicaof = Some(Endpoint { host: "h".into(), port: 1 });
+    let repl_diskless_load = if swapdb { ReplDisklessLoad::SwapDb } else { ReplDisklessLoad::Disabled };
+    let mut engine = Engine::new(Config { replicaof, repl_diskless_load, ..Config::default() }, Box::new(Still), 1);
+    engine.finish_turn();
+    let link = std::iter::from_fn(|| engine.take_action()).find_map(|action| match action {
+        Action::Connect { link, .. } => Some(link),
+        _ => None,
+    });
+    assert!(link.is_some_and(|link| engine.link_connected(link, LINK, Peer::default())));
+    for piece in pieces {
+        engine.receive(LINK, piece);
+        if let Some(client) = engine.server.clients.get_mut(LINK) {
+            client.out.take_all();
+        }
+    }
+    let state = engine.server.replication.upstream.as_ref().map_or("none", |upstream| upstream.state());
+    let mut keys: Vec<Vec<u8>> = engine.server.keyspace.iter().flat_map(|(_, db)| db.dict().iter().map(|e| e.key().to_vec())).collect();
+    keys.sort();
+    (engine.server.replication.stream.end(), state, keys)
+}
+
+#[cfg(test)]
+mod tests {
+    const HANDSHAKE: &[u8] = b"+PONG\r\n+OK\r\n+OK\r\n+FULLRESYNC 0123456789abcdef0123456789abcdef01234567 14\r\n";
+    const STREAM: &[u8] =
+        b"*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$4\r\nPING\r\n*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n\
+        *1\r\n$4\r\nEXEC\r\n*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n";
+
+    fn snapshot() -> Vec<u8> {
+        let mut rdb = b"REDIS0010\xfe\x00\x00\x01k\x01v\xff".to_vec();
+        rdb.extend([0; 8]);
+        rdb
+    }
+
+    /// Every way to cut a whole synchronisation in two: in pieces it comes to the same.
+    #[test]
+    fn a_synchronisation_may_be_cut_anywhere() {
+        let snapshot = snapshot();
+        let sized = [HANDSHAKE, format!("${}\r\n", snapshot.len()).as_bytes(), &snapshot, STREAM].concat();
+        let mark = b"0123456789012345678901234567890123456789";
+        let marked = [HANDSHAKE, b"$EOF:", mark, b"\r\n", &snapshot, mark, STREAM].concat();
+        for said in [sized, marked] {
+            for swapdb in [false, true] {
+                let whole = super::followed(&mut [&said[..]].into_iter(), swapdb);
+                assert_eq!(whole, (14 + STREAM.len() as u64, "connected", vec![b"a".to_vec(), b"b".to_vec(), b"k".to_vec()]));
+                for cut in 1..said.len() {
+                    assert_eq!(super::followed(&mut [&said[..cut], &said[cut..]].into_iter(), swapdb), whole, "cut at {cut}");
+                }
+            }
+        }
+    }
+
+    /// A stream that ends in the middle counts for what has been applied: neither half a command nor a transaction before its EXEC.
+    #[test]
+    fn only_what_is_applied_counts() {
+        let snapshot = snapshot();
+        let head = [HANDSHAKE, format!("${}\r\n", snapshot.len()).as_bytes(), &snapshot].concat();
+        let multi = STREAM.windows(5).position(|w| w == b"MULTI").expect("there is one") - b"*1\r\n$5\r\n".len();
+        let behind_exec = STREAM.windows(6).position(|w| w == b"EXEC\r\n").expect("there is one") + 6;
+        for end in 0..=STREAM.len() {
+            let said = [&head[..], &STREAM[..end]].concat();
+            let (offset, _, keys) = super::followed(&mut [&said[..]].into_iter(), false);
+            let applied = offset - 14;
+            assert!(applied <= end as u64);
+            let (in_multi, has_a) = (end >= multi && end < behind_exec, keys.contains(&b"a".to_vec()));
+            assert!(!in_multi || applied <= multi as u64, "{end}: {applied}");
+            assert_eq!(has_a, applied >= behind_exec as u64, "{end}");
+        }
+    }
 }

@@ -1,8 +1,7 @@
 //! argv to settings to reactor; exit codes.
 
-#[cfg(not(system_allocator))]
-use solod::alloc::Counting;
 use solod::{
+    alloc::Counting,
     config::{
         Config, Environment, Sources, Supervised,
         cli::{self, Invocation},
@@ -16,8 +15,6 @@ use std::{
     process::ExitCode,
 };
 
-// AddressSanitizer sees only what the system's allocator hands out.
-#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 

@@ -95,6 +95,8 @@ impl Engine {
         stats.ops_rate.sample(stats.commands, now);
         stats.in_rate.sample(stats.net_in, now);
         stats.out_rate.sample(stats.net_out, now);
+        stats.repl_in_rate.sample(stats.net_repl_in, now);
+        stats.repl_out_rate.sample(stats.net_repl_out, now);
         stats.turn_rate.sample(stats.turns.count(), now);
         stats.turn_nanos_rate.sample(stats.turns.sum(), now);
         self.clients_cron();

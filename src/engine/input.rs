@@ -4,7 +4,10 @@ use super::Engine;
 use crate::{
     commands::registry::Lookup,
     config::split_args,
-    resp::request::{Args, Limits, Parser},
+    resp::{
+        output::Output,
+        request::{Args, Limits, Parser},
+    },
     state::{ClientKind, ConnId, client::Pending},
 };
 use bytes::BytesMut;
@@ -174,7 +177,9 @@ impl Engine {
         let count = parser.requests();
         let Some(client) = self.server.clients.get_mut(conn) else { return 0 };
         let db = client.db;
-        let mut out = std::mem::take(&mut client.out);
+        // What our primary's commands answer nobody hears; what we have told it ourselves is on its way.
+        let unheard = client.kind == ClientKind::Primary;
+        let mut out = if unheard { Output::default() } else { std::mem::take(&mut client.out) };
         out.lend(&mut self.buffers);
         let mut ahead = [Ahead { lookup: Lookup::Unknown, hashed: (0, 0) }; BATCH];
         let ahead = &mut ahead[..count];

@@ -58,6 +58,8 @@ pub struct Engine {
     was_paused: bool,
     /// What long background work may take of the loop.
     pace: pace::Pace,
+    /// The share of snapshots for replicas.
+    replica_pace: pace::Pace,
     /// Monotonic milliseconds of the next cron.
     cron_at_ms: u64,
     /// The file that is being loaded at start.
@@ -116,6 +118,7 @@ impl Engine {
             upstream_beat_ms: 0,
             was_paused: false,
             pace: Default::default(),
+            replica_pace: Default::default(),
             cron_at_ms: nanos / 1_000_000,
             load: None,
             nanos,

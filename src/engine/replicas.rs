@@ -40,7 +40,13 @@ impl Engine {
 
     #[cold]
     fn serve_followers(&mut self) {
-        self.snapshot_slice();
+        if !self.server.followers.syncs.is_empty() {
+            let started = self.server.host.nanos();
+            if self.replica_pace.may_run(started, self.server.stats.commands) {
+                self.snapshot_slice(started);
+                self.replica_pace.ran(started, self.server.host.nanos());
+            }
+        }
         let server = &mut self.server;
         if std::mem::take(&mut server.followers.ask) && server.replication.stream.is_fed() && server.replicas() > 0 {
             server.replication.stream.append_parts(&[b"REPLCONF", b"GETACK", b"*"]);
@@ -87,8 +93,7 @@ impl Engine {
     }
 
     /// Takes snapshots a slice further, each replica's in turn.
-    fn snapshot_slice(&mut self) {
-        let started = self.server.host.nanos();
+    fn snapshot_slice(&mut self, started: u64) {
         for _ in 0..self.server.followers.syncs.len() {
             let Some(mut sync) = self.server.followers.syncs.pop_front() else { return };
             if !self.has_room(&sync) || !self.snapshot_step(&mut sync) {

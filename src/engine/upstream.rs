@@ -23,6 +23,8 @@ use crate::{
 
 /// Milliseconds between attempts to reach the primary, and between acknowledgements.
 const EACH_MS: u64 = 1000;
+/// Milliseconds after a synchronisation in which every cron acknowledges.
+const SETTLING_MS: u64 = 1000;
 /// Requests of the stream executed at a time.
 const BATCH: usize = 32;
 
@@ -142,7 +144,8 @@ impl Engine {
                 log::warn!("MASTER timeout: no data nor PING received...");
                 self.lose_link(now);
             }
-            Phase::Online if second => self.acknowledge(),
+            // A primary that has streamed its snapshot waits for an acknowledgement, and may not have been ready for the first.
+            Phase::Online if second || now.saturating_sub(upstream.online_ms) < SETTLING_MS => self.acknowledge(),
             Phase::Online => (),
         }
     }
@@ -199,6 +202,7 @@ impl Engine {
     #[cold]
     pub(super) fn receive_upstream(&mut self, conn: ConnId, mut bytes: &[u8]) {
         let now = self.server.mono_ms;
+        self.server.stats.net_repl_in += bytes.len() as u64;
         loop {
             let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
             upstream.heard_ms = now;

@@ -137,6 +137,8 @@ pub struct Stats {
     pub sync_partial_ok: u64,
     /// Replicas that wanted to and could not.
     pub sync_partial_err: u64,
+    /// Bytes received from our primary, of those received.
+    pub net_repl_in: u64,
     /// Bytes sent to replicas, of those sent.
     pub net_repl_out: u64,
     /// Clients closed because their input grew beyond its limit.
@@ -163,6 +165,10 @@ pub struct Stats {
     pub in_rate: Rate,
     /// Bytes out a second.
     pub out_rate: Rate,
+    /// Bytes in a second from our primary.
+    pub repl_in_rate: Rate,
+    /// Bytes out a second to replicas.
+    pub repl_out_rate: Rate,
     /// Turns of the poll loop a second.
     pub turn_rate: Rate,
     /// Nanoseconds of CPU time a second that turns of the poll loop took.

@@ -1,0 +1,103 @@
+//! Clients: they connect, ask, check every reply, and sometimes just leave.
+
+use super::{
+    model::{Expect, Session, Words, shown},
+    net::LinkId,
+    workload::{reply_len, wire},
+};
+use std::collections::VecDeque;
+
+/// A request that has not been answered.
+pub struct Asked {
+    pub words: Words,
+    /// Bytes of the connection up to its end.
+    pub end: u64,
+    /// It has reached the server, and this must be the answer.
+    pub expect: Option<Expect>,
+}
+
+/// A write that a client wants to be sure of.
+#[derive(Clone, Debug)]
+pub struct Promise {
+    pub key: Vec<u8>,
+    pub value: Vec<u8>,
+    /// The node that was asked, and which of its lives it was in.
+    pub node: usize,
+    pub life: u64,
+    /// When.
+    pub asked_ns: u64,
+}
+
+/// One client and its connection.
+#[derive(Default)]
+pub struct Client {
+    pub link: Option<LinkId>,
+    /// The node it talks to.
+    pub node: usize,
+    /// It asks questions of whoever is there, and writes nothing.
+    pub reader: bool,
+    /// The model of its node knows everything that it has said.
+    pub exact: bool,
+    pub session: Session,
+    pub asked: VecDeque<Asked>,
+    /// Bytes that did not fit into the connection yet.
+    pub unsent: Vec<u8>,
+    /// Bytes handed over for this connection, and bytes of those that have arrived.
+    queued: u64,
+    arrived: u64,
+    replies: Vec<u8>,
+    /// What its next WAIT is about.
+    pub promise: Option<Promise>,
+}
+
+impl Client {
+    /// Begins anew, without a connection; returns what there was about the old one.
+    pub fn hang_up(&mut self) -> Self {
+        let new = Self { node: self.node, reader: self.reader, ..Self::default() };
+        std::mem::replace(self, new)
+    }
+
+    /// Has a request to send.
+    pub fn ask(&mut self, words: Words) {
+        let bytes = wire(&words);
+        self.queued += bytes.len() as u64;
+        self.unsent.extend_from_slice(&bytes);
+        self.asked.push_back(Asked { words, end: self.queued, expect: None });
+    }
+
+    /// Whether it is time to wait for answers instead of asking more.
+    pub fn is_busy(&self) -> bool {
+        self.asked.len() > 100 || self.promise.is_some()
+    }
+
+    /// So many more bytes have arrived: calls `each` for every request that is whole now.
+    pub fn arrive(&mut self, bytes: usize, mut each: impl FnMut(&mut Session, &Words) -> Expect) {
+        self.arrived += bytes as u64;
+        for asked in self.asked.iter_mut().filter(|a| a.expect.is_none() && a.end <= self.arrived) {
+            asked.expect = Some(each(&mut self.session, &asked.words));
+        }
+    }
+
+    /// Takes replies. Every whole one is checked and returned with its request.
+    pub fn hear(&mut self, bytes: &[u8]) -> Result<Vec<(Words, Vec<u8>)>, String> {
+        self.replies.extend_from_slice(bytes);
+        let (mut at, mut heard) = (0, Vec::new());
+        while at < self.replies.len()
+            && let Some(len) = reply_len(&self.replies[at..])
+        {
+            let reply = self.replies[at..at + len].to_vec();
+            at += len;
+            let Some(asked) = self.asked.pop_front() else { return Err(format!("a reply to nothing: {}", shown(&reply))) };
+            let line = || asked.words.iter().map(|w| shown(w)).collect::<Vec<_>>().join(" ");
+            match &asked.expect {
+                None => return Err(format!("{} was answered before it arrived: {}", line(), shown(&reply))),
+                Some(Expect::Bytes(bytes)) if *bytes != reply => {
+                    return Err(format!("{} was answered {}, and {} is right", line(), shown(&reply), shown(bytes)));
+                }
+                Some(_) => heard.push((asked.words, reply)),
+            }
+        }
+        self.replies.drain(..at);
+        Ok(heard)
+    }
+}

@@ -1,0 +1,102 @@
+//! The clock, and the world as one engine is shown it.
+
+use super::disk::Disk;
+use solod::{
+    config::{Config, DirectiveId},
+    state::{DiskDone, Host, ProcessFacts, disk::DiskJob},
+};
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    rc::Rc,
+};
+
+/// Unix time at which every simulation begins, in microseconds.
+const EPOCH_US: i64 = 1_700_000_000_000_000;
+
+/// Time, the same for everybody: it moves to the next event, and by a little whenever somebody looks.
+pub struct Clock {
+    nanos: Cell<u64>,
+    /// What a look takes: so long that a slice of background work ends after a few steps.
+    look_nanos: u64,
+}
+
+impl Clock {
+    /// It begins one second after the machine was started.
+    pub fn new(look_nanos: u64) -> Rc<Self> {
+        Rc::new(Self { nanos: Cell::new(1_000_000_000), look_nanos })
+    }
+
+    /// Nanoseconds.
+    pub fn now(&self) -> u64 {
+        self.nanos.get()
+    }
+
+    /// Moves on to a moment, if that has not passed.
+    pub fn advance_to(&self, nanos: u64) {
+        self.nanos.set(self.nanos.get().max(nanos));
+    }
+
+    fn look(&self) -> u64 {
+        self.nanos.set(self.nanos.get() + self.look_nanos);
+        self.nanos.get()
+    }
+}
+
+/// The world of one node.
+pub struct SimHost {
+    clock: Rc<Clock>,
+    /// How far its idea of Unix time is off, in microseconds.
+    skew_us: i64,
+    disk: Rc<RefCell<Disk>>,
+}
+
+impl SimHost {
+    pub fn new(clock: Rc<Clock>, skew_us: i64, disk: Rc<RefCell<Disk>>) -> Self {
+        Self { clock, skew_us, disk }
+    }
+}
+
+impl Host for SimHost {
+    fn unix_us(&self) -> i64 {
+        EPOCH_US + self.clock.now() as i64 / 1000 + self.skew_us
+    }
+
+    fn nanos(&self) -> u64 {
+        self.clock.look()
+    }
+
+    fn cpu_nanos(&self) -> u64 {
+        self.clock.now()
+    }
+
+    fn process(&self) -> ProcessFacts {
+        ProcessFacts::default()
+    }
+
+    fn disk_now(&mut self, job: DiskJob) -> DiskDone {
+        self.disk.borrow_mut().now(job)
+    }
+
+    fn used_memory(&self) -> usize {
+        0
+    }
+
+    fn purge_memory(&mut self) {}
+
+    fn allocator_stats(&self) -> String {
+        String::new()
+    }
+
+    fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn apply(&mut self, _: &Config, _: DirectiveId) -> Result<(), String> {
+        Ok(())
+    }
+}

@@ -1,0 +1,374 @@
+//! The commands of the workload, told again as plainly as can be: maps of keys, no tables, no slices, no laziness.
+
+use solod::{
+    commands::context::text,
+    data::entry::{Entry, NEVER},
+    keyspace::Keyspace,
+};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    mem,
+};
+
+/// A value with its deadline (Unix ms, [`NEVER`] for none).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Held {
+    pub value: Vec<u8>,
+    pub deadline: i64,
+}
+
+pub type Key = Vec<u8>;
+
+/// Every key of every database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State(pub Vec<BTreeMap<Key, Held>>);
+
+impl State {
+    /// What a keyspace holds, keys past their deadline that have not been reclaimed among it.
+    pub fn of(keyspace: &Keyspace) -> Self {
+        let held = |e: &Entry| (e.key().to_vec(), hold(e));
+        Self(keyspace.iter().map(|(_, db)| db.dict().iter().map(held).collect()).collect())
+    }
+
+    /// Without what is past its deadline at this moment.
+    pub fn live_at(mut self, now_ms: i64) -> Self {
+        self.0.iter_mut().for_each(|db| db.retain(|_, held| held.deadline >= now_ms));
+        self
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(BTreeMap::len).sum()
+    }
+
+    /// Where two states differ, in a few words.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        if self == other {
+            return None;
+        }
+        let show = |held: Option<&Held>| held.map_or("nothing".to_owned(), |h| format!("{} until {}", shown(&h.value), h.deadline));
+        let mut found = Vec::new();
+        for (i, (a, b)) in self.0.iter().zip(&other.0).enumerate() {
+            let keys = a.keys().chain(b.keys().filter(|k| !a.contains_key(*k)));
+            let differing = keys.filter(|k| a.get(*k) != b.get(*k));
+            found.extend(differing.map(|k| format!("db {i} {}: {} | {}", shown(k), show(a.get(k)), show(b.get(k)))));
+        }
+        let (count, keys) = (found.len(), (self.len(), other.len()));
+        found.truncate(8);
+        Some(format!("{count} keys of {keys:?} differ:\n  {}", found.join("\n  ")))
+    }
+}
+
+/// An entry's value and deadline.
+pub fn hold(entry: &Entry) -> Held {
+    let value = text(entry.value()).map_or_else(Vec::new, |t| t.with(<[u8]>::to_vec));
+    Held { value, deadline: entry.deadline() }
+}
+
+/// A number for what a keyspace holds, in whatever order.
+pub fn digest(keyspace: &Keyspace) -> u64 {
+    let mut sum = 0u64;
+    for (i, db) in keyspace.iter() {
+        for entry in db.dict().iter() {
+            let mut hasher = DefaultHasher::new();
+            (i, entry.key(), entry.deadline()).hash(&mut hasher);
+            if let Some(text) = text(entry.value()) {
+                text.with(|bytes| bytes.hash(&mut hasher));
+            }
+            sum = sum.wrapping_add(hasher.finish());
+        }
+    }
+    sum
+}
+
+/// Bytes for a person, short ones whole.
+pub fn shown(bytes: &[u8]) -> String {
+    match bytes.len() {
+        0..=40 => bytes.escape_ascii().to_string(),
+        n => format!("{}...({n})", bytes[..30].escape_ascii()),
+    }
+}
+
+/// A request: its words.
+pub type Words = Vec<Vec<u8>>;
+
+/// What one connection has said that matters to later requests.
+#[derive(Clone, Debug, Default)]
+pub struct Session {
+    pub db: usize,
+    multi: Option<Vec<Words>>,
+}
+
+/// What a request is to be answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// Whatever it is, it is a whole reply.
+    Any,
+}
+
+fn int(n: i64) -> Vec<u8> {
+    format!(":{n}\r\n").into_bytes()
+}
+
+fn bulk(value: Option<&[u8]>) -> Vec<u8> {
+    match value {
+        None => b"$-1\r\n".to_vec(),
+        Some(value) => [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat(),
+    }
+}
+
+fn array(items: &[Vec<u8>]) -> Vec<u8> {
+    [format!("*{}\r\n", items.len()).into_bytes(), items.concat()].concat()
+}
+
+const OK: &[u8] = b"+OK\r\n";
+
+fn number(word: &[u8]) -> i64 {
+    std::str::from_utf8(word).ok().and_then(|w| w.parse().ok()).expect("the workload writes numbers here")
+}
+
+/// The data of one primary.
+#[derive(Clone, Debug)]
+pub struct Model {
+    pub state: State,
+    /// Unix time in milliseconds of the request.
+    now: i64,
+}
+
+impl Model {
+    pub fn new(state: State) -> Self {
+        Self { state, now: 0 }
+    }
+
+    /// Does what a request asks at this moment, and says what it is answered.
+    pub fn request(&mut self, session: &mut Session, words: &[Vec<u8>], now_ms: i64) -> Expect {
+        self.now = now_ms;
+        let name = words[0].to_ascii_uppercase();
+        match (&name[..], session.multi.as_mut()) {
+            (b"MULTI", None) => {
+                session.multi = Some(Vec::new());
+                Expect::Bytes(OK.to_vec())
+            }
+            (b"DISCARD", Some(_)) => {
+                session.multi = None;
+                Expect::Bytes(OK.to_vec())
+            }
+            (b"EXEC", Some(_)) => {
+                let queue = session.multi.take().unwrap_or_default();
+                let replies: Vec<_> = queue.iter().map(|words| self.command(session, words).unwrap_or_default()).collect();
+                Expect::Bytes(array(&replies))
+            }
+            (_, Some(queue)) => {
+                queue.push(words.to_vec());
+                Expect::Bytes(b"+QUEUED\r\n".to_vec())
+            }
+            (_, None) => self.command(session, words).map_or(Expect::Any, Expect::Bytes),
+        }
+    }
+
+    fn find(&self, db: usize, key: &[u8]) -> Option<&Held> {
+        self.state.0[db].get(key).filter(|held| held.deadline >= self.now)
+    }
+
+    fn value(&self, db: usize, key: &[u8]) -> Option<Vec<u8>> {
+        self.find(db, key).map(|held| held.value.clone())
+    }
+
+    fn put(&mut self, db: usize, key: &[u8], value: Vec<u8>, deadline: i64) {
+        self.state.0[db].insert(key.to_vec(), Held { value, deadline });
+    }
+
+    fn take(&mut self, db: usize, key: &[u8]) -> Option<Held> {
+        let live = self.find(db, key).is_some();
+        self.state.0[db].remove(key).filter(|_| live)
+    }
+
+    /// Changes a value and keeps its deadline.
+    fn change(&mut self, db: usize, key: &[u8], value: Vec<u8>) {
+        let deadline = self.find(db, key).map_or(NEVER, |held| held.deadline);
+        self.put(db, key, value, deadline);
+    }
+
+    /// `None`: the reply is not ours to know.
+    fn command(&mut self, session: &mut Session, words: &[Vec<u8>]) -> Option<Vec<u8>> {
+        let db = session.db;
+        let word = |i: usize| words.get(i).map_or(&b""[..], Vec::as_slice);
+        let has = |option: &str| words.iter().skip(2).any(|w| w == option.as_bytes());
+        let after = |option: &str| words.iter().position(|w| w == option.as_bytes()).map(|i| number(&words[i + 1]));
+        let (key, now) = (word(1), self.now);
+        Some(match &words[0].to_ascii_uppercase()[..] {
+            b"PING" => b"+PONG\r\n".to_vec(),
+            b"SELECT" => {
+                session.db = number(key) as usize;
+                OK.to_vec()
+            }
+            b"GET" => bulk(self.value(db, key).as_deref()),
+            b"MGET" => array(&words[1..].iter().map(|k| bulk(self.value(db, k).as_deref())).collect::<Vec<_>>()),
+            b"STRLEN" => int(self.find(db, key).map_or(0, |h| h.value.len() as i64)),
+            b"TYPE" => {
+                if self.find(db, key).is_some() {
+                    b"+string\r\n".to_vec()
+                } else {
+                    b"+none\r\n".to_vec()
+                }
+            }
+            b"EXISTS" => int(words[1..].iter().filter(|k| self.find(db, k).is_some()).count() as i64),
+            b"PTTL" => int(match self.find(db, key) {
+                None => -2,
+                Some(held) if held.deadline == NEVER => -1,
+                Some(held) => held.deadline - now,
+            }),
+            b"SET" => {
+                let old = self.find(db, key).cloned();
+                let sets = !(has("NX") && old.is_some() || has("XX") && old.is_none());
+                if sets {
+                    let kept = old.as_ref().filter(|_| has("KEEPTTL")).map_or(NEVER, |h| h.deadline);
+                    let deadline = after("PX").map_or(kept, |ms| now + ms);
+                    self.put(db, key, word(2).to_vec(), deadline);
+                }
+                match (has("GET"), sets) {
+                    (true, _) => bulk(old.as_ref().map(|h| &h.value[..])),
+                    (false, true) => OK.to_vec(),
+                    (false, false) => bulk(None),
+                }
+            }
+            b"MSET" => {
+                words[1..].chunks_exact(2).for_each(|pair| self.put(db, &pair[0], pair[1].clone(), NEVER));
+                OK.to_vec()
+            }
+            b"MSETNX" => {
+                let free = words[1..].chunks_exact(2).all(|pair| self.find(db, &pair[0]).is_none());
+                if free {
+                    words[1..].chunks_exact(2).for_each(|pair| self.put(db, &pair[0], pair[1].clone(), NEVER));
+                }
+                int(free.into())
+            }
+            b"GETDEL" => bulk(self.take(db, key).as_ref().map(|h| &h.value[..])),
+            b"GETEX" => {
+                let old = self.value(db, key);
+                if let Some(value) = &old {
+                    match after("PX") {
+                        Some(ms) => self.put(db, key, value.clone(), now + ms),
+                        None if has("PERSIST") => self.put(db, key, value.clone(), NEVER),
+                        None => (),
+                    }
+                }
+                bulk(old.as_deref())
+            }
+            b"DEL" | b"UNLINK" => int(words[1..].iter().filter(|k| self.take(db, k).is_some()).count() as i64),
+            b"APPEND" => {
+                let value = [self.value(db, key).unwrap_or_default(), word(2).to_vec()].concat();
+                let len = value.len();
+                self.change(db, key, value);
+                int(len as i64)
+            }
+            b"SETRANGE" => {
+                let (mut value, at) = (self.value(db, key).unwrap_or_default(), number(word(2)) as usize);
+                let end = at + word(3).len();
+                value.resize(value.len().max(end), 0);
+                value[at..end].copy_from_slice(word(3));
+                let len = value.len();
+                self.change(db, key, value);
+                int(len as i64)
+            }
+            b"INCRBY" => {
+                let old = self.value(db, key).unwrap_or_else(|| b"0".to_vec());
+                // No leading zero, sign or space: exactly what a number prints as.
+                let n = std::str::from_utf8(&old).ok().and_then(|t| t.parse::<i64>().ok().filter(|n| n.to_string() == t));
+                match n.and_then(|n| n.checked_add(number(word(2)))) {
+                    None => b"-ERR value is not an integer or out of range\r\n".to_vec(),
+                    Some(n) => {
+                        self.change(db, key, n.to_string().into_bytes());
+                        int(n)
+                    }
+                }
+            }
+            b"PEXPIRE" => int(self.expire(db, key, now + number(word(2)), word(3)).into()),
+            b"EXPIRE" => int(self.expire(db, key, now + number(word(2)) * 1000, word(3)).into()),
+            b"PERSIST" => {
+                let held = self.find(db, key).cloned().filter(|h| h.deadline != NEVER);
+                if let Some(held) = &held {
+                    self.put(db, key, held.value.clone(), NEVER);
+                }
+                int(held.is_some().into())
+            }
+            b"RENAME" | b"RENAMENX" => {
+                let (nx, there) = (words[0].len() == 8, self.find(db, word(2)).is_some());
+                if self.find(db, key).is_none() {
+                    b"-ERR no such key\r\n".to_vec()
+                } else if nx && there {
+                    int(0)
+                } else {
+                    if let Some(held) = self.take(db, key) {
+                        self.put(db, word(2), held.value, held.deadline);
+                    }
+                    if nx { int(1) } else { OK.to_vec() }
+                }
+            }
+            b"COPY" => {
+                let to = after("DB").map_or(db, |n| n as usize);
+                if to == db && key == word(2) {
+                    b"-ERR source and destination objects are the same\r\n".to_vec()
+                } else {
+                    let there = self.find(to, word(2)).is_some();
+                    let held = self.find(db, key).cloned().filter(|_| has("REPLACE") || !there);
+                    if let Some(held) = &held {
+                        self.put(to, word(2), held.value.clone(), held.deadline);
+                    }
+                    int(held.is_some().into())
+                }
+            }
+            b"MOVE" => {
+                let to = number(word(2)) as usize;
+                if to == db {
+                    b"-ERR source and destination objects are the same\r\n".to_vec()
+                } else if self.find(to, key).is_some() {
+                    int(0)
+                } else {
+                    let held = self.take(db, key);
+                    if let Some(held) = &held {
+                        self.put(to, key, held.value.clone(), held.deadline);
+                    }
+                    int(held.is_some().into())
+                }
+            }
+            b"SWAPDB" => {
+                self.state.0.swap(number(key) as usize, number(word(2)) as usize);
+                OK.to_vec()
+            }
+            b"FLUSHDB" => {
+                mem::take(&mut self.state.0[db]);
+                OK.to_vec()
+            }
+            b"FLUSHALL" => {
+                self.state.0.iter_mut().for_each(BTreeMap::clear);
+                OK.to_vec()
+            }
+            _ => return None,
+        })
+    }
+
+    fn expire(&mut self, db: usize, key: &[u8], deadline: i64, option: &[u8]) -> bool {
+        let Some(held) = self.find(db, key).cloned() else { return false };
+        let volatile = held.deadline != NEVER;
+        let refused = match option {
+            b"NX" => volatile,
+            b"XX" => !volatile,
+            b"GT" => !volatile || deadline <= held.deadline,
+            b"LT" => volatile && deadline >= held.deadline,
+            _ => false,
+        };
+        if refused {
+            return false;
+        }
+        if deadline <= self.now {
+            self.take(db, key);
+        } else {
+            self.put(db, key, held.value, deadline);
+        }
+        true
+    }
+}

@@ -1,0 +1,127 @@
+//! One server: an engine with its sockets, its disk and its model.
+
+use super::{
+    checkers::Walks,
+    disk::Disk,
+    host::{Clock, SimHost},
+    model::{Model, State},
+    net::LinkId,
+};
+use slab::Slab;
+use solod::{config::Config, engine::Engine, replication::ReplId, state::disk::FileId};
+use std::{cell::RefCell, rc::Rc};
+
+/// A save that was seen to begin.
+pub struct Save {
+    pub file: FileId,
+    /// What there was then, without what had expired. `None`: that could not be seen.
+    pub state: Option<State>,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// One server, up or down.
+pub struct Node {
+    /// `None` while it is down.
+    pub engine: Option<Engine>,
+    /// Each connection with our end of it.
+    pub conns: Slab<(LinkId, usize)>,
+    pub disk: Rc<RefCell<Disk>>,
+    /// What a primary holds, while all that it was told is known.
+    pub model: Option<Model>,
+    /// Walks over its keyspace that nobody but us asked for.
+    pub walks: Walks,
+    pub save: Option<Save>,
+    /// What the file holds that it loads, until it has loaded it.
+    pub loads: Option<State>,
+    /// When it wants its next turn.
+    pub wake_at_ns: u64,
+    /// Times it was started.
+    pub lives: u64,
+    pub config: Config,
+    pub skew_us: i64,
+    /// When it last lost what it held: it crashed, or gave its data up for a snapshot.
+    pub wiped_at_ns: u64,
+    /// When its primary last had two connections of it, one of them dead and not known to be: as a replica it counts twice then, as in Redis.
+    pub doubled_at_ns: u64,
+    /// Nothing of other nodes reaches it before this moment.
+    pub alone_until_ns: u64,
+    /// Where its log stood when that was last looked at.
+    pub seen: Option<(ReplId, u64)>,
+    /// The history it was in then.
+    pub seen_id: Option<ReplId>,
+}
+
+impl Node {
+    pub fn new(config: Config, skew_us: i64, disk: Disk) -> Self {
+        Self {
+            engine: None,
+            conns: Slab::new(),
+            disk: Rc::new(RefCell::new(disk)),
+            model: None,
+            walks: Walks::default(),
+            save: None,
+            loads: None,
+            wake_at_ns: u64::MAX,
+            lives: 0,
+            config,
+            skew_us,
+            wiped_at_ns: 0,
+            doubled_at_ns: 0,
+            alone_until_ns: 0,
+            seen: None,
+            seen_id: None,
+        }
+    }
+
+    /// Starts the server. `random` is the seed of its choices.
+    pub fn start(&mut self, clock: &Rc<Clock>, random: u64) {
+        assert!(self.engine.is_none());
+        self.lives += 1;
+        self.wake_at_ns = u64::MAX;
+        let host = SimHost::new(Rc::clone(clock), self.skew_us, Rc::clone(&self.disk));
+        let mut engine = Engine::new(self.config.clone(), Box::new(host), random);
+        engine.load_from_disk();
+        self.engine = Some(engine);
+    }
+
+    /// Ends it without a word; returns its connections.
+    pub fn stop(&mut self) -> Vec<(LinkId, usize)> {
+        self.engine = None;
+        self.model = None;
+        self.walks = Walks::default();
+        self.save = None;
+        self.loads = None;
+        self.seen = None;
+        self.seen_id = None;
+        self.conns.drain().collect()
+    }
+
+    /// The server, which is up.
+    pub fn engine(&mut self) -> &mut Engine {
+        self.engine.as_mut().expect("the node is up")
+    }
+
+    /// Whether what clients ask for is done at once: no replica, nothing being loaded, nobody held back.
+    pub fn is_plain_primary(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| {
+            let server = &engine.server;
+            let replication = &server.replication;
+            !replication.is_replica() && server.loading.is_none() && replication.failover.is_none() && server.pause.is_none()
+        })
+    }
+
+    /// Whether it follows a primary.
+    pub fn is_replica(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.server.replication.is_replica())
+    }
+
+    /// Whether the value it holds under a key of a database is this.
+    pub fn holds(&self, db: usize, key: &[u8], value: &[u8]) -> bool {
+        self.engine.as_ref().is_some_and(|engine| {
+            let keyspace = &engine.server.keyspace;
+            let found = keyspace.db(db).dict().find(keyspace.hash(key), key);
+            found.is_some_and(|entry| super::model::hold(entry).value == value)
+        })
+    }
+}

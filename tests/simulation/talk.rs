@@ -1,0 +1,131 @@
+//! What clients do in the world: connect, ask, listen, leave.
+
+use super::{
+    clients::Promise,
+    log,
+    net::{End, Link, LinkId, Packet},
+    trace::trace,
+    workload::LEDGER,
+    world::{Event, World},
+};
+use solod::state::{ConnId, client::Peer};
+
+impl World {
+    pub fn connect(&mut self, client: usize) {
+        let node = self.clients[client].node;
+        let Some(engine) = &mut self.nodes[node].engine else { return };
+        log::is_about(node);
+        engine.refresh_time();
+        let id = LinkId(self.serial as usize);
+        self.serial += 1;
+        let conn = ConnId(self.nodes[node].conns.insert((id, 1)) as u32);
+        let peer = Peer { addr: format!("10.1.0.{client}:1000"), local: true, ..Peer::default() };
+        let answer = self.nodes[node].engine().connect(conn, peer);
+        self.must("connect", answer.map_err(str::to_owned));
+        trace!("{} c{client} connects to n{node} {conn:?}", self.stamp());
+        self.links.insert(id, Link::new([End::Client(client), End::Node(node, conn)], &mut self.rng));
+        self.clients[client].link = Some(id);
+        self.clients[client].exact = self.nodes[node].model.is_some();
+        self.end_turn(node);
+    }
+
+    pub fn act(&mut self, index: usize) {
+        if self.calm {
+            return;
+        }
+        let pause = self.workload.pause_us * 1000;
+        let delay = 1000 + self.rng.below(pause * 2);
+        self.at(delay, Event::Act(index));
+        let wanted = match self.clients[index].reader {
+            true => index % self.nodes.len(),
+            false => self.primary,
+        };
+        let client = &mut self.clients[index];
+        if client.link.is_none() {
+            client.node = wanted;
+            return self.connect(index);
+        }
+        // Whoever does not notice that the primary has changed goes on to write for a while.
+        let misled = client.node != wanted && self.rng.below(4) == 0;
+        let unknown = !client.reader && !client.exact && self.rng.below(3) == 0;
+        if misled || unknown || self.rng.below(300) == 0 {
+            return self.hang_up(index);
+        }
+        if client.is_busy() {
+            return;
+        }
+        if client.reader {
+            let question = self.workload.question(&mut self.rng);
+            client.ask(question);
+        } else if self.rng.below(100) < self.plan.ledger_percent {
+            self.ask_to_keep(index);
+        } else if self.rng.below(150) == 0 {
+            client.ask(vec![b"BGSAVE".to_vec()]);
+        } else {
+            self.workload.batch(&mut self.rng).into_iter().for_each(|request| client.ask(request));
+        }
+        self.flush_client(index);
+    }
+
+    /// Writes a ledger entry, and often waits for replicas to have it.
+    fn ask_to_keep(&mut self, index: usize) {
+        let (key, value) = self.workload.ledger(&mut self.rng);
+        let client = &mut self.clients[index];
+        let node = client.node;
+        client.ask(vec![b"SELECT".to_vec(), LEDGER.to_string().into_bytes()]);
+        client.ask(vec![b"SET".to_vec(), key.clone(), value.clone()]);
+        client.ask(vec![b"SELECT".to_vec(), b"0".to_vec()]);
+        if self.rng.below(4) != 0 {
+            let (replicas, timeout_ms) = (1 + self.rng.below(2), 1 + self.rng.below(1000));
+            client.ask(vec![b"WAIT".to_vec(), replicas.to_string().into_bytes(), timeout_ms.to_string().into_bytes()]);
+            let life = self.nodes[node].lives;
+            client.promise = Some(Promise { key, value, node, life, asked_ns: self.clock.now() });
+        }
+    }
+
+    /// Sends what a client has to say, as much as fits.
+    pub fn flush_client(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let Some(id) = client.link else { return };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let n = client.unsent.len().min(link.room(0));
+        let bytes: Vec<u8> = client.unsent.drain(..n).collect();
+        link.ways[0].choked = !client.unsent.is_empty();
+        let arrivals = link.send(0, &bytes, self.clock.now(), &mut self.rng);
+        arrivals.into_iter().for_each(|at| self.at_moment(at, Event::Arrival(id, 0)));
+    }
+
+    pub fn client_hears(&mut self, index: usize, id: LinkId, from: usize) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let Some(packet) = link.arrive(from) else { return };
+        if std::mem::take(&mut link.ways[from].choked) {
+            self.at(0, Event::Writable(id, from));
+        }
+        if self.clients[index].link != Some(id) {
+            return;
+        }
+        match packet {
+            Packet::End => self.hang_up(index),
+            Packet::Bytes(bytes) => {
+                let heard = self.clients[index].hear(&bytes);
+                for (words, reply) in self.must(&format!("c{index}"), heard) {
+                    if words[0] == b"WAIT"
+                        && let Some(promise) = self.clients[index].promise.take()
+                    {
+                        let count = reply.strip_prefix(b":").and_then(|r| std::str::from_utf8(r).ok()?.trim_end().parse().ok());
+                        self.told(promise, count.unwrap_or(0));
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn hang_up(&mut self, index: usize) {
+        if let Some(id) = self.clients[index].link {
+            trace!("{} c{index} hangs up", self.stamp());
+            let left = self.clients[index].hang_up();
+            self.gone.insert(id, left);
+            self.end_link(id, 0);
+        }
+    }
+}

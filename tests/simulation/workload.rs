@@ -1,0 +1,173 @@
+//! What clients ask for: commands by chance, on few keys or many, with values that are never the same twice.
+
+use super::model::Words;
+use solod::data::rng::Rng;
+
+/// Databases that ordinary commands use. The one behind them holds the ledger: keys that are written once.
+pub const DBS: u64 = 3;
+/// Index of the ledger's database.
+pub const LEDGER: usize = DBS as usize;
+/// Number of databases.
+pub const DATABASES: u32 = DBS as u32 + 1;
+
+/// What a run's clients are like.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Number of different keys.
+    pub keys: u64,
+    /// Requests sent together, at most.
+    pub pipeline: u64,
+    /// Microseconds between a client's requests, on average.
+    pub pause_us: u64,
+    /// One value in so many is big.
+    pub big_one_in: u64,
+    /// One request in so many empties or swaps databases.
+    pub upheaval_one_in: u64,
+    /// Values written so far.
+    serial: u64,
+}
+
+fn words(text: &str) -> Words {
+    text.split(' ').map(|w| w.as_bytes().to_vec()).collect()
+}
+
+impl Workload {
+    pub fn new(rng: &mut Rng) -> Self {
+        let keys = [5, 50, 600, 4000][rng.below(4) as usize];
+        Self {
+            keys,
+            pipeline: 1 + rng.below(24),
+            pause_us: 1000 + rng.below(20_000),
+            big_one_in: 100 + rng.below(1000),
+            upheaval_one_in: 50 + rng.below(2000),
+            serial: 0,
+        }
+    }
+
+    fn key(&self, rng: &mut Rng) -> String {
+        format!("key:{}", rng.below(self.keys))
+    }
+
+    /// A value that nobody has written before.
+    pub fn value(&mut self, rng: &mut Rng) -> String {
+        self.serial += 1;
+        let padding = match rng.below(self.big_one_in) {
+            0 => rng.below(100_000) as usize,
+            n if n % 4 == 0 => rng.below(150) as usize,
+            _ => 0,
+        };
+        format!("v{}{}", self.serial, "=".repeat(padding))
+    }
+
+    /// Requests that fill the databases before anything else happens.
+    pub fn fill(&mut self, rng: &mut Rng) -> Vec<Words> {
+        let mut all = Vec::new();
+        for db in 0..DBS {
+            all.push(words(&format!("SELECT {db}")));
+            for from in (0..self.keys).step_by(50) {
+                let mut line = words("MSET");
+                for key in from..self.keys.min(from + 50) {
+                    line.push(format!("key:{key}").into_bytes());
+                    line.push(self.value(rng).into_bytes());
+                }
+                all.push(line);
+            }
+        }
+        all.push(words("SELECT 0"));
+        all
+    }
+
+    /// A write that is never undone.
+    pub fn ledger(&mut self, rng: &mut Rng) -> (Vec<u8>, Vec<u8>) {
+        let value = self.value(rng);
+        (format!("ledger:{}", self.serial).into_bytes(), value.into_bytes())
+    }
+
+    /// One request that stands for itself.
+    pub fn request(&mut self, rng: &mut Rng) -> Words {
+        if rng.below(self.upheaval_one_in) == 0 {
+            return match rng.below(3) {
+                0 => words(&format!("SWAPDB {} {}", rng.below(DBS), rng.below(DBS))),
+                _ => words("FLUSHDB"),
+            };
+        }
+        let (key, other) = (self.key(rng), self.key(rng));
+        let most_ms = if rng.below(4) == 0 { 20 } else { 3000 };
+        let ms = 1 + rng.below(most_ms);
+        let line = match rng.below(44) {
+            0..=8 => format!("SET {key} {}", self.value(rng)),
+            9 | 10 => format!("SET {key} {} PX {ms}", self.value(rng)),
+            11 => format!("SET {key} {} {}", self.value(rng), ["NX", "XX", "KEEPTTL", "GET", "XX GET", "NX GET"][rng.below(6) as usize]),
+            12 => format!("SET {key} {}", rng.below(1000)),
+            13..=15 => format!("INCRBY {key} {}", rng.below(100)),
+            16 | 17 => format!("APPEND {key} {}", rng.below(1000)),
+            18 => format!("SETRANGE {key} {} {}", rng.below(40), self.value(rng)),
+            19..=21 => format!("DEL {key}"),
+            22 => format!("UNLINK {key} {other} {key}"),
+            23 => format!("GETDEL {key}"),
+            24 | 25 => format!("PEXPIRE {key} {ms}"),
+            26 => format!("PEXPIRE {key} {ms} {}", ["NX", "XX", "GT", "LT"][rng.below(4) as usize]),
+            27 => format!("EXPIRE {key} {}", rng.below(3)),
+            28 => format!("PERSIST {key}"),
+            29 => format!("GETEX {key} {}", if rng.below(2) == 0 { "PERSIST".to_owned() } else { format!("PX {ms}") }),
+            30 | 31 => format!("RENAME {key} {other}"),
+            32 => format!("RENAMENX {key} {other}"),
+            33 => format!("COPY {key} {other} DB {}{}", rng.below(DBS), if rng.below(2) == 0 { " REPLACE" } else { "" }),
+            34 => format!("MOVE {key} {}", rng.below(DBS)),
+            35 => format!("MSET {key} {} {other} {}", self.value(rng), self.value(rng)),
+            36 => format!("MSETNX {key} {} {other} {}", self.value(rng), self.value(rng)),
+            37 => format!("SELECT {}", rng.below(DBS)),
+            _ => return self.question(rng),
+        };
+        words(&line)
+    }
+
+    /// One request that changes nothing.
+    pub fn question(&mut self, rng: &mut Rng) -> Words {
+        let (key, other) = (self.key(rng), self.key(rng));
+        words(&match rng.below(8) {
+            0..=3 => format!("GET {key}"),
+            4 => format!("MGET {key} {other}"),
+            5 => format!("PTTL {key}"),
+            6 => format!("STRLEN {key}"),
+            _ => format!("EXISTS {key} {other}"),
+        })
+    }
+
+    /// What a client sends in one go.
+    pub fn batch(&mut self, rng: &mut Rng) -> Vec<Words> {
+        let count = 1 + rng.below(self.pipeline);
+        let mut batch: Vec<_> = (0..count).map(|_| self.request(rng)).collect();
+        if rng.below(6) == 0 {
+            batch.insert(0, words("MULTI"));
+            batch.push(words(if rng.below(5) == 0 { "DISCARD" } else { "EXEC" }));
+        }
+        batch
+    }
+}
+
+/// A request as it stands on the wire.
+pub fn wire(words: &[Vec<u8>]) -> Vec<u8> {
+    let mut wire = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        wire.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+        wire.extend_from_slice(word);
+        wire.extend_from_slice(b"\r\n");
+    }
+    wire
+}
+
+/// Bytes of the first whole reply (RESP2); `None` when it has not all come.
+pub fn reply_len(bytes: &[u8]) -> Option<usize> {
+    let line = bytes.windows(2).position(|w| w == b"\r\n")? + 2;
+    let count = || std::str::from_utf8(&bytes[1..line - 2]).ok().and_then(|t| t.parse::<i64>().ok()).expect("a count in a reply");
+    match bytes[0] {
+        b'+' | b'-' | b':' => Some(line),
+        b'$' => match count() {
+            -1 => Some(line),
+            n => Some(line + n as usize + 2).filter(|len| *len <= bytes.len()),
+        },
+        b'*' => (0..count()).try_fold(line, |at, _| Some(at + reply_len(&bytes[at..])?)),
+        other => panic!("a reply begins with {:?}", other as char),
+    }
+}
