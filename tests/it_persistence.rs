@@ -337,6 +337,26 @@ fn a_file_that_cannot_take_its_place_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_full_disk_fails_the_save_and_leaves_the_old_file() {
+    let mut server = Server::start(DEBUG);
+    let mut conn = server.connect();
+    replies!(conn, "SET a 1" => "OK", "SAVE" => "OK", "DEBUG POPULATE 20000" => "OK");
+    for (save, name) in [("SAVE", format!("temp-{}-now.rdb", server.pid)), ("BGSAVE", format!("temp-{}.rdb", server.pid))] {
+        std::os::unix::fs::symlink("/dev/full", server.dir.join(&name)).unwrap();
+        conn.run(save);
+        wait_for_save(&server);
+        wait_until(|| names(&server.dir) == ["dump.rdb"]);
+    }
+    assert_eq!(server.info("rdb_last_bgsave_status"), "err");
+    assert_eq!(server.log().matches("Write error while saving DB to the disk: No space left on device").count(), 2, "{}", server.log());
+    // Without save points nobody counts on saves, so nobody is refused.
+    replies!(conn, "SET b 1" => "OK");
+    server.kill9();
+    server.restart();
+    replies!(server.connect(), "DBSIZE" => "1");
+}
+
+#[test]
 fn while_it_loads_it_says_so() {
     let mut server = Server::start(DEBUG);
     replies!(server.connect(), "DEBUG POPULATE 20000" => "OK", "SAVE" => "OK");
