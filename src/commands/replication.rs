@@ -192,6 +192,7 @@ fn acknowledge(ctx: &mut Ctx<'_>, i: usize) {
     let Some(acked) = offset(i + 1) else { return };
     let on_disk = if ctx.argc() > i + 3 && ctx.is_word(i + 2, "fack") { offset(i + 3) } else { None };
     let link = link(ctx);
+    link.has_acked = true;
     link.acked_offset = link.acked_offset.max(acked);
     link.acked_aof_offset = link.acked_aof_offset.max(on_disk.unwrap_or(0));
     match &mut link.phase {

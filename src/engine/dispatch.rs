@@ -282,7 +282,8 @@ impl Engine {
         if outcome == Outcome::Exec {
             self.exec(conn, out);
         } else if fed {
-            let changed = self.server.keyspace.dirty != dirty;
+            // SAVE makes it less, and changes nothing.
+            let changed = self.server.keyspace.dirty > dirty;
             self.log_call(conn, id, &Logged { db, args, effect, also, changed }, in_exec);
         }
         self.server.keyspace.access.suspended = false;

@@ -65,8 +65,10 @@ pub struct ReplicaLink {
     pub is_old: bool,
     /// Offset of the log's next byte for it.
     pub next_offset: u64,
-    /// The offset it has acknowledged.
+    /// The offset it has acknowledged; 0 also while it has not acknowledged anything.
     pub acked_offset: u64,
+    /// It has acknowledged something. Until then nobody knows whether its snapshot has arrived, not even if there is no log behind it yet.
+    pub has_acked: bool,
     /// The offset up to which it says that its append-only file is on disk.
     pub acked_aof_offset: u64,
     /// Monotonic milliseconds at which it last took bytes of its snapshot.
@@ -77,6 +79,11 @@ impl ReplicaLink {
     /// Whether it follows the log of writes.
     pub fn is_online(&self) -> bool {
         matches!(self.phase, Phase::Online { .. })
+    }
+
+    /// Whether it is known to have the log up to this offset.
+    pub fn has(&self, offset: u64) -> bool {
+        self.is_online() && self.has_acked && self.acked_offset >= offset
     }
 
     /// Whether the log's bytes from its next offset on may be needed.

@@ -211,7 +211,7 @@ impl Server {
 
     /// How many replicas have acknowledged the log up to this offset.
     pub fn replicas_at(&self, offset: u64) -> usize {
-        self.replica_links().filter(|(_, link)| link.is_online() && link.acked_offset >= offset).count()
+        self.replica_links().filter(|(_, link)| link.has(offset)).count()
     }
 
     /// Makes a client wait until so many replicas have acknowledged its last write, or until the moment (Unix ms; 0 is never) has come.

@@ -73,7 +73,9 @@ pub fn digest(keyspace: &Keyspace) -> u64 {
         for entry in db.dict().iter() {
             let mut hasher = DefaultHasher::new();
             (i, entry.key(), entry.deadline()).hash(&mut hasher);
-            text(entry.value()).inspect(|_| ()).map(|t| t.with(|bytes| bytes.hash(&mut hasher)));
+            if let Some(text) = text(entry.value()) {
+                text.with(|bytes| bytes.hash(&mut hasher));
+            }
             sum = sum.wrapping_add(hasher.finish());
         }
     }

@@ -42,6 +42,8 @@ pub struct Node {
     pub skew_us: i64,
     /// When it last lost what it held: it crashed, or gave its data up for a snapshot.
     pub wiped_at_ns: u64,
+    /// When its primary last had two connections of it, one of them dead and not known to be: as a replica it counts twice then, as in Redis.
+    pub doubled_at_ns: u64,
     /// Nothing of other nodes reaches it before this moment.
     pub alone_until_ns: u64,
     /// Where its log stood when that was last looked at.
@@ -65,6 +67,7 @@ impl Node {
             config,
             skew_us,
             wiped_at_ns: 0,
+            doubled_at_ns: 0,
             alone_until_ns: 0,
             seen: None,
             seen_id: None,

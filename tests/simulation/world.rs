@@ -444,8 +444,7 @@ impl World {
     /// Writes to a connection what it is owed, as much as fits, and closes it when that was the last.
     fn write(&mut self, node: usize, conn: ConnId) {
         let Some(&(id, end)) = self.nodes[node].conns.get(conn.0 as usize) else { return };
-        loop {
-            let Some(link) = self.links.get_mut(&id) else { break };
+        while let Some(link) = self.links.get_mut(&id) {
             let engine = self.nodes[node].engine.as_mut().expect("a node that writes is up");
             let mut pieces = Vec::new();
             engine.output(conn, &mut pieces, 64);
