@@ -63,7 +63,7 @@ fuzz: ## fuzz one parser: TARGET=request, config, rdb or replication, for SECOND
 		-artifact_prefix=$(FUZZ_DIR)/artifacts/ -print_final_stats=1 $(FUZZ_DIR)/corpus/$(TARGET) tests/fuzz/seeds/$(TARGET)
 
 simulate: ## run the simulator on SEEDS=1000 fresh seeds; a failing one prints its trace and replays exactly
-	SOLOD_SIM_SEEDS=$(SEEDS) $(CARGO) test --release --test simulation seeds_hold -- --nocapture --include-ignored
+	SOLOD_SIM_SEEDS=$(SEEDS) $(CARGO) test --release --test simulation fresh_seeds_hold -- --nocapture --include-ignored
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
 	UPDATE_DOCS=1 $(CARGO) test --test it_docs

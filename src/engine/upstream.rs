@@ -527,7 +527,8 @@ impl Engine {
         if self.server.keyspace.expire_mode == ExpireMode::Ignore {
             self.server.keyspace.expire_mode = mode;
         }
-        let db = self.server.clients.get(conn).filter(|c| c.multi.is_none()).map(|c| c.db);
+        // Within a transaction that has not come to its EXEC this is still the database in front of it.
+        let db = self.server.clients.get(conn).map(|c| c.db);
         let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
         if let Some(db) = db {
             upstream.db = db;
