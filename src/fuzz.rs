@@ -207,6 +207,17 @@ mod tests {
         }
     }
 
+    /// A MULTI that is refused because there is one already begins nothing.
+    #[test]
+    fn a_transaction_begins_with_its_first_multi() {
+        let snapshot = snapshot();
+        let stream = b"PING\r\nMULTI\r\nSET a 1\r\nMULTI\r\nSET b 1\r\n";
+        let said = [HANDSHAKE, format!("${}\r\n", snapshot.len()).as_bytes(), &snapshot, stream].concat();
+        for piece in 1..said.len() {
+            assert_eq!(super::followed(&mut said.chunks(piece), false), (14 + 6, "connected", vec![b"k".to_vec()]), "{piece}");
+        }
+    }
+
     /// A stream that ends in the middle counts for what has been applied: neither half a command nor a transaction before its EXEC.
     #[test]
     fn only_what_is_applied_counts() {

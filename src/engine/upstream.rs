@@ -16,7 +16,7 @@ use crate::{
     },
     resp::{
         output::Output,
-        request::{Limits, Parser},
+        request::{Limits, Parser, ProtocolError},
     },
     state::{Action, Client, ClientKind, ConnId, LoadingState, Server, client::Peer},
 };
@@ -49,6 +49,22 @@ pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, expired: u64
             server.replication.stream.open();
             server.replication.branch_off(server.rng.hex());
             server.replication.alone_since_ms = server.mono_ms;
+        }
+    }
+}
+
+/// The next requests of a stream, and how many could have been taken. What may begin or end a transaction is taken alone, so that it is
+/// known at which byte it does.
+fn parse_stream(input: &[u8], in_transaction: bool) -> (Parser, Result<(), ProtocolError>, usize) {
+    let limits = Limits { bulk_max: i64::MAX, authenticated: true };
+    let mut most = if in_transaction { 1 } else { BATCH };
+    loop {
+        let mut parser = Parser::in_place(split_args);
+        let result = parser.parse(input, most, limits);
+        let begins = |i: &usize| parser.args(parser.request(*i), input).get(0).eq_ignore_ascii_case(b"multi");
+        match (0..parser.requests()).find(begins) {
+            Some(first) if most > 1 => most = first.max(1),
+            _ => return (parser, result, most),
         }
     }
 }
@@ -483,24 +499,17 @@ impl Engine {
         let mode = std::mem::replace(&mut self.server.keyspace.expire_mode, ExpireMode::Ignore);
         let mut wrong = None;
         loop {
-            let mut parser = Parser::in_place(split_args);
-            let limits = Limits { bulk_max: i64::MAX, authenticated: true };
-            let result = parser.parse(&raw[at..], BATCH, limits);
-            let count = parser.requests();
             let input = &raw[at..];
+            let in_transaction = self.server.clients.get(conn).is_some_and(|c| c.multi.is_some());
+            let (parser, result, most) = parse_stream(input, in_transaction);
+            let count = parser.requests();
             let errors = self.server.stats.errors;
             let done = if count > 0 { self.execute(conn, &parser, input) } else { 0 };
             if self.server.stats.errors != errors {
                 self.report_failed(conn);
             }
             // A transaction counts when its EXEC does: without it nothing of it has happened.
-            let whole = match self.server.clients.get(conn) {
-                Some(client) if client.multi.is_some() => {
-                    let begins = |i: &usize| parser.args(parser.request(*i), input).get(0).eq_ignore_ascii_case(b"multi");
-                    (0..done).rev().find(begins).unwrap_or(0)
-                }
-                _ => done,
-            };
+            let whole = if self.server.clients.get(conn).is_some_and(|c| c.multi.is_some()) { 0 } else { done };
             let applied_before = applied;
             if whole > 0 {
                 applied = at + parser.request(whole - 1).end();
@@ -519,7 +528,7 @@ impl Engine {
                 wrong = Some(error);
                 break;
             }
-            if count < BATCH {
+            if count < most {
                 break;
             }
         }
