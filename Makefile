@@ -17,8 +17,9 @@ CONFDIR := /etc/solod
 ARGS ?=
 TARGET ?= request
 SECONDS ?= 600
+SEEDS ?= 1000
 
-.PHONY: help run build test bench asan fuzz docs install uninstall clean
+.PHONY: help run build test bench asan fuzz simulate docs install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.* ## /\1\t/' | expand -t 12
@@ -60,6 +61,9 @@ fuzz: ## fuzz one parser: TARGET=request, config, rdb or replication, for SECOND
 		$(CARGO) build --release --manifest-path tests/fuzz/Cargo.toml --target $(HOST) --bin $(TARGET)
 	$(FUZZ_DIR)/$(HOST)/release/$(TARGET) -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=4096 \
 		-artifact_prefix=$(FUZZ_DIR)/artifacts/ -print_final_stats=1 $(FUZZ_DIR)/corpus/$(TARGET) tests/fuzz/seeds/$(TARGET)
+
+simulate: ## run the simulator on SEEDS=1000 fresh seeds; a failing one prints its trace and replays exactly
+	SOLOD_SIM_SEEDS=$(SEEDS) $(CARGO) test --release --test simulation fresh_seeds_hold -- --nocapture --include-ignored
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
 	UPDATE_DOCS=1 $(CARGO) test --test it_docs

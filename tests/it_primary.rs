@@ -584,6 +584,21 @@ fn a_replica_that_takes_nothing_is_let_go() {
 }
 
 #[test]
+fn a_snapshot_that_has_to_be_kept_is_kept_within_the_limit() {
+    let server = primary(&["--client-output-buffer-limit", "replica", "1mb", "0", "0", "--rdbcompression", "no"]);
+    server.ask("DEBUG POPULATE 100000 key 100");
+    let mut raw = Raw::connect(&server);
+    full(&raw.ask("PSYNC ? -1"));
+    wait_until(|| server.info("connected_slaves") == "0");
+    assert!(server.log().contains("beyond the replica's output buffer limit"));
+    // Where it goes out as it is made there is nothing to be kept.
+    let mut raw = Raw::connect(&server);
+    assert_eq!(raw.ask("REPLCONF capa eof"), "+OK");
+    full(&raw.ask("PSYNC ? -1"));
+    assert!(raw.snapshot().len() > 8_000_000);
+}
+
+#[test]
 fn a_replica_that_leaves_amid_its_snapshot_leaves_nothing_behind() {
     let server = primary(&[]);
     server.ask("DEBUG POPULATE 300000 key 100");

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::{
+    config::ClientClass,
     persist::rdb::Progress,
     replication::{primary::Phase, stream::Piece},
     resp::output::Output,
@@ -88,7 +89,7 @@ impl Engine {
     fn has_room(&self, sync: &FullSync) -> bool {
         match sync.form {
             Form::Marked(_) => self.server.clients.get(sync.conn).is_some_and(|client| client.out.len() < OUTPUT_MAX),
-            Form::Measured(_) => true,
+            Form::Measured(_) => self.server.clients.get(sync.conn).is_some_and(|client| !client.close_now),
         }
     }
 
@@ -130,6 +131,17 @@ impl Engine {
                     sync.kept_bytes += piece.len();
                     kept.push(piece);
                 });
+                let limit = server.config.client_output_buffer_limit[ClientClass::Replica as usize].hard;
+                if limit != 0 && sync.kept_bytes as u64 > limit && !client.close_now {
+                    log::warn!(
+                        "A snapshot for replica {} that has to be kept until it is whole is beyond the replica's output buffer limit, closing its connection. \
+                         A replica that says 'REPLCONF capa eof' is sent one as it is made; otherwise raise 'client-output-buffer-limit replica'.",
+                        client.replica_name()
+                    );
+                    server.stats.output_limit_closes += 1;
+                    server.close(sync.conn, false);
+                    return false;
+                }
                 if done {
                     client.out.raw(format!("${}\r\n", sync.kept_bytes).as_bytes());
                     std::mem::take(kept).into_iter().for_each(|piece: Bytes| client.out.raw_shared(piece));

@@ -12,7 +12,7 @@ use crate::{
 /// How long a slice may take, in nanoseconds: what a request may have to wait for on its account. A step of the walk is about that.
 const SLICE_NANOS: u64 = 25_000;
 /// Bytes summed between two looks at the clock.
-const POLL_BYTES: usize = 64 * 1024;
+const POLL_BYTES: usize = 16 * 1024;
 /// Bytes handed to the disk at a time.
 const APPEND_BYTES: usize = 128 * 1024;
 /// Bytes on their way to the disk at which the walk waits.
@@ -63,7 +63,9 @@ impl Engine {
         let server = &mut self.server;
         let Some(saving) = &mut server.persistence.saving else { return 0 };
         let before = saving.sink.borrow().keys();
-        if let Some(walk) = saving.walk
+        // What has been encoded comes first, so that no more of it waits than a step adds.
+        if saving.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle
+            && let Some(walk) = saving.walk
             && !server.keyspace.step_walk(walk)
         {
             saving.walk = None;

@@ -29,6 +29,8 @@ pub(super) type TableId = u64;
 /// Home buckets of a segment that have been handed over, a bit each.
 type Homes = u64;
 const ALL: Homes = Homes::MAX;
+/// Home buckets handed over in a step: some hundred entries, ten to twenty microseconds.
+const PART: usize = 16;
 
 /// A part of hash space in which something was handed over before the walk came by.
 struct Early {
@@ -96,7 +98,7 @@ impl Walk {
         } else {
             let bit = 1 << home.index;
             if homes & bit == 0 {
-                dict.for_each_at_home(hash, home.index, |entry| sink.entry(db, entry));
+                dict.for_each_homed(hash, home.index..home.index + 1, 0, |entry| sink.entry(db, entry));
             }
             homes | bit
         };
@@ -110,22 +112,25 @@ impl Walk {
         starts.into_iter().for_each(|start| self.save_first(table, dict, start, true));
     }
 
-    /// Hands over the next segment; `false` when that was the last.
+    /// Hands over the next part of a segment; `false` when that was the last.
     pub(super) fn step(&mut self, dict: &Dict<Entry>) -> bool {
         let Some(&(table, db)) = self.tables.front() else { return false };
         let mut next = None;
         if !dict.is_empty() || dict.has_segments() {
             let (start, end) = dict.span(self.at);
             next = end;
-            match self.early_at(table, start) {
-                Some((_, ALL)) => (),
-                early => {
-                    let homes = early.map_or(0, |(_, homes)| homes);
-                    let mut sink = self.sink.borrow_mut();
-                    match dict.home(start) {
-                        Some(home) if homes != 0 => hand_over(dict, start, home, homes, db, &mut *sink),
-                        _ => dict.for_each_in_segment(start, |entry| sink.entry(db, entry)),
-                    }
+            let homes = self.early_at(table, start).map_or(0, |(_, homes)| homes);
+            if let Some(home) = dict.home(start)
+                && homes != ALL
+            {
+                let from = (homes.trailing_ones() as usize).min(home.count);
+                let to = home.count.min(from + PART);
+                let mut sink = self.sink.borrow_mut();
+                dict.for_each_homed(start, from..to, homes, |entry| sink.entry(db, entry));
+                if to < home.count {
+                    let part = (ALL >> (64 - PART)) << from;
+                    self.early.insert((table, start), Early { end, homes: homes | part });
+                    return true;
                 }
             }
         }
@@ -160,9 +165,7 @@ fn hand_over(dict: &Dict<Entry>, hash: u64, home: Home, homes: Homes, db: usize,
     if homes == 0 {
         return dict.for_each_in_segment(hash, |entry| sink.entry(db, entry));
     }
-    for index in (0..home.count).filter(|i| homes & 1 << i == 0) {
-        dict.for_each_at_home(hash, index, |entry| sink.entry(db, entry));
-    }
+    dict.for_each_homed(hash, 0..home.count, homes, |entry| sink.entry(db, entry));
 }
 
 #[cfg(test)]

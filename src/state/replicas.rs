@@ -1,7 +1,7 @@
 //! Our replicas as connections, the snapshots on their way to them, and clients that wait for their acknowledgements.
 
 use super::{
-    client::{Blocked, Client, ClientKind},
+    client::{Blocked, Client, ClientKind, ReplyMode},
     server::{ConnId, Server},
 };
 use crate::{
@@ -22,7 +22,7 @@ use std::{cell::RefCell, rc::Rc};
 pub enum Form {
     /// By these bytes behind it, which are told in front.
     Marked([u8; 40]),
-    /// By its length in front: so it is kept until it is whole.
+    /// By its length in front: so it is kept until it is whole, up to the hard output limit of replicas.
     Measured(Vec<Bytes>),
 }
 
@@ -233,6 +233,7 @@ impl Server {
         if let Some(client) = self.clients.get_mut(conn) {
             client.blocked = None;
             match error {
+                _ if client.reply != ReplyMode::On => (),
                 Some(text) => client.out.error(text),
                 None => client.out.len_int(acknowledged),
             }

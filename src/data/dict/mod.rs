@@ -16,7 +16,7 @@ mod segment;
 
 use super::{hash::Seed, rng::Rng};
 use segment::Segment;
-use std::mem;
+use std::{mem, ops::Range};
 
 /// What a table can hold: an owning pointer to something that has a key.
 pub trait Slot {
@@ -360,10 +360,10 @@ impl<T: Slot> Dict<T> {
         self.segment(hash)?.home(hash)
     }
 
-    /// Every entry of the segment that owns `hash` whose home bucket has this index.
-    pub fn for_each_at_home(&self, hash: u64, index: usize, visit: impl FnMut(&T)) {
+    /// Every entry of the segment that owns `hash` whose home bucket is among `homes` and has no bit in `but`.
+    pub fn for_each_homed(&self, hash: u64, homes: Range<usize>, but: u64, visit: impl FnMut(&T)) {
         if let Some(segment) = self.segment(hash) {
-            segment.for_each_at_home(index, self.seed, visit);
+            segment.for_each_homed(homes, but, self.seed, visit);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::Slot;
 use crate::data::{hash::Seed, prefetch};
-use std::mem;
+use std::{mem, ops::Range};
 
 const SLOTS: usize = 7;
 /// Sizes a segment grows through, in buckets: each is a size class of the allocator, and a step wastes at most a third.
@@ -271,12 +271,41 @@ impl<T: Slot> Segment<T> {
         }
     }
 
+    /// Every entry whose home is one of these buckets and has no bit in `but`, asking for those of the next bucket ahead.
+    pub(super) fn for_each_homed(&self, homes: Range<usize>, but: u64, seed: Seed, mut visit: impl FnMut(&T)) {
+        if homes.is_empty() {
+            return;
+        }
+        let count = self.buckets.len();
+        let mut at = homes.start;
+        self.prefetch_entries(at);
+        for done in 1..=count {
+            let next = if at + 1 == count { 0 } else { at + 1 };
+            self.prefetch_entries(next);
+            for entry in self.buckets[at].slots.iter().flatten() {
+                let home = home(seed.hash(entry.key()), count);
+                if homes.contains(&home) && but >> home & 1 == 0 {
+                    visit(entry);
+                }
+            }
+            // Behind the last of them, only what passed on from there can belong to them.
+            if done >= homes.len() && self.buckets[at].tags[SLOTS] == 0 {
+                return;
+            }
+            at = next;
+        }
+    }
+
+    fn prefetch_entries(&self, bucket: usize) {
+        for entry in self.buckets.get(bucket).into_iter().flat_map(|b| b.slots.iter().flatten()) {
+            entry.prefetch();
+        }
+    }
+
     /// Every entry, asking for those of the next bucket ahead.
     pub(super) fn for_each(&self, mut visit: impl FnMut(&T)) {
         for (at, bucket) in self.buckets.iter().enumerate() {
-            for entry in self.buckets.get(at + 1).into_iter().flat_map(|b| b.slots.iter().flatten()) {
-                entry.prefetch();
-            }
+            self.prefetch_entries(at + 1);
             bucket.slots.iter().flatten().for_each(&mut visit);
         }
     }

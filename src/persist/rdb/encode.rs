@@ -303,16 +303,34 @@ pub(super) fn type_of(value: Value<'_>) -> u8 {
 pub(super) struct Packer {
     compression: bool,
     compressor: Option<Compressor>,
+    /// Strings in a row that could not be compressed, tried or not.
+    misses: u32,
 }
+
+/// After so many strings in a row that could not be compressed, the next ones most likely cannot either...
+const MISSES: u32 = 64;
+/// ...and only each so many is tried, until one can: trying costs more than all the rest of writing a short string.
+const TRIED_EACH: u32 = 8;
 
 impl Packer {
     pub fn new(compression: bool) -> Self {
-        Self { compression, compressor: None }
+        Self { compression, compressor: None, misses: 0 }
     }
 
     /// Whether a string of this length is compressed where it can be.
     fn packs(&self, len: usize) -> bool {
         self.compression && (COMPRESSED_MIN..=COMPRESSED_MAX).contains(&len)
+    }
+
+    /// Whether the next string is worth a try.
+    #[inline]
+    fn is_tried(&mut self) -> bool {
+        self.misses += 1;
+        if self.misses < MISSES + TRIED_EACH {
+            return self.misses <= MISSES;
+        }
+        self.misses = MISSES;
+        true
     }
 
     /// Writes a value without its type.
@@ -336,8 +354,10 @@ impl Packer {
             return put_int(out, n);
         }
         if self.packs(bytes.len())
+            && self.is_tried()
             && let Some(packed) = self.compressor.get_or_insert_default().compress(bytes)
         {
+            self.misses = 0;
             out.push(0xc0 | encoding::LZF);
             put_length(out, packed.len() as u64);
             put_length(out, bytes.len() as u64);
