@@ -268,7 +268,8 @@ impl World {
         {
             // A failover has done its work. Until then nobody could write, so the heir has everything.
             trace!("{} n{heir} has taken over from n{}", self.stamp(), self.primary);
-            self.primary = heir;
+            let old = std::mem::replace(&mut self.primary, heir);
+            self.ledger.retain(|_, kept| kept.holders.contains(&old));
             self.ledger.values_mut().for_each(|kept| kept.holders = BTreeSet::from([heir]));
             self.configure();
             self.check_ledger("of the heir");
