@@ -14,6 +14,7 @@ pub mod longdouble;
 pub mod lzf;
 pub mod number;
 pub mod object;
+pub mod pieces;
 pub mod prefetch;
 pub mod rng;
 pub mod set;

@@ -13,6 +13,7 @@
 //!   cursor good across splits. An emptied segment gives its memory back and leaves a header behind.
 
 mod segment;
+mod watch;
 
 use super::{
     hash::Seed,
@@ -21,6 +22,7 @@ use super::{
 };
 use segment::Segment;
 use std::{mem, ops::Range};
+use watch::Watches;
 
 /// What a table can hold: an owning pointer to something that has a key.
 pub trait Slot: 'static {
@@ -82,6 +84,7 @@ pub struct Dict<T: Slot> {
     shelf_bits: u8,
     len: usize,
     seed: Seed,
+    watches: Watches<T>,
 }
 
 /// The top `bits` of `hash`; 0 when `bits` is 0.
@@ -103,7 +106,7 @@ const HOME_BITS: u32 = 16;
 impl<T: Slot> Dict<T> {
     /// An empty table: no allocation until the first entry.
     pub fn new(seed: Seed) -> Self {
-        Self { shelves: Vec::new(), shelf_bits: 0, len: 0, seed }
+        Self { shelves: Vec::new(), shelf_bits: 0, len: 0, seed, watches: Watches::none() }
     }
 
     /// Number of entries.
@@ -183,6 +186,7 @@ impl<T: Slot> Dict<T> {
     /// The entry with this key, to change in place. Its key must stay the same.
     #[inline(always)]
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut T> {
+        self.before(hash, key);
         let segment = self.segment_mut(hash)?;
         let place = segment.find(hash, key)?;
         Some(segment.get_mut(place))
@@ -215,11 +219,13 @@ impl<T: Slot> Dict<T> {
     /// The entry that was found at `handle`, to change in place. Its key must stay the same.
     #[inline(always)]
     pub fn at_mut(&mut self, handle: Handle) -> &mut T {
+        self.before_at(handle);
         self.shelves[handle.shelf as usize].segments[handle.segment as usize].get_mut(handle.place)
     }
 
     /// Takes out the entry that was found at `handle` under `hash`.
     pub fn remove_at(&mut self, handle: Handle, hash: u64) -> T {
+        self.before_at(handle);
         let seed = self.seed;
         let segment = &mut self.shelves[handle.shelf as usize].segments[handle.segment as usize];
         let entry = segment.take(handle.place, hash);
@@ -231,6 +237,7 @@ impl<T: Slot> Dict<T> {
     /// Adds an entry whose key is not there yet, and returns it.
     pub fn insert_new(&mut self, hash: u64, entry: T) -> &mut T {
         debug_assert!(self.find(hash, entry.key()).is_none());
+        self.before(hash, entry.key());
         if self.shelves.is_empty() {
             self.shelves.push(Shelf::new());
         }
@@ -253,6 +260,7 @@ impl<T: Slot> Dict<T> {
     /// Takes an entry out.
     #[inline]
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<T> {
+        self.before(hash, key);
         let seed = self.seed;
         let segment = self.segment_mut(hash)?;
         let place = segment.find(hash, key)?;
@@ -522,6 +530,7 @@ impl<T: Slot> Dict<T> {
             if self.shelves[shelf_index].due_min > now {
                 end = if shelf_index + 1 == self.shelves.len() { None } else { Some(self.slot_start(shelf_index + 1, 0)) };
             } else {
+                self.before_due(at, now);
                 let segment = &mut self.shelves[shelf_index].segments[index];
                 if segment.due_min <= now {
                     let before = segment.len();
@@ -553,6 +562,9 @@ impl<T: Slot> Dict<T> {
 
     /// Takes out one segment's entries, for a table that is on its way out and is freed in slices. `false` when there was nothing left.
     pub fn drop_slice(&mut self) -> bool {
+        if self.leave_to_watches() {
+            return false;
+        }
         while let Some(shelf) = self.shelves.last_mut() {
             if let Some(segment) = shelf.segments.pop() {
                 self.len -= segment.len();
@@ -598,7 +610,7 @@ impl<T: Slot> Garbage for Dict<T> {
 
 impl<T: Slot> Drop for Dict<T> {
     fn drop(&mut self) {
-        if self.len >= LARGE {
+        if !self.leave_to_watches() && self.len >= LARGE {
             trash::leave(self.take());
         }
     }
