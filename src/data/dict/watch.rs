@@ -22,7 +22,11 @@ struct Watch<T> {
 }
 
 impl<T: Slot> Watch<T> {
+    #[inline]
     fn has_passed(&self, hash: u64, key: &[u8]) -> bool {
+        if self.passed.is_empty() {
+            return false;
+        }
         // An empty box takes no memory.
         let with_hash = self.passed.range((hash, Box::default())..).take_while(|(h, _)| *h == hash);
         with_hash.into_iter().any(|(_, k)| **k == *key)
@@ -45,6 +49,13 @@ pub(super) struct Watches<T: Slot>(OnceCell<Box<RefCell<Shared<T>>>>);
 impl<T: Slot> Watches<T> {
     pub const fn none() -> Self {
         Self(OnceCell::new())
+    }
+}
+
+impl<T: Slot> Clone for Watches<T> {
+    /// Nobody watches a copy.
+    fn clone(&self) -> Self {
+        Self::none()
     }
 }
 
@@ -86,7 +97,9 @@ impl<T: Slot> Dict<T> {
             watch.early.drain(..some).for_each(|element| visit(&element));
         } else if let Some(at) = watch.at.filter(|_| self.has_segments()) {
             self.for_each_in_segment(at, |element| {
-                if watch.passed.is_empty() || !watch.has_passed(self.hash(element.key()), element.key()) {
+                // A table that was emptied and built anew has wider segments: part of one may lie behind.
+                let hash = self.hash(element.key());
+                if hash >= at && !watch.has_passed(hash, element.key()) {
                     visit(element);
                 }
             });

@@ -214,7 +214,7 @@ mod tests {
         let mut expected = vec!["foo".to_owned(), "x".repeat(300), "abcde".to_owned()];
         expected.extend(["32767", "-2147483648", "-9223372036854775808", "-1", "-128", "0", "12", "12"].map(str::to_owned));
         assert_eq!(text(&listpack), expected);
-        assert_eq!(listpack.iter().last(), Some(Item::Int(12)), "text that is a number is kept as one");
+        assert_eq!(listpack.iter().next_back(), Some(Item::Int(12)), "text that is a number is kept as one");
         assert_eq!(ziplist(&pack(&[])).map(|l| l.len()), Some(0));
         for wrong in [&b"\xc1\x00\x00"[..], b"\xff", b"\xf5x", b"\x05abc", b"\x40", b"\x80\x00\x00", b"\xe0\x00"] {
             assert_eq!(ziplist(&pack(&[wrong])), None, "{wrong:?}");
