@@ -15,8 +15,10 @@ mod help;
 pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
+pub mod lists;
 pub mod registry;
 pub mod replication;
+pub mod scanning;
 pub mod server;
 pub mod strings;
 pub mod transactions;
@@ -45,6 +47,11 @@ pub static TABLE: &[&[Command]] = &[
     keys::renaming::COMMANDS,
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
+    lists::push::COMMANDS,
+    lists::pop::COMMANDS,
+    lists::read::COMMANDS,
+    lists::edit::COMMANDS,
+    lists::moving::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
