@@ -33,10 +33,10 @@ fn solod_answers_as_redis_does() {
     for n in 1..=commands {
         let call = generator.next();
         pair.run(&call);
-        if n % 20 == 0 {
+        if n.is_multiple_of(20) {
             pair.check_key(&generator.key());
         }
-        if n % 1000 == 0 || n == commands {
+        if n.is_multiple_of(1000) || n == commands {
             pair.check_all();
         }
     }

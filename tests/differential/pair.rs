@@ -74,7 +74,7 @@ impl Pair {
     /// Runs a command on both and compares what they answer.
     pub fn run(&mut self, call: &Call) {
         self.count += 1;
-        if self.count % 500 == 0 {
+        if self.count.is_multiple_of(500) {
             self.protocol = 5 - self.protocol;
             self.ask(&["HELLO".to_owned(), self.protocol.to_string()]);
         }
