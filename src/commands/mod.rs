@@ -20,6 +20,7 @@ pub mod registry;
 pub mod replication;
 pub mod scanning;
 pub mod server;
+pub mod sets;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -48,6 +49,10 @@ pub static TABLE: &[&[Command]] = &[
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
     dump::COMMANDS,
+    sets::members::COMMANDS,
+    sets::chance::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::walking::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,
