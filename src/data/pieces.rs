@@ -8,6 +8,10 @@
 use super::{
     dict::{Dict, Slot},
     entry::Entry,
+    list::NodeView,
+    member::Member,
+    object::Object,
+    zset,
 };
 use std::cell::RefCell;
 
@@ -22,6 +26,8 @@ pub enum Element<'a> {
     Field(&'a Entry),
     /// A member of a sorted set and its score.
     Scored(&'a [u8], f64),
+    /// Some elements of a list in a row.
+    Node(NodeView<'a>),
 }
 
 /// What a table of elements holds.
@@ -39,6 +45,37 @@ impl Piece for Entry {
 
     fn show(&self) -> Element<'_> {
         Element::Field(self)
+    }
+}
+
+impl Piece for Member {
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn show(&self) -> Element<'_> {
+        Element::Member(self.bytes())
+    }
+}
+
+impl Piece for zset::Member {
+    fn copy(&self) -> Self {
+        Self::new(self.bytes(), self.score())
+    }
+
+    fn show(&self) -> Element<'_> {
+        Element::Scored(self.bytes(), self.score())
+    }
+}
+
+/// The value as what can be handed over in pieces, if it stands on a table.
+pub fn of(object: &Object) -> Option<&dyn Pieces> {
+    match object {
+        Object::Set(set) => set.members().map(|table| table as &dyn Pieces),
+        Object::Hash(hash) => hash.table().map(|table| table as &dyn Pieces),
+        Object::Zset(zset) => zset.members().map(|table| table as &dyn Pieces),
+        // The nodes of a list are shared: a copy of it is cheap.
+        Object::Bytes(_) | Object::List(_) => None,
     }
 }
 
@@ -94,6 +131,11 @@ fn rescue<T: Piece>(table: Dict<T>) {
 /// [`Pieces::step`] for a table that has been dropped since; `None` when there is no such one.
 pub fn step_orphan(id: WatchId, visit: &mut dyn FnMut(Element<'_>)) -> Option<bool> {
     with_orphan(id, |orphan| orphan.step(id, visit))
+}
+
+/// Whether there is a watch of this name on a table that has been dropped.
+pub fn is_orphan(id: WatchId) -> bool {
+    ORPHANS.with(|orphans| orphans.borrow().iter().any(|orphan| orphan.is_watched_by(id)))
 }
 
 /// [`Pieces::unwatch`] for a table that has been dropped since.

@@ -28,7 +28,7 @@ use crate::data::{
     trash,
 };
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
-use walk::{TableId, Walk};
+use walk::{TableId, Tables, Walk};
 
 /// Counters that INFO's stats section shows.
 #[derive(Default, Clone)]
@@ -281,6 +281,7 @@ impl Keyspace {
     /// [`Keyspace::insert`] for an entry that brings its marks of access along.
     pub fn adopt(&mut self, db: usize, hash: u64, entry: Entry) -> &mut Entry {
         self.before_insertion(db, hash);
+        self.arrives(db, hash, &entry);
         self.dbs[db].insert(hash, entry)
     }
 
@@ -296,6 +297,7 @@ impl Keyspace {
     pub fn insert(&mut self, db: usize, hash: u64, mut entry: Entry) -> &mut Entry {
         self.before_insertion(db, hash);
         self.access.created(&mut entry, self.now_ms);
+        self.arrives(db, hash, &entry);
         self.dbs[db].insert(hash, entry)
     }
 
@@ -388,17 +390,21 @@ impl Keyspace {
         id
     }
 
-    /// Hands the next segment, some hundred entries, to a walk's sink; `false` when the walk is over (it is forgotten then) or unknown.
+    /// Hands the next part of a segment, some hundred entries, or of a large collection to a walk's sink; `false` when the walk is over (it
+    /// is forgotten then) or unknown.
     pub fn step_walk(&mut self, id: WalkId) -> bool {
         let Some(index) = self.walks.iter().position(|w| w.id == id) else { return false };
         let walk = &mut self.walks[index];
-        let Some(table) = walk.current() else {
-            self.walks.swap_remove(index);
-            return false;
-        };
-        let in_use = self.dbs.iter().find(|db| db.table == table).map(|db| &db.dict);
-        let dict = in_use.or_else(|| self.graveyard.iter().find(|(id, _)| *id == table).map(|(_, dict)| dict));
-        let more = dict.is_some_and(|dict| walk.step(dict));
+        let tables = AllTables { dbs: &self.dbs, graveyard: &self.graveyard };
+        if walk.has_large() {
+            walk.step_large(&tables);
+        } else {
+            match walk.current().and_then(|table| tables.table(table)) {
+                Some(dict) => drop(walk.step(dict)),
+                None => walk.next_table(),
+            }
+        }
+        let more = !walk.is_over();
         if !more {
             self.walks.swap_remove(index);
         }
@@ -407,7 +413,18 @@ impl Keyspace {
 
     /// Forgets a walk that is not to be finished.
     pub fn cancel_walk(&mut self, id: WalkId) {
-        self.walks.retain(|w| w.id != id);
+        let Some(index) = self.walks.iter().position(|w| w.id == id) else { return };
+        let mut walk = self.walks.swap_remove(index);
+        walk.forget_larges(&AllTables { dbs: &self.dbs, graveyard: &self.graveyard });
+    }
+
+    /// To be said before an entry is added: it may hold a large collection that a walk is not through with.
+    #[inline(always)]
+    fn arrives(&mut self, db: usize, hash: u64, entry: &Entry) {
+        if !self.walks.is_empty() {
+            let table = self.dbs[db].table;
+            self.walks.iter_mut().for_each(|w| w.moved(table, hash, entry));
+        }
     }
 
     /// To be said before the value or the deadline of the key with this hash changes.
@@ -480,5 +497,23 @@ impl Keyspace {
     /// A moment (Unix ms) before which no key is due.
     pub fn due_min(&self) -> i64 {
         self.dbs.iter().map(Db::due_min).min().unwrap_or(NEVER)
+    }
+}
+
+/// The tables that walks read.
+struct AllTables<'k> {
+    dbs: &'k [Db],
+    graveyard: &'k VecDeque<(TableId, Dict<Entry>)>,
+}
+
+impl Tables for AllTables<'_> {
+    fn table(&self, id: TableId) -> Option<&Dict<Entry>> {
+        let in_use = self.dbs.iter().find(|db| db.table == id).map(|db| &db.dict);
+        in_use.or_else(|| self.graveyard.iter().find(|(name, _)| *name == id).map(|(_, dict)| dict))
+    }
+
+    fn any(&self, each: &mut dyn FnMut(TableId, &Dict<Entry>) -> bool) {
+        let in_use = self.dbs.iter().map(|db| (db.table, &db.dict));
+        let _ = in_use.chain(self.graveyard.iter().map(|(name, dict)| (*name, dict))).any(|(name, dict)| each(name, dict));
     }
 }

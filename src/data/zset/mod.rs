@@ -91,6 +91,14 @@ impl Zset {
         }
     }
 
+    /// The members by name, if it is in the scalable form.
+    pub fn members(&self) -> Option<&Dict<Member>> {
+        match &self.0 {
+            Form::Pack(_) => None,
+            Form::Table(table) => Some(table.dict()),
+        }
+    }
+
     /// Number of members.
     #[inline]
     pub fn len(&self) -> usize {

@@ -16,7 +16,7 @@ use crate::data::{
     list::{End, List},
     listpack::Listpack,
     number,
-    object::{Collection, Object},
+    object::Collection,
     set::Set,
     zset::Zset,
 };
@@ -205,7 +205,7 @@ impl Building {
             return Err(BROKEN("a node of a list is empty"));
         }
         if self.element.number == PLAIN {
-            list.push_plain(bytes.into());
+            list.push_shared(End::Back, bytes.into());
             return Ok(());
         }
         let pack = if self.code == types::LIST_QUICKLIST { containers::ziplist(&bytes) } else { containers::listpack(bytes) };

@@ -3,7 +3,7 @@
 //! Each is written in the oldest form that holds it, so that older servers can read it; what lies in memory as it would in a file is copied.
 
 use super::{
-    format::{self, VERSION_FIELD_DEADLINES, VERSION_WRITTEN, types},
+    format::{VERSION_FIELD_DEADLINES, VERSION_WRITTEN, types},
     packer::{Out, Packer, put_compressed, put_int, put_length},
 };
 use crate::data::{
@@ -38,8 +38,9 @@ fn type_of_object(object: &Object) -> u8 {
         Object::Set(set) => if set.ints().is_some() { types::SET_INTSET } else { types::SET },
         Object::Zset(zset) => if zset.compact().is_some() { types::ZSET_LISTPACK } else { types::ZSET_2 },
         Object::Hash(hash) if hash.pairs().is_some() => types::HASH_LISTPACK,
-        Object::Hash(hash) if hash.triples().is_some() => types::HASH_LISTPACK_EX,
-        Object::Hash(hash) => if hash.due_min() == NEVER { types::HASH } else { types::HASH_METADATA },
+        // Where deadlines could be and none is, there is no need of what older servers cannot read.
+        Object::Hash(hash) if hash.due_min() == NEVER => types::HASH,
+        Object::Hash(hash) => if hash.triples().is_some() { types::HASH_LISTPACK_EX } else { types::HASH_METADATA },
     }
 }
 
@@ -114,16 +115,19 @@ fn put_hash(out: &mut Out, packer: &mut Packer, hash: &Hash) {
         return packer.string(&mut out.tail, pack.as_bytes());
     }
     let base = deadlines_base(hash);
-    if let Some(pack) = hash.triples() {
-        put_moment(&mut out.tail, base.unwrap_or(0));
-        return packer.string(&mut out.tail, pack.as_bytes());
-    }
     if let Some(base) = base {
         put_moment(&mut out.tail, base);
+        if let Some(pack) = hash.triples() {
+            return packer.string(&mut out.tail, pack.as_bytes());
+        }
     }
     put_length(&mut out.tail, hash.len() as u64);
-    if let Some(table) = hash.table() {
-        table.iter().for_each(|field| put_field(out, packer, field, base));
+    match hash.table() {
+        Some(table) => table.iter().for_each(|field| put_field(out, packer, field, base)),
+        None => hash.iter().for_each(|field| {
+            put_item(&mut out.tail, packer, field.name);
+            put_value(out, packer, field.value);
+        }),
     }
 }
 

@@ -26,14 +26,17 @@
 //! Nothing here does I/O or looks at a clock, no step grows with the number of keys, and no memory is taken on a mere announcement:
 //! what a decoder holds is what it was fed and has not handed out.
 
-#[allow(dead_code)]
+mod building;
+mod collections;
 mod containers;
 mod crc;
 mod decode;
 mod encode;
 mod format;
 mod input;
+mod packer;
 pub mod payload;
+mod shapes;
 mod string;
 #[cfg(test)]
 mod tests;
@@ -41,6 +44,8 @@ mod value;
 
 pub use decode::{Checksum, Decoder, Event, Options};
 pub use encode::{Encoder, Marks, Progress, ReplicationPosition, SaveInfo, Settings};
-pub use format::{Family, VERSION_WRITTEN};
+pub use collections::Head;
+pub use format::{Family, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
 pub use input::{RdbError, Reason};
+pub use shapes::Shapes;
 pub use value::{Key, Value};
