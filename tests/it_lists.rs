@@ -170,11 +170,11 @@ fn changing_elements_in_the_middle() {
         LREM l 5 z                              -> 0
         RPUSH l a a                             -> 6
         LREM l 0 a                              -> 3
-        LREM l -9223372036854775808 b           -> -ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
-        LRANGE l 0 -1                           -> ["b", "c", "d"]
+        LREM l -9223372036854775807 b           -> 1
+        LRANGE l 0 -1                           -> ["c", "d"]
         LREM l 0 c                              -> 1
         LREM l 0 d                              -> 1
-        EXISTS l                                -> 1
+        EXISTS l                                -> 0
         LREM l 0 d                              -> 0
         LREM l x d                              -> -ERR value is not an integer or out of range
         RPUSH n 1 2 1 01 1                      -> 5
