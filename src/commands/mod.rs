@@ -11,6 +11,7 @@ pub mod context;
 pub mod deadline;
 pub mod dump;
 pub mod failover;
+pub mod hashes;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
@@ -46,6 +47,11 @@ pub static TABLE: &[&[Command]] = &[
     keys::renaming::COMMANDS,
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
+    hashes::simple::COMMANDS,
+    hashes::counters::COMMANDS,
+    hashes::whole::COMMANDS,
+    hashes::expiry::COMMANDS,
+    hashes::expiring::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
