@@ -7,6 +7,7 @@
 use super::Engine;
 use crate::{
     commands::{CommandId, Effect, command::flags},
+    keyspace::Went,
     resp::request::{Args, OwnedArgs},
     state::ConnId,
 };
@@ -69,7 +70,16 @@ impl Engine {
     fn log_gone(&mut self, apart: bool) {
         let name: &[u8] = if self.server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
         for gone in std::mem::take(&mut self.server.keyspace.gone) {
-            self.log_one(gone.db, OwnedArgs::new(&[name, &gone.key]).args(), apart);
+            let deletion = match &gone.went {
+                Went::Key => OwnedArgs::new(&[name, &gone.key]),
+                // Where the fields were the last, the key goes with them everywhere.
+                Went::Fields { names, .. } => {
+                    let mut deletion = OwnedArgs::new(&[b"HDEL", &gone.key]);
+                    names.iter().for_each(|field| deletion.push(field));
+                    deletion
+                }
+            };
+            self.log_one(gone.db, deletion.args(), apart);
         }
     }
 

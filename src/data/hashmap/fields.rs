@@ -21,9 +21,18 @@ pub struct Field<'a> {
     pub deadline: i64,
 }
 
-impl<'a> Field<'a> {
-    pub(super) fn of(entry: &'a Entry) -> Self {
+/// A field as a table keeps it.
+impl<'a> From<&'a Entry> for Field<'a> {
+    fn from(entry: &'a Entry) -> Self {
         Self { name: Item::Str(entry.key()), value: entry.value(), deadline: entry.deadline() }
+    }
+}
+
+impl Field<'_> {
+    /// Whether it is there at `now`.
+    #[inline]
+    pub fn is_there(&self, now: i64) -> bool {
+        !is_past(self.deadline, now)
     }
 
     /// A copy of it, as a table keeps it.
@@ -66,12 +75,12 @@ pub(super) fn random<'a>(hash: &'a Hash, rng: &mut Rng, now: i64) -> Option<Fiel
         (Some(packed), _) if !owes => return packed.nth(rng.below(packed.len().max(1) as u64) as usize),
         (_, Some(dict)) => {
             if let Some(entry) = draw(dict, rng, now) {
-                return Some(Field::of(entry));
+                return Some(Field::from(entry));
             }
         }
         _ => (),
     }
-    let there: Vec<Field<'_>> = hash.iter().filter(|f| !is_past(f.deadline, now)).collect();
+    let there: Vec<Field<'_>> = hash.iter().filter(|f| f.is_there(now)).collect();
     if there.is_empty() { None } else { there.get(rng.below(there.len() as u64) as usize).copied() }
 }
 
@@ -88,7 +97,7 @@ pub(super) fn sample<'a>(hash: &'a Hash, count: usize, rng: &mut Rng, now: i64) 
         for _ in 0..count.saturating_mul(TRIES_EACH) {
             let Some(entry) = draw(dict, rng, now) else { break };
             if chosen.insert(std::ptr::from_ref(entry)) {
-                fields.push(Field::of(entry));
+                fields.push(Field::from(entry));
             }
             if fields.len() == count {
                 return fields;
@@ -98,7 +107,7 @@ pub(super) fn sample<'a>(hash: &'a Hash, count: usize, rng: &mut Rng, now: i64) 
     let mut left = hash.len_at(now);
     let mut wanted = count.min(left);
     let mut fields = Vec::with_capacity(wanted);
-    for field in hash.iter().filter(|f| !is_past(f.deadline, now)) {
+    for field in hash.iter().filter(|f| f.is_there(now)) {
         if wanted == 0 {
             break;
         }

@@ -17,7 +17,7 @@ mod table;
 mod tests;
 
 use super::{
-    dict::{Cursor, Dict},
+    dict::Dict,
     entry::{Entry, NEVER, Value},
     hash::Seed,
     listpack::{self, Item, Listpack},
@@ -277,10 +277,20 @@ impl Hash {
         }
     }
 
+    /// Whether it ought to be kept under another moment: one that is earlier, or under none.
+    #[inline(always)]
+    pub fn is_misbooked(&self) -> bool {
+        if let Repr::Pairs(_) = self.0 {
+            return false;
+        }
+        let (booked, due_min) = (self.booked(), self.due_min());
+        due_min < booked || (due_min == NEVER) != (booked == NEVER)
+    }
+
     /// All fields, in the order they are kept in.
     pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
         let packed = self.packed().map(Packed::iter);
-        let table = self.table().map(|dict| dict.iter().map(Field::of));
+        let table = self.table().map(|dict| dict.iter().map(Field::from));
         packed.into_iter().flatten().chain(table.into_iter().flatten())
     }
 
@@ -292,7 +302,7 @@ impl Hash {
 
     /// Number of fields that are there at `now`. Looks at all of them if some may not be.
     pub fn len_at(&self, now: i64) -> usize {
-        if self.may_owe(now) { self.iter().filter(|f| !is_past(f.deadline, now)).count() } else { self.len() }
+        if self.may_owe(now) { self.iter().filter(|f| f.is_there(now)).count() } else { self.len() }
     }
 
     /// A field by chance, each as likely as the others; `None` when there is none at `now`.
@@ -303,18 +313,6 @@ impl Hash {
     /// Up to `count` different fields that are there at `now`, every choice as likely as the others, in no promised order.
     pub fn sample(&self, count: usize, rng: &mut Rng, now: i64) -> Vec<Field<'_>> {
         fields::sample(self, count, rng, now)
-    }
-
-    /// Walks on from `cursor` until some `count` fields have been seen, and returns where to go on; `Cursor(0)` when the walk is over. A compact
-    /// hash is walked in one go. See [`Dict::scan`].
-    pub fn scan(&self, cursor: Cursor, count: usize, buckets: usize, mut visit: impl FnMut(Field<'_>)) -> Cursor {
-        match self.table() {
-            Some(dict) => dict.scan(cursor, count, buckets, |entry| visit(Field::of(entry))),
-            None => {
-                self.iter().for_each(visit);
-                Cursor(0)
-            }
-        }
     }
 
     /// Bytes of memory it takes, the fixed part inside its [`Object`](super::object::Object) not counted. `samples` fields are looked at
