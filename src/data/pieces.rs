@@ -13,10 +13,27 @@ use super::{
     object::Object,
     zset,
 };
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-/// Names a watch. Whoever begins one sees to it that no other is called the same.
-pub type WatchId = u64;
+/// Names a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchId(u64);
+
+impl WatchId {
+    /// One that no other watch of this thread has.
+    pub fn new() -> Self {
+        NAMES.with(|names| {
+            names.set(names.get() + 1);
+            Self(names.get())
+        })
+    }
+}
+
+impl Default for WatchId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// An element of a collection.
 pub enum Element<'a> {
@@ -116,6 +133,7 @@ impl<T: Piece> Pieces for Dict<T> {
 }
 
 thread_local! {
+    static NAMES: Cell<u64> = const { Cell::new(0) };
     static ORPHANS: RefCell<Vec<Box<dyn Pieces>>> = RefCell::default();
 }
 

@@ -518,6 +518,13 @@ impl Keyspace {
     }
 }
 
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        // Nobody will take a step any more: what is watched is not to wait for one.
+        self.walks.iter().map(|w| w.id).collect::<Vec<_>>().into_iter().for_each(|id| self.cancel_walk(id));
+    }
+}
+
 /// The tables that walks read.
 struct AllTables<'k> {
     dbs: &'k [Db],

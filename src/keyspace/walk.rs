@@ -67,14 +67,12 @@ pub(super) struct Walk {
     early: BTreeMap<(TableId, u64), Early>,
     /// Large collections that are not whole, in the order of their coming.
     larges: VecDeque<Large>,
-    /// How many there were.
-    larges_named: u64,
     sink: Rc<RefCell<dyn Sink>>,
 }
 
 impl Walk {
     pub(super) fn new(id: u64, tables: VecDeque<(TableId, usize)>, sink: Rc<RefCell<dyn Sink>>) -> Self {
-        Self { id: WalkId(id), tables, at: 0, early: BTreeMap::new(), larges: VecDeque::new(), larges_named: 0, sink }
+        Self { id: WalkId(id), tables, at: 0, early: BTreeMap::new(), larges: VecDeque::new(), sink }
     }
 
     /// Whether it still has to come by in this table.

@@ -238,7 +238,6 @@ mod tests {
         fn a_watch_sees_what_there_was_at_its_beginning(ops in proptest::collection::vec(op(), 1..120), seed: u64) {
             let mut dict = Dict::<Entry>::new(Seed::new(seed));
             let mut watches: Vec<(WatchId, State, State)> = Vec::new();
-            let mut id = 0;
             let step = |dict: &Dict<Entry>, (id, seen, expected): &mut (WatchId, State, State)| {
                 let mut visit = |element: Element<'_>| {
                     let Element::Field(entry) = element else { return };
@@ -264,7 +263,7 @@ mod tests {
                     },
                     Op::Due(now) => { dict.take_due(0, now, usize::MAX, usize::MAX, drop); }
                     Op::Begin => if watches.len() < 3 {
-                        id += 1;
+                        let id = WatchId::new();
                         Pieces::watch(&dict, id);
                         watches.push((id, State::new(), state(&dict)));
                     },
@@ -282,13 +281,14 @@ mod tests {
     fn a_watch_given_up_lets_go_of_its_table() {
         let mut dict = Dict::<Entry>::new(Seed::new(1));
         (0..1000).for_each(|k| set(&mut dict, k, b"v", NEVER));
-        Pieces::watch(&dict, 7);
-        Pieces::unwatch(&dict, 7);
+        let (first, second) = (WatchId::new(), WatchId::new());
+        Pieces::watch(&dict, first);
+        Pieces::unwatch(&dict, first);
         assert!(!dict.is_watched());
-        Pieces::watch(&dict, 8);
+        Pieces::watch(&dict, second);
         drop(dict);
         assert_eq!(pieces::orphans(), 1);
-        pieces::unwatch_orphan(8);
+        pieces::unwatch_orphan(second);
         assert_eq!(pieces::orphans(), 0);
     }
 }

@@ -9,10 +9,7 @@ use crate::data::{
     object::Object,
     pieces::{self, Element, Pieces, WatchId},
 };
-use std::{
-    cell::RefMut,
-    collections::VecDeque,
-};
+use std::{cell::RefMut, collections::VecDeque};
 
 /// Elements of a table from which it is handed over in pieces.
 const ELEMENTS_LARGE: usize = 512;
@@ -55,8 +52,6 @@ pub(in crate::keyspace) trait Tables {
 pub(super) struct Hand<'w> {
     sink: RefMut<'w, dyn Sink>,
     larges: &'w mut VecDeque<Large>,
-    named: &'w mut u64,
-    walk: u64,
     table: TableId,
     db: usize,
 }
@@ -92,9 +87,7 @@ impl Hand<'_> {
         let large = match (object, pieces::of(object)) {
             (Object::List(list), _) => Large::List { list: Box::new(list.clone()), next: 0 },
             (_, Some(pieces)) => {
-                // Below 2^24 walks of as many collections each the names differ, and the names of older ones are free again.
-                *self.named += 1;
-                let id = self.walk << 40 | *self.named;
+                let id = WatchId::new();
                 pieces.watch(id);
                 Large::Table { id, table: self.table, hash: dict.hash(entry.key()), key: entry.key().into() }
             }
@@ -107,7 +100,7 @@ impl Hand<'_> {
 
 impl Walk {
     pub(super) fn hand(&mut self, table: TableId, db: usize) -> Hand<'_> {
-        Hand { sink: self.sink.borrow_mut(), larges: &mut self.larges, named: &mut self.larges_named, walk: self.id.0, table, db }
+        Hand { sink: self.sink.borrow_mut(), larges: &mut self.larges, table, db }
     }
 
     /// Whether a large collection is to be gone on with before anything else.

@@ -35,12 +35,30 @@ fn type_of_object(object: &Object) -> u8 {
         Object::Bytes(_) => types::STRING,
         Object::List(_) => types::LIST_QUICKLIST_2,
         // A listpack of members came with version 11.
-        Object::Set(set) => if set.ints().is_some() { types::SET_INTSET } else { types::SET },
-        Object::Zset(zset) => if zset.compact().is_some() { types::ZSET_LISTPACK } else { types::ZSET_2 },
+        Object::Set(set) => {
+            if set.ints().is_some() {
+                types::SET_INTSET
+            } else {
+                types::SET
+            }
+        }
+        Object::Zset(zset) => {
+            if zset.compact().is_some() {
+                types::ZSET_LISTPACK
+            } else {
+                types::ZSET_2
+            }
+        }
         Object::Hash(hash) if hash.pairs().is_some() => types::HASH_LISTPACK,
         // Where deadlines could be and none is, there is no need of what older servers cannot read.
         Object::Hash(hash) if hash.due_min() == NEVER => types::HASH,
-        Object::Hash(hash) => if hash.triples().is_some() { types::HASH_LISTPACK_EX } else { types::HASH_METADATA },
+        Object::Hash(hash) => {
+            if hash.triples().is_some() {
+                types::HASH_LISTPACK_EX
+            } else {
+                types::HASH_METADATA
+            }
+        }
     }
 }
 

@@ -27,6 +27,8 @@
 //! what a decoder holds is what it was fed and has not handed out.
 
 mod building;
+#[cfg(test)]
+mod collection_tests;
 mod collections;
 mod containers;
 mod crc;
@@ -42,9 +44,9 @@ mod string;
 mod tests;
 mod value;
 
+pub use collections::Head;
 pub use decode::{Checksum, Decoder, Event, Options};
 pub use encode::{Encoder, Marks, Progress, ReplicationPosition, SaveInfo, Settings};
-pub use collections::Head;
 pub use format::{Family, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
 pub use input::{RdbError, Reason};
 pub use shapes::Shapes;

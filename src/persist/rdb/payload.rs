@@ -36,6 +36,13 @@ pub fn dump(entry: &Entry, compression: bool) -> Vec<u8> {
     out
 }
 
+/// Bytes that the value of an entry takes in a file, without its type.
+pub fn value_len(entry: &Entry, compression: bool) -> usize {
+    let mut out = Out::default();
+    put_value(&mut out, &mut Packer::new(compression), entry.value());
+    out.whole.iter().map(|piece| piece.len()).sum::<usize>() + out.tail.len()
+}
+
 /// An entry with the value of a payload, under this key and with this deadline.
 pub fn restore(payload: &[u8], key: &[u8], deadline: i64, shapes: Shapes) -> Result<Entry, Refused> {
     let (body, footer) = payload.split_last_chunk::<FOOTER>().ok_or(Refused::Footer)?;
@@ -108,6 +115,24 @@ mod tests {
         for body in [&b""[..], b"\x00", b"\x00\x05v", b"\x01\x00", b"\xff\x00", b"\x00\xc4", b"\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff"] {
             assert_eq!(restore(&signed(body, 10), b"k", NEVER, Shapes::default()).err(), Some(Refused::Value), "{body:?}");
         }
+    }
+
+    #[test]
+    fn the_length_of_a_value_is_that_in_a_file() {
+        let cases: [(&[u8], usize); 8] = [
+            (b"1", 2),
+            (b"-129", 3),
+            (b"2147483647", 5),
+            (b"2147483648", 11),
+            (b"", 1),
+            (b"hello", 6),
+            (&[b'x'; 20], 21),
+            (&[b'x'; 100], 9),
+        ];
+        for (bytes, len) in cases {
+            assert_eq!(value_len(&entry(bytes), true), len, "{}", String::from_utf8_lossy(bytes));
+        }
+        assert_eq!(value_len(&entry(&[b'x'; 100]), false), 102);
     }
 
     proptest! {
