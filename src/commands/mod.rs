@@ -53,6 +53,7 @@ pub static TABLE: &[&[Command]] = &[
     lists::read::COMMANDS,
     lists::edit::COMMANDS,
     lists::moving::COMMANDS,
+    lists::blocking::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
