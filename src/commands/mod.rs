@@ -21,6 +21,7 @@ pub mod registry;
 pub mod replication;
 pub mod scanning;
 pub mod server;
+pub mod sort;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -54,6 +55,7 @@ pub static TABLE: &[&[Command]] = &[
     lists::edit::COMMANDS,
     lists::moving::COMMANDS,
     lists::blocking::COMMANDS,
+    sort::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
