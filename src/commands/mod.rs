@@ -21,6 +21,7 @@ pub mod replication;
 pub mod scanning;
 pub mod server;
 pub mod sets;
+pub mod sortedsets;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -42,6 +43,13 @@ pub static TABLE: &[&[Command]] = &[
     strings::counters::COMMANDS,
     strings::parts::COMMANDS,
     strings::lcs::COMMANDS,
+    sortedsets::adding::COMMANDS,
+    sortedsets::reading::COMMANDS,
+    sortedsets::walking::COMMANDS,
+    sortedsets::ranges::COMMANDS,
+    sortedsets::removing::COMMANDS,
+    sortedsets::popping::COMMANDS,
+    sortedsets::combining::COMMANDS,
     keys::existence::COMMANDS,
     keys::expiry::COMMANDS,
     keys::object::COMMANDS,
