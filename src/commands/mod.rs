@@ -22,6 +22,8 @@ pub mod replication;
 pub mod scanning;
 pub mod server;
 pub mod sort;
+pub mod sets;
+pub mod sortedsets;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -43,6 +45,13 @@ pub static TABLE: &[&[Command]] = &[
     strings::counters::COMMANDS,
     strings::parts::COMMANDS,
     strings::lcs::COMMANDS,
+    sortedsets::adding::COMMANDS,
+    sortedsets::reading::COMMANDS,
+    sortedsets::walking::COMMANDS,
+    sortedsets::ranges::COMMANDS,
+    sortedsets::removing::COMMANDS,
+    sortedsets::popping::COMMANDS,
+    sortedsets::combining::COMMANDS,
     keys::existence::COMMANDS,
     keys::expiry::COMMANDS,
     keys::object::COMMANDS,
@@ -57,6 +66,10 @@ pub static TABLE: &[&[Command]] = &[
     lists::blocking::COMMANDS,
     sort::COMMANDS,
     dump::COMMANDS,
+    sets::members::COMMANDS,
+    sets::chance::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::walking::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,
