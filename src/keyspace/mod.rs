@@ -4,6 +4,7 @@
 //! snapshot's hook each have one place.
 
 mod access;
+mod awaited;
 mod db;
 mod expire;
 mod fields;
@@ -13,6 +14,7 @@ mod upsert;
 mod walk;
 
 pub use access::{Access, idle_ms, lfu_value};
+pub use awaited::Awaited;
 pub use db::{Db, Watch};
 pub use expire::{CycleReport, ExpireMode};
 pub use typed::WrongType;
@@ -84,6 +86,8 @@ pub struct Keyspace {
     pub dirty: u64,
     /// Keys that went away by themselves and that the engine has not been told of.
     pub gone: Vec<Gone>,
+    /// Keys that clients wait for.
+    pub awaited: Awaited,
     /// Tables on their way out, freed in slices once no walk needs them.
     graveyard: VecDeque<(TableId, Dict<Entry>)>,
     /// Snapshots being taken.
@@ -106,6 +110,7 @@ impl Keyspace {
             stats: Stats::default(),
             dirty: 0,
             gone: Vec::new(),
+            awaited: Awaited::default(),
             graveyard: VecDeque::new(),
             walks: Vec::new(),
             aside: Vec::new(),
@@ -282,9 +287,13 @@ impl Keyspace {
         !self.is_past(entry.deadline()) || self.expire_mode == ExpireMode::Ignore
     }
 
-    /// Tells WATCH of a key, without counting a change: for commands that change two keys and count one change.
+    /// Tells WATCH and who waits of a key, without counting a change: for commands that change two keys and count one change.
+    #[inline(always)]
     pub fn touched(&mut self, db: usize, key: &[u8]) {
         self.dbs[db].touch_watched(key);
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, key);
+        }
     }
 
     /// [`Keyspace::insert`] for an entry that brings its marks of access along.
@@ -297,7 +306,7 @@ impl Keyspace {
     #[inline(always)]
     pub fn changed(&mut self, db: usize, key: &[u8]) {
         self.dirty += 1;
-        self.dbs[db].touch_watched(key);
+        self.touched(db, key);
     }
 
     /// Adds a key that is not there. Does not count as a change yet: see [`Keyspace::changed`].
@@ -365,6 +374,7 @@ impl Keyspace {
         let (a, b) = (a.min(b), a.max(b));
         let (left, right) = self.dbs.split_at_mut(b);
         left[a].swap_contents(&mut right[0]);
+        self.awaited.note_all([a, b]);
     }
 
     /// Frees a slice of what was flushed, or of a large value that is gone; `false` when nothing is left to free.
