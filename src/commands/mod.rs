@@ -12,6 +12,7 @@ pub mod context;
 pub mod deadline;
 pub mod dump;
 pub mod failover;
+pub mod hashes;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
@@ -65,6 +66,11 @@ pub static TABLE: &[&[Command]] = &[
     lists::moving::COMMANDS,
     lists::blocking::COMMANDS,
     sort::COMMANDS,
+    hashes::simple::COMMANDS,
+    hashes::counters::COMMANDS,
+    hashes::whole::COMMANDS,
+    hashes::expiry::COMMANDS,
+    hashes::expiring::COMMANDS,
     dump::COMMANDS,
     sets::members::COMMANDS,
     sets::chance::COMMANDS,
