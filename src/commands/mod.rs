@@ -21,6 +21,7 @@ pub mod registry;
 pub mod replication;
 pub mod scanning;
 pub mod server;
+pub mod sets;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -55,6 +56,10 @@ pub static TABLE: &[&[Command]] = &[
     lists::moving::COMMANDS,
     lists::blocking::COMMANDS,
     dump::COMMANDS,
+    sets::members::COMMANDS,
+    sets::chance::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::walking::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,
