@@ -356,3 +356,95 @@ fn large_lists_hold_what_they_are_given() {
         }
     }
 }
+
+/// Waits until so many clients wait for keys.
+fn wait_for_blocked(server: &Server, count: usize) {
+    let waiting = format!("blocked_clients:{count}\r");
+    wait_until(|| server.ask("INFO clients").text().contains(&waiting));
+}
+
+#[test]
+fn waiting_commands_take_what_is_there() {
+    let server = Server::start(&[]);
+    server.spec(
+        r#"
+        RPUSH l 1 2 3 4 5 6 7 8 9               -> 9
+        BLPOP absent l 0                        -> ["l", "1"]
+        BRPOP l absent 0                        -> ["l", "9"]
+        BLMPOP 0 2 absent l LEFT                -> ["l", ["2"]]
+        BLMPOP 0.1 1 l RIGHT COUNT 2            -> ["l", ["8", "7"]]
+        BLMOVE l m LEFT RIGHT 0                 -> "3"
+        BRPOPLPUSH l m 0                        -> "6"
+        LRANGE l 0 -1                           -> ["4", "5"]
+        LRANGE m 0 -1                           -> ["6", "3"]
+        BLPOP absent 0.01                       -> nil[]
+        BLMOVE absent m LEFT LEFT 0.01          -> nil[]
+        BRPOPLPUSH absent m 0.01                -> nil[]
+        BLMPOP 0.01 2 absent gone LEFT          -> nil[]
+        MULTI                                   -> OK
+        BLPOP absent 0                          -> QUEUED
+        BLMOVE absent m LEFT LEFT 0             -> QUEUED
+        BRPOPLPUSH absent m 0                   -> QUEUED
+        BLMPOP 0 1 absent LEFT                  -> QUEUED
+        BLPOP l 0                               -> QUEUED
+        EXEC                                    -> [nil[], nil, nil, nil[], ["l", "4"]]
+        HELLO 3                                 ~> *
+        BLPOP absent 0.01                       -> null
+        BLMOVE absent m LEFT LEFT 0.01          -> null
+    "#,
+    );
+    server.spec(
+        r#"
+        SET s x                                 -> OK
+        BLPOP s 0                               -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        BLPOP absent s 0                        -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        BRPOPLPUSH s l 0                        -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        BLMOVE s l LEFT LEFT 0                  -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        BLMPOP 0 1 s LEFT                       -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        RPUSH l a                               -> 1
+        BLMOVE l s LEFT LEFT 0                  -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        BLPOP l -1                              -> -ERR timeout is negative
+        BLPOP l x                               -> -ERR timeout is not a float or out of range
+        BLPOP l 1e300                           -> -ERR timeout is out of range
+        BLPOP s x                               -> -ERR timeout is not a float or out of range
+        BLPOP l                                 -> -ERR wrong number of arguments for 'blpop' command
+        BLMOVE l m UP LEFT x                    -> -ERR syntax error
+        BLMOVE l m LEFT LEFT x                  -> -ERR timeout is not a float or out of range
+        BLMPOP x 0 l LEFT                       -> -ERR numkeys should be greater than 0
+        BLMPOP x 1 l UP                         -> -ERR syntax error
+        BLMPOP x 1 l LEFT COUNT 0               -> -ERR count should be greater than 0
+        BLMPOP x 1 l LEFT COUNT 1               -> -ERR timeout is not a float or out of range
+        BLMPOP -1 1 l LEFT COUNT 1              -> -ERR timeout is negative
+        LRANGE l 0 -1                           -> ["a"]
+    "#,
+    );
+}
+
+#[test]
+fn who_waits_is_served_in_turn_when_elements_come() {
+    let server = Server::start(&[]);
+    let mut feeder = server.connect();
+    let mut waiting: Vec<Conn> = (0..5).map(|_| server.connect()).collect();
+    let commands = ["BLPOP a l 0", "BRPOP l 0", "BLMPOP 0 2 a l LEFT COUNT 2", "BLMOVE l m LEFT RIGHT 0", "BLPOP m 0"];
+    for (n, (conn, command)) in waiting.iter_mut().zip(commands).enumerate() {
+        conn.send_cmd(&words(command));
+        wait_for_blocked(&server, n + 1);
+    }
+    assert_eq!(feeder.run("RPUSH l 1 2 3 4 5 6").to_string(), "6");
+    let answers: Vec<String> = waiting.iter_mut().map(|conn| conn.recv().to_string()).collect();
+    assert_eq!(answers, [r#"["l", "1"]"#, r#"["l", "6"]"#, r#"["l", ["2", "3"]]"#, r#""4""#, r#"["m", "4"]"#]);
+    assert_eq!(feeder.run("LRANGE l 0 -1").to_string(), r#"["5"]"#);
+    wait_for_blocked(&server, 0);
+}
+
+#[test]
+fn a_destination_of_another_type_is_an_error_when_the_element_comes() {
+    let server = Server::start(&[]);
+    let (mut feeder, mut waiting) = (server.connect(), server.connect());
+    feeder.run("SET s x");
+    waiting.send_cmd(&words("BLMOVE l s LEFT LEFT 0"));
+    wait_for_blocked(&server, 1);
+    feeder.run("RPUSH l 1");
+    assert_eq!(waiting.recv().to_string(), "-WRONGTYPE Operation against a key holding the wrong kind of value");
+    assert_eq!(feeder.run("LLEN l").int(), 1);
+}

@@ -108,6 +108,9 @@ fn hsetex(ctx: &mut Ctx) {
     let Ok((hash, is_new, now)) = place.write_or_insert(&mut ctx.server.keyspace, Hash::new) else { return ctx.wrong_type() };
     let longest = (options.fields..args.len()).map(|i| args.get(i).len()).max().unwrap_or(0);
     hash.make_room(fields.len(), longest, &limits);
+    if options.at.is_some() {
+        hash.expect_deadlines();
+    }
     let old = if options.keeps { OldDeadline::Stays } else { OldDeadline::Drops };
     let mut deleted = Vec::new();
     for i in fields.clone() {
@@ -165,6 +168,9 @@ fn hgetex(ctx: &mut Ctx) {
         Ok((Some(hash), now)) => (hash, now),
         _ => return fields.for_each(|_| ctx.out.null()),
     };
+    if at.is_some() {
+        hash.expect_deadlines();
+    }
     let (mut set, mut deleted, mut persisted) = (Vec::new(), Vec::new(), Vec::new());
     for i in fields {
         let field = args.get(i);

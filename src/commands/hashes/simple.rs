@@ -81,9 +81,11 @@ fn hsetnx(ctx: &mut Ctx) {
 
 fn hget(ctx: &mut Ctx) {
     match Place::of(ctx).read(&mut ctx.server.keyspace) {
-        Ok((hash, now)) => reply_field(ctx.out, hash, ctx.args.get(2), now),
-        Err(_) => return ctx.wrong_type(),
-    };
+        Ok((hash, now)) => {
+            reply_field(ctx.out, hash, ctx.args.get(2), now);
+        }
+        Err(_) => ctx.wrong_type(),
+    }
 }
 
 fn hmget(ctx: &mut Ctx) {

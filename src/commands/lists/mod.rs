@@ -1,5 +1,6 @@
 //! Lists: what their commands share. Each file below has a few of the commands, and ends in their rows of the table.
 
+pub mod blocking;
 pub mod edit;
 pub mod moving;
 pub mod pop;

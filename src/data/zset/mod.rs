@@ -3,6 +3,7 @@
 //! [`pack`] is the compact form, [`table`] the scalable one: a [`Dict`](super::dict::Dict) of [`member`]s and a [`tree`] over them.
 //! No score is NaN.
 
+mod gathering;
 mod member;
 mod pack;
 mod table;
@@ -11,11 +12,11 @@ mod tests;
 mod tree;
 
 use super::{
-    dict::Cursor,
     dict::Dict,
     hash::Seed,
     listpack::{BYTES_MAX, Item, Listpack},
 };
+pub use gathering::Gathering;
 pub use member::Member;
 use std::ops::Range;
 use table::Table;
@@ -88,14 +89,6 @@ impl Zset {
         match &self.0 {
             Form::Pack(pack) => Some(pack),
             Form::Table(_) => None,
-        }
-    }
-
-    /// The members by name, if it is in the scalable form.
-    pub fn members(&self) -> Option<&Dict<Member>> {
-        match &self.0 {
-            Form::Pack(_) => None,
-            Form::Table(table) => Some(table.dict()),
         }
     }
 
@@ -258,6 +251,14 @@ impl Zset {
         }
     }
 
+    /// The member with this rank, and its score.
+    pub fn nth(&self, rank: usize) -> Option<(Item<'_>, f64)> {
+        match &self.0 {
+            Form::Pack(pack) => pack::iter(pack, rank..rank.saturating_add(1)).next(),
+            Form::Table(table) => table.nth(rank).map(|(member, score)| (Item::Str(member), score)),
+        }
+    }
+
     /// All members with their scores, in order.
     pub fn iter(&self) -> Iter<'_> {
         self.range(0..self.len())
@@ -273,19 +274,11 @@ impl Zset {
         }
     }
 
-    /// Walks on from `cursor` through the members in no order; `walk` is how far a [table](Dict::scan) is walked. The compact form is
-    /// shown at once.
-    pub fn scan(
-        &self,
-        mut visit: impl FnMut(Item<'_>, f64),
-        walk: impl FnOnce(&Dict<Member>, &mut dyn FnMut(&Member)) -> Cursor,
-    ) -> Cursor {
+    /// The members in no order, if it is in the scalable form: for a walk that goes on while there are changes.
+    pub fn members(&self) -> Option<&Dict<Member>> {
         match &self.0 {
-            Form::Pack(_) => {
-                self.iter().for_each(|(member, score)| visit(member, score));
-                Cursor(0)
-            }
-            Form::Table(table) => walk(table.dict(), &mut |member| visit(Item::Str(member.bytes()), member.score())),
+            Form::Pack(_) => None,
+            Form::Table(table) => Some(table.dict()),
         }
     }
 }

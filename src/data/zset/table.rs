@@ -15,7 +15,7 @@ use crate::data::{
     hash::Seed,
     trash::{self, LARGE},
 };
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
 /// An element of the tree: a score, and the way to its member.
 #[derive(Clone, Copy)]
@@ -58,6 +58,18 @@ impl Table {
     /// An empty one.
     pub fn new(seed: Seed) -> Self {
         Self { dict: Dict::new(seed), tree: Tree::default() }
+    }
+
+    /// Of these members.
+    pub fn from_dict(dict: Dict<Member>) -> Self {
+        let mut elems: Vec<Elem> = dict.iter().map(|member| Elem { score: member.score(), link: member.link() }).collect();
+        // SAFETY: each element leads to a member that is in the table, which is not changed meanwhile.
+        elems.sort_unstable_by(|a, b| {
+            a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal).then_with(|| unsafe { bytes_of(*a).cmp(bytes_of(*b)) })
+        });
+        let mut tree = Tree::default();
+        elems.into_iter().for_each(|elem| tree.push(elem));
+        Self { dict, tree }
     }
 
     #[inline]
@@ -150,6 +162,12 @@ impl Table {
                 each(member.bytes(), member.score());
             }
         });
+    }
+
+    /// The member with this rank, and its score.
+    pub fn nth(&self, rank: usize) -> Option<(&[u8], f64)> {
+        // SAFETY: the table is borrowed for as long as the bytes are.
+        self.tree.get(rank).map(|elem| (unsafe { bytes_of(elem) }, elem.score))
     }
 
     /// The members in this range of ranks.

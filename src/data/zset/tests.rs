@@ -184,6 +184,7 @@ proptest! {
         for (rank, (member, score)) in model.iter().enumerate() {
             prop_assert_eq!(zset.score(member), Some(*score));
             prop_assert_eq!(zset.rank(member), Some((rank, *score)));
+            prop_assert_eq!(zset.nth(rank).map(|(m, s)| (m.to_vec(), s)), Some((member.clone(), *score)));
             prop_assert_eq!(zset.rank_by_score(|s| s < *score), model.partition_point(|(_, s)| s < score));
             prop_assert_eq!(zset.rank_by_score(|s| s <= *score), model.partition_point(|(_, s)| s <= score));
             let (from, to) = (rng.below(model.len() as u64 + 1) as usize, rng.below(model.len() as u64 + 3) as usize);
@@ -191,6 +192,25 @@ proptest! {
             prop_assert!(zset.range(from..to).map(|(m, s)| (m.to_vec(), s)).eq(expected.iter().cloned()));
             prop_assert!(zset.range(from..to).rev().map(|(m, s)| (m.to_vec(), s)).eq(expected.iter().rev().cloned()));
         }
+    }
+
+    #[test]
+    fn what_is_gathered_in_any_order_is_sorted(given in proptest::collection::vec((member(), score()), 0..100)) {
+        let (mut gathering, mut model) = (Gathering::new(limits().seed), Model::default());
+        for (member, score) in &given {
+            let is_new = !model.0.iter().any(|(m, _)| m == member);
+            prop_assert_eq!(gathering.insert_new(member, *score), is_new);
+            if is_new {
+                model.put(member, *score);
+            }
+            prop_assert!(gathering.contains(member));
+        }
+        let mut zset = gathering.finish(limits());
+        prop_assert_eq!(pairs(&zset), model.0.clone());
+        let more = format!("more {}", given.len());
+        zset.insert_new(more.as_bytes(), 0.5, limits());
+        model.put(more.as_bytes(), 0.5);
+        prop_assert_eq!(pairs(&zset), model.0);
     }
 
     #[test]
