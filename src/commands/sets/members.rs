@@ -155,7 +155,7 @@ pub const COMMANDS: &[Command] = &[
         .since(Group::Set, "6.2.0")
         .doc("Says of several things whether they are members of a set.", "O(1) for each of them.")
         .args("key member...")
-        .keys(&[KeySpec::one(1, k::RO)]),
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
     command("scard", scard, 2, READONLY | FAST)
         .since(Group::Set, "1.0.0")
         .doc("Returns the number of members of a set.", "O(1)")
