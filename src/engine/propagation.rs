@@ -258,7 +258,7 @@ mod tests {
         log(&mut bench);
         bench.pass(20);
         bench.say(A, "HLEN h");
-        assert_eq!(log(&mut bench), ["HDEL h a b"]);
+        assert_eq!(log(&mut bench), ["HDEL h b a"]);
         bench.pass(20);
         bench.say(A, "HSET h c 5");
         assert_eq!(log(&mut bench), ["MULTI", "HDEL h c", "HSET h c 5", "EXEC"]);
