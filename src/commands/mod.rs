@@ -17,6 +17,7 @@ mod help;
 pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
+pub mod lists;
 pub mod registry;
 pub mod replication;
 pub mod scanning;
@@ -53,6 +54,12 @@ pub static TABLE: &[&[Command]] = &[
     hashes::whole::COMMANDS,
     hashes::expiry::COMMANDS,
     hashes::expiring::COMMANDS,
+    lists::push::COMMANDS,
+    lists::pop::COMMANDS,
+    lists::read::COMMANDS,
+    lists::edit::COMMANDS,
+    lists::moving::COMMANDS,
+    lists::blocking::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
