@@ -22,6 +22,7 @@ pub mod registry;
 pub mod replication;
 pub mod scanning;
 pub mod server;
+pub mod sets;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -49,17 +50,21 @@ pub static TABLE: &[&[Command]] = &[
     keys::renaming::COMMANDS,
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
-    hashes::simple::COMMANDS,
-    hashes::counters::COMMANDS,
-    hashes::whole::COMMANDS,
-    hashes::expiry::COMMANDS,
-    hashes::expiring::COMMANDS,
     lists::push::COMMANDS,
     lists::pop::COMMANDS,
     lists::read::COMMANDS,
     lists::edit::COMMANDS,
     lists::moving::COMMANDS,
     lists::blocking::COMMANDS,
+    sets::members::COMMANDS,
+    sets::chance::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::walking::COMMANDS,
+    hashes::simple::COMMANDS,
+    hashes::counters::COMMANDS,
+    hashes::whole::COMMANDS,
+    hashes::expiry::COMMANDS,
+    hashes::expiring::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
