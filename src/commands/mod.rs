@@ -16,6 +16,7 @@ mod help;
 pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
+pub mod pubsub;
 pub mod registry;
 pub mod replication;
 pub mod scanning;
@@ -64,6 +65,7 @@ pub static TABLE: &[&[Command]] = &[
     replication::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,
+    pubsub::COMMANDS,
     #[cfg(test)]
     blocking::COMMANDS,
 ];
