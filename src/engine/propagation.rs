@@ -132,6 +132,9 @@ impl Engine {
             self.log_gone(true);
         }
         self.server.keyspace.gone.clear();
+        if !self.server.keyspace.notes.is_empty() {
+            self.server.publish_noted();
+        }
     }
 }
 
