@@ -18,6 +18,7 @@ pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
 pub mod lists;
+pub mod pubsub;
 pub mod registry;
 pub mod replication;
 pub mod scanning;
@@ -98,6 +99,7 @@ pub static TABLE: &[&[Command]] = &[
     replication::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,
+    pubsub::COMMANDS,
     #[cfg(test)]
     blocking::COMMANDS,
 ];

@@ -93,6 +93,7 @@ impl Engine {
             replication: Replication::new(&mut rng),
             followers: Default::default(),
             blocking: Default::default(),
+            pubsub: Default::default(),
             rng,
             host,
             unix_us,

@@ -9,6 +9,7 @@ mod db;
 mod expire;
 mod fields;
 mod load;
+mod notes;
 mod typed;
 mod upsert;
 mod walk;
@@ -17,6 +18,7 @@ pub use access::{Access, idle_ms, lfu_value};
 pub use awaited::Awaited;
 pub use db::{Db, Watch};
 pub use expire::{CycleReport, ExpireMode};
+pub use notes::{Happening, Noted, Notes};
 pub use typed::WrongType;
 pub use upsert::{Occupied, Upsert, Vacant};
 pub use walk::{Sink, WalkId};
@@ -86,6 +88,8 @@ pub struct Keyspace {
     pub dirty: u64,
     /// Keys that went away by themselves and that the engine has not been told of.
     pub gone: Vec<Gone>,
+    /// What happened to keys by themselves.
+    pub notes: Notes,
     /// Keys that clients wait for.
     pub awaited: Awaited,
     /// Tables on their way out, freed in slices once no walk needs them.
@@ -110,6 +114,7 @@ impl Keyspace {
             stats: Stats::default(),
             dirty: 0,
             gone: Vec::new(),
+            notes: Notes::default(),
             awaited: Awaited::default(),
             graveyard: VecDeque::new(),
             walks: Vec::new(),
@@ -212,6 +217,7 @@ impl Keyspace {
                 }
                 None => {
                     self.stats.misses += 1;
+                    self.notes.missed(db, key);
                     None
                 }
             };
@@ -224,10 +230,17 @@ impl Keyspace {
                 Some(entry)
             }
             None => {
-                self.stats.misses += 1;
+                self.missed(db, key);
                 None
             }
         }
+    }
+
+    /// Counts a read in vain.
+    #[inline]
+    fn missed(&mut self, db: usize, key: &[u8]) {
+        self.stats.misses += 1;
+        self.notes.missed(db, key);
     }
 
     /// Looks a key up without counting or marking: for TYPE, TTL, OBJECT and their like.
@@ -273,13 +286,16 @@ impl Keyspace {
     /// Looks a key up to answer a question about it: counts the hit or miss, and leaves no mark.
     pub fn look(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&Entry> {
         let handle = self.locate(db, hash, key);
-        self.count_read(handle.is_some());
+        self.count_read(db, key, handle.is_some());
         handle.map(|h| self.dbs[db].dict.at(h))
     }
 
     /// Counts a read that came by way of [`Keyspace::upsert`] or [`Keyspace::occupied`].
-    pub fn count_read(&mut self, hit: bool) {
-        *(if hit { &mut self.stats.hits } else { &mut self.stats.misses }) += 1;
+    pub fn count_read(&mut self, db: usize, key: &[u8], hit: bool) {
+        match hit {
+            true => self.stats.hits += 1,
+            false => self.missed(db, key),
+        }
     }
 
     /// Whether an entry met on a walk counts as there.
@@ -504,6 +520,7 @@ impl Keyspace {
     fn forget_expired(&mut self, db: usize, entry: Entry) {
         self.stats.expired += 1;
         self.dbs[db].touch_watched(entry.key());
+        self.notes.expired(db, entry.key());
         self.gone.push(Gone { db, key: entry.key().into(), went: Went::Key });
     }
 
