@@ -129,7 +129,7 @@ fn the_forms_that_are_loaded_are_those_the_configuration_asks_for() {
         "SAVE" => "OK",
     );
     let digest = conn.run("DEBUG DIGEST");
-    let mut encodings = |compact: bool| {
+    let encodings = |compact: bool| {
         let expected = if compact {
             ["listpack", "intset", "listpack", "listpack", "listpack"]
         } else {
