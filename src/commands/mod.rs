@@ -12,10 +12,12 @@ pub mod context;
 pub mod deadline;
 pub mod dump;
 pub mod failover;
+pub mod hashes;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
+pub mod lists;
 pub mod registry;
 pub mod replication;
 pub mod scanning;
@@ -48,11 +50,22 @@ pub static TABLE: &[&[Command]] = &[
     keys::renaming::COMMANDS,
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
-    dump::COMMANDS,
+    lists::push::COMMANDS,
+    lists::pop::COMMANDS,
+    lists::read::COMMANDS,
+    lists::edit::COMMANDS,
+    lists::moving::COMMANDS,
+    lists::blocking::COMMANDS,
     sets::members::COMMANDS,
     sets::chance::COMMANDS,
     sets::algebra::COMMANDS,
     sets::walking::COMMANDS,
+    hashes::simple::COMMANDS,
+    hashes::counters::COMMANDS,
+    hashes::whole::COMMANDS,
+    hashes::expiry::COMMANDS,
+    hashes::expiring::COMMANDS,
+    dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,
