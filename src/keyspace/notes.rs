@@ -5,6 +5,10 @@
 pub enum Happening {
     /// The key went by its deadline.
     Expired,
+    /// Fields of the hash went by theirs.
+    FieldsExpired,
+    /// The last of them took the key along.
+    Emptied,
     /// It was looked for to be read, and is not there.
     Missed,
 }
@@ -24,6 +28,8 @@ pub struct Noted {
 pub struct Notes {
     /// Keys that expire are to be noted.
     pub expired: bool,
+    /// Fields that expire are to be noted.
+    pub fields: bool,
     /// Reads in vain are to be noted.
     pub missed: bool,
     list: Vec<Noted>,
@@ -34,6 +40,15 @@ impl Notes {
     pub(super) fn expired(&mut self, db: usize, key: &[u8]) {
         if self.expired {
             self.add(db, key, Happening::Expired);
+        }
+    }
+
+    pub(super) fn fields_expired(&mut self, db: usize, key: &[u8], emptied: bool) {
+        if self.fields {
+            self.add(db, key, Happening::FieldsExpired);
+            if emptied {
+                self.add(db, key, Happening::Emptied);
+            }
         }
     }
 

@@ -39,6 +39,8 @@ impl Server {
         for Noted { db, key, what } in self.keyspace.notes.take() {
             match what {
                 Happening::Expired => self.publish_one(db, &key, NotifyFlags::EXPIRED, "expired"),
+                Happening::FieldsExpired => self.publish_one(db, &key, NotifyFlags::HASH, "hexpired"),
+                Happening::Emptied => self.publish_one(db, &key, NotifyFlags::GENERIC, "del"),
                 Happening::Missed => self.publish_one(db, &key, NotifyFlags::KEY_MISS, "keymiss"),
             }
         }
