@@ -102,6 +102,7 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
             let events = config.notify_keyspace_events;
             server.keyspace.notes.fields_expired = events != NotifyFlags::NONE;
             server.keyspace.notes.expired = events.contains(NotifyFlags::EXPIRED);
+            server.keyspace.notes.fields = events.contains(NotifyFlags::HASH) || events.contains(NotifyFlags::GENERIC);
             server.keyspace.notes.missed = events.contains(NotifyFlags::KEY_MISS);
         }
         DirectiveId::repl_backlog_size => server.replication.stream.set_backlog(config.repl_backlog_size),
