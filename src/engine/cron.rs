@@ -17,6 +17,7 @@ impl Engine {
         }
         // A failover holds writes back as a pause does.
         let paused = self.server.pause.is_some() || self.server.replication.failover.is_some();
+        self.server.keyspace.holds_expired = paused;
         if self.was_paused && !paused {
             self.end_pause();
         }
@@ -62,7 +63,7 @@ impl Engine {
         // What a load brings is not to go before the load is over.
         let quiet = self.server.loading.as_ref().is_some_and(|l| !l.asynchronous);
         let keyspace = &self.server.keyspace;
-        self.server.active_expire && !quiet && keyspace.expire_mode == ExpireMode::Delete && keyspace.owes()
+        self.server.active_expire && !quiet && keyspace.expire_mode == ExpireMode::Delete && !keyspace.holds_expired && keyspace.owes()
     }
 
     fn expire_slice(&mut self) {

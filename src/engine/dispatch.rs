@@ -166,7 +166,8 @@ impl Engine {
         if let Some(pause) = server.pause.or(failover) {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
-            let replica = matches!(client.kind, ClientKind::Replica | ClientKind::Primary);
+            // What our primary says waits too, so that nothing changes here meanwhile.
+            let replica = client.kind == ClientKind::Replica;
             if !replica && (writes || !pause.writes_only) {
                 client.blocked = Some(Blocked::Pause);
                 return false;
@@ -236,6 +237,7 @@ impl Engine {
             text = &aborted;
         }
         self.server.count_error(text);
+        self.errors_before = self.server.stats.errors;
         if self.is_replica(conn) {
             return self.answered_replica(conn, text);
         }
@@ -257,7 +259,6 @@ impl Engine {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
         client.last_command = Some(id);
         let db = client.db;
-        let errors = self.server.stats.errors;
         let (fed, dirty) = (self.server.replication.stream.is_fed(), self.server.keyspace.dirty);
         let started = self.nanos;
         if client.no_touch {
@@ -298,7 +299,9 @@ impl Engine {
         let counters = &mut stats.by_command[usize::from(id)];
         counters.calls += 1;
         counters.nanos += nanos;
-        counters.failed += u64::from(stats.errors != errors);
+        // What a transaction's commands got wrong is counted with them, not with EXEC.
+        counters.failed += u64::from(stats.errors != self.errors_before);
+        self.errors_before = stats.errors;
         if self.server.config.latency_tracking {
             counters.histogram.get_or_insert_default().add(nanos);
         }

@@ -489,6 +489,13 @@ impl Engine {
         self.say_upstream(format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${}\r\n{offset}\r\n", offset.len()).as_bytes());
     }
 
+    /// The stream of our primary goes on where a pause had held it up.
+    pub(super) fn go_on_applying(&mut self, conn: ConnId) {
+        if self.server.replication.upstream.as_ref().is_some_and(|u| u.conn == Some(conn.0)) {
+            self.apply(conn, &[]);
+        }
+    }
+
     /// Bytes of the stream: what is whole is executed, and passed on to our own replicas as it is.
     fn apply(&mut self, conn: ConnId, bytes: &[u8]) {
         let Some(upstream) = self.server.replication.upstream.as_mut() else { return };
@@ -521,7 +528,7 @@ impl Engine {
                 at += parser.request(done - 1).end();
             }
             if done < count {
-                // Whatever closed the link also ended what it was to say.
+                // It waits for the end of a pause; or whatever closed the link also ended what it was to say.
                 break;
             }
             if let Err(error) = result {

@@ -60,6 +60,8 @@ pub struct Keyspace {
     pub access: Access,
     /// Whether what is past its deadline is deleted, or only hidden.
     pub expire_mode: ExpireMode,
+    /// Nothing is to change for a while, so what is past its deadline is hidden instead of deleted: clients are paused.
+    pub holds_expired: bool,
     /// Counters.
     pub stats: Stats,
     /// Changes since the last save, as INFO counts them.
@@ -85,6 +87,7 @@ impl Keyspace {
             now_ms: 0,
             access: Access::default(),
             expire_mode: ExpireMode::Delete,
+            holds_expired: false,
             stats: Stats::default(),
             dirty: 0,
             gone: Vec::new(),
@@ -165,6 +168,7 @@ impl Keyspace {
     #[cold]
     fn expire_found(&mut self, db: usize, hash: u64, handle: Handle) -> Option<Handle> {
         match self.expire_mode {
+            ExpireMode::Delete if self.holds_expired => None,
             ExpireMode::Delete => {
                 self.before_removal(db, hash);
                 let entry = self.dbs[db].remove_at(handle, hash);
@@ -346,7 +350,7 @@ impl Keyspace {
         }
         let (a, b) = (a.min(b), a.max(b));
         let (left, right) = self.dbs.split_at_mut(b);
-        left[a].swap_contents(&mut right[0]);
+        left[a].swap_contents(&mut right[0], self.now_ms);
     }
 
     /// Frees a slice of what was flushed, or of a large value that is gone; `false` when nothing is left to free.

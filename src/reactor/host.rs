@@ -151,7 +151,11 @@ impl Host for RealHost {
 
     fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String> {
         match changed {
-            DirectiveId::port | DirectiveId::bind => self.listeners.borrow_mut().open(config),
+            // The log has the addresses.
+            DirectiveId::port => {
+                self.listeners.borrow_mut().open(config).map_err(|_| "Unable to listen on this port. Check server logs.".to_owned())
+            }
+            DirectiveId::bind => self.listeners.borrow_mut().open(config).map_err(|_| "Failed to bind to specified addresses.".to_owned()),
             DirectiveId::loglevel => {
                 logger::set_level(config);
                 Ok(())
