@@ -3,6 +3,7 @@
 //! [`command`] says how a command is described, [`registry`] finds one by name, [`context`] is what one is given;
 //! beside them is one file a group, which ends in the group's rows of the table.
 
+pub mod blocking;
 pub mod client;
 pub mod command;
 pub mod config;
@@ -63,4 +64,6 @@ pub static TABLE: &[&[Command]] = &[
     replication::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,
+    #[cfg(test)]
+    blocking::COMMANDS,
 ];
