@@ -7,7 +7,7 @@ use solod::{
         Config, DirectiveId, Environment, Sources, Supervised,
         cli::{self, Invocation},
     },
-    reactor::{Notifier, Reactor, daemonize, init_logger},
+    reactor::{Notifier, Reactor, daemonize, init_logger, watch_panics},
 };
 use std::{
     env, fs,
@@ -117,6 +117,7 @@ fn serve(sources: &Sources) -> ExitCode {
             if config.logfile.is_empty() { "standard output" } else { &config.logfile }
         ));
     }
+    watch_panics();
     log::warn!("oO0OoO0OoO0Oo solod is starting oO0OoO0OoO0Oo");
     log::warn!("solod version={}, bits=64, pid={}, just started", env!("CARGO_PKG_VERSION"), std::process::id());
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));

@@ -114,7 +114,7 @@ fn rewrite(ctx: &mut Ctx) {
     if path.is_empty() {
         return ctx.error("ERR The server is running without a config file");
     }
-    match rewrite_file(ctx.server, &path) {
+    match rewrite_file(ctx.server, &path, false) {
         Ok(()) => {
             log::info!("CONFIG REWRITE executed with success.");
             ctx.out.ok();
@@ -129,9 +129,10 @@ fn rewrite(ctx: &mut Ctx) {
     }
 }
 
-fn rewrite_file(server: &mut Server, path: &str) -> std::io::Result<()> {
+/// Rewrites the configuration file; `all`: with what is as by default too.
+pub(super) fn rewrite_file(server: &mut Server, path: &str, all: bool) -> std::io::Result<()> {
     let old = server.host.read_config_file(path)?;
-    let new = server.config.rewrite(&old);
+    let new = if all { server.config.rewrite_all(&old) } else { server.config.rewrite(&old) };
     server.host.replace_config_file(path, &new)
 }
 

@@ -38,8 +38,13 @@ impl Engine {
             self.pace.ran(started, self.server.host.nanos());
         }
         self.load_slice();
-        if self.server.mono_ms >= self.cron_at_ms {
-            self.cron();
+        if !self.server.cron_paused {
+            if let Some(how) = self.server.shutdown_asked.take() {
+                self.server.shut_down(how);
+            }
+            if self.server.mono_ms >= self.cron_at_ms {
+                self.cron();
+            }
         }
         self.serve_replicas();
     }
@@ -103,9 +108,26 @@ impl Engine {
         stats.repl_out_rate.sample(stats.net_repl_out, now);
         stats.turn_rate.sample(stats.turns.count(), now);
         stats.turn_nanos_rate.sample(stats.turns.sum(), now);
+        self.expire_own();
         self.clients_cron();
         self.upstream_cron();
         self.saves_cron();
+    }
+
+    /// A replica's own keys with a deadline; a primary has none apart.
+    fn expire_own(&mut self) {
+        let keyspace = &mut self.server.keyspace;
+        if keyspace.own_deadlines() == 0 {
+            return;
+        }
+        match keyspace.expire_mode {
+            ExpireMode::Delete => keyspace.forget_own_deadlines(),
+            _ if self.server.active_expire && !keyspace.holds_expired => {
+                keyspace.expire_own();
+                self.forget_gone();
+            }
+            _ => (),
+        }
     }
 
     /// Idle clients beyond `timeout`, and soft output limits.

@@ -2,7 +2,8 @@
 
 use super::{Engine, propagation::Logged, redact};
 use crate::{
-    commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup, transactions::discard_transaction},
+    commands::{CommandId, Ctx, Outcome, command::flags, key_extraction, registry::Lookup, transactions::discard_transaction},
+    keyspace::ExpireMode,
     resp::{
         output::Output,
         request::{Args, OwnedArgs},
@@ -303,6 +304,8 @@ impl Engine {
             // SAVE makes it less, and changes nothing.
             let changed = self.server.keyspace.dirty > dirty;
             self.log_call(conn, id, &Logged { db, args, effect, also, changed }, in_exec);
+        } else if self.server.keyspace.expire_mode == ExpireMode::Hide && command.flags & flags::WRITE != 0 {
+            self.note_own_deadlines(db, id, args);
         }
         self.server.keyspace.access.suspended = false;
 
@@ -339,6 +342,15 @@ impl Engine {
             self.serve_ready();
         }
         None
+    }
+
+    /// A replica that may be written to reclaims what it gave a deadline itself: nobody else will.
+    #[cold]
+    fn note_own_deadlines(&mut self, db: usize, id: CommandId, args: Args<'_>) {
+        let keys = key_extraction::keys(self.registry.get(id), &args).unwrap_or_default();
+        for (at, _) in keys {
+            self.server.keyspace.note_own_deadline(db, args.get(at));
+        }
     }
 
     /// The slow log and the latency monitor.

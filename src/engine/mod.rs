@@ -111,6 +111,8 @@ impl Engine {
             dirty_clients: Vec::new(),
             actions: Default::default(),
             active_expire: true,
+            cron_paused: false,
+            shutdown_asked: None,
             loading: None,
             cron_loops: 0,
             startup_memory: 0,

@@ -262,10 +262,10 @@ impl Engine {
     /// Replicas take a silent primary for dead.
     fn ping_replicas(&mut self) {
         let server = &mut self.server;
-        if server.mono_ms < server.followers.ping_at_ms {
+        if server.mono_ms.saturating_sub(server.followers.pinged_at_ms) < u64::from(server.config.repl_ping_replica_period) * 1000 {
             return;
         }
-        server.followers.ping_at_ms = server.mono_ms + u64::from(server.config.repl_ping_replica_period) * 1000;
+        server.followers.pinged_at_ms = server.mono_ms;
         // What a failover waits for must not move on.
         let quiet = server.replication.failover.is_some();
         if server.replicas() > 0 && server.replication.stream.is_fed() && !quiet {

@@ -27,7 +27,11 @@ use crate::data::{
     rng::Rng,
     trash,
 };
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, VecDeque},
+    rc::Rc,
+};
 use walk::{TableId, Walk};
 
 /// Counters that INFO's stats section shows.
@@ -64,6 +68,8 @@ pub struct Keyspace {
     pub expire_mode: ExpireMode,
     /// Nothing is to change for a while, so what is past its deadline is hidden instead of deleted: clients are paused.
     pub holds_expired: bool,
+    /// What was given a deadline here though we are a replica, by that deadline: see [`Keyspace::note_own_deadline`].
+    own: BTreeSet<(i64, usize, Box<[u8]>)>,
     /// Counters.
     pub stats: Stats,
     /// Changes since the last save, as INFO counts them.
@@ -92,6 +98,7 @@ impl Keyspace {
             access: Access::default(),
             expire_mode: ExpireMode::Delete,
             holds_expired: false,
+            own: BTreeSet::new(),
             stats: Stats::default(),
             dirty: 0,
             gone: Vec::new(),

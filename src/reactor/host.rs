@@ -2,7 +2,7 @@
 
 use super::{
     clock::{self, Clock},
-    daemon,
+    crash, daemon,
     disk::Disk,
     listen::{Listeners, reason},
     logger,
@@ -126,6 +126,15 @@ impl Host for RealHost {
 
     fn allocator_stats(&self) -> String {
         format!("{}: {} bytes in use, {} bytes resident", alloc::name(), alloc::used(), proc_kib("/proc/self/status", "VmRSS"))
+    }
+
+    fn allocator_control(&self, name: &str) -> Option<i64> {
+        alloc::control(name)
+    }
+
+    fn crash(&mut self, why: &str) {
+        crash::report(why);
+        crash::end(signal_hook::consts::SIGSEGV);
     }
 
     fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>> {

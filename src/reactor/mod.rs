@@ -6,6 +6,7 @@
 
 mod clock;
 mod connect;
+mod crash;
 mod daemon;
 mod disk;
 mod host;
@@ -32,6 +33,7 @@ use std::{
     time::Duration,
 };
 
+pub use crash::watch_panics;
 pub use daemon::{Notifier, daemonize};
 pub use host::RealHost;
 pub use logger::init as init_logger;

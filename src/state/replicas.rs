@@ -55,8 +55,8 @@ pub struct Followers {
     pub ask: bool,
     /// Monotonic milliseconds of the next second's work.
     pub cron_at_ms: u64,
-    /// Monotonic milliseconds of the next PING to replicas.
-    pub ping_at_ms: u64,
+    /// Monotonic milliseconds of the last PING to replicas.
+    pub pinged_at_ms: u64,
 }
 
 /// Where the log of writes stands, for a snapshot that is to be continued from it; `None` while there is no log.
