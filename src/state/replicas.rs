@@ -38,6 +38,8 @@ pub struct FullSync {
     pub form: Form,
     /// Bytes kept until it is whole.
     pub kept_bytes: usize,
+    /// Monotonic nanoseconds of the last step, and the keys of it: what `rdb-key-save-delay` counts from.
+    pub stepped: (u64, u64),
 }
 
 /// Our replicas, and who waits for them.
@@ -166,7 +168,7 @@ impl Server {
             client.out.raw(b"\r\n");
         }
         self.mark_dirty(conn);
-        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, kept_bytes: 0 });
+        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, kept_bytes: 0, stepped: (0, 0) });
     }
 
     /// Forgets a client that is gone, as a replica and as one that waits.
