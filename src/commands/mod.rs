@@ -16,6 +16,7 @@ mod help;
 pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
+pub mod lists;
 pub mod registry;
 pub mod replication;
 pub mod scanning;
@@ -47,6 +48,12 @@ pub static TABLE: &[&[Command]] = &[
     keys::renaming::COMMANDS,
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
+    lists::push::COMMANDS,
+    lists::pop::COMMANDS,
+    lists::read::COMMANDS,
+    lists::edit::COMMANDS,
+    lists::moving::COMMANDS,
+    lists::blocking::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
