@@ -63,7 +63,8 @@ impl Engine {
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
-        let delayed = self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).chain(self.sync_resumes_ms()).min().unwrap_or(u64::MAX);
+        let delayed =
+            self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).chain(self.sync_resumes_ms()).min().unwrap_or(u64::MAX);
         cron.min(pause).min(delayed).min(self.wait_ms()).min(self.key_wait_ms()).min(self.upstream_sleep_ms()).max(1)
     }
 
