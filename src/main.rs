@@ -7,7 +7,7 @@ use solod::{
         Config, DirectiveId, Environment, Sources, Supervised,
         cli::{self, Invocation},
     },
-    reactor::{Notifier, Reactor, daemonize, init_logger, watch_panics},
+    reactor::{Notifier, Reactor, daemonize, init_logger, move_environment, watch_panics},
 };
 use std::{
     env, fs,
@@ -94,6 +94,7 @@ fn fail(error: impl std::fmt::Display) -> ExitCode {
 }
 
 fn serve(sources: &Sources) -> ExitCode {
+    move_environment();
     let started_in = env::current_dir();
     let loaded = match Config::load(sources, &mut World::default()) {
         Ok(loaded) => loaded,

@@ -14,6 +14,7 @@ mod listen;
 mod logger;
 mod signals;
 mod socket;
+mod title;
 
 use crate::{
     config::Config,
@@ -34,7 +35,7 @@ use std::{
 };
 
 pub use crash::watch_panics;
-pub use daemon::{Notifier, daemonize};
+pub use daemon::{Notifier, daemonize, move_environment};
 pub use host::RealHost;
 pub use logger::init as init_logger;
 
@@ -97,6 +98,7 @@ impl Reactor {
         let file = config_file.unwrap_or_default();
         let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), notifier.is_supervised());
         let config = host.raise_file_limit(config);
+        host.show_title(&config);
         let random = host::random_u64();
         let engine = Engine::new(config, Box::new(host), random);
         let mut reactor = Self {
