@@ -346,11 +346,14 @@ impl Engine {
             }
         };
         upstream.transfer = Transfer { total, read: 0 };
+        let upstream_promise = upstream.promised.as_ref().and_then(|(id, _)| *id);
         let decode = rdb::Options { verify: server.config.rdbchecksum, size: total };
         self.upstream_load = Some(Loader::new(LoadOptions { decode, keep_expired: true, replace: false }));
         server.keyspace.begin_load(true);
         if keeps {
-            self.note_load(true);
+            // What is there may be read meanwhile if it is an earlier state of what is coming; otherwise it is kept for the case that nothing comes of it.
+            let same_history = upstream_promise.is_some_and(|id| id == server.replication.id);
+            self.note_load(same_history);
         }
     }
 
@@ -399,10 +402,9 @@ impl Engine {
     fn end_load(&mut self) -> Result<(), String> {
         let Some(loader) = self.upstream_load.take() else { return Err("no snapshot was announced".into()) };
         loader.finish().map_err(|e| e.to_string())?;
-        if self.server.loading.as_ref().is_none_or(|l| l.asynchronous) {
-            self.server.close_replicas();
-            self.server.replication.stream.close();
-        }
+        // Done already if the old data had to go first.
+        self.server.close_replicas();
+        self.server.replication.stream.close();
         let server = &mut self.server;
         server.loading = None;
         server.keyspace.commit_load();

@@ -8,14 +8,14 @@ pub fn watch_panics() {
     panic::set_hook(Box::new(|info| report(&info.to_string())));
 }
 
-/// Writes a report to the log.
+/// Writes a report to the log, between the lines by which those who watch logs know it.
 pub fn report(why: &str) {
     let stack = Backtrace::force_capture();
     log::error!(
-        "\n\n=== SOLOD BUG REPORT START: please send it to where solod comes from ===\n\
-         solod {} crashed: {why}\n\
+        "\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n\
+         This is solod {}, and it crashed: {why}\n\
          ------ STACK TRACE ------\n{stack}\n\
-         === SOLOD BUG REPORT END ===",
+         === REDIS BUG REPORT END. Make sure to include from START to END. ===",
         env!("CARGO_PKG_VERSION")
     );
 }

@@ -27,7 +27,8 @@ impl Title {
     /// Shows the title that the settings ask for. One that is too long ends early.
     pub fn show(&self, config: &Config) {
         let Some((start, len)) = self.room.filter(|(_, len)| config.set_proc_title && *len > 1) else { return };
-        let Some(mut title) = expand_title(&config.proc_title_template, |variable| self.value(config, variable)).map(String::into_bytes) else {
+        let Some(mut title) = expand_title(&config.proc_title_template, |variable| self.value(config, variable)).map(String::into_bytes)
+        else {
             return;
         };
         title.truncate(len - 1);
