@@ -106,6 +106,7 @@ impl Engine {
             dirty_clients: Vec::new(),
             actions: Default::default(),
             active_expire: true,
+            skip_checksums: false,
             loading: None,
             cron_loops: 0,
             startup_memory: 0,
