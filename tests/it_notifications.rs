@@ -240,3 +240,59 @@ fn a_replica_tells_what_its_primary_did() {
     let expected = ["__keyevent@0__:set k", "__keyevent@0__:expire k", "news hello", "__keyevent@0__:del k"];
     assert_eq!(next(&mut heard, 4), expected);
 }
+
+#[test]
+fn hashes() {
+    tells(
+        &Server::start(&[]),
+        "KEAn",
+        r#"
+        HSET h a 1 b 2 -> new h, hset h
+        HSET h a 1 -> hset h
+        HMSET h a 1 -> hset h
+        HSETNX h a 1 ->
+        HSETNX h c 3 -> hset h
+        HINCRBY h a 1 -> hincrby h
+        HINCRBY new a 1 -> new new, hincrby new
+        HINCRBYFLOAT h a 1.5 -> hincrbyfloat h
+        HDEL h zz ->
+        HDEL h a zz -> hdel h
+        HEXPIRE h 100 FIELDS 2 b zz -> hexpire h
+        HEXPIRE h 100 NX FIELDS 1 b ->
+        HPERSIST h FIELDS 2 b c -> hpersist h
+        HPERSIST h FIELDS 1 b ->
+        HGETEX h FIELDS 1 b ->
+        HGETEX h EX 100 FIELDS 1 b -> hexpire h
+        HGETEX h PERSIST FIELDS 1 b -> hpersist h
+        HGETEX h PXAT 1 FIELDS 2 b zz -> hdel h
+        HSETEX h FIELDS 1 b 1 -> hset h
+        HSETEX h FNX FIELDS 1 b 1 ->
+        HSETEX h EX 100 FIELDS 1 b 1 -> hset h, hexpire h
+        HSETEX h KEEPTTL FIELDS 1 b 1 -> hset h
+        HSETEX other PXAT 1 FIELDS 2 a 1 b 2 -> new other, hset other, hdel other, del other
+        HGETDEL h FIELDS 1 zz ->
+        HGETDEL h FIELDS 1 c -> hdel h
+        HEXPIREAT h 1 FIELDS 1 b -> hdel h, del h
+        HDEL new a -> hdel new, del new
+    "#,
+    );
+}
+
+#[test]
+fn fields_that_expire() {
+    let server = Server::start(&["--notify-keyspace-events", "KEA"]);
+    let mut listener = server.connect();
+    listener.run("PSUBSCRIBE __keyevent@*");
+    server.ask("HSET h a 1 b 2");
+    server.ask("HPEXPIRE h 20 FIELDS 1 a");
+    server.ask("HSET last a 1");
+    server.ask("HPEXPIRE last 60 FIELDS 1 a");
+    let mut told = Vec::new();
+    while told.last().is_none_or(|event| event != "__keyevent@0__:del last") {
+        let items = listener.recv().items();
+        told.push(format!("{} {}", items[2].text(), items[3].text()));
+    }
+    told.retain(|event| event.contains("hexpired") || event.contains("del"));
+    let events = ["hexpired h", "hexpired last", "del last"].map(|event| format!("__keyevent@0__:{event}"));
+    assert_eq!(told, events);
+}

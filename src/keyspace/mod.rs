@@ -30,7 +30,11 @@ use crate::data::{
     rng::Rng,
     trash,
 };
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, VecDeque},
+    rc::Rc,
+};
 use walk::{TableId, Tables, Walk};
 
 /// Counters that INFO's stats section shows.
@@ -82,6 +86,10 @@ pub struct Keyspace {
     pub access: Access,
     /// Whether what is past its deadline is deleted, or only hidden.
     pub expire_mode: ExpireMode,
+    /// Nothing is to change for a while, so what is past its deadline is hidden instead of deleted: clients are paused.
+    pub holds_expired: bool,
+    /// What was given a deadline here though we are a replica, by that deadline: see [`Keyspace::note_own_deadline`].
+    own: BTreeSet<(i64, usize, Box<[u8]>)>,
     /// Counters.
     pub stats: Stats,
     /// Changes since the last save, as INFO counts them.
@@ -111,6 +119,8 @@ impl Keyspace {
             now_ms: 0,
             access: Access::default(),
             expire_mode: ExpireMode::Delete,
+            holds_expired: false,
+            own: BTreeSet::new(),
             stats: Stats::default(),
             dirty: 0,
             gone: Vec::new(),
@@ -193,6 +203,7 @@ impl Keyspace {
     #[cold]
     fn expire_found(&mut self, db: usize, hash: u64, handle: Handle) -> Option<Handle> {
         match self.expire_mode {
+            ExpireMode::Delete if self.holds_expired => None,
             ExpireMode::Delete => {
                 self.before_removal(db, hash);
                 let entry = self.dbs[db].remove_at(handle, hash);
@@ -391,7 +402,7 @@ impl Keyspace {
         }
         let (a, b) = (a.min(b), a.max(b));
         let (left, right) = self.dbs.split_at_mut(b);
-        left[a].swap_contents(&mut right[0]);
+        left[a].swap_contents(&mut right[0], self.now_ms);
         self.awaited.note_all([a, b]);
     }
 

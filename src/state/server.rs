@@ -182,6 +182,10 @@ pub struct Server {
     pub active_expire: bool,
     /// Checksums of payloads and files are passed over (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
     pub skip_checksums: bool,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// A signal has asked for the end while the cron was paused, which is to see to it.
+    pub shutdown_asked: Option<super::Shutdown>,
     /// How many turns the cron has had.
     pub cron_loops: u64,
     /// `used_memory` of the server before its first client.

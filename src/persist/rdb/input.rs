@@ -89,7 +89,7 @@ impl fmt::Display for Reason {
             Self::Duplicate(key) => write!(f, "key '{}' comes twice", key.escape_ascii()),
             Self::Database { index, count } => write!(f, "there are keys of database {index}, but only {count} databases here"),
             Self::Module(name) => write!(f, "broken data of module '{}'", name.escape_ascii()),
-            Self::Checksum { computed, stored } => write!(f, "the checksum should be {computed:016x} and is {stored:016x}"),
+            Self::Checksum { computed, stored } => write!(f, "RDB CRC error: the checksum should be {computed:016x} and is {stored:016x}"),
         }
     }
 }
