@@ -7,7 +7,7 @@ use super::{
     help,
 };
 use crate::{
-    config::{DirectiveId, MaxmemoryPolicy, SetContext, SetError},
+    config::{DirectiveId, MaxmemoryPolicy, NotifyFlags, SetContext, SetError},
     data::glob,
     state::{Server, stats::CommandStats},
 };
@@ -98,6 +98,12 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
         }
         DirectiveId::lfu_log_factor => server.keyspace.access.lfu_log_factor = config.lfu_log_factor,
         DirectiveId::lfu_decay_time => server.keyspace.access.lfu_decay_minutes = config.lfu_decay_time,
+        DirectiveId::notify_keyspace_events => {
+            let events = config.notify_keyspace_events;
+            server.keyspace.notes.fields_expired = events.contains(NotifyFlags::HASH) || events.contains(NotifyFlags::GENERIC);
+            server.keyspace.notes.expired = events.contains(NotifyFlags::EXPIRED);
+            server.keyspace.notes.missed = events.contains(NotifyFlags::KEY_MISS);
+        }
         DirectiveId::repl_backlog_size => server.replication.stream.set_backlog(config.repl_backlog_size),
         DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
         DirectiveId::slowlog_max_len => server.slowlog.keep(config.slowlog_max_len),

@@ -145,7 +145,7 @@ impl Engine {
                 self.server.close(conn, false);
                 continue;
             }
-            self.limit_output(conn);
+            self.server.limit_output(conn);
         }
     }
 }

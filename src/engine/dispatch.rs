@@ -18,6 +18,9 @@ use crate::{
 /// Commands with one of these flags are about data: they cannot change what [`Engine::is_ordinary`] looks at.
 const DATA: u64 = flags::WRITE | flags::READONLY;
 
+/// Commands that answer with messages.
+const LISTENING: u64 = flags::PUBSUB | flags::SUBSCRIBED;
+
 /// Most bytes of arguments that the error for an unknown command repeats.
 const SHOWN_ARGS: usize = 128;
 
@@ -38,7 +41,7 @@ impl Engine {
                     && c.blocked.is_none()
                     && !c.closing()
                     && !c.no_touch
-                    && c.kind != ClientKind::Replica
+                    && !matches!(c.kind, ClientKind::Replica | ClientKind::Pubsub)
             })
     }
 
@@ -155,6 +158,14 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
+        if client.kind == ClientKind::Pubsub && !out.resp3() && command.flags & flags::SUBSCRIBED == 0 {
+            let name = self.registry.full_name(id);
+            let text = format!(
+                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+            );
+            self.refuse(conn, Some(id), out, text.as_bytes());
+            return true;
+        }
         if let Some(text) = self.refusal_by_state(conn, id) {
             self.refuse(conn, Some(id), out, text);
             return true;
@@ -205,7 +216,9 @@ impl Engine {
             return true;
         }
         let blocks;
-        if client.reply == ReplyMode::On {
+        // What confirms a subscription is sent like any message.
+        let pushes = command.flags & LISTENING == LISTENING;
+        if client.reply == ReplyMode::On || pushes {
             blocks = self.call(conn, id, args, hashed, out, false);
         } else {
             let mut unheard = Output::new(out.protocol);
@@ -317,7 +330,7 @@ impl Engine {
         if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 && !self.serving {
             self.feed_monitors(conn, id, args);
         }
-        if !self.server.keyspace.gone.is_empty() {
+        if !self.server.keyspace.gone.is_empty() || !self.server.keyspace.notes.is_empty() {
             self.forget_gone();
         }
         if let Outcome::Block(on) = outcome {

@@ -99,6 +99,7 @@ impl Engine {
             replication: Replication::new(&mut rng),
             followers: Default::default(),
             blocking: Default::default(),
+            pubsub: Default::default(),
             rng,
             host,
             unix_us,

@@ -188,7 +188,7 @@ impl Engine {
             if let Some(offset) = self.feed(conn) {
                 needed = Some(needed.map_or(offset, |least: u64| least.min(offset)));
             }
-            self.limit_output(conn);
+            self.server.limit_output(conn);
         }
         self.server.replication.stream.set_needed(needed);
     }

@@ -75,7 +75,9 @@ pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -
             let before = gone.len();
             keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| gone.push(Gone { db, key: entry.key().into(), went: Went::Key }));
             for index in before..keyspace.gone.len() {
-                keyspace.dbs[db].touch_watched(&keyspace.gone[index].key);
+                let key = &keyspace.gone[index].key;
+                keyspace.dbs[db].touch_watched(key);
+                keyspace.notes.expired(db, key);
             }
             let count = keyspace.gone.len() - before;
             expired += count;

@@ -6,6 +6,7 @@ use super::{
     disk::DiskJob,
     host::Host,
     latency::LatencyMonitor,
+    pubsub::PubSub,
     replicas::Followers,
     saving::{LoadingState, Persistence},
     slowlog::Slowlog,
@@ -161,6 +162,8 @@ pub struct Server {
     pub followers: Followers,
     /// Clients that wait for keys.
     pub blocking: Blocking,
+    /// Who listens to what.
+    pub pubsub: PubSub,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
     /// Saves and loads.

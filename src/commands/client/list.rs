@@ -5,7 +5,7 @@ use crate::{
     commands::{Ctx, context::errors},
     data::number,
     resp::output::Output,
-    state::{Client, ClientKind, ConnId},
+    state::{Client, ClientKind, ConnId, pubsub::Topic},
 };
 use std::io::Write;
 
@@ -66,12 +66,15 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     text.extend_from_slice(&client.name);
     let _ = write!(
         text,
-        " age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem={argv_mem} \
+        " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem={argv_mem} \
          multi-mem={multi_mem} rbs={} rbp={} obl={} oll={} omem={} tot-mem={memory} events={events} cmd={command} user={} redir=-1 resp={} lib-name=",
         seconds_since(client.created_ms),
         seconds_since(client.active_ms),
         flags(client),
         client.db,
+        client.subscribed(Topic::Channel),
+        client.subscribed(Topic::Pattern),
+        client.subscribed(Topic::Shard),
         out.tail_capacity(),
         out.tail_len(),
         if is_me { 0 } else { out.tail_len() },

@@ -45,7 +45,7 @@ fn debug(ctx: &mut Ctx) {
         (b"htstats", 3 | 4) => debug_object::htstats(ctx),
         (b"htstats-key", 3 | 4) => debug_object::htstats_key(ctx),
         (b"leak", 3) => leak(ctx),
-        (b"listpack", 3) => debug_object::not_encoded_as(ctx, "listpack"),
+        (b"listpack", 3) => debug_object::listpack(ctx),
         (b"log", 3) => log(ctx),
         (b"mallctl", 3 | 4) => mallctl(ctx),
         (b"object", 3) => debug_object::object(ctx),
@@ -56,7 +56,7 @@ fn debug(ctx: &mut Ctx) {
         }
         (b"populate", 3..=5) => populate(ctx),
         (b"protocol", 3) => debug_protocol::reply(ctx),
-        (b"quicklist", 3 | 4) => debug_object::not_encoded_as(ctx, "quicklist"),
+        (b"quicklist", 3 | 4) => debug_object::quicklist(ctx),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(ctx),
         (b"reload", _) => persistence::reload(ctx),
         (b"replicate", 3..) => replicate(ctx),
@@ -179,7 +179,7 @@ fn populate(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// Lists are not kept in nodes of packed and plain kinds, so there is nothing to set; what is no size is refused as ever.
+/// Which elements have a node for themselves is up to the list's limits alone, so there is nothing to set; what is no size is refused as ever.
 fn quicklist_packed_threshold(ctx: &mut Ctx) {
     const SIZE_MAX: u64 = (1 << 32) - (1 << 20);
     match parse_memory(ctx.arg(2)) {
