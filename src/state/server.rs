@@ -231,7 +231,11 @@ impl Server {
     pub fn count_error(&mut self, text: &[u8]) {
         /// More codes than a server has: a script may make them up, and they must not fill the memory.
         const CODES_MAX: usize = 128;
+        /// Bytes of an error that are remembered for the log.
+        const LAST_ERROR_MAX: usize = 256;
         self.stats.errors += 1;
+        self.stats.last_error.clear();
+        self.stats.last_error.extend_from_slice(&text[..text.len().min(LAST_ERROR_MAX)]);
         let code = text.split(|b| matches!(b, b' ' | b'\r')).next().unwrap_or_default();
         let code = String::from_utf8_lossy(code);
         if let Some(count) = self.stats.errors_by_code.get_mut(&*code) {

@@ -223,6 +223,9 @@ fn sleep(ctx: &mut Ctx) {
     let seconds: f64 = str::from_utf8(ctx.arg(2)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0.0);
     if let Ok(duration) = Duration::try_from_secs_f64(seconds) {
         ctx.server.host.sleep(duration);
+        // What comes next in this turn comes that much later.
+        ctx.server.unix_us = ctx.server.host.unix_us();
+        ctx.server.keyspace.now_ms = ctx.server.unix_us / 1000;
     }
     ctx.out.ok();
 }
