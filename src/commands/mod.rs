@@ -18,6 +18,7 @@ pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
 pub mod lists;
+pub mod pubsub;
 pub mod registry;
 pub mod replication;
 pub mod scanning;
@@ -64,18 +65,18 @@ pub static TABLE: &[&[Command]] = &[
     lists::read::COMMANDS,
     lists::edit::COMMANDS,
     lists::moving::COMMANDS,
-    lists::blocking::COMMANDS,
-    sort::COMMANDS,
-    sets::members::COMMANDS,
-    sets::chance::COMMANDS,
-    sets::algebra::COMMANDS,
-    sets::walking::COMMANDS,
     hashes::simple::COMMANDS,
     hashes::counters::COMMANDS,
     hashes::whole::COMMANDS,
     hashes::expiry::COMMANDS,
     hashes::expiring::COMMANDS,
+    lists::blocking::COMMANDS,
+    sort::COMMANDS,
     dump::COMMANDS,
+    sets::members::COMMANDS,
+    sets::chance::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::walking::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,
@@ -92,6 +93,7 @@ pub static TABLE: &[&[Command]] = &[
     replication::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,
+    pubsub::COMMANDS,
     #[cfg(test)]
     blocking::COMMANDS,
 ];

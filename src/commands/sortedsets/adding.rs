@@ -53,7 +53,7 @@ fn zadd(ctx: &mut Ctx) {
         first += 1;
     }
     let left = ctx.argc() - first;
-    if left == 0 || left % 2 != 0 {
+    if left == 0 || !left.is_multiple_of(2) {
         return ctx.error(errors::SYNTAX);
     }
     if rule.new_only && rule.old_only {
