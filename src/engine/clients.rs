@@ -129,11 +129,18 @@ impl Engine {
 
     /// Lets clients go on that wait for the end of a pause.
     pub(super) fn end_pause(&mut self) {
+        let mut primary = None;
         for (conn, client) in self.server.clients.iter_mut() {
             if client.blocked == Some(Blocked::Pause) {
                 client.blocked = None;
                 self.resumable.push(conn);
+                if client.kind == ClientKind::Primary {
+                    primary = Some(conn);
+                }
             }
+        }
+        if let Some(conn) = primary {
+            self.go_on_applying(conn);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{Engine, propagation::Logged, redact};
 use crate::{
-    commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup, transactions::discard_transaction},
+    commands::{CommandId, Ctx, Outcome, command::flags, key_extraction, registry::Lookup, transactions::discard_transaction},
+    keyspace::ExpireMode,
     resp::{
         output::Output,
         request::{Args, OwnedArgs},
@@ -181,7 +182,8 @@ impl Engine {
         if let Some(pause) = server.pause.or(failover) {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
-            let replica = matches!(client.kind, ClientKind::Replica | ClientKind::Primary);
+            // What our primary says waits too, so that nothing changes here meanwhile.
+            let replica = client.kind == ClientKind::Replica;
             if !replica && (writes || !pause.writes_only) {
                 client.blocked = Some(Blocked::Pause);
                 return false;
@@ -258,6 +260,7 @@ impl Engine {
             text = &aborted;
         }
         self.server.count_error(text);
+        self.errors_before = self.server.stats.errors;
         if self.is_replica(conn) {
             return self.answered_replica(conn, text);
         }
@@ -287,7 +290,6 @@ impl Engine {
         let client = self.server.clients.get_mut(conn)?;
         client.last_command = Some(id);
         let db = client.db;
-        let errors = self.server.stats.errors;
         let (fed, dirty) = (self.server.replication.stream.is_fed(), self.server.keyspace.dirty);
         let started = self.nanos;
         if client.no_touch {
@@ -315,6 +317,8 @@ impl Engine {
             // SAVE makes it less, and changes nothing.
             let changed = self.server.keyspace.dirty > dirty;
             self.log_call(conn, id, &Logged { db, args, effect, also, changed }, in_exec);
+        } else if self.server.keyspace.expire_mode == ExpireMode::Hide && command.flags & flags::WRITE != 0 {
+            self.note_own_deadlines(db, id, args);
         }
         self.server.keyspace.access.suspended = false;
 
@@ -338,7 +342,9 @@ impl Engine {
         let counters = &mut stats.by_command[usize::from(id)];
         counters.calls += 1;
         counters.nanos += nanos;
-        counters.failed += u64::from(stats.errors != errors);
+        // What a transaction's commands got wrong is counted with them, not with EXEC.
+        counters.failed += u64::from(stats.errors != self.errors_before);
+        self.errors_before = stats.errors;
         if self.server.config.latency_tracking {
             counters.histogram.get_or_insert_default().add(nanos);
         }
@@ -349,6 +355,15 @@ impl Engine {
             self.serve_ready();
         }
         None
+    }
+
+    /// A replica that may be written to reclaims what it gave a deadline itself: nobody else will.
+    #[cold]
+    fn note_own_deadlines(&mut self, db: usize, id: CommandId, args: Args<'_>) {
+        let keys = key_extraction::keys(self.registry.get(id), &args).unwrap_or_default();
+        for (at, _) in keys {
+            self.server.keyspace.note_own_deadline(db, args.get(at));
+        }
     }
 
     /// The slow log and the latency monitor.

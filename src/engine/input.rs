@@ -204,7 +204,7 @@ impl Engine {
                 break;
             }
             done += 1;
-            if !(plain && ordinary) && !unheard {
+            if !(unheard || plain && ordinary) {
                 self.interleave(conn, &mut out);
             }
             if !ordinary && self.server.clients.get(conn).is_none_or(|c| c.blocked.is_some() || c.closing()) {

@@ -56,8 +56,8 @@ pub struct WatchedKey {
     pub db: usize,
     /// The key.
     pub key: Box<[u8]>,
-    /// It was past its deadline when it was watched, so its expiring is no change.
-    pub expired: bool,
+    /// It was there when it was watched: if it is past its deadline at EXEC, that is a change.
+    pub live: bool,
 }
 
 /// Input that could not be executed yet: an unfinished request, or requests held back while the client waits.

@@ -18,7 +18,12 @@ impl Server {
             ClientKind::Primary => return,
         };
         let class = if client.monitor { ClientClass::Replica } else { class };
-        let limit = self.config.client_output_buffer_limit[class as usize];
+        let mut limit = self.config.client_output_buffer_limit[class as usize];
+        if client.kind == ClientKind::Replica {
+            // What it is owed of the backlog is kept in any case, and it may just have been given leave to go on from there.
+            let backlog = self.config.repl_backlog_size;
+            [&mut limit.hard, &mut limit.soft].into_iter().filter(|limit| **limit != 0).for_each(|limit| *limit = backlog.max(*limit));
+        }
         let log_end = self.replication.stream.end();
         let used = match &client.replica {
             Some(link) if client.kind == ClientKind::Replica => client.owed_as_replica(link, log_end),

@@ -180,6 +180,10 @@ pub struct Server {
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// A signal has asked for the end while the cron was paused, which is to see to it.
+    pub shutdown_asked: Option<super::Shutdown>,
     /// How many turns the cron has had.
     pub cron_loops: u64,
     /// `used_memory` of the server before its first client.

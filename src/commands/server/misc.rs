@@ -72,7 +72,11 @@ fn shutdown(ctx: &mut Ctx) {
         return ctx.error(errors::SYNTAX);
     };
     if options.abort {
-        // Nothing delays a shutdown, so there never is one under way.
+        // Nothing else delays a shutdown.
+        if ctx.server.shutdown_asked.take().is_some() {
+            log::warn!("Shutdown manually aborted.");
+            return ctx.out.ok();
+        }
         return ctx.error("ERR No shutdown in progress.");
     }
     if !ctx.server.shut_down(Shutdown { save: options.save, nosave: options.nosave, force: options.force }) {

@@ -46,11 +46,9 @@ pub(super) fn stats(info: &Info, report: &mut Report) {
         .field("pubsub_channels", pubsub.len(Topic::Channel))
         .field("pubsub_patterns", pubsub.len(Topic::Pattern))
         .field("pubsubshard_channels", pubsub.len(Topic::Shard));
+    report.idle(&[("latest_fork_usec", "0"), ("total_forks", "0"), ("migrate_cached_sockets", "0")]);
+    report.field("slave_expires_tracked_keys", info.server.keyspace.own_deadlines());
     report.idle(&[
-        ("latest_fork_usec", "0"),
-        ("total_forks", "0"),
-        ("migrate_cached_sockets", "0"),
-        ("slave_expires_tracked_keys", "0"),
         ("active_defrag_hits", "0"),
         ("active_defrag_misses", "0"),
         ("active_defrag_key_hits", "0"),
