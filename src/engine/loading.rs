@@ -168,7 +168,8 @@ impl Engine {
             }
             Ok(Done::Opened(Some(size))) => {
                 let shapes = rdb::Shapes::from_config(&self.server.config, self.server.keyspace.seed());
-                let decode = rdb::Options { verify: self.server.config.rdbchecksum, size: Some(*size), shapes };
+                let decode =
+                    rdb::Options { verify: self.server.config.rdbchecksum && !self.server.skip_checksums, size: Some(*size), shapes };
                 load.loader = Loader::new(LoadOptions { decode, keep_expired: self.server.config.replicaof.is_some(), replace: false });
                 if let Some(state) = &mut self.server.loading {
                     state.total_bytes = *size;
@@ -212,7 +213,9 @@ impl Engine {
     fn load_failed(&mut self, reason: &str) {
         if let Some(load) = self.load.take() {
             let dir = &self.server.config.dir;
+            log::error!("Internal error in RDB reading: {reason}");
             log::error!("Can't load the RDB file {} (in server root dir {dir}): {reason}", load.path);
+            log::error!("Terminating server after rdb file reading failure.");
             log::error!("Fatal error loading the DB, check server logs. Exiting.");
             self.server.actions.push_back(Action::Exit(1));
         }

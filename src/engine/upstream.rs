@@ -348,7 +348,7 @@ impl Engine {
         upstream.transfer = Transfer { total, read: 0 };
         let upstream_promise = upstream.promised.as_ref().and_then(|(id, _)| *id);
         let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-        let decode = rdb::Options { verify: server.config.rdbchecksum, size: total, shapes };
+        let decode = rdb::Options { verify: server.config.rdbchecksum && !server.skip_checksums, size: total, shapes };
         self.upstream_load = Some(Loader::new(LoadOptions { decode, keep_expired: true, replace: false }));
         server.keyspace.begin_load(true);
         if keeps {

@@ -180,6 +180,8 @@ pub struct Server {
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
+    /// Checksums of payloads and files are passed over (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skip_checksums: bool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// A signal has asked for the end while the cron was paused, which is to see to it.

@@ -71,8 +71,9 @@ fn debug(ctx: &mut Ctx) {
         }
         (b"stringmatch-test", 2) => stringmatch_test(ctx),
         (b"structsize", 2) => debug_object::structsize(ctx),
-        // Of what is switched here there is nothing: no table that resizes as a whole, no scripts, no cluster, no checksum to pass over.
-        (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter" | b"set-skip-checksum-validation", 3) => {
+        (b"set-skip-checksum-validation", 3) => set_skip_checksum_validation(ctx),
+        // Of what is switched here there is nothing: no table that resizes as a whole, no scripts, no cluster.
+        (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter", 3) => {
             ctx.out.ok();
         }
         (b"aof-flush-sleep" | b"crash-and-recover" | b"jmap" | b"loadaof" | b"mallctl-str" | b"oom" | b"restart", _) => not_supported(ctx),
@@ -205,6 +206,11 @@ fn replybuffer(ctx: &mut Ctx) {
     if ctx.is_word(3, "never") || ctx.is_word(3, "reset") || ctx.int_arg(3).is_some() {
         ctx.out.ok();
     }
+}
+
+fn set_skip_checksum_validation(ctx: &mut Ctx) {
+    ctx.server.skip_checksums = is_on(ctx.arg(2));
+    ctx.out.ok();
 }
 
 fn set_active_expire(ctx: &mut Ctx) {
