@@ -106,8 +106,8 @@ pub struct Shutdown {
     pub force: bool,
 }
 
-/// Bytes after which what a save has written goes to the disk (`rdb-save-incremental-fsync`).
-const SYNC_EVERY: u64 = 16 << 20;
+/// Bytes after which what a save has written sets out for the disk (`rdb-save-incremental-fsync`).
+const SYNC_EVERY: u64 = 4 << 20;
 /// Bytes that a SAVE hands to the disk at a time.
 const SAVE_PIECE: usize = 1 << 20;
 
