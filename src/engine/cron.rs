@@ -5,6 +5,8 @@ use crate::keyspace::ExpireMode;
 
 /// How long a slice of background work may take, in nanoseconds: what a request may have to wait for on its account.
 const SLICE_NANOS: u64 = 25_000;
+/// How often facts about the process are looked up.
+const FACTS_A_SECOND: u64 = 10;
 /// Clients looked at in one cron: all of them within a second, and no more than this in one go.
 const CLIENTS_A_CRON: usize = 2000;
 
@@ -85,6 +87,10 @@ impl Engine {
         server.cron_loops += 1;
         if server.cron_loops.is_multiple_of(hz) {
             server.host.tick();
+        }
+        // Whoever asks INFO pays nothing for it.
+        if (server.cron_loops - 1).is_multiple_of((hz / FACTS_A_SECOND).max(1)) {
+            server.rss = server.host.rss();
         }
         let used = server.host.used_memory();
         if used > server.stats.peak_memory {

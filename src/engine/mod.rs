@@ -103,6 +103,7 @@ impl Engine {
             active_expire: true,
             loading: None,
             cron_loops: 0,
+            rss: 0,
             startup_memory: 0,
         };
         let mut engine = Self {

@@ -12,6 +12,6 @@ pub mod stats;
 
 pub use client::{Client, ClientKind, Multi};
 pub use disk::{DiskDone, DiskJob, FileId};
-pub use host::{Host, ProcessFacts};
+pub use host::{CpuTimes, Host, ProcessFacts};
 pub use saving::{LoadingState, Shutdown};
 pub use server::{Action, Clients, ConnId, Pause, Server};

@@ -176,6 +176,8 @@ pub struct Server {
     pub active_expire: bool,
     /// How many turns the cron has had.
     pub cron_loops: u64,
+    /// Resident bytes, as of a tenth of a second ago at most.
+    pub rss: usize,
     /// `used_memory` of the server before its first client.
     pub startup_memory: usize,
 }
