@@ -31,9 +31,11 @@ impl Engine {
         }
         self.server.keyspace.bury();
         self.upstream_turn();
-        if self.wants_save_slice() && self.pace.may_run(self.nanos, self.server.stats.commands) {
+        if self.wants_save_slice()
+            && let Some(slice_nanos) = self.pace.slice(self.nanos, self.server.stats.commands)
+        {
             let started = self.server.host.nanos();
-            self.save_slice();
+            self.save_slice(slice_nanos);
             self.pace.ran(started, self.server.host.nanos());
         }
         self.load_slice();
@@ -48,11 +50,15 @@ impl Engine {
         if self.expire_due()
             || self.server.keyspace.has_unburied()
             || !self.resumable.is_empty()
-            || self.wants_save_slice()
+            || self.wants_save_slice() && !self.pace.rests(self.nanos)
             || self.wants_load_slice()
             || self.replicas_want_a_turn()
         {
             return 0;
+        }
+        // A walk that waits for clients' sake waits for the next event, or until there has been none for this long.
+        if self.wants_save_slice() || self.snapshots_have_room() {
+            return 1;
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
