@@ -18,8 +18,13 @@ ARGS ?=
 TARGET ?= request
 SECONDS ?= 600
 SEEDS ?= 1000
+# compat: the binary that is judged has the checks of a debug build; UNIT and ONLY choose, SKIPPED=1 turns to what is skipped
+SOLOD ?= $(TARGET_DIR)/debug/solod
+UNIT ?=
+ONLY ?=
+SKIPPED ?=
 
-.PHONY: help run build test bench asan fuzz simulate docs install uninstall clean
+.PHONY: help run build test compat bench asan fuzz simulate docs install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.* ## /\1\t/' | expand -t 12
@@ -36,6 +41,12 @@ test: ## install what tests need, then format, clippy, and all tests
 	rustfmt --check --edition 2024 tests/fuzz/*.rs
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) test --no-fail-fast
+
+compat: ## let the suite of redis 7.0.15 judge solod; UNIT=type/list one unit, ONLY="a test", SKIPPED=1 what is skipped
+	scripts/setup-tests python3 tclsh
+	$(CARGO) build
+	scripts/compat --ours $(SOLOD) --cache $(TARGET_DIR)/compat $(if $(UNIT),--unit "$(UNIT)") \
+		$(if $(ONLY),--only '$(ONLY)') $(if $(SKIPPED),--skipped) $(ARGS)
 
 bench: build ## measure beside redis-server; ARGS="--rounds 5 --only get" passes arguments on
 	scripts/setup-tests python3

@@ -10,7 +10,7 @@ use solod::{
 };
 use std::{
     env, fs,
-    io::{self, Read},
+    io::{self, IsTerminal, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -118,6 +118,8 @@ fn serve(sources: &Sources) -> ExitCode {
     }
     let pidfile = config.pidfile.clone().filter(|p| !p.is_empty()).or_else(|| config.daemonize.then(|| "/var/run/redis.pid".to_owned()));
     let port = config.port;
+    // What waits for a server to come up may look for these words; a terminal's user wants to see them.
+    let show_logo = config.always_show_logo || config.logfile.is_empty() && !config.syslog_enabled && io::stdout().is_terminal();
     let mut reactor = match Reactor::new(config, file, Notifier::new(supervised)) {
         Ok(reactor) => reactor,
         Err(error) => {
@@ -130,7 +132,9 @@ fn serve(sources: &Sources) -> ExitCode {
     {
         log::warn!("Failed to write PID file {path}: {error}");
     }
-    if port != 0 {
+    if show_logo {
+        log::info!("solod {}, 64 bit; Running in standalone mode; Port: {port}; PID: {}", env!("CARGO_PKG_VERSION"), std::process::id());
+    } else if port != 0 {
         log::info!("Running mode=standalone, port={port}.");
     }
     log::info!("Server initialized");

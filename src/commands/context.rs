@@ -5,8 +5,9 @@ use crate::{
     data::{
         entry::{Entry, Value},
         number,
+        object::Collection,
     },
-    keyspace::Keyspace,
+    keyspace::{Keyspace, WrongType},
     resp::{
         output::Output,
         request::{Args, BIG_ARG, OwnedArgs},
@@ -36,6 +37,30 @@ pub enum Outcome {
     Done,
     /// The queued transaction is to be run.
     Exec,
+    /// The client waits until one of its keys has something for it, and the command is run again.
+    Block(BlockOn),
+}
+
+/// What a blocking command waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockOn {
+    /// Argument index of the first key.
+    pub first: usize,
+    /// How many keys there are, one behind the other.
+    pub count: usize,
+    /// Unix time in milliseconds at which it gives up; 0 is never.
+    pub deadline_ms: i64,
+    /// What it answers then.
+    pub in_vain: InVain,
+}
+
+/// The reply of a blocking command that got nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InVain {
+    /// The null array.
+    NullArray,
+    /// The null bulk string.
+    Null,
 }
 
 /// What a command is given.
@@ -239,6 +264,40 @@ impl<'a> Ctx<'a> {
     #[inline(always)]
     pub fn is_logged(&self) -> bool {
         self.server.replication.stream.is_fed()
+    }
+
+    /// Makes the client wait for its keys; the command is run again from its beginning when one of them has changed. Inside a
+    /// transaction nobody waits: the reply is the one for having waited in vain.
+    pub fn block(&mut self, on: BlockOn) {
+        if !self.in_exec {
+            self.outcome = Outcome::Block(on);
+            return;
+        }
+        match on.in_vain {
+            InVain::NullArray => self.out.null_array(),
+            InVain::Null => self.out.null(),
+        }
+    }
+
+    /// Answers that the value is of another type.
+    #[cold]
+    pub fn wrong_type(&mut self) {
+        self.error(errors::WRONG_TYPE);
+    }
+
+    /// [`Keyspace::read_as`] for the key at argument `i`.
+    #[inline]
+    pub fn read_as<C: Collection>(&mut self, i: usize) -> Result<Option<&C>, WrongType> {
+        let (hash, key) = (self.hash(i), self.arg(i));
+        self.server.keyspace.read_as(self.db, hash, key)
+    }
+
+    /// Takes the key at argument `i` away, whose collection has just lost its last element.
+    pub fn remove_emptied(&mut self, i: usize) {
+        let (hash, key) = (self.hash(i), self.arg(i));
+        if self.server.keyspace.remove(self.db, hash, key).is_some() {
+            self.notify(key, Event('g', "del"));
+        }
     }
 
     /// What the log of writes gets instead of the command.

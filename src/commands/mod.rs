@@ -17,6 +17,7 @@ pub mod key_extraction;
 pub mod keys;
 pub mod registry;
 pub mod replication;
+pub mod scanning;
 pub mod server;
 pub mod strings;
 pub mod transactions;

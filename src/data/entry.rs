@@ -488,7 +488,7 @@ mod tests {
         match entry.value() {
             Value::Int(n) => n.to_string().into_bytes(),
             Value::Str(s) => s.to_vec(),
-            Value::Object(Object::Bytes(b)) => b.to_vec(),
+            Value::Object(object) => object.bytes().map(|b| b.to_vec()).unwrap_or_default(),
         }
     }
 
@@ -552,7 +552,7 @@ mod tests {
                     Op::Access(a) => { entry.set_access(a); access = a }
                     Op::Rename(k) => { entry = entry.rename(&k); key = k }
                     Op::Raw => { entry.set_raw(); let d = entry.deadline(); entry.set_deadline(NEVER); entry.set_deadline(d); prop_assert!(entry.is_raw()) }
-                    Op::Take => if let Some(object) = entry.take_object() { let Object::Bytes(b) = *object; prop_assert_eq!(&b[..], &value[..]); value = b"0".to_vec() }
+                    Op::Take => if let Some(object) = entry.take_object() { prop_assert_eq!(object.bytes().map(|b| &b[..]), Some(&value[..])); value = b"0".to_vec() }
                 }
                 prop_assert_eq!(entry.key(), &key[..]);
                 prop_assert_eq!(text(&entry), &value[..]);

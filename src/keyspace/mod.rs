@@ -7,12 +7,14 @@ mod access;
 mod db;
 mod expire;
 mod load;
+mod typed;
 mod upsert;
 mod walk;
 
 pub use access::{Access, idle_ms, lfu_value};
 pub use db::{Db, Watch};
 pub use expire::{CycleReport, ExpireMode};
+pub use typed::WrongType;
 pub use upsert::{Occupied, Upsert, Vacant};
 pub use walk::{Sink, WalkId};
 
@@ -21,6 +23,7 @@ use crate::data::{
     entry::{Entry, NEVER},
     hash::Seed,
     rng::Rng,
+    trash,
 };
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 use walk::{TableId, Walk};
@@ -97,6 +100,11 @@ impl Keyspace {
     #[inline(always)]
     pub fn hash(&self, key: &[u8]) -> u64 {
         self.seed.hash(key)
+    }
+
+    /// The seed of every table's hash.
+    pub fn seed(&self) -> Seed {
+        self.seed
     }
 
     /// Number of databases.
@@ -341,19 +349,23 @@ impl Keyspace {
         left[a].swap_contents(&mut right[0]);
     }
 
-    /// Frees a slice of what was flushed; `false` when nothing is left to free.
+    /// Frees a slice of what was flushed, or of a large value that is gone; `false` when nothing is left to free.
     pub fn bury(&mut self) -> bool {
         let walks = &self.walks;
-        let Some(index) = self.graveyard.iter().position(|(table, _)| !walks.iter().any(|w| w.needs(*table))) else { return false };
-        if !self.graveyard[index].1.drop_slice() {
-            self.graveyard.remove(index);
+        match self.graveyard.iter().position(|(table, _)| !walks.iter().any(|w| w.needs(*table))) {
+            Some(index) => {
+                if !self.graveyard[index].1.drop_slice() {
+                    self.graveyard.remove(index);
+                }
+            }
+            None => drop(trash::free_slice()),
         }
         self.has_unburied()
     }
 
     /// Whether [`Keyspace::bury`] has something to do now.
     pub fn has_unburied(&self) -> bool {
-        self.graveyard.iter().any(|(table, _)| !self.walks.iter().any(|w| w.needs(*table)))
+        !trash::is_empty() || self.graveyard.iter().any(|(table, _)| !self.walks.iter().any(|w| w.needs(*table)))
     }
 
     /// Begins a snapshot of this moment. It goes on with [`Keyspace::step_walk`].
@@ -439,9 +451,9 @@ impl Keyspace {
         self.walks.iter_mut().for_each(|w| w.save_first(*table, dict, hash, whole));
     }
 
-    /// Keys that were flushed and are not freed yet: INFO's `lazyfree_pending_objects`.
+    /// Keys that were flushed, and large values that are gone, and are not freed yet: INFO's `lazyfree_pending_objects`.
     pub fn unburied(&self) -> usize {
-        self.graveyard.iter().map(|(_, dict)| dict.len()).sum()
+        self.graveyard.iter().map(|(_, dict)| dict.len()).sum::<usize>() + trash::pending()
     }
 
     fn forget_expired(&mut self, db: usize, entry: Entry) {

@@ -79,6 +79,7 @@ pub fn sdslen(ctx: &mut Ctx) {
         Value::Int(_) => return ctx.error("ERR Not an sds encoded string."),
         Value::Str(s) => (s.len(), entry.allocated()),
         Value::Object(Object::Bytes(bytes)) => (bytes.len(), bytes.len()),
+        Value::Object(_) => return ctx.error("ERR Not an sds encoded string."),
     };
     let text = format!(
         "key_sds_len:{}, key_sds_avail:0, key_zmalloc: {}, val_sds_len:{value_len}, val_sds_avail:0, val_zmalloc: {value_allocated}",

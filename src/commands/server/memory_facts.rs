@@ -111,14 +111,17 @@ fn overhead(index: usize, db: &Db) -> DbOverhead {
 
 /// Bytes of memory that a key takes with its value and its place in the table. Of a value with many elements `samples` are looked at.
 pub fn usage(entry: &Entry, samples: u64) -> usize {
-    // No value with elements is there yet.
-    let _ = samples;
+    let samples = samples as usize;
     let hanging = match entry.value() {
         Value::Int(_) | Value::Str(_) => 0,
         Value::Object(object) => {
             size_of::<Object>()
                 + match object {
                     Object::Bytes(bytes) => entry::size_class(bytes.len()),
+                    Object::List(list) => list.allocated(samples),
+                    Object::Set(set) => set.allocated(samples),
+                    Object::Hash(hash) => hash.allocated(samples),
+                    Object::Zset(zset) => zset.allocated(samples),
                 }
         }
     };

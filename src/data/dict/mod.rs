@@ -14,12 +14,16 @@
 
 mod segment;
 
-use super::{hash::Seed, rng::Rng};
+use super::{
+    hash::Seed,
+    rng::Rng,
+    trash::{self, Garbage, LARGE},
+};
 use segment::Segment;
 use std::{mem, ops::Range};
 
 /// What a table can hold: an owning pointer to something that has a key.
-pub trait Slot {
+pub trait Slot: 'static {
     /// What it is found by.
     fn key(&self) -> &[u8];
     /// When it is due, in Unix milliseconds; `i64::MAX` is never.
@@ -77,7 +81,7 @@ pub struct Home {
 }
 
 /// A table of `T` by key.
-pub struct Dict<T> {
+pub struct Dict<T: Slot> {
     shelves: Vec<Shelf<T>>,
     /// log2 of the number of shelves.
     shelf_bits: u8,
@@ -601,6 +605,24 @@ impl<T: Slot> Dict<T> {
     pub fn shape(&self) -> (usize, usize) {
         let segments = self.shelves.iter().flat_map(|s| &s.segments);
         segments.fold((0, 0), |(n, b), s| (n + 1, b + s.buckets()))
+    }
+}
+
+impl<T: Slot> Garbage for Dict<T> {
+    fn free_slice(&mut self) -> bool {
+        self.drop_slice()
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl<T: Slot> Drop for Dict<T> {
+    fn drop(&mut self) {
+        if self.len >= LARGE {
+            trash::leave(self.take());
+        }
     }
 }
 

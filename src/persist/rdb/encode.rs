@@ -296,6 +296,7 @@ impl Encoder {
 pub(super) fn type_of(value: Value<'_>) -> u8 {
     match value {
         Value::Int(_) | Value::Str(_) | Value::Object(Object::Bytes(_)) => format::STRING,
+        _ => unreachable!("no command makes one yet"),
     }
 }
 
@@ -340,6 +341,7 @@ impl Packer {
             Value::Int(n) => put_int(out, n),
             Value::Str(bytes) => self.string(out, bytes),
             Value::Object(Object::Bytes(bytes)) => self.string(out, bytes),
+            _ => unreachable!("no command makes one yet"),
         }
     }
 

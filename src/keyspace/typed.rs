@@ -1,0 +1,56 @@
+//! Look-ups of values that have to be of one type.
+
+use super::Keyspace;
+use crate::data::{
+    entry::{Entry, NEVER, Value},
+    object::Collection,
+};
+
+/// The value at the key is of another type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
+
+fn of<C: Collection>(entry: &Entry) -> Result<&C, WrongType> {
+    match entry.value() {
+        Value::Object(object) => C::of(object).ok_or(WrongType),
+        _ => Err(WrongType),
+    }
+}
+
+fn of_mut<C: Collection>(entry: &mut Entry) -> Result<&mut C, WrongType> {
+    entry.object_mut().and_then(C::of_mut).ok_or(WrongType)
+}
+
+impl Keyspace {
+    /// [`Keyspace::read`] for a value of this type.
+    #[inline]
+    pub fn read_as<C: Collection>(&mut self, db: usize, hash: u64, key: &[u8]) -> Result<Option<&C>, WrongType> {
+        self.read(db, hash, key).map(|entry| of(entry)).transpose()
+    }
+
+    /// [`Keyspace::write`] for a value of this type. Whoever leaves it empty has to [remove](Keyspace::remove) the key.
+    #[inline]
+    pub fn write_as<C: Collection>(&mut self, db: usize, hash: u64, key: &[u8]) -> Result<Option<&mut C>, WrongType> {
+        self.write(db, hash, key).map(of_mut).transpose()
+    }
+
+    /// [`Keyspace::write_as`], with a new value where there is no key. Says whether it is new.
+    #[inline]
+    pub fn write_or_insert<C: Collection>(
+        &mut self,
+        db: usize,
+        hash: u64,
+        key: &[u8],
+        new: impl FnOnce() -> C,
+    ) -> Result<(&mut C, bool), WrongType> {
+        // One look-up when the key is there, as it is nearly always.
+        let Some(handle) = self.locate(db, hash, key) else {
+            let entry = self.insert(db, hash, Entry::new_object(key, Box::new(new().into_object()), NEVER));
+            return Ok((of_mut(entry)?, true));
+        };
+        self.before_change(db, hash);
+        let entry = self.dbs[db].dict.at_mut(handle);
+        self.access.touch(entry, self.now_ms);
+        Ok((of_mut(entry)?, false))
+    }
+}
