@@ -18,13 +18,14 @@ ARGS ?=
 TARGET ?= request
 SECONDS ?= 600
 SEEDS ?= 1000
+COMMANDS ?= 1000000
 # compat: the binary that is judged has the checks of a debug build; UNIT and ONLY choose, SKIPPED=1 turns to what is skipped
 SOLOD ?= $(TARGET_DIR)/debug/solod
 UNIT ?=
 ONLY ?=
 SKIPPED ?=
 
-.PHONY: help run build test compat bench asan fuzz simulate docs install uninstall clean
+.PHONY: help run build test compat bench asan fuzz simulate differential docs install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.* ## /\1\t/' | expand -t 12
@@ -75,6 +76,10 @@ fuzz: ## fuzz one parser: TARGET=request, config, rdb or replication, for SECOND
 
 simulate: ## run the simulator on SEEDS=1000 fresh seeds; a failing one prints its trace and replays exactly
 	SOLOD_SIM_SEEDS=$(SEEDS) $(CARGO) test --release --test simulation fresh_seeds_hold -- --nocapture --include-ignored
+
+differential: ## run COMMANDS=1000000 random commands against redis-server too, and compare all that can be seen
+	scripts/setup-tests redis-server
+	SOLOD_DIFF_COMMANDS=$(COMMANDS) $(CARGO) test --release --test differential -- --nocapture
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
 	UPDATE_DOCS=1 $(CARGO) test --test it_docs

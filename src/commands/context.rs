@@ -12,8 +12,10 @@ use crate::{
         output::Output,
         request::{Args, BIG_ARG, OwnedArgs},
     },
-    state::{Client, ConnId, Server},
+    state::{Client, ClientKind, ConnId, Server},
 };
+
+pub use crate::state::blocking::{BlockOn, InVain};
 
 /// What the log of writes gets of a command that changed something.
 #[derive(Default)]
@@ -39,28 +41,6 @@ pub enum Outcome {
     Exec,
     /// The client waits until one of its keys has something for it, and the command is run again.
     Block(BlockOn),
-}
-
-/// What a blocking command waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockOn {
-    /// Argument index of the first key.
-    pub first: usize,
-    /// How many keys there are, one behind the other.
-    pub count: usize,
-    /// Unix time in milliseconds at which it gives up; 0 is never.
-    pub deadline_ms: i64,
-    /// What it answers then.
-    pub in_vain: InVain,
-}
-
-/// The reply of a blocking command that got nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InVain {
-    /// The null array.
-    NullArray,
-    /// The null bulk string.
-    Null,
 }
 
 /// What a command is given.
@@ -267,9 +247,9 @@ impl<'a> Ctx<'a> {
     }
 
     /// Makes the client wait for its keys; the command is run again from its beginning when one of them has changed. Inside a
-    /// transaction nobody waits: the reply is the one for having waited in vain.
+    /// transaction nobody waits, nor does our primary: the reply is the one for having waited in vain.
     pub fn block(&mut self, on: BlockOn) {
-        if !self.in_exec {
+        if !self.in_exec && self.client().kind != ClientKind::Primary {
             self.outcome = Outcome::Block(on);
             return;
         }

@@ -3,6 +3,7 @@
 //! [`command`] says how a command is described, [`registry`] finds one by name, [`context`] is what one is given;
 //! beside them is one file a group, which ends in the group's rows of the table.
 
+pub mod blocking;
 pub mod client;
 pub mod command;
 pub mod config;
@@ -15,6 +16,7 @@ mod help;
 pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
+pub mod lists;
 pub mod registry;
 pub mod replication;
 pub mod scanning;
@@ -46,6 +48,12 @@ pub static TABLE: &[&[Command]] = &[
     keys::renaming::COMMANDS,
     keys::databases::COMMANDS,
     keys::walking::COMMANDS,
+    lists::push::COMMANDS,
+    lists::pop::COMMANDS,
+    lists::read::COMMANDS,
+    lists::edit::COMMANDS,
+    lists::moving::COMMANDS,
+    lists::blocking::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
@@ -63,4 +71,6 @@ pub static TABLE: &[&[Command]] = &[
     replication::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,
+    #[cfg(test)]
+    blocking::COMMANDS,
 ];

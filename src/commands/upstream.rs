@@ -41,7 +41,7 @@ pub fn follow(server: &mut Server, host: String, port: u16) {
                 "Before turning into a replica, using my own master parameters to synthesize a cached master: \
                  I may be able to synchronize with the new master with just a partial transfer."
             );
-            release_waiting(server);
+            server.unblock_all(ROLE_CHANGED);
             Upstream::new(host, port, true, now)
         }
     };
@@ -80,15 +80,8 @@ pub fn promote(server: &mut Server) {
     server.count_good_replicas();
 }
 
-/// Clients that wait for replicas would wait for what a replica does not do.
-fn release_waiting(server: &mut Server) {
-    const ROLE_CHANGED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
-    for conn in server.followers.waiting.clone() {
-        if server.release(conn, Some(ROLE_CHANGED)) {
-            server.close(conn, true);
-        }
-    }
-}
+/// Clients that wait would wait for what a replica does not do.
+const ROLE_CHANGED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
 
 /// Gives a failover up. If we are the target's replica already, we are a primary again.
 pub fn abort_failover(server: &mut Server, reason: &str) {

@@ -43,6 +43,7 @@ impl Engine {
     pub fn disconnect(&mut self, conn: ConnId) {
         let Some(client) = self.server.clients.remove(conn) else { return };
         self.server.forget_follower(conn, &client);
+        self.server.forget_blocked(conn, &client);
         if client.kind == ClientKind::Primary {
             self.upstream_gone(conn);
         }

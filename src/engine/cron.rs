@@ -23,9 +23,11 @@ impl Engine {
             self.end_pause();
         }
         self.was_paused = paused;
-        while let Some(conn) = self.resumable.pop() {
-            self.resume(conn);
+        self.end_key_waits();
+        if self.server.keyspace.awaited.has_ready() {
+            self.serve_ready();
         }
+        self.resume_released();
         if self.expire_due() {
             self.expire_slice();
         }
@@ -50,6 +52,7 @@ impl Engine {
         if self.expire_due()
             || self.server.keyspace.has_unburied()
             || !self.resumable.is_empty()
+            || !self.server.blocking.released.is_empty()
             || self.wants_save_slice() && !self.pace.rests(self.nanos)
             || self.wants_load_slice()
             || self.replicas_want_a_turn()
@@ -63,7 +66,7 @@ impl Engine {
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
         let delayed = self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).min().unwrap_or(u64::MAX);
-        cron.min(pause).min(delayed).min(self.wait_ms()).min(self.upstream_sleep_ms()).max(1)
+        cron.min(pause).min(delayed).min(self.wait_ms()).min(self.key_wait_ms()).min(self.upstream_sleep_ms()).max(1)
     }
 
     fn expire_due(&self) -> bool {

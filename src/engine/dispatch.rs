@@ -9,6 +9,7 @@ use crate::{
     },
     state::{
         ClientKind, ConnId, Pause,
+        blocking::BlockOn,
         client::{Blocked, ReplyMode},
     },
 };
@@ -57,7 +58,7 @@ impl Engine {
     }
 
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
-    fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
+    pub(super) fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
         let (server, config, command) = (&self.server, &self.server.config, self.registry.get(id));
         // What our primary has done has been done.
         let client = server.clients.get(conn).filter(|c| c.kind != ClientKind::Primary)?;
@@ -103,8 +104,11 @@ impl Engine {
             && self.registry.get(id).accepts(args.len())
             && self.registry.get(id).flags & self.barred == 0
         {
-            self.call(conn, id, args, hashed, out, false);
-            if self.registry.get(id).flags & DATA == 0 {
+            if let Some(on) = self.call(conn, id, args, hashed, out, false) {
+                self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), on);
+            }
+            let flags = self.registry.get(id).flags;
+            if flags & DATA == 0 || flags & flags::BLOCKING != 0 {
                 self.turn_reply_mode(conn);
                 *ordinary = self.is_ordinary(conn);
             }
@@ -191,22 +195,27 @@ impl Engine {
         }
         if client.kind == ClientKind::Replica {
             let mut answer = Output::new(out.protocol);
-            self.call(conn, id, args, hashed, &mut answer, false);
+            // Nothing that a replica may say makes it wait.
+            let _ = self.call(conn, id, args, hashed, &mut answer, false);
             if !answer.is_empty() && self.is_replica(conn) {
                 self.answered_replica(conn, &answer.take_all());
             }
             return true;
         }
+        let blocks;
         if client.reply == ReplyMode::On {
-            self.call(conn, id, args, hashed, out, false);
+            blocks = self.call(conn, id, args, hashed, out, false);
         } else {
             let mut unheard = Output::new(out.protocol);
-            self.call(conn, id, args, hashed, &mut unheard, false);
+            blocks = self.call(conn, id, args, hashed, &mut unheard, false);
             // CLIENT REPLY ON answers, and from then on everything does.
             if self.server.clients.get(conn).is_some_and(|c| c.reply == ReplyMode::On) {
                 out.raw(&unheard.take_all());
             }
             out.protocol = unheard.protocol;
+        }
+        if let Some(on) = blocks {
+            self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), on);
         }
         self.turn_reply_mode(conn);
         true
@@ -224,7 +233,7 @@ impl Engine {
     }
 
     /// Answers with an error before the command runs; a transaction being queued is spoilt by it, and over if it is EXEC that is refused.
-    fn refuse(&mut self, conn: ConnId, id: Option<CommandId>, out: &mut Output, text: &[u8]) {
+    pub(super) fn refuse(&mut self, conn: ConnId, id: Option<CommandId>, out: &mut Output, text: &[u8]) {
         if let Some(id) = id {
             self.server.stats.by_command[usize::from(id)].rejected += 1;
         }
@@ -250,11 +259,19 @@ impl Engine {
         self.turn_reply_mode(conn);
     }
 
-    /// Runs a command that has passed the gate.
+    /// Runs a command that has passed the gate. If it has to wait for keys, says for which: the call is not over then, and counts later.
     #[inline]
-    pub(super) fn call(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, hashed: (usize, u64), out: &mut Output, in_exec: bool) {
+    pub(super) fn call(
+        &mut self,
+        conn: ConnId,
+        id: CommandId,
+        args: Args<'_>,
+        hashed: (usize, u64),
+        out: &mut Output,
+        in_exec: bool,
+    ) -> Option<BlockOn> {
         let command = self.registry.get(id);
-        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        let client = self.server.clients.get_mut(conn)?;
         client.last_command = Some(id);
         let db = client.db;
         let errors = self.server.stats.errors;
@@ -292,6 +309,16 @@ impl Engine {
         let ended = self.server.host.nanos();
         let nanos = ended.saturating_sub(started);
         self.nanos = ended;
+        // Monitors see it when it is said, not when it is done.
+        if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 && !self.serving {
+            self.feed_monitors(conn, id, args);
+        }
+        if !self.server.keyspace.gone.is_empty() {
+            self.forget_gone();
+        }
+        if let Outcome::Block(on) = outcome {
+            return Some(on);
+        }
         let stats = &mut self.server.stats;
         stats.commands += 1;
         stats.commands_nanos += nanos;
@@ -305,12 +332,10 @@ impl Engine {
         if nanos >= SLOW_NANOS || (0..1000).contains(&self.server.config.slowlog_log_slower_than) {
             self.note_slow(conn, id, args, nanos);
         }
-        if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 {
-            self.feed_monitors(conn, id, args);
+        if self.server.keyspace.awaited.has_ready() && !in_exec {
+            self.serve_ready();
         }
-        if !self.server.keyspace.gone.is_empty() {
-            self.forget_gone();
-        }
+        None
     }
 
     /// The slow log and the latency monitor.

@@ -148,6 +148,9 @@ impl Engine {
         loop {
             let input = &buf[base..];
             let Some(client) = self.server.clients.get(conn) else { return buf.len() };
+            if client.blocked.is_some() {
+                return base;
+            }
             let limits = Limits { bulk_max: self.server.config.proto_max_bulk_len as i64, authenticated: client.authenticated };
             // Before it has authenticated a client is held to smaller requests, so each one may change what the next may be.
             let most = if limits.authenticated { BATCH } else { 1 };

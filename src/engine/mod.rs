@@ -4,6 +4,7 @@
 //! ([`Engine::connect`], [`Engine::receive`], [`Engine::disconnect`]), ends each turn with [`Engine::finish_turn`], sends what
 //! [`Engine::take_dirty`] names, does what [`Engine::take_action`] asks, and comes back no later than [`Engine::sleep_ms`] says.
 
+mod blocking;
 mod clients;
 mod cron;
 mod dispatch;
@@ -60,6 +61,8 @@ pub struct Engine {
     pace: pace::Pace,
     /// The share of snapshots for replicas.
     replica_pace: pace::Pace,
+    /// Clients that wait for keys are being served.
+    serving: bool,
     /// Monotonic milliseconds of the next cron.
     cron_at_ms: u64,
     /// The file that is being loaded at start.
@@ -89,6 +92,7 @@ impl Engine {
             run_id: rng.hex(),
             replication: Replication::new(&mut rng),
             followers: Default::default(),
+            blocking: Default::default(),
             rng,
             host,
             unix_us,
@@ -120,6 +124,7 @@ impl Engine {
             was_paused: false,
             pace: Default::default(),
             replica_pace: Default::default(),
+            serving: false,
             cron_at_ms: nanos / 1_000_000,
             load: None,
             nanos,

@@ -28,7 +28,8 @@ impl Engine {
         }
         out.array(multi.queue.len());
         for (id, args) in &multi.queue {
-            self.call(conn, *id, args.args(), (0, 0), out, true);
+            let blocks = self.call(conn, *id, args.args(), (0, 0), out, true);
+            debug_assert_eq!(blocks, None);
         }
         self.end_unit(conn);
     }

@@ -60,6 +60,7 @@ impl Keyspace {
             self.dbs[db].swap_contents(&mut fresh);
             self.bury_db(fresh);
         }
+        self.awaited.note_all(0..self.dbs.len());
     }
 
     /// Gives up what was loaded aside.

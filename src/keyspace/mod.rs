@@ -4,6 +4,7 @@
 //! snapshot's hook each have one place.
 
 mod access;
+mod awaited;
 mod db;
 mod expire;
 mod load;
@@ -12,6 +13,7 @@ mod upsert;
 mod walk;
 
 pub use access::{Access, idle_ms, lfu_value};
+pub use awaited::Awaited;
 pub use db::{Db, Watch};
 pub use expire::{CycleReport, ExpireMode};
 pub use typed::WrongType;
@@ -66,6 +68,8 @@ pub struct Keyspace {
     pub dirty: u64,
     /// Keys that went away by themselves and that the engine has not been told of.
     pub gone: Vec<Gone>,
+    /// Keys that clients wait for.
+    pub awaited: Awaited,
     /// Tables on their way out, freed in slices once no walk needs them.
     graveyard: VecDeque<(TableId, Dict<Entry>)>,
     /// Snapshots being taken.
@@ -88,6 +92,7 @@ impl Keyspace {
             stats: Stats::default(),
             dirty: 0,
             gone: Vec::new(),
+            awaited: Awaited::default(),
             graveyard: VecDeque::new(),
             walks: Vec::new(),
             aside: Vec::new(),
@@ -264,9 +269,13 @@ impl Keyspace {
         !self.is_past(entry.deadline()) || self.expire_mode == ExpireMode::Ignore
     }
 
-    /// Tells WATCH of a key, without counting a change: for commands that change two keys and count one change.
+    /// Tells WATCH and who waits of a key, without counting a change: for commands that change two keys and count one change.
+    #[inline(always)]
     pub fn touched(&mut self, db: usize, key: &[u8]) {
         self.dbs[db].touch_watched(key);
+        if !self.awaited.is_empty() {
+            self.awaited.note(db, key);
+        }
     }
 
     /// [`Keyspace::insert`] for an entry that brings its marks of access along.
@@ -279,7 +288,7 @@ impl Keyspace {
     #[inline(always)]
     pub fn changed(&mut self, db: usize, key: &[u8]) {
         self.dirty += 1;
-        self.dbs[db].touch_watched(key);
+        self.touched(db, key);
     }
 
     /// Adds a key that is not there. Does not count as a change yet: see [`Keyspace::changed`].
@@ -347,6 +356,7 @@ impl Keyspace {
         let (a, b) = (a.min(b), a.max(b));
         let (left, right) = self.dbs.split_at_mut(b);
         left[a].swap_contents(&mut right[0]);
+        self.awaited.note_all([a, b]);
     }
 
     /// Frees a slice of what was flushed, or of a large value that is gone; `false` when nothing is left to free.

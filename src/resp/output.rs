@@ -153,11 +153,14 @@ impl Output {
         self.raw(b"\r\n");
     }
 
-    /// An error with its code in front, as in `ERR syntax error`. A CR or LF in it (it may quote an argument) becomes a blank.
+    /// An error with its code in front, as in `ERR syntax error`. A CR or LF in it (it may quote an argument) becomes a blank,
+    /// and those at its end are left out.
     pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        let text = text.as_ref();
+        let end = text.iter().rposition(|b| !matches!(b, b'\r' | b'\n')).map_or(0, |last| last + 1);
         self.raw(b"-");
         let start = self.tail.len();
-        self.raw(text.as_ref());
+        self.raw(&text[..end]);
         for byte in &mut self.tail[start..] {
             if matches!(byte, b'\r' | b'\n') {
                 *byte = b' ';

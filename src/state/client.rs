@@ -1,5 +1,6 @@
 //! One connection, without its socket.
 
+use super::blocking::Waiting;
 use crate::{
     keyspace::Watch,
     replication::primary::ReplicaLink,
@@ -72,6 +73,8 @@ pub struct Pending {
 pub enum Blocked {
     /// The end of CLIENT PAUSE.
     Pause,
+    /// Something at one of the keys of [`Client::waiting`].
+    Keys,
     /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: for ever).
     Wait {
         /// Offset that must be acknowledged.
@@ -148,6 +151,8 @@ pub struct Client {
     pub replica: Option<Box<ReplicaLink>>,
     /// Why its requests wait.
     pub blocked: Option<Blocked>,
+    /// The command that is run again when one of its keys has changed.
+    pub waiting: Option<Box<Waiting>>,
     /// Its connection ends once its output is sent; no more input is read.
     pub close_after_reply: bool,
     /// Its connection ends at the end of this turn, whatever is unsent.
@@ -190,6 +195,7 @@ impl Client {
             write_offset: 0,
             replica: None,
             blocked: None,
+            waiting: None,
             close_after_reply: false,
             close_now: false,
             dirty: false,
@@ -215,6 +221,7 @@ impl Client {
             + self.name.capacity()
             + self.pending.as_ref().map_or(0, |p| p.buf.capacity() + p.parser.memory())
             + self.multi.as_ref().map_or(0, |m| m.memory)
+            + self.waiting.as_ref().map_or(0, |w| size_of::<Waiting>() + w.args.memory())
             + self.out.memory()
             + self.watching.iter().map(|w| w.key.len() + size_of::<WatchedKey>()).sum::<usize>()
     }

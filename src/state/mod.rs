@@ -1,5 +1,6 @@
 //! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of the world.
 
+pub mod blocking;
 pub mod client;
 pub mod disk;
 pub mod host;

@@ -1,6 +1,7 @@
 //! Everything the engine owns, in one place that commands may touch.
 
 use super::{
+    blocking::Blocking,
     client::Client,
     disk::DiskJob,
     host::Host,
@@ -158,6 +159,8 @@ pub struct Server {
     pub replication: Replication,
     /// Our replicas' connections, and who waits for them.
     pub followers: Followers,
+    /// Clients that wait for keys.
+    pub blocking: Blocking,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
     /// Saves and loads.

@@ -45,7 +45,7 @@ pub(super) fn unblock(ctx: &mut Ctx) {
     let error = (ctx.argc() == 4 && ctx.is_word(3, "error")).then_some("UNBLOCKED client unblocked via CLIENT UNBLOCK");
     // A client held back by a pause is not blocked in this sense.
     let found = u64::try_from(id).ok().and_then(|id| ctx.server.clients.by_id(id));
-    let ended = found.is_some_and(|conn| ctx.server.release(conn, error));
+    let ended = found.is_some_and(|conn| ctx.server.unblock(conn, error));
     ctx.out.int(i64::from(ended));
 }
 

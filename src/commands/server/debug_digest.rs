@@ -31,11 +31,15 @@ impl Digest {
     fn mix_value(&mut self, entry: &Entry) {
         let kind: u32 = match entry.value() {
             Value::Int(_) | Value::Str(_) | Value::Object(Object::Bytes(_)) => 0,
+            Value::Object(Object::List(_)) => 1,
             _ => unreachable!("no command makes one yet"),
         };
         self.mix(&kind.to_be_bytes());
         if let Some(text) = context::text(entry.value()) {
             text.with(|bytes| self.mix(bytes));
+        }
+        if let Value::Object(Object::List(list)) = entry.value() {
+            list.for_each(|element| self.mix(element.item().text(&mut itoa::Buffer::new())));
         }
         if entry.deadline() != NEVER {
             self.add(b"!!expire!!");

@@ -1,0 +1,285 @@
+//! Clients that wait for keys are served: each key that has changed wakes those who wait for it, who came first first, by running their
+//! commands again.
+
+use super::Engine;
+use crate::{
+    commands::{CommandId, command::Group},
+    resp::output::Output,
+    state::ConnId,
+};
+
+impl Engine {
+    /// Serves who waits for keys that have changed, until no such key is left: one who is served may feed another.
+    #[cold]
+    pub(super) fn serve_ready(&mut self) {
+        let server = &self.server;
+        // Nobody's commands run meanwhile; the keys stay ready.
+        let held_back = server.pause.is_some() || server.replication.failover.is_some();
+        if self.serving || held_back || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous) {
+            return;
+        }
+        self.serving = true;
+        while let Some((db, key)) = self.server.keyspace.awaited.take_ready() {
+            self.serve_key(db, &key);
+        }
+        self.serving = false;
+    }
+
+    fn serve_key(&mut self, db: usize, key: &[u8]) {
+        let hash = self.server.keyspace.hash(key);
+        // Who comes from now on has looked for himself.
+        let Some(last) = self.server.keyspace.awaited.last(db, key) else { return };
+        let mut met = 0;
+        while let Some((ticket, waiter)) = self.server.keyspace.awaited.next(db, key, met)
+            && ticket <= last
+        {
+            met = ticket;
+            let Some(found) = self.server.keyspace.peek(db, hash, key).map(|entry| entry.type_name()) else { return };
+            let conn = ConnId(waiter);
+            if self.waits_for_type(conn) == Some(found) {
+                self.try_again(conn);
+            }
+        }
+    }
+
+    /// The type of value that a client waits for: what is of another leaves it waiting, rather than making an error of its command.
+    fn waits_for_type(&self, conn: ConnId) -> Option<&'static str> {
+        let waiting = self.server.clients.get(conn)?.waiting.as_ref()?;
+        match self.registry.get(waiting.command).group {
+            Group::List => Some("list"),
+            Group::SortedSet => Some("zset"),
+            Group::String => Some("string"),
+            _ => None,
+        }
+    }
+
+    /// Runs a waiting client's command again. If it finds nothing again, the client keeps its place.
+    fn try_again(&mut self, conn: ConnId) {
+        let Some(client) = self.server.clients.get_mut(conn).filter(|client| !client.closing()) else { return };
+        let Some(waiting) = client.waiting.take() else { return };
+        let (db, id): (usize, CommandId) = (client.db, waiting.command);
+        let protocol = client.out.protocol;
+        let mut out = std::mem::replace(&mut client.out, Output::new(protocol));
+        out.lend(&mut self.buffers);
+        let mut unheard = Output::new(protocol);
+        let reply = if waiting.silent { &mut unheard } else { &mut out };
+        let again = match self.refusal_by_state(conn, id) {
+            Some(text) => {
+                self.refuse(conn, Some(id), reply, text);
+                None
+            }
+            None => self.call(conn, id, waiting.args.args(), (0, 0), reply, false),
+        };
+        self.give_output(conn, out);
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        if again.is_some() {
+            client.waiting = Some(waiting);
+            return;
+        }
+        client.blocked = None;
+        self.server.forget_waiting(conn, db, &waiting);
+        self.server.blocking.released.push(conn);
+    }
+
+    /// Answers those whose time has come.
+    #[inline]
+    pub(super) fn end_key_waits(&mut self) {
+        let now = self.server.unix_ms();
+        while let Some((deadline_ms, conn)) = self.server.blocking.next_deadline()
+            && deadline_ms <= now
+        {
+            if !self.server.unblock(conn, None) {
+                debug_assert!(false, "a deadline of a client that does not wait");
+                return;
+            }
+        }
+    }
+
+    /// Milliseconds until the first of those who wait for keys gives up.
+    pub(super) fn key_wait_ms(&self) -> u64 {
+        self.server.blocking.next_deadline().map_or(u64::MAX, |(at, _)| (at - self.server.unix_ms()).max(0) as u64)
+    }
+
+    /// Lets clients go on whose wait is over.
+    pub(super) fn resume_released(&mut self) {
+        loop {
+            self.resumable.append(&mut self.server.blocking.released);
+            if self.resumable.is_empty() {
+                return;
+            }
+            for conn in std::mem::take(&mut self.resumable) {
+                self.resume(conn);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        config::Config,
+        engine::tests::{A, B, Bench, bench},
+        state::{ConnId, client::Peer},
+    };
+
+    const C: ConnId = ConnId(2);
+    const D: ConnId = ConnId(3);
+
+    /// A bench with four clients.
+    fn four() -> Bench {
+        let mut bench = bench(Config::default());
+        for conn in [C, D] {
+            bench.engine.connect(conn, Peer { local: true, ..Peer::default() }).unwrap();
+        }
+        bench
+    }
+
+    fn taken(key: &str, value: &str) -> String {
+        format!("*2\r\n${}\r\n{key}\r\n${}\r\n{value}\r\n", key.len(), value.len())
+    }
+
+    #[test]
+    fn who_came_first_is_served_first_and_by_the_command_that_feeds_it() {
+        let mut bench = four();
+        assert_eq!(bench.say(B, "BTAKE k 0"), "");
+        assert_eq!(bench.say(C, "BTAKE x k 0"), "");
+        assert_eq!(bench.say(A, "SET k 1\nEXISTS k"), "+OK\r\n:0\r\n");
+        assert_eq!((bench.take(B), bench.take(C)), (taken("k", "1"), String::new()));
+        bench.say(A, "SET k 2");
+        assert_eq!(bench.take(C), taken("k", "2"));
+        assert!(bench.engine.server.keyspace.awaited.is_empty(), "not for x either");
+    }
+
+    #[test]
+    fn a_transaction_feeds_when_it_is_over() {
+        let mut bench = four();
+        bench.say(B, "BTAKE k 0");
+        bench.say(A, "MULTI\nSET k 1\nDEL k\nEXEC");
+        assert_eq!(bench.take(B), "", "there is nothing left by then");
+        bench.say(A, "MULTI\nSET k 1\nSET k 2\nEXEC");
+        assert_eq!(bench.take(B), taken("k", "2"));
+        assert_eq!(bench.say(A, "MULTI\nBTAKE k 0\nEXEC"), "+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n", "in one nobody waits");
+    }
+
+    #[test]
+    fn one_who_is_served_may_feed_another() {
+        let mut bench = four();
+        bench.say(B, "BTAKE c 0");
+        bench.say(C, "BHAND b c 0");
+        bench.say(D, "BHAND a b 0");
+        bench.say(A, "SET a v");
+        assert_eq!((bench.take(D), bench.take(C), bench.take(B)), ("+OK\r\n".into(), "+OK\r\n".into(), taken("c", "v")));
+        assert_eq!(bench.say(A, "DBSIZE"), ":0\r\n");
+    }
+
+    #[test]
+    fn a_wait_ends_at_its_deadline_to_the_millisecond() {
+        let mut bench = four();
+        bench.say(B, "BTAKE k 0.025");
+        bench.say(C, "BHAND k l 0.01\nPING");
+        assert!(bench.engine.sleep_ms() <= 10);
+        bench.pass(9);
+        bench.engine.finish_turn();
+        assert_eq!((bench.take(B), bench.take(C), bench.engine.sleep_ms()), (String::new(), String::new(), 1));
+        bench.pass(1);
+        bench.engine.finish_turn();
+        assert_eq!((bench.take(B), bench.take(C)), (String::new(), "$-1\r\n+PONG\r\n".into()));
+        bench.pass(15);
+        bench.engine.finish_turn();
+        assert_eq!(bench.take(B), "*-1\r\n");
+        bench.say(A, "SET k 1");
+        assert_eq!(bench.say(A, "EXISTS k"), ":1\r\n", "nobody waits for it any more");
+    }
+
+    #[test]
+    fn what_is_behind_a_wait_waits_too() {
+        let mut bench = four();
+        bench.engine.receive(B, b"BTAKE k 0\r\nSET behind 1\r\n");
+        bench.engine.receive(B, b"GET behind\r\nSET k again\r\nBTAKE k 0\r\n");
+        assert_eq!(bench.say(A, "EXISTS behind"), ":0\r\n");
+        bench.say(A, "SET k 1");
+        bench.engine.finish_turn();
+        assert_eq!(bench.take(B), taken("k", "1") + "+OK\r\n$1\r\n1\r\n+OK\r\n" + &taken("k", "again"));
+    }
+
+    #[test]
+    fn a_whole_batch_behind_a_wait_waits_too() {
+        let mut bench = four();
+        let pings = "PING\r\n".repeat(31);
+        bench.engine.receive(B, format!("{pings}BTAKE k 0\r\n{pings}").as_bytes());
+        assert_eq!(bench.take(B), "+PONG\r\n".repeat(31));
+        bench.say(A, "SET k 1");
+        bench.engine.finish_turn();
+        assert_eq!(bench.take(B), taken("k", "1") + &"+PONG\r\n".repeat(31));
+    }
+
+    #[test]
+    fn keys_come_by_swaps_and_renames_too() {
+        let mut bench = four();
+        bench.say(B, "BTAKE k 0");
+        bench.say(C, "BTAKE r 0");
+        bench.say(A, "SELECT 1\nSET k 1\nSWAPDB 0 1");
+        assert_eq!(bench.take(B), taken("k", "1"));
+        bench.say(A, "SELECT 0\nSET q 2\nRENAME q r");
+        assert_eq!(bench.take(C), taken("r", "2"));
+    }
+
+    #[test]
+    fn who_is_gone_takes_nothing() {
+        let mut bench = four();
+        bench.say(B, "BTAKE k 0");
+        bench.say(C, "BTAKE k 0");
+        bench.engine.disconnect(B);
+        bench.say(A, "SET k 1");
+        assert_eq!(bench.take(C), taken("k", "1"));
+        assert!(bench.engine.server.keyspace.awaited.is_empty());
+    }
+
+    #[test]
+    fn others_may_end_a_wait() {
+        let mut bench = four();
+        bench.say(B, "BTAKE k 100");
+        bench.say(C, "BHAND k l 0");
+        let id = |bench: &Bench, conn| bench.engine.server.clients.get(conn).unwrap().id;
+        let (b, c) = (id(&bench, B), id(&bench, C));
+        assert_eq!(bench.say(A, &format!("CLIENT UNBLOCK {b}\nCLIENT UNBLOCK {c} ERROR\nCLIENT UNBLOCK {c}")), ":1\r\n:1\r\n:0\r\n");
+        assert_eq!((bench.take(B), bench.take(C)), ("*-1\r\n".into(), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n".into()));
+        assert_eq!(bench.engine.server.blocking.with_deadline(), 0);
+        bench.say(B, "BTAKE k 0");
+        bench.say(A, "REPLICAOF 127.0.0.1 1");
+        assert!(bench.take(B).starts_with("-UNBLOCKED force unblock from blocking operation, instance state changed"));
+        bench.engine.finish_turn();
+        assert!(bench.engine.wants_close(B));
+    }
+
+    #[test]
+    fn a_call_counts_when_it_is_over() {
+        let mut bench = four();
+        let calls = |bench: &mut Bench| bench.say(A, "INFO commandstats").split("cmdstat_btake:").nth(1).map(|rest| rest[..7].to_owned());
+        bench.say(B, "BTAKE k 0");
+        assert_eq!(calls(&mut bench), None);
+        bench.say(A, "SET k 1");
+        assert_eq!(calls(&mut bench).as_deref(), Some("calls=1"));
+    }
+
+    #[test]
+    fn an_unheard_client_is_served_in_silence() {
+        let mut bench = four();
+        bench.say(B, "CLIENT REPLY SKIP\nBTAKE k 0");
+        bench.say(A, "SET k 1");
+        assert_eq!(bench.say(A, "EXISTS k"), ":0\r\n");
+        assert_eq!(bench.say(B, "PING"), "+PONG\r\n", "SKIP is for one command");
+    }
+
+    #[test]
+    fn its_effect_stands_in_the_log_behind_what_fed_it() {
+        let mut bench = four();
+        bench.engine.server.replication.stream.open();
+        bench.say(B, "BTAKE k 0");
+        bench.say(A, "SET k 1");
+        let stream = &bench.engine.server.replication.stream;
+        let text = String::from_utf8(stream.read_from(stream.first()).unwrap().concat()).unwrap();
+        let words: Vec<&str> = text.split("\r\n").filter(|line| !line.starts_with(['$', '*'])).collect();
+        assert_eq!(words.join(" ").trim(), "SELECT 0 SET k 1 DEL k");
+    }
+}

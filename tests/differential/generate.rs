@@ -1,0 +1,327 @@
+//! Commands by chance, made from the table of commands and the notation of their arguments.
+
+use solod::{
+    commands::{
+        Command, TABLE,
+        command::Group,
+        flags,
+        syntax::{self, Argument, Kind},
+    },
+    data::rng::Rng,
+};
+
+/// A command with its arguments.
+pub struct Call {
+    /// Its name with its subcommand's.
+    pub name: String,
+    /// What is sent.
+    pub args: Vec<Vec<u8>>,
+    /// The order of the reply's elements means nothing.
+    pub unordered: bool,
+}
+
+/// What newer versions added: the reference does not know it.
+const REFERENCE: [u32; 3] = [7, 0, 15];
+
+/// Commands that tell of the server and not of the data, or of chance alone, or that wait.
+const LEFT_OUT: &[&str] = &[
+    "debug",
+    "memory",
+    "object help",
+    "object refcount",
+    "object freq",
+    "object idletime",
+    "randomkey",
+    "wait",
+    "waitaof",
+    "migrate",
+    "restore",
+    "dump",
+    "move",
+    // In these the two differ on purpose: the reference is an older version.
+    "object encoding",
+];
+
+/// Options that the reference does not have, by command.
+const NEWER: &[(&str, &str)] = &[("zrank", "WITHSCORE"), ("zrevrank", "WITHSCORE"), ("hscan", "NOVALUES")];
+
+struct Known {
+    name: String,
+    words: Vec<Vec<u8>>,
+    group: Group,
+    arguments: Vec<Argument>,
+    unordered: bool,
+    /// How often it is taken.
+    weight: u64,
+}
+
+/// Makes calls from a seed.
+pub struct Generator {
+    rng: Rng,
+    commands: Vec<Known>,
+    weights: u64,
+}
+
+impl Generator {
+    pub fn new(seed: u64) -> Self {
+        let mut commands = Vec::new();
+        for command in TABLE.iter().flat_map(|rows| rows.iter()) {
+            if command.subcommands.is_empty() {
+                commands.extend(known(command, command.name.to_owned()));
+            }
+            for sub in command.subcommands {
+                commands.extend(known(sub, format!("{} {}", command.name, sub.name)));
+            }
+        }
+        assert!(commands.len() > 20, "the table is there");
+        let weights = commands.iter().map(|c| c.weight).sum();
+        Self { rng: Rng::new(seed), commands, weights }
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.rng.below(bound)
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+
+    pub fn next(&mut self) -> Call {
+        let mut chosen = self.below(self.weights);
+        let index = self.commands.iter().position(|c| match chosen.checked_sub(c.weight) {
+            Some(rest) => {
+                chosen = rest;
+                false
+            }
+            None => true,
+        });
+        let index = index.unwrap_or(0);
+        let known = &self.commands[index];
+        let (name, group, unordered, words) = (known.name.clone(), known.group, known.unordered, known.words.clone());
+        let arguments = known.arguments.clone();
+        let mut maker = Maker { generator: self, group, name: &name, args: words.clone(), numkeys: None };
+        arguments.iter().for_each(|argument| maker.argument(argument));
+        let mut args = maker.args;
+        if self.one_in(25) {
+            self.spoil(&mut args, words.len());
+        }
+        Call { name, args, unordered }
+    }
+
+    /// Makes a mistake, most likely.
+    fn spoil(&mut self, args: &mut Vec<Vec<u8>>, fixed: usize) {
+        let at = fixed + self.below((args.len() - fixed + 1) as u64) as usize;
+        match self.below(3) {
+            0 if at < args.len() => drop(args.remove(at)),
+            1 if at < args.len() => args[at] = self.text(),
+            _ => {
+                let text = self.text();
+                args.insert(at, text);
+            }
+        }
+    }
+
+    /// A key of any type.
+    pub fn key(&mut self) -> Vec<u8> {
+        let prefix = self.pick(b"slhzt");
+        self.key_of(prefix)
+    }
+
+    fn key_of(&mut self, prefix: u8) -> Vec<u8> {
+        vec![prefix, b'0' + self.below(6) as u8]
+    }
+
+    /// A string, a field, a member.
+    fn text(&mut self) -> Vec<u8> {
+        match self.below(40) {
+            0 => Vec::new(),
+            1 => vec![b'x'; 70],
+            2 => b"\xff binary \r\n".to_vec(),
+            3 => self
+                .pick(&["9223372036854775807", "-9223372036854775808", "9223372036854775808", "1e3", "0x10", " 1", "+1", "-0", "007"])
+                .into(),
+            4 => self.double(),
+            5..=14 => (self.below(60) as i64 - 20).to_string().into_bytes(),
+            15..=17 => (self.below(200_000) as i64 * 50_021 - 5_000_000).to_string().into_bytes(),
+            _ => format!("m{}", self.below(40)).into_bytes(),
+        }
+    }
+
+    fn integer(&mut self) -> Vec<u8> {
+        match self.below(60) {
+            0 => self.pick(&["9223372036854775807", "-9223372036854775807", "9223372036854775808", "x", "", "1.5", " 1", "-0"]).into(),
+            1..=9 => (-(self.below(6) as i64)).to_string().into_bytes(),
+            _ => self.below(12).to_string().into_bytes(),
+        }
+    }
+
+    fn double(&mut self) -> Vec<u8> {
+        match self.below(12) {
+            0 => self.pick(&["inf", "-inf", "+inf", "nan", "x", "", "1e400", "1e17", "-1e-7"]).into(),
+            1..=4 => format!("{}.{}", self.below(9), self.below(100)).into_bytes(),
+            _ => (self.below(30) as i64 - 10).to_string().into_bytes(),
+        }
+    }
+
+    fn pattern(&mut self) -> Vec<u8> {
+        self.pick(&["*", "m*", "m1?", "[lh]*", "?1", "", "m[^2-9]", "*1*"]).into()
+    }
+}
+
+fn version(text: &str) -> [u32; 3] {
+    let mut numbers = text.split('.').map(|n| n.parse().unwrap_or(0));
+    [(); 3].map(|()| numbers.next().unwrap_or(0))
+}
+
+fn known(command: &'static Command, name: String) -> Option<Known> {
+    let groups = [Group::Generic, Group::String, Group::List, Group::Set, Group::SortedSet, Group::Hash];
+    if !groups.contains(&command.group)
+        || version(command.since) > REFERENCE
+        || LEFT_OUT.iter().any(|out| name == *out || name.starts_with(&format!("{out} ")))
+    {
+        return None;
+    }
+    let mut arguments = syntax::parse(command.args, command.keys.len()).expect("the table's notation is tested");
+    let newer = NEWER.iter().filter(|(of, _)| *of == name);
+    for (_, token) in newer {
+        arguments.retain(|a| a.token != Some(token));
+    }
+    // A walk in several steps goes by each server's own order: it is done in one.
+    let whole = arguments.iter_mut().filter(|a| name.ends_with("scan") && a.token == Some("COUNT"));
+    whole.for_each(|count| count.optional = false);
+    let writes = command.flags & flags::WRITE != 0;
+    let weight = match name.as_str() {
+        "flushdb" | "flushall" | "swapdb" | "keys" => 1,
+        "del" | "unlink" => 6,
+        _ if command.group == Group::Generic => 8,
+        _ if writes => 24,
+        _ => 16,
+    };
+    Some(Known {
+        words: name.split(' ').map(|word| word.as_bytes().to_vec()).collect(),
+        unordered: command.tips.contains(&"nondeterministic_output_order"),
+        group: command.group,
+        arguments,
+        name,
+        weight,
+    })
+}
+
+/// Fills in one command's arguments.
+struct Maker<'a> {
+    generator: &'a mut Generator,
+    group: Group,
+    name: &'a str,
+    args: Vec<Vec<u8>>,
+    /// What was said of how many keys follow.
+    numkeys: Option<u64>,
+}
+
+impl Maker<'_> {
+    fn argument(&mut self, argument: &Argument) {
+        if argument.optional && !self.generator.one_in(3) {
+            return;
+        }
+        let times = match argument.multiple {
+            false => 1,
+            true if argument.kind == Kind::Key && self.numkeys.is_some() || argument.name == "weight" => self.numkeys.unwrap_or(1),
+            true => {
+                let most = if self.generator.one_in(8) { 40 } else { 4 };
+                1 + self.generator.below(most)
+            }
+        };
+        for turn in 0..times {
+            if let Some(token) = argument.token
+                && (turn == 0 || argument.multiple_token)
+            {
+                self.args.push(token.as_bytes().to_vec());
+            }
+            self.value(argument);
+        }
+    }
+
+    fn value(&mut self, argument: &Argument) {
+        let generator = &mut *self.generator;
+        let value = match argument.kind {
+            Kind::PureToken => return,
+            Kind::OneOf => {
+                let index = generator.below(argument.arguments.len() as u64) as usize;
+                let mut chosen = argument.arguments[index].clone();
+                chosen.optional = false;
+                return self.argument(&chosen);
+            }
+            Kind::Block => return argument.arguments.iter().for_each(|a| self.argument(a)),
+            Kind::Key => self.key(),
+            Kind::Pattern if self.name.starts_with("sort") => generator.pick(&["s*", "h*->m1", "*", "nothing", "#", "h0->*"]).into(),
+            Kind::Pattern => generator.pattern(),
+            Kind::Double if argument.name == "timeout" => b"0.01".to_vec(),
+            Kind::Double => generator.double(),
+            Kind::UnixTime => generator.pick(&["1", "0", "4102444800", "4102444800000", "-5"]).into(),
+            Kind::Integer => match argument.name.as_str() {
+                "cursor" => b"0".to_vec(),
+                "count" if self.name.ends_with("scan") => b"100000".to_vec(),
+                "db" | "destination-db" | "index" if self.group == Group::Generic => generator.pick(&["0", "0", "1"]).into(),
+                "numkeys" => {
+                    let n = 1 + generator.below(3);
+                    self.numkeys = Some(n);
+                    n.to_string().into_bytes()
+                }
+                // Long enough for the test, or over.
+                "seconds" | "milliseconds" if !self.name.starts_with("object") => {
+                    generator.pick(&["100000", "100000000", "0", "-1", "9223372036854775807"]).into()
+                }
+                _ => generator.integer(),
+            },
+            Kind::String if matches!(argument.name.as_str(), "min" | "max" | "start" | "stop") && self.group == Group::SortedSet => {
+                self.bound()
+            }
+            Kind::String if argument.name == "type" => generator.pick(&["string", "list", "set", "zset", "hash", "stream"]).into(),
+            Kind::String => generator.text(),
+        };
+        self.args.push(value);
+    }
+
+    fn key(&mut self) -> Vec<u8> {
+        if self.generator.one_in(12) {
+            return self.generator.key();
+        }
+        let prefix = match self.group {
+            Group::List => b'l',
+            Group::Set => b't',
+            Group::SortedSet => b'z',
+            Group::Hash => b'h',
+            Group::String => b's',
+            _ if self.name.starts_with("sort") => self.generator.pick(b"lltz"),
+            _ => self.generator.pick(b"slhzt"),
+        };
+        self.generator.key_of(prefix)
+    }
+
+    /// An end of a range, by rank, score or member.
+    fn bound(&mut self) -> Vec<u8> {
+        let generator = &mut *self.generator;
+        let by_member = self.name.contains("lex");
+        let by_score = self.name.contains("score") || self.name == "zcount";
+        if by_score {
+            return match generator.below(10) {
+                0 => b"-inf".to_vec(),
+                1 => b"+inf".to_vec(),
+                2..=4 => [b"(".to_vec(), generator.double()].concat(),
+                _ => generator.double(),
+            };
+        }
+        if by_member {
+            return match generator.below(10) {
+                0 | 1 => b"-".to_vec(),
+                2 | 3 => b"+".to_vec(),
+                4..=6 => [b"[".to_vec(), generator.text()].concat(),
+                _ => [b"(".to_vec(), generator.text()].concat(),
+            };
+        }
+        if generator.one_in(2) { generator.pick(&["-", "+", "[m2", "(3", "-inf", "+inf", "(m3"]).into() } else { generator.integer() }
+    }
+}
