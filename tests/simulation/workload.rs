@@ -10,6 +10,9 @@ pub const LEDGER: usize = DBS as usize;
 /// Number of databases.
 pub const DATABASES: u32 = DBS as u32 + 1;
 
+/// Keys that one request removes or writes, at most: more than a segment of a table holds.
+const SWEEP_MAX: u64 = 1000;
+
 /// What a run's clients are like.
 #[derive(Clone, Debug)]
 pub struct Workload {
@@ -23,6 +26,8 @@ pub struct Workload {
     pub big_one_in: u64,
     /// One request in so many empties or swaps databases.
     pub upheaval_one_in: u64,
+    /// One request in so many removes or writes a run of keys, so that tables shrink and grow.
+    pub sweep_one_in: u64,
     /// Values written so far.
     serial: u64,
 }
@@ -40,6 +45,7 @@ impl Workload {
             pause_us: 1000 + rng.below(20_000),
             big_one_in: 100 + rng.below(1000),
             upheaval_one_in: 50 + rng.below(2000),
+            sweep_one_in: 30 + rng.below(300),
             serial: 0,
         }
     }
@@ -83,6 +89,20 @@ impl Workload {
         (format!("ledger:{}", self.serial).into_bytes(), value.into_bytes())
     }
 
+    /// One request for some keys in a row.
+    fn sweep(&mut self, rng: &mut Rng) -> Words {
+        let count = 1 + rng.below(self.keys.min(SWEEP_MAX));
+        let from = rng.below(self.keys);
+        let keys = (from..self.keys.min(from + count)).map(|key| format!("key:{key}").into_bytes());
+        match rng.below(4) {
+            0 => {
+                let pairs = keys.collect::<Vec<_>>().into_iter().flat_map(|key| [key, self.value(rng).into_bytes()]);
+                words("MSET").into_iter().chain(pairs).collect()
+            }
+            n => words(if n == 1 { "UNLINK" } else { "DEL" }).into_iter().chain(keys).collect(),
+        }
+    }
+
     /// One request that stands for itself.
     pub fn request(&mut self, rng: &mut Rng) -> Words {
         if rng.below(self.upheaval_one_in) == 0 {
@@ -90,6 +110,9 @@ impl Workload {
                 0 => words(&format!("SWAPDB {} {}", rng.below(DBS), rng.below(DBS))),
                 _ => words("FLUSHDB"),
             };
+        }
+        if rng.below(self.sweep_one_in) == 0 {
+            return self.sweep(rng);
         }
         let (key, other) = (self.key(rng), self.key(rng));
         let most_ms = if rng.below(4) == 0 { 20 } else { 3000 };
