@@ -17,8 +17,8 @@ impl Engine {
         if self.server.pause.is_some_and(|p| p.until_ms <= self.server.unix_ms()) {
             self.server.pause = None;
         }
-        // A failover holds writes back as a pause does.
-        let paused = self.server.pause.is_some() || self.server.replication.failover.is_some();
+        // A failover or a shutdown holds writes back as a pause does.
+        let paused = self.server.pause.is_some() || self.server.holds_writes();
         if self.was_paused && !paused {
             self.end_pause();
         }
@@ -45,6 +45,9 @@ impl Engine {
             self.cron();
         }
         self.serve_replicas();
+        if self.server.shutdown.is_some() {
+            self.server.go_on_shutting_down();
+        }
     }
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.

@@ -100,6 +100,7 @@ impl Engine {
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
             persistence: Default::default(),
+            shutdown: None,
             pause: None,
             monitors: Vec::new(),
             dirty_clients: Vec::new(),

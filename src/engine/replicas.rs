@@ -273,8 +273,8 @@ impl Engine {
             return;
         }
         server.followers.ping_at_ms = server.mono_ms + u64::from(server.config.repl_ping_replica_period) * 1000;
-        // What a failover waits for must not move on.
-        let quiet = server.replication.failover.is_some();
+        // What a failover or a shutdown waits for must not move on.
+        let quiet = server.holds_writes();
         if server.replicas() > 0 && server.replication.stream.is_fed() && !quiet {
             server.replication.stream.append_parts(&[b"PING"]);
         }

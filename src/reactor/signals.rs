@@ -40,8 +40,12 @@ impl Signals {
             };
             log::warn!("Received {name} scheduling shutdown...");
             self.asked.store(true, Ordering::Relaxed);
-            let going = engine.server.shut_down(Shutdown { save: how.save, nosave: how.nosave, force: how.force });
-            self.asked.store(going, Ordering::Relaxed);
+            engine.server.shut_down(Shutdown { save: how.save, nosave: how.nosave, now: how.now, force: how.force });
         }
+    }
+
+    /// Takes note of whether a shutdown is under way: it may have failed, or been called off.
+    pub fn note_shutdown(&self, under_way: bool) {
+        self.asked.store(under_way, Ordering::Relaxed);
     }
 }

@@ -8,6 +8,7 @@ use super::{
     latency::LatencyMonitor,
     replicas::Followers,
     saving::{LoadingState, Persistence},
+    shutdown::ShutdownState,
     slowlog::Slowlog,
     stats::Stats,
 };
@@ -167,6 +168,8 @@ pub struct Server {
     pub persistence: Persistence,
     /// The dataset that is being loaded.
     pub loading: Option<LoadingState>,
+    /// The shutdown under way.
+    pub shutdown: Option<ShutdownState>,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
     /// Clients that have said MONITOR.

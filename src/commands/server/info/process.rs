@@ -40,6 +40,9 @@ pub(super) fn server(info: &Info, report: &mut Report) {
         .field("executable", &process.executable)
         .field("config_file", &process.config_file)
         .field("io_threads_active", 0);
+    if let Some(shutdown) = &server.shutdown {
+        report.field("shutdown_in_milliseconds", shutdown.left_ms(server.mono_ms));
+    }
     for (i, listener) in listeners(config).iter().enumerate() {
         report.field(format_args!("listener{i}"), listener);
     }
