@@ -12,6 +12,7 @@ pub mod context;
 pub mod deadline;
 pub mod dump;
 pub mod failover;
+pub mod hashes;
 mod help;
 pub mod introspection;
 pub mod key_extraction;
@@ -21,6 +22,7 @@ pub mod registry;
 pub mod replication;
 pub mod scanning;
 pub mod server;
+pub mod sets;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -54,6 +56,15 @@ pub static TABLE: &[&[Command]] = &[
     lists::edit::COMMANDS,
     lists::moving::COMMANDS,
     lists::blocking::COMMANDS,
+    sets::members::COMMANDS,
+    sets::chance::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::walking::COMMANDS,
+    hashes::simple::COMMANDS,
+    hashes::counters::COMMANDS,
+    hashes::whole::COMMANDS,
+    hashes::expiry::COMMANDS,
+    hashes::expiring::COMMANDS,
     dump::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,

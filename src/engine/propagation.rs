@@ -7,6 +7,7 @@
 use super::Engine;
 use crate::{
     commands::{CommandId, Effect, command::flags},
+    keyspace::Went,
     resp::request::{Args, OwnedArgs},
     state::ConnId,
 };
@@ -69,7 +70,16 @@ impl Engine {
     fn log_gone(&mut self, apart: bool) {
         let name: &[u8] = if self.server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
         for gone in std::mem::take(&mut self.server.keyspace.gone) {
-            self.log_one(gone.db, OwnedArgs::new(&[name, &gone.key]).args(), apart);
+            let deletion = match &gone.went {
+                Went::Key => OwnedArgs::new(&[name, &gone.key]),
+                // Where the fields were the last, the key goes with them everywhere.
+                Went::Fields { names, .. } => {
+                    let mut deletion = OwnedArgs::new(&[b"HDEL", &gone.key]);
+                    names.iter().for_each(|field| deletion.push(field));
+                    deletion
+                }
+            };
+            self.log_one(gone.db, deletion.args(), apart);
         }
     }
 
@@ -216,6 +226,49 @@ mod tests {
         bench.say(A, "CONFIG SET lazyfree-lazy-expire yes");
         bench.engine.finish_turn();
         assert_eq!(log(&mut bench), ["UNLINK c"], "the expire cycle");
+    }
+
+    #[test]
+    fn what_becomes_of_fields_does_not_depend_on_when_it_is_read() {
+        let at = |ms: i64| (1_000_000_000_000i64 + ms).to_string();
+        assert_eq!(
+            logged("HSET h a 1 b 2\nHEXPIRE h 10 NX FIELDS 2 a x\nHPEXPIRE h 5 XX FIELDS 1 b\nHINCRBYFLOAT h a 0.5\nHINCRBYFLOAT h b 0.5"),
+            ["HSET h a 1 b 2", &format!("HPEXPIREAT h {} NX FIELDS 1 a", at(10_000)), "HSETEX h KEEPTTL FIELDS 1 a 1.5", "HSET h b 2.5"]
+        );
+        assert_eq!(
+            logged("HSET h a 1 b 2\nHEXPIREAT h 1 FIELDS 2 a x\nHGETDEL h FIELDS 2 b x"),
+            ["HSET h a 1 b 2", "HDEL h a", "HDEL h b"]
+        );
+        assert_eq!(
+            logged("HSETEX h FNX EX 10 FIELDS 1 a 1\nHSETEX h FNX EX 10 FIELDS 1 a 1\nHSETEX h PXAT 5 FIELDS 2 a 1 b 2"),
+            [&format!("HSETEX h FNX PXAT {} FIELDS 1 a 1", at(10_000)), "HDEL h a b"]
+        );
+        assert_eq!(
+            logged(
+                "HSET h a 1\nHGETEX h FIELDS 1 a\nHGETEX h PX 10 FIELDS 2 a x\nHGETEX h PERSIST FIELDS 2 x a\nHGETEX h PXAT 5 FIELDS 1 a"
+            ),
+            ["HSET h a 1", &format!("HPEXPIREAT h {} FIELDS 1 a", at(10)), "HPERSIST h FIELDS 1 a", "HDEL h a"]
+        );
+    }
+
+    #[test]
+    fn fields_that_have_expired_are_deleted_in_front_of_what_found_them_gone() {
+        let mut bench = logging();
+        bench.say(A, "HSET h a 1 b 2 c 3 d 4\nHPEXPIRE h 10 FIELDS 2 a b\nHPEXPIRE h 30 FIELDS 1 c\nHPEXPIRE h 50 FIELDS 1 d");
+        log(&mut bench);
+        bench.pass(20);
+        bench.say(A, "HLEN h");
+        assert_eq!(log(&mut bench), ["HDEL h a b"]);
+        bench.pass(20);
+        bench.say(A, "HSET h c 5");
+        assert_eq!(log(&mut bench), ["MULTI", "HDEL h c", "HSET h c 5", "EXEC"]);
+        bench.say(A, "HDEL h c");
+        log(&mut bench);
+        bench.pass(20);
+        bench.engine.finish_turn();
+        assert_eq!(log(&mut bench), ["HDEL h d"], "the expire cycle; the key goes with its last field");
+        bench.say(A, "EXISTS h");
+        assert_eq!(bench.engine.server.keyspace.db(0).len(), 0);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! One database: its table, how many of its keys have a deadline, and who watches what.
 
-use super::walk::TableId;
+use super::{
+    fields::{Bookings, is_bookable},
+    walk::TableId,
+};
 use crate::data::{
     dict::{Dict, Handle},
     entry::{Entry, NEVER},
@@ -21,13 +24,23 @@ pub struct Db {
     /// Sum of the deadlines of those, for INFO's average TTL.
     deadline_sum: i128,
     watched: HashMap<Box<[u8]>, Vec<Watch>>,
+    /// Hashes with fields that have deadlines.
+    pub(super) bookings: Bookings,
     /// Where the expire cycle goes on, in hash space.
     pub(super) expire_at: u64,
 }
 
 impl Db {
     pub(super) fn new(seed: Seed, table: TableId) -> Self {
-        Self { dict: Dict::new(seed), table, volatile: 0, deadline_sum: 0, watched: HashMap::new(), expire_at: 0 }
+        Self {
+            dict: Dict::new(seed),
+            table,
+            volatile: 0,
+            deadline_sum: 0,
+            watched: HashMap::new(),
+            bookings: Bookings::default(),
+            expire_at: 0,
+        }
     }
 
     /// Number of keys, those past their deadline that have not been reclaimed yet among them.
@@ -43,6 +56,11 @@ impl Db {
     /// Number of keys with a deadline.
     pub fn volatile(&self) -> usize {
         self.volatile
+    }
+
+    /// Number of hashes with fields that have a deadline.
+    pub fn hashes_with_deadlines(&self) -> usize {
+        self.bookings.len()
     }
 
     /// Average time to live of the keys with a deadline, in milliseconds; 0 when there is none.
@@ -72,13 +90,33 @@ impl Db {
 
     pub(super) fn insert(&mut self, hash: u64, entry: Entry) -> &mut Entry {
         self.count(entry.deadline(), 1);
+        if is_bookable(&entry) {
+            self.bookings.book(&entry);
+        }
         self.dict.insert_new(hash, entry)
     }
 
     pub(super) fn remove_at(&mut self, handle: Handle, hash: u64) -> Entry {
         let entry = self.dict.remove_at(handle, hash);
         self.count(entry.deadline(), -1);
+        self.forget_fields(&entry);
         entry
+    }
+
+    /// The value of this entry goes.
+    #[inline(always)]
+    fn forget_fields(&mut self, entry: &Entry) {
+        if !self.bookings.is_empty() {
+            self.bookings.forget(entry);
+        }
+    }
+
+    /// The value of the entry at `handle` is about to be replaced.
+    #[inline(always)]
+    pub(super) fn before_overwrite(&mut self, handle: Handle) {
+        if !self.bookings.is_empty() {
+            self.bookings.forget(self.dict.at(handle));
+        }
     }
 
     pub(super) fn set_deadline_at(&mut self, handle: Handle, hash: u64, deadline: i64) {
@@ -99,6 +137,10 @@ impl Db {
         let deadline = entry.deadline();
         self.count(self.dict.at(handle).deadline(), -1);
         self.count(deadline, 1);
+        self.before_overwrite(handle);
+        if is_bookable(&entry) {
+            self.bookings.book(&entry);
+        }
         *self.dict.at_mut(handle) = entry;
         if deadline != NEVER {
             self.dict.note_deadline(hash, deadline);
@@ -110,6 +152,7 @@ impl Db {
         let next = self.dict.take_due(self.expire_at, now, segments, entries, |entry| {
             gone += 1;
             sum += i128::from(entry.deadline());
+            self.bookings.forget(&entry);
             due(entry);
         });
         self.volatile -= gone;
@@ -124,6 +167,7 @@ impl Db {
         self.volatile = 0;
         self.deadline_sum = 0;
         self.expire_at = 0;
+        self.bookings = Bookings::default();
         self.dict.take()
     }
 
@@ -141,6 +185,7 @@ impl Db {
         std::mem::swap(&mut self.volatile, &mut other.volatile);
         std::mem::swap(&mut self.deadline_sum, &mut other.deadline_sum);
         std::mem::swap(&mut self.expire_at, &mut other.expire_at);
+        std::mem::swap(&mut self.bookings, &mut other.bookings);
     }
 
     /// Raises `watch` when `key` is touched from now on.

@@ -3,7 +3,7 @@
 //! Segments keep a lower bound of their entries' deadlines, so a cycle touches only what owes something; there is no
 //! sampling, and nothing that is due stays behind for longer than the cycle needs to come round.
 
-use super::{Gone, Keyspace};
+use super::{Gone, Keyspace, Went};
 
 /// What happens to a key past its deadline when somebody looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum ExpireMode {
 /// How far one cycle came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CycleReport {
-    /// Keys reclaimed.
+    /// Keys, and fields of hashes, reclaimed.
     pub expired: usize,
     /// Whether nothing that was due is left.
     pub done: bool,
@@ -37,7 +37,7 @@ pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -
             let headers = keyspace.before_due(db, now, HEADERS);
             let gone = &mut keyspace.gone;
             let before = gone.len();
-            keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| gone.push(Gone { db, key: entry.key().into() }));
+            keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| gone.push(Gone { db, key: entry.key().into(), went: Went::Key }));
             for index in before..keyspace.gone.len() {
                 keyspace.dbs[db].touch_watched(&keyspace.gone[index].key);
             }
@@ -50,5 +50,6 @@ pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -
             }
         }
     }
-    CycleReport { expired, done: true }
+    let (fields, done) = keyspace.expire_fields_cycle(within);
+    CycleReport { expired: expired + fields, done }
 }

@@ -7,6 +7,7 @@ mod access;
 mod awaited;
 mod db;
 mod expire;
+mod fields;
 mod load;
 mod typed;
 mod upsert;
@@ -39,18 +40,35 @@ pub struct Stats {
     pub misses: u64,
     /// Keys gone by their deadline.
     pub expired: u64,
+    /// Fields of hashes gone by theirs.
+    pub expired_fields: u64,
     /// Times the cycle ran out of its share before it had reclaimed all that was due.
     pub expired_time_cap_reached: u64,
     /// Nanoseconds spent in the expire cycle.
     pub expire_cycle_nanos: u64,
 }
 
-/// A key that expired or was evicted: the engine tells replicas and subscribers.
+/// A key that expired or was evicted, or fields of a hash that expired: the engine tells replicas and subscribers.
 pub struct Gone {
     /// Index of its database.
     pub db: usize,
     /// The key.
     pub key: Box<[u8]>,
+    /// What went.
+    pub went: Went,
+}
+
+/// What went away by itself.
+pub enum Went {
+    /// The key.
+    Key,
+    /// Fields of the hash at the key.
+    Fields {
+        /// Their names.
+        names: Vec<Box<[u8]>>,
+        /// Whether they were the last, and the key went with them.
+        emptied: bool,
+    },
 }
 
 /// All databases.
@@ -152,9 +170,9 @@ impl Keyspace {
         deadline < self.now_ms
     }
 
-    /// Whether a key is past its deadline and waits to be reclaimed.
+    /// Whether a key, or a field of a hash, is past its deadline and waits to be reclaimed.
     pub fn owes(&self) -> bool {
-        self.is_past(self.due_min())
+        self.is_past(self.due_min()) || self.owes_fields()
     }
 
     /// Finds a live key. One past its deadline is deleted on the way (or hidden, see [`ExpireMode`]).
@@ -469,7 +487,7 @@ impl Keyspace {
     fn forget_expired(&mut self, db: usize, entry: Entry) {
         self.stats.expired += 1;
         self.dbs[db].touch_watched(entry.key());
-        self.gone.push(Gone { db, key: entry.key().into() });
+        self.gone.push(Gone { db, key: entry.key().into(), went: Went::Key });
     }
 
     /// Deletes every key past its deadline that the cycle reaches within its bounds. See [`expire`].

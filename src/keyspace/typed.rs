@@ -28,6 +28,11 @@ impl Keyspace {
         self.read(db, hash, key).map(|entry| of(entry)).transpose()
     }
 
+    /// A value that was read before in the same turn, when it was found to be live and of this type: for commands that look at several at once.
+    pub fn seen_as<C: Collection>(&self, db: usize, hash: u64, key: &[u8]) -> Option<&C> {
+        of(self.dbs[db].dict.find(hash, key)?).ok()
+    }
+
     /// [`Keyspace::write`] for a value of this type. Whoever leaves it empty has to [remove](Keyspace::remove) the key.
     #[inline]
     pub fn write_as<C: Collection>(&mut self, db: usize, hash: u64, key: &[u8]) -> Result<Option<&mut C>, WrongType> {

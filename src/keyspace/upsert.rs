@@ -60,6 +60,7 @@ impl<'k> Occupied<'k> {
     /// Without an allocation where the old value is of the same size class and the key keeps having, or not having, a deadline.
     #[inline(always)]
     pub fn put(mut self, value: NewString<'_>, deadline: i64) {
+        self.db.before_overwrite(self.handle);
         let entry = self.entry_mut();
         if deadline == NEVER && !entry.is_volatile() {
             return value.store(entry);

@@ -43,6 +43,7 @@ const SHELF_SLOTS: usize = 4096;
 /// Shelves after that, as a power of two.
 const SHELVES_LOG2: u32 = 8;
 
+#[derive(Clone)]
 struct Shelf<T> {
     /// For each prefix of `depth` bits (behind the shelf's own), the segment that owns it.
     directory: Vec<u32>,
@@ -81,10 +82,13 @@ pub struct Home {
 }
 
 /// A table of `T` by key.
+#[derive(Clone)]
 pub struct Dict<T: Slot> {
     shelves: Vec<Shelf<T>>,
     /// log2 of the number of shelves.
     shelf_bits: u8,
+    /// The largest depth of a shelf there ever was.
+    depth_max: u8,
     len: usize,
     /// Bytes of the shelves' directories, segments' headers and buckets: kept up to date, because a sum over them takes longer the more there are.
     bytes: usize,
@@ -110,7 +114,7 @@ const HOME_BITS: u32 = 16;
 impl<T: Slot> Dict<T> {
     /// An empty table: no allocation until the first entry.
     pub fn new(seed: Seed) -> Self {
-        Self { shelves: Vec::new(), shelf_bits: 0, len: 0, bytes: 0, seed }
+        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, len: 0, bytes: 0, seed }
     }
 
     /// Number of entries.
@@ -319,6 +323,7 @@ impl<T: Slot> Dict<T> {
         let doubled = shelf.directory.iter().flat_map(|&s| [s, s]).collect();
         shelf.directory = doubled;
         shelf.depth += 1;
+        self.depth_max = self.depth_max.max(shelf.depth);
         self.bytes = self.bytes + shelf.header_bytes() - headers_before;
     }
 
@@ -363,6 +368,7 @@ impl<T: Slot> Dict<T> {
             self.shelves.push(shelf);
         }
         self.shelf_bits = SHELVES_LOG2 as u8;
+        self.depth_max = self.shelves.iter().map(|shelf| shelf.depth).max().unwrap_or(0);
         self.bytes = self.counted_bytes();
     }
 
@@ -495,37 +501,97 @@ impl<T: Slot> Dict<T> {
         }
     }
 
-    /// An entry chosen by chance, each as likely as the others while the table is not mostly empty.
+    /// log2 of the number of parts that hash space would have if every segment were as deep as the deepest.
+    fn bits(&self) -> u32 {
+        u32::from(self.shelf_bits) + u32::from(self.depth_max)
+    }
+
+    /// An entry chosen by chance, each as likely as the others; in a table that is mostly empty, nearly so.
     pub fn random(&self, rng: &mut Rng) -> Option<&T> {
+        self.random_handle(rng).map(|handle| self.at(handle))
+    }
+
+    /// Where an entry chosen by chance is: see [`Dict::random`].
+    pub fn random_handle(&self, rng: &mut Rng) -> Option<Handle> {
+        /// A table of which no more than this part is in use takes too many refusals.
+        const SPARSE: u128 = 32;
         if self.len == 0 {
             return None;
         }
-        // Weigh a segment by its share of hash space (the hash below is uniform) and accept it by how full it is against
-        // that share: together every entry has the same chance. After many refusals (a table emptied down to a few) any entry will do.
-        let depth_max = self.shelves.iter().map(|s| s.depth).max().unwrap_or(0);
-        for _ in 0..128 {
+        if (self.len as u128 * SPARSE) >> self.bits() < segment::SLOTS_MAX as u128 && self.bits() > 0 {
+            return self.random_in_window(rng);
+        }
+        // A segment comes up as often as its share of hash space says, and is refused the more often the larger that share is; a
+        // slot of it, of all that the largest segment has, is refused when it is not there or empty. So each entry has the same chance.
+        loop {
             let hash = rng.next_u64();
             let (shelf, index) = self.locate(hash);
             let segment = &self.shelves[shelf].segments[index];
-            let share = 1u64 << (depth_max - segment.depth).min(40);
-            if rng.below(share * segment::CAPACITY as u64) < segment.len() as u64 {
-                return segment.nth(rng.below(segment.len() as u64) as usize);
+            let slots = if self.bits() == 0 { segment.slots() } else { segment::SLOTS_MAX << (self.depth_max - segment.depth).min(40) };
+            if let Some(place) = segment.place_at(rng.below(slots as u64) as usize) {
+                return Some(Handle { shelf: shelf as u32, segment: index as u32, place });
             }
-        }
-        let mut hash = rng.next_u64();
-        loop {
-            let (shelf, index) = self.locate(hash);
-            let segment = &self.shelves[shelf].segments[index];
-            if segment.len() > 0 {
-                return segment.nth(rng.below(segment.len() as u64) as usize);
-            }
-            hash = self.span(hash).1.unwrap_or(0);
         }
     }
 
-    /// Every entry, in no promised order.
+    /// An entry chosen among those of some segments in a row, chosen by chance: their hashes are as good as random.
+    fn random_in_window(&self, rng: &mut Rng) -> Option<Handle> {
+        /// Entries among which to choose, so that it matters little how they fell.
+        const WINDOW: usize = 64;
+        let start = rng.next_u64();
+        let (mut at, mut seen) = (start, 0);
+        let end = loop {
+            let (shelf, index) = self.locate(at);
+            seen += self.shelves[shelf].segments[index].len();
+            at = self.span(at).1.unwrap_or(0);
+            if seen >= WINDOW || self.span(start).0 == at {
+                break at;
+            }
+        };
+        let mut nth = rng.below(seen as u64) as usize;
+        at = start;
+        loop {
+            let (shelf, index) = self.locate(at);
+            let segment = &self.shelves[shelf].segments[index];
+            if nth < segment.len() {
+                let place = segment.nth(nth)?;
+                return Some(Handle { shelf: shelf as u32, segment: index as u32, place });
+            }
+            nth -= segment.len();
+            at = self.span(at).1.unwrap_or(0);
+            if at == end {
+                return None;
+            }
+        }
+    }
+
+    /// Builds a large table that was emptied down to a few entries anew, small: what is done after each removal from a collection. Takes some ten
+    /// microseconds, once. Scans are not disturbed: they see a wider segment, and begin it anew.
+    #[inline]
+    pub fn gather(&mut self) {
+        /// As many as are worth it.
+        const GATHERED_MAX: usize = 256;
+        /// Parts of hash space from which on a table is large.
+        const LARGE_BITS: u32 = 6;
+        if self.len <= GATHERED_MAX && self.bits() >= LARGE_BITS {
+            self.gather_now();
+        }
+    }
+
+    #[cold]
+    fn gather_now(&mut self) {
+        let mut old = self.take();
+        for segment in mem::take(&mut old.shelves).into_iter().flat_map(|shelf| shelf.segments) {
+            segment.into_each(|entry| {
+                let hash = self.seed.hash(entry.key());
+                self.insert_new(hash, entry);
+            });
+        }
+    }
+
+    /// Every entry, in no promised order, each asked for a little ahead.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.shelves.iter().flat_map(|shelf| shelf.segments.iter().flat_map(Segment::iter))
+        self.shelves.iter().flat_map(|shelf| shelf.segments.iter().flat_map(Segment::iter_ahead))
     }
 
     /// Takes out everything that is due at `now`, from hash position `from` on, looking at no more than `segments` segment headers and

@@ -10,8 +10,8 @@ use std::{mem, ops::Range};
 const SLOTS: usize = 7;
 /// Sizes a segment grows through, in buckets: each is a size class of the allocator, and a step wastes at most a third.
 const STEPS: [u16; 17] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64];
-/// Entries of a full segment: seven eighths of its slots.
-pub(super) const CAPACITY: usize = capacity(64);
+/// Slots of the largest segment.
+pub(super) const SLOTS_MAX: usize = 64 * SLOTS;
 
 const fn capacity(buckets: usize) -> usize {
     // A single bucket has no neighbour to overflow into and needs none: all of its slots may be used.
@@ -19,6 +19,7 @@ const fn capacity(buckets: usize) -> usize {
 }
 
 #[repr(C, align(64))]
+#[derive(Clone)]
 struct Bucket<T> {
     /// A tag a slot, 0 where it is empty; the last byte counts the entries that passed on, and stays at 255 once there.
     tags: [u8; 8],
@@ -45,6 +46,7 @@ pub(super) struct Place {
     slot: u8,
 }
 
+#[derive(Clone)]
 pub(super) struct Segment<T> {
     buckets: Box<[Bucket<T>]>,
     /// No entry of the segment is due before this.
@@ -317,16 +319,35 @@ impl<T: Slot> Segment<T> {
         self.buckets.iter().flat_map(|b| b.slots.iter().flatten())
     }
 
+    /// Every entry, asking for those of the next bucket ahead.
+    pub(super) fn iter_ahead(&self) -> impl Iterator<Item = &T> {
+        self.buckets.iter().enumerate().flat_map(|(at, bucket)| {
+            self.prefetch_entries(at + 1);
+            bucket.slots.iter().flatten()
+        })
+    }
+
+    /// Hands over every entry.
+    pub(super) fn into_each(mut self, take: impl FnMut(T)) {
+        drain(&mut self.buckets, take);
+    }
+
+    /// Number of slots.
+    pub(super) fn slots(&self) -> usize {
+        self.buckets.len() * SLOTS
+    }
+
+    /// The entry in slot number `slot`, if there is such a slot and one in it.
+    #[inline]
+    pub(super) fn place_at(&self, slot: usize) -> Option<Place> {
+        let (bucket, slot) = (slot / SLOTS, slot % SLOTS);
+        let is_taken = self.buckets.get(bucket)?.tags[slot] != 0;
+        is_taken.then_some(Place { bucket: bucket as u16, slot: slot as u8 })
+    }
+
     /// The `n`th entry in table order.
-    pub(super) fn nth(&self, mut n: usize) -> Option<&T> {
-        for bucket in &self.buckets {
-            let here = bucket.slots.iter().flatten().count();
-            if n < here {
-                return bucket.slots.iter().flatten().nth(n);
-            }
-            n -= here;
-        }
-        None
+    pub(super) fn nth(&self, n: usize) -> Option<Place> {
+        (0..self.slots()).filter_map(|slot| self.place_at(slot)).nth(n)
     }
 
     /// Takes out what is due, and makes `due_min` exact.

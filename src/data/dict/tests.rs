@@ -205,3 +205,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_table_gathered_while_a_scan_runs_hides_nothing_from_it() {
+    for cut in [1, 7, 30_000, 60_000, 99_000] {
+        let mut dict = Dict::new(Seed::new(4));
+        (0..100_000).for_each(|i| {
+            put(&mut dict, i, i64::MAX);
+        });
+        let mut seen = BTreeSet::new();
+        let mut cursor = dict.scan(Cursor(0), cut, usize::MAX, |i| seen.extend([number(i)]));
+        let stays = |i: &u32| i.is_multiple_of(500);
+        for i in (0..100_000u32).filter(|i| !stays(i)) {
+            dict.remove(dict.hash(&i.to_be_bytes()), &i.to_be_bytes());
+            dict.gather();
+        }
+        assert!(dict.shape().0 < 16, "gathered");
+        while cursor != Cursor(0) {
+            cursor = dict.scan(cursor, 10, 100, |i| seen.extend([number(i)]));
+        }
+        assert!((0..100_000).filter(stays).all(|i| seen.contains(&i)), "after {cut}");
+    }
+}

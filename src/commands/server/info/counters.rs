@@ -28,6 +28,7 @@ pub(super) fn stats(info: &Info, report: &mut Report) {
         .field("sync_full", stats.sync_full)
         .field("sync_partial_ok", stats.sync_partial_ok)
         .field("sync_partial_err", stats.sync_partial_err)
+        .field("expired_subkeys", keyspace.expired_fields)
         .field("expired_keys", keyspace.expired)
         // Expiry is exact: what is stale is reclaimed, not estimated.
         .field("expired_stale_perc", "0.00")

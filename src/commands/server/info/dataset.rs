@@ -70,6 +70,11 @@ pub(super) fn keyspace(info: &Info, report: &mut Report) {
     let now_ms = info.server.unix_ms();
     for (index, db) in info.server.keyspace.iter().filter(|(_, db)| !db.is_empty()) {
         let (keys, expires, ttl) = (db.len(), db.volatile(), db.ttl_average_ms(now_ms));
-        report.field(format_args!("db{index}"), format_args!("keys={keys},expires={expires},avg_ttl={ttl}"));
+        // Unknown to the Redis that we are, so not told where there is nothing to tell.
+        let subexpiry = match db.hashes_with_deadlines() {
+            0 => String::new(),
+            hashes => format!(",subexpiry={hashes}"),
+        };
+        report.field(format_args!("db{index}"), format_args!("keys={keys},expires={expires},avg_ttl={ttl}{subexpiry}"));
     }
 }

@@ -1,0 +1,171 @@
+//! Members by chance: SPOP and SRANDMEMBER.
+
+use super::{algebra, limits, reply_member};
+use crate::{
+    commands::{
+        Ctx, Effect,
+        command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
+        context::{Event, errors},
+    },
+    data::{listpack::Item, number, set::Set},
+    keyspace::WrongType,
+    resp::request::OwnedArgs,
+};
+
+/// Members that one SREM in the log takes out at most.
+const BATCH: usize = 1024;
+
+fn spop(ctx: &mut Ctx) {
+    match ctx.argc() {
+        2 => (),
+        3 => return pop_several(ctx),
+        _ => return ctx.error(errors::SYNTAX),
+    }
+    let (hash, key, is_logged) = (ctx.hash(1), ctx.arg(1), ctx.is_logged());
+    let set = match ctx.server.keyspace.write_as::<Set>(ctx.db, hash, key) {
+        Err(WrongType) => return ctx.wrong_type(),
+        Ok(None) => return ctx.out.null(),
+        Ok(Some(set)) => set,
+    };
+    set.pop(&mut ctx.server.rng, |member| {
+        let mut digits = itoa::Buffer::new();
+        let member = member.text(&mut digits);
+        ctx.out.bulk(member);
+        if is_logged {
+            ctx.effect = Effect::Instead(OwnedArgs::new(&[b"SREM", key, member]));
+        }
+    });
+    let emptied = set.is_empty();
+    ctx.changed(1, Event('s', "spop"));
+    if emptied {
+        ctx.remove_emptied(1);
+    }
+}
+
+fn pop_several(ctx: &mut Ctx<'_>) {
+    let count = number::parse_i64(ctx.arg(2)).and_then(|n| usize::try_from(n).ok());
+    let Some(count) = count else { return ctx.error("ERR value is out of range, must be positive") };
+    let (hash, key, limits, is_logged) = (ctx.hash(1), ctx.arg(1), limits(ctx), ctx.is_logged());
+    let set = match ctx.server.keyspace.write_as::<Set>(ctx.db, hash, key) {
+        Err(WrongType) => return ctx.wrong_type(),
+        Ok(Some(set)) if count > 0 => set,
+        Ok(_) => return ctx.out.set(0),
+    };
+    let len = set.len();
+    ctx.out.set(count.min(len));
+    if count >= len {
+        // Small ones are answered in the order in which SUNION has them.
+        match set.members() {
+            Some(_) => set.iter().for_each(|member| reply_member(ctx.out, member)),
+            None => algebra::union(&[Some(&*set)], &limits).iter().for_each(|member| reply_member(ctx.out, member)),
+        }
+        ctx.changed(1, Event('s', "spop"));
+        ctx.server.keyspace.dirty += len as u64 - 1;
+        ctx.remove_emptied(1);
+        let lazily = ctx.server.config.lazyfree_lazy_server_del;
+        return ctx.log_instead(&[if lazily { b"UNLINK" } else { b"DEL" }, key]);
+    }
+    let mut log = Removals { key, batches: Vec::new(), is_logged };
+    let mut see = |member: Item<'_>| {
+        let mut digits = itoa::Buffer::new();
+        let member = member.text(&mut digits);
+        ctx.out.bulk(member);
+        log.push(member);
+    };
+    /// Members are moved away one by one while fewer than this many times those that stay are asked for; else those that stay are.
+    const MOVE_MAX: usize = 5;
+    if (len - count).saturating_mul(MOVE_MAX) > count {
+        set.pop_some(count, &mut ctx.server.rng, see);
+    } else {
+        set.keep_some(len - count, &mut ctx.server.rng, &limits).iter().for_each(&mut see);
+    }
+    ctx.effect = Effect::Nothing;
+    ctx.also = log.batches.into_iter().map(|batch| (ctx.db, batch)).collect();
+    ctx.changed(1, Event('s', "spop"));
+    ctx.server.keyspace.dirty += count as u64 - 1;
+}
+
+/// What several members popped leave in the log.
+struct Removals<'a> {
+    key: &'a [u8],
+    batches: Vec<OwnedArgs>,
+    is_logged: bool,
+}
+
+impl Removals<'_> {
+    fn push(&mut self, member: &[u8]) {
+        if !self.is_logged {
+            return;
+        }
+        match self.batches.last_mut() {
+            Some(batch) if batch.args().len() < 2 + BATCH => batch.push(member),
+            _ => self.batches.push(OwnedArgs::new(&[b"SREM", self.key, member])),
+        }
+    }
+}
+
+fn srandmember(ctx: &mut Ctx) {
+    match ctx.argc() {
+        2 => (),
+        3 => return several_random(ctx),
+        _ => return ctx.error(errors::SYNTAX),
+    }
+    let (hash, key) = (ctx.hash(1), ctx.arg(1));
+    match ctx.server.keyspace.read_as::<Set>(ctx.db, hash, key) {
+        Err(WrongType) => ctx.wrong_type(),
+        Ok(set) => match set.and_then(|set| set.random(&mut ctx.server.rng)) {
+            Some(member) => reply_member(ctx.out, member),
+            None => ctx.out.null(),
+        },
+    }
+}
+
+fn several_random(ctx: &mut Ctx<'_>) {
+    let Some(count) = ctx.int_arg(2) else { return };
+    if count == i64::MIN {
+        return ctx.error(format!("ERR value is out of range, value must between {} and {}", -i64::MAX, i64::MAX));
+    }
+    let (hash, key) = (ctx.hash(1), ctx.arg(1));
+    let set = match ctx.server.keyspace.read_as::<Set>(ctx.db, hash, key) {
+        Err(WrongType) => return ctx.wrong_type(),
+        Ok(Some(set)) if count != 0 => set,
+        Ok(_) => return ctx.out.array(0),
+    };
+    let rng = &mut ctx.server.rng;
+    let many = count.unsigned_abs() as usize;
+    if count < 0 {
+        // Each of them anew, the same ones perhaps.
+        ctx.out.array(many);
+        for member in (0..many).map_while(|_| set.random(rng)) {
+            reply_member(ctx.out, member);
+        }
+        return;
+    }
+    ctx.out.array(many.min(set.len()));
+    if many >= set.len() {
+        set.iter().for_each(|member| reply_member(ctx.out, member));
+    } else {
+        set.sample(many, rng, |member| reply_member(ctx.out, member));
+    }
+}
+
+/// The rows of these commands.
+pub const COMMANDS: &[Command] = &[
+    command("spop", spop, -2, WRITE | FAST)
+        .since(Group::Set, "1.0.0")
+        .doc("Takes members chosen by chance out of a set and returns them.", "O(1) without a count, O(N) for N members.")
+        .args("key [count:integer]")
+        .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::DELETE)])
+        .tips(&["nondeterministic_output"])
+        .history(&[("3.2.0", "`count`.")]),
+    command("srandmember", srandmember, -2, READONLY)
+        .since(Group::Set, "1.0.0")
+        .doc(
+            "Returns members of a set chosen by chance; with a negative count, the same ones perhaps.",
+            "O(1) without a count, O(N) for N members.",
+        )
+        .args("key [count:integer]")
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .tips(&["nondeterministic_output"])
+        .history(&[("2.6.0", "`count`.")]),
+];

@@ -1,0 +1,349 @@
+//! The hash: fields and their values, each field with a deadline of its own if it has been given one.
+//!
+//! | what it holds | encoding | representation |
+//! |---|---|---|
+//! | few short fields | `listpack` | field, value, field, value ... |
+//! | few short fields, some with a deadline | `listpackex` | field, value, deadline ..., the earliest deadline first |
+//! | more or longer ones | `hashtable` | a table of [`Entry`]: a field with its value and its deadline in one allocation |
+//!
+//! A field past its deadline stays until somebody takes it out ([`Hash::take_due`]). Look-ups are told the time, and do not see such
+//! a field; at the time [`ANY_TIME`] they see every field.
+
+mod fields;
+mod load;
+mod packed;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use super::{
+    dict::Dict,
+    entry::{Entry, NEVER, Value},
+    hash::Seed,
+    listpack::{self, Item, Listpack},
+    number,
+    rng::Rng,
+};
+use bytes::Bytes;
+pub use fields::Field;
+pub use load::Builder;
+use packed::Packed;
+use std::cell::Cell;
+use table::Table;
+
+/// The time at which no deadline is past.
+pub const ANY_TIME: i64 = i64::MIN;
+
+/// Up to where a hash is compact, and what a table is seeded with.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Fields of a compact hash (`hash-max-listpack-entries`).
+    pub entries: usize,
+    /// Bytes of a field or value of a compact hash (`hash-max-listpack-value`).
+    pub value: usize,
+    /// The seed of a table's hash.
+    pub seed: Seed,
+}
+
+/// What becomes of a field's deadline when its value is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OldDeadline {
+    /// It goes.
+    Drops,
+    /// It stays.
+    Stays,
+}
+
+/// Fields and their values. A key with an empty one is not kept.
+#[derive(Clone)]
+pub struct Hash(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    /// Fields and values by turns.
+    Pairs(Listpack),
+    /// Fields, values and deadlines by turns.
+    Triples(Box<Triples>),
+    Table(Box<Table>),
+}
+
+struct Triples {
+    pack: Listpack,
+    booked: Cell<i64>,
+}
+
+impl Clone for Triples {
+    fn clone(&self) -> Self {
+        Self { pack: self.pack.clone(), booked: Cell::new(NEVER) }
+    }
+}
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a deadline is over at `now`: a field lives through the millisecond of its deadline.
+#[inline(always)]
+fn is_past(deadline: i64, now: i64) -> bool {
+    deadline < now
+}
+
+impl Hash {
+    /// An empty hash.
+    pub fn new() -> Self {
+        Self::with_room(0)
+    }
+
+    /// An empty hash with room for so many bytes of short fields and values.
+    pub fn with_room(bytes: usize) -> Self {
+        Self(Repr::Pairs(Listpack::with_capacity(bytes)))
+    }
+
+    /// Number of fields, those past their deadline that have not been taken out among them.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            Repr::Pairs(pack) => pack.len() / 2,
+            Repr::Triples(triples) => triples.pack.len() / 3,
+            Repr::Table(table) => table.dict.len(),
+        }
+    }
+
+    /// Whether it has no field.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Repr::Pairs(pack) => pack.is_empty(),
+            Repr::Triples(triples) => triples.pack.is_empty(),
+            Repr::Table(table) => table.dict.is_empty(),
+        }
+    }
+
+    /// What OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        match &self.0 {
+            Repr::Pairs(_) => "listpack",
+            Repr::Triples(_) => "listpackex",
+            Repr::Table(_) => "hashtable",
+        }
+    }
+
+    /// Fields and values as they stand in a file, while no field can have a deadline.
+    pub fn pairs(&self) -> Option<&Listpack> {
+        if let Repr::Pairs(pack) = &self.0 { Some(pack) } else { None }
+    }
+
+    /// Fields, values and deadlines (0: none) as they stand in a file, the earliest deadline first.
+    pub fn triples(&self) -> Option<&Listpack> {
+        if let Repr::Triples(triples) = &self.0 { Some(&triples.pack) } else { None }
+    }
+
+    /// The fields as a table of entries, if the hash is not compact.
+    pub fn table(&self) -> Option<&Dict<Entry>> {
+        if let Repr::Table(table) = &self.0 { Some(&table.dict) } else { None }
+    }
+
+    fn packed(&self) -> Option<Packed<'_>> {
+        match &self.0 {
+            Repr::Pairs(pack) => Some(Packed::pairs(pack)),
+            Repr::Triples(triples) => Some(Packed::triples(&triples.pack)),
+            Repr::Table(_) => None,
+        }
+    }
+
+    /// The value of a field that is there at `now`.
+    #[inline]
+    pub fn get(&self, field: &[u8], now: i64) -> Option<Value<'_>> {
+        match &self.0 {
+            Repr::Pairs(pack) => Packed::pairs(pack).get(field, now),
+            Repr::Triples(triples) => Packed::triples(&triples.pack).get(field, now),
+            Repr::Table(table) => table.find(field, now).map(Entry::value),
+        }
+    }
+
+    /// When a field that is there at `now` is due (Unix ms, or [`NEVER`]).
+    pub fn deadline(&self, field: &[u8], now: i64) -> Option<i64> {
+        match self.packed() {
+            Some(packed) => packed.find(field).map(|at| packed.deadline(at)).filter(|deadline| !is_past(*deadline, now)),
+            None => self.as_table()?.find(field, now).map(Entry::deadline),
+        }
+    }
+
+    fn as_table(&self) -> Option<&Table> {
+        if let Repr::Table(table) = &self.0 { Some(table) } else { None }
+    }
+
+    /// Makes it a table if so many fields more, the longest of which (or of their values) has so many bytes, are more than a compact
+    /// hash may get at once.
+    #[inline]
+    pub fn make_room(&mut self, fields: usize, longest: usize, limits: &Limits) {
+        if (fields > limits.entries || longest > limits.value) && self.as_table().is_none() {
+            self.become_table(limits.seed);
+        }
+    }
+
+    /// Gives a field a value; `own` makes a long one that can be kept. Says whether the field is new at `now`.
+    #[inline]
+    pub fn set(&mut self, field: &[u8], value: &[u8], own: impl FnOnce() -> Bytes, old: OldDeadline, now: i64, limits: &Limits) -> bool {
+        if let Repr::Table(table) = &mut self.0 {
+            return table.set(field, table::stored(value, own), old, now);
+        }
+        let bytes = Listpack::string_bytes(field.len()) + Listpack::string_bytes(value.len());
+        if field.len() > limits.value || value.len() > limits.value || self.compact_bytes() + bytes > listpack::BYTES_MAX {
+            self.become_table(limits.seed);
+            return self.set(field, value, own, old, now, limits);
+        }
+        let new = match &mut self.0 {
+            Repr::Pairs(pack) => packed::set_pair(pack, field, value),
+            Repr::Triples(triples) => packed::set_triple(&mut triples.pack, field, value, old, now),
+            Repr::Table(_) => false,
+        };
+        if new && self.len() > limits.entries {
+            self.become_table(limits.seed);
+        }
+        new
+    }
+
+    fn compact_bytes(&self) -> usize {
+        self.packed().map_or(0, |packed| packed.pack.byte_len())
+    }
+
+    /// Gives a field a deadline (Unix ms), or takes it away with [`NEVER`]. `false` when there is no such field.
+    pub fn set_deadline(&mut self, field: &[u8], deadline: i64) -> bool {
+        if deadline != NEVER {
+            self.expect_deadlines();
+        }
+        match &mut self.0 {
+            Repr::Pairs(pack) => Packed::pairs(pack).find(field).is_some(),
+            Repr::Triples(triples) => packed::set_deadline(&mut triples.pack, field, deadline),
+            Repr::Table(table) => table.set_deadline(field, deadline),
+        }
+    }
+
+    /// Takes on the encoding in which fields can have deadlines.
+    pub fn expect_deadlines(&mut self) {
+        if let Repr::Pairs(pack) = &self.0 {
+            let pack = packed::with_deadlines(pack);
+            self.0 = Repr::Triples(Box::new(Triples { pack, booked: Cell::new(NEVER) }));
+        }
+    }
+
+    /// Takes a field out. Says whether it was there at `now`.
+    pub fn remove(&mut self, field: &[u8], now: i64) -> bool {
+        match &mut self.0 {
+            Repr::Pairs(pack) => packed::remove(pack, 2, field, now),
+            Repr::Triples(triples) => packed::remove(&mut triples.pack, 3, field, now),
+            Repr::Table(table) => table.remove(field, now),
+        }
+    }
+
+    /// A moment (Unix ms) before which no field is due, which is [`NEVER`] exactly when none has a deadline.
+    #[inline]
+    pub fn due_min(&self) -> i64 {
+        match &self.0 {
+            Repr::Pairs(_) => NEVER,
+            Repr::Triples(triples) => Packed::triples(&triples.pack).deadline_min(),
+            Repr::Table(table) => table.due_min(),
+        }
+    }
+
+    /// Takes out about `most` fields that are past their deadline at `now`, and hands over their names. `false` when no such field is left.
+    pub fn take_due(&mut self, now: i64, most: usize, each: impl FnMut(&[u8])) -> bool {
+        match &mut self.0 {
+            Repr::Pairs(_) => (),
+            Repr::Triples(triples) => packed::take_due(&mut triples.pack, now, most, each),
+            Repr::Table(table) => table.take_due(now, most, each),
+        }
+        is_past(self.due_min(), now)
+    }
+
+    /// The moment under which the hash is kept in its database's order of deadlines ([`NEVER`]: it is not). A copy is in none.
+    pub fn booked(&self) -> i64 {
+        match &self.0 {
+            Repr::Pairs(_) => NEVER,
+            Repr::Triples(triples) => triples.booked.get(),
+            Repr::Table(table) => table.booked.get(),
+        }
+    }
+
+    /// Notes that moment.
+    pub fn book(&self, deadline: i64) {
+        match &self.0 {
+            Repr::Pairs(_) => (),
+            Repr::Triples(triples) => triples.booked.set(deadline),
+            Repr::Table(table) => table.booked.set(deadline),
+        }
+    }
+
+    /// Whether it ought to be kept under another moment: one that is earlier, or under none.
+    #[inline(always)]
+    pub fn is_misbooked(&self) -> bool {
+        if let Repr::Pairs(_) = self.0 {
+            return false;
+        }
+        let (booked, due_min) = (self.booked(), self.due_min());
+        due_min < booked || (due_min == NEVER) != (booked == NEVER)
+    }
+
+    /// All fields, in the order they are kept in.
+    pub fn iter(&self) -> impl Iterator<Item = Field<'_>> {
+        let packed = self.packed().map(Packed::iter);
+        let table = self.table().map(|dict| dict.iter().map(Field::from));
+        packed.into_iter().flatten().chain(table.into_iter().flatten())
+    }
+
+    /// Whether some of the fields that it counts are past their deadline at `now`, as far as can be told without looking at them.
+    #[inline]
+    pub fn may_owe(&self, now: i64) -> bool {
+        is_past(self.due_min(), now)
+    }
+
+    /// Number of fields that are there at `now`. Looks at all of them if some may not be.
+    pub fn len_at(&self, now: i64) -> usize {
+        if self.may_owe(now) { self.iter().filter(|f| f.is_there(now)).count() } else { self.len() }
+    }
+
+    /// A field by chance, each as likely as the others; `None` when there is none at `now`.
+    pub fn random(&self, rng: &mut Rng, now: i64) -> Option<Field<'_>> {
+        fields::random(self, rng, now)
+    }
+
+    /// Up to `count` different fields that are there at `now`, every choice as likely as the others, in no promised order.
+    pub fn sample(&self, count: usize, rng: &mut Rng, now: i64) -> Vec<Field<'_>> {
+        fields::sample(self, count, rng, now)
+    }
+
+    /// Bytes of memory it takes, the fixed part inside its [`Object`](super::object::Object) not counted. `samples` fields are looked at
+    /// (0: all of them).
+    pub fn allocated(&self, samples: usize) -> usize {
+        match &self.0 {
+            Repr::Pairs(pack) => pack.allocated(),
+            Repr::Triples(triples) => size_of::<Triples>() + triples.pack.allocated(),
+            Repr::Table(table) => size_of::<Table>() + table.allocated(samples),
+        }
+    }
+
+    fn become_table(&mut self, seed: Seed) {
+        let mut table = Table::new(seed);
+        for field in self.iter() {
+            table.insert(field.to_entry());
+        }
+        table.booked.set(self.booked());
+        self.0 = Repr::Table(Box::new(table));
+    }
+}
+
+/// An element of a listpack as a value.
+fn value_of(item: Item<'_>) -> Value<'_> {
+    match item {
+        Item::Int(n) => Value::Int(n),
+        Item::Str(bytes) => Value::Str(bytes),
+    }
+}
+
+/// Whether a value is worth keeping as a number: its digits take more room than the eight bytes of one.
+fn as_number(value: &[u8]) -> Option<i64> {
+    if value.len() < size_of::<i64>() { None } else { number::parse_i64(value) }
+}
