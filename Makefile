@@ -42,12 +42,13 @@ test: ## install what tests need, then format, clippy, and all tests
 	rustfmt --check --edition 2024 tests/fuzz/*.rs
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) test --no-fail-fast
+	scripts/compat --ours $(TARGET_DIR)/debug/solod --cache $(TARGET_DIR)/compat --quick
 
 compat: ## let the suite of redis 7.0.15 judge solod; UNIT=type/list one unit, ONLY="a test", SKIPPED=1 what is skipped
 	scripts/setup-tests python3 tclsh
 	$(CARGO) build
-	scripts/compat --ours $(SOLOD) --cache $(TARGET_DIR)/compat $(if $(UNIT),--unit "$(UNIT)") \
-		$(if $(ONLY),--only '$(ONLY)') $(if $(SKIPPED),--skipped) $(ARGS)
+	scripts/compat --ours $(SOLOD) --cache $(TARGET_DIR)/compat $(if $(UNIT),--unit "$(UNIT)") $(if $(ONLY),--only '$(ONLY)') \
+		$(if $(SKIPPED),--skipped) $(if $(UNIT)$(ONLY)$(SKIPPED),,--both) $(ARGS)
 
 bench: build ## measure beside redis-server; ARGS="--rounds 5 --only get" passes arguments on
 	scripts/setup-tests python3

@@ -8,7 +8,7 @@ use crate::data::entry::size_class;
 use std::{
     alloc::{GlobalAlloc, Layout},
     cell::Cell,
-    ffi::{CStr, c_char, c_void},
+    ffi::{CStr, CString, c_char, c_void},
     ptr,
 };
 use tikv_jemalloc_sys::mallctl;
@@ -93,6 +93,15 @@ fn statistic(name: &CStr) -> usize {
     // SAFETY: the name ends in NUL, and value and length are ours and of the size that these controls write.
     unsafe { mallctl(name.as_ptr(), (&raw mut value).cast::<c_void>(), &mut len, ptr::null_mut(), 0) };
     value
+}
+
+/// A control that is a number of the machine's size, such as `arenas.page`; `None` when there is none of that name.
+pub fn control(name: &str) -> Option<i64> {
+    let name = CString::new(name).ok()?;
+    let (mut value, mut len) = (0usize, size_of::<usize>());
+    // SAFETY: the name ends in NUL, and value and length are ours; a control of another size is refused, with nothing written beyond `len`.
+    let failed = unsafe { mallctl(name.as_ptr(), (&raw mut value).cast::<c_void>(), &mut len, ptr::null_mut(), 0) };
+    (failed == 0 && len == size_of::<usize>()).then_some(value as i64)
 }
 
 /// What the allocator holds.

@@ -2,11 +2,12 @@
 
 use solod::{
     alloc::Counting,
+    commands::Registry,
     config::{
-        Config, Environment, Sources, Supervised,
+        Config, DirectiveId, Environment, Sources, Supervised,
         cli::{self, Invocation},
     },
-    reactor::{Notifier, Reactor, daemonize, init_logger},
+    reactor::{Notifier, Reactor, daemonize, init_logger, move_environment, watch_panics},
 };
 use std::{
     env, fs,
@@ -19,7 +20,11 @@ use std::{
 static ALLOCATOR: Counting = Counting;
 
 /// Files and directories as they are.
-struct World;
+#[derive(Default)]
+struct World {
+    /// The commands, as the lines read so far name them.
+    registry: Registry,
+}
 
 impl Environment for World {
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
@@ -44,6 +49,13 @@ impl Environment for World {
         found
     }
 
+    fn check(&mut self, directive: DirectiveId, words: &[&[u8]]) -> Result<(), String> {
+        match (directive, words) {
+            (DirectiveId::rename_command, [from, to]) => self.registry.rename(from, to).map_err(str::to_owned),
+            _ => Ok(()),
+        }
+    }
+
     fn enter_dir(&mut self, dir: &str) -> Result<String, String> {
         let reason = |e: io::Error| e.to_string().split(" (os error").next().unwrap_or_default().to_owned();
         env::set_current_dir(dir).map_err(reason)?;
@@ -62,7 +74,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Invocation::CheckConfig(sources)) => {
-            return match Config::load(&sources, &mut World) {
+            return match Config::load(&sources, &mut World::default()) {
                 Ok(_) => {
                     println!("Configuration OK");
                     ExitCode::SUCCESS
@@ -82,8 +94,9 @@ fn fail(error: impl std::fmt::Display) -> ExitCode {
 }
 
 fn serve(sources: &Sources) -> ExitCode {
+    move_environment();
     let started_in = env::current_dir();
-    let loaded = match Config::load(sources, &mut World) {
+    let loaded = match Config::load(sources, &mut World::default()) {
         Ok(loaded) => loaded,
         Err(error) => return fail(error),
     };
@@ -105,6 +118,7 @@ fn serve(sources: &Sources) -> ExitCode {
             if config.logfile.is_empty() { "standard output" } else { &config.logfile }
         ));
     }
+    watch_panics();
     log::warn!("oO0OoO0OoO0Oo solod is starting oO0OoO0OoO0Oo");
     log::warn!("solod version={}, bits=64, pid={}, just started", env!("CARGO_PKG_VERSION"), std::process::id());
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));

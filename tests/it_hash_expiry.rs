@@ -10,64 +10,69 @@ fn server() -> Option<Server> {
     Some(Server::start(&["--enable-debug-command", "yes"])).filter(|server| server.knows("HEXPIRE"))
 }
 
+/// The server under test, unless it is the reference: that one hides less of what is due, and tells of fewer things when they change.
+fn ours() -> Option<Server> {
+    server().filter(|_| !is_reference())
+}
+
 #[test]
 fn fields_are_given_deadlines() {
     let Some(server) = server() else { return };
     server.spec(
         r#"
-        HSET h a 1 b 2 c 3                            -> ?
-        HEXPIRE h 100 FIELDS 1 zz                     -> ?
-        OBJECT ENCODING h                             -> ?
-        HEXPIRE h 100 FIELDS 2 a zz                   -> ?
-        HEXPIRE h 100 FIELDS 2 a                      -> ?
-        HEXPIRE h 100 FIELDS 0 a                      -> ?
-        HEXPIRE h 100 FIELDS -1 a                     -> ?
-        HEXPIRE h 100 FIELDS x a                      -> ?
-        HEXPIRE h x FIELDS 1 a                        -> ?
-        HEXPIRE h -1 FIELDS 1 a                       -> ?
-        HEXPIRE h 99999999999999 FIELDS 1 a           -> ?
-        HPEXPIRE h 9223372036854775807 FIELDS 1 a     -> ?
-        HPEXPIREAT h 281474976710655 FIELDS 1 a       -> ?
-        HPEXPIREAT h 70368744177663 FIELDS 1 a        -> ?
-        HPEXPIRETIME h FIELDS 1 a                     -> ?
-        HEXPIRETIME h FIELDS 1 a                      -> ?
-        HPEXPIREAT h 70368744177664 FIELDS 1 a        -> ?
-        HEXPIRE h 100 NX XX FIELDS 1 a                -> ?
-        HEXPIRE h 100 foo FIELDS 1 a                  -> ?
-        HEXPIRE h 100 NX FIELDS 1 b                   -> ?
-        HEXPIRE h 100 NX FIELDS 1 b                   -> ?
-        HEXPIRE h 200 GT FIELDS 1 b                   -> ?
-        HEXPIRE h 300 LT FIELDS 1 b                   -> ?
-        HEXPIRE h 300 LT FIELDS 1 c                   -> ?
-        HEXPIREAT h 33177117420 GT FIELDS 1 c         -> ?
-        HEXPIREAT h 33177117420 GT FIELDS 1 c         -> ?
-        HEXPIRE h 100 FIELDS 1 a FIELDS 1 b           -> ?
-        HEXPIRE h 100 fields 1 a                      -> ?
-        HEXPIRE nokey 100 FIELDS 1 a                  -> ?
-        HEXPIRE nokey x FIELDS 1 a                    -> ?
-        SET s 1                                       -> ?
-        HEXPIRE s x FIELDS 1 a                        -> ?
-        HTTL s FIELDS 1 a                             -> ?
-        HTTL h FIELDS 3 a b zz                        -> ?
-        HTTL h FIELDS 2 a                             -> ?
-        HTTL h FIELDS 0 a                             -> ?
-        HTTL h FIELDS x a                             -> ?
-        HTTL h FIELD 1 a                              -> ?
-        HTTL nokey FIELDS 2 a b                       -> ?
-        HPERSIST h FIELDS 3 a b zz                    -> ?
-        HPERSIST h FIELDS 1 a                         -> ?
-        HPERSIST h FIELDS 0 a                         -> ?
-        HPERSIST nokey FIELDS 1 a                     -> ?
-        HGETALL h                                     -> ?
-        OBJECT ENCODING h                             -> ?
-        HEXPIRE h 0 FIELDS 1 a                        -> ?
-        HGETALL h                                     -> ?
-        HEXPIREAT h 5 FIELDS 2 b c                    -> ?
-        EXISTS h                                      -> ?
-        HSET h a 1 b 2 c 3                            -> ?
-        HEXPIRE h 100 FIELDS 2 a a                    -> ?
-        HEXPIRE h 0 FIELDS 2 a a                      -> ?
-        HEXPIRE h 1000000000000 FIELDS 1 a            -> ?
+        HSET h a 1 b 2 c 3                            -> 3
+        HEXPIRE h 100 FIELDS 1 zz                     -> [-2]
+        OBJECT ENCODING h                             -> "listpackex"
+        HEXPIRE h 100 FIELDS 2 a zz                   -> [1, -2]
+        HEXPIRE h 100 FIELDS 2 a                      -> -ERR The `numfields` parameter must match the number of arguments
+        HEXPIRE h 100 FIELDS 0 a                      -> -ERR Parameter `numFields` should be greater than 0
+        HEXPIRE h 100 FIELDS -1 a                     -> -ERR Parameter `numFields` should be greater than 0
+        HEXPIRE h 100 FIELDS x a                      -> -ERR Parameter `numFields` should be greater than 0
+        HEXPIRE h x FIELDS 1 a                        -> -ERR value is not an integer or out of range
+        HEXPIRE h -1 FIELDS 1 a                       -> -ERR invalid expire time, must be >= 0
+        HEXPIRE h 99999999999999 FIELDS 1 a           -> -ERR invalid expire time in 'hexpire' command
+        HPEXPIRE h 9223372036854775807 FIELDS 1 a     -> -ERR invalid expire time in 'hpexpire' command
+        HPEXPIREAT h 281474976710655 FIELDS 1 a       -> -ERR invalid expire time in 'hpexpireat' command
+        HPEXPIREAT h 70368744177663 FIELDS 1 a        -> [1]
+        HPEXPIRETIME h FIELDS 1 a                     -> [70368744177663]
+        HEXPIRETIME h FIELDS 1 a                      -> [70368744178]
+        HPEXPIREAT h 70368744177664 FIELDS 1 a        -> -ERR invalid expire time in 'hpexpireat' command
+        HEXPIRE h 100 NX XX FIELDS 1 a                -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HEXPIRE h 100 foo FIELDS 1 a                  -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HEXPIRE h 100 NX FIELDS 1 b                   -> [1]
+        HEXPIRE h 100 NX FIELDS 1 b                   -> [0]
+        HEXPIRE h 200 GT FIELDS 1 b                   -> [1]
+        HEXPIRE h 300 LT FIELDS 1 b                   -> [0]
+        HEXPIRE h 300 LT FIELDS 1 c                   -> [1]
+        HEXPIREAT h 33177117420 GT FIELDS 1 c         -> [1]
+        HEXPIREAT h 33177117420 GT FIELDS 1 c         -> [0]
+        HEXPIRE h 100 FIELDS 1 a FIELDS 1 b           -> -ERR The `numfields` parameter must match the number of arguments
+        HEXPIRE h 100 fields 1 a                      -> [1]
+        HEXPIRE nokey 100 FIELDS 1 a                  -> [-2]
+        HEXPIRE nokey x FIELDS 1 a                    -> -ERR value is not an integer or out of range
+        SET s 1                                       -> OK
+        HEXPIRE s x FIELDS 1 a                        -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HTTL s FIELDS 1 a                             -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HTTL h FIELDS 3 a b zz                        ~> [*, *, -2]
+        HTTL h FIELDS 2 a                             -> -ERR The `numfields` parameter must match the number of arguments
+        HTTL h FIELDS 0 a                             -> -ERR Number of fields must be a positive integer
+        HTTL h FIELDS x a                             -> -ERR Number of fields must be a positive integer
+        HTTL h FIELD 1 a                              -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HTTL nokey FIELDS 2 a b                       -> [-2, -2]
+        HPERSIST h FIELDS 3 a b zz                    -> [1, 1, -2]
+        HPERSIST h FIELDS 1 a                         -> [-1]
+        HPERSIST h FIELDS 0 a                         -> -ERR Number of fields must be a positive integer
+        HPERSIST nokey FIELDS 1 a                     -> [-2]
+        HGETALL h                                     -> ["c", "3", "a", "1", "b", "2"]
+        OBJECT ENCODING h                             -> "listpackex"
+        HEXPIRE h 0 FIELDS 1 a                        -> [2]
+        HGETALL h                                     -> ["c", "3", "b", "2"]
+        HEXPIREAT h 5 FIELDS 2 b c                    -> [2, 2]
+        EXISTS h                                      -> 0
+        HSET h a 1 b 2 c 3                            -> 3
+        HEXPIRE h 100 FIELDS 2 a a                    -> [1, 1]
+        HEXPIRE h 0 FIELDS 2 a a                      -> [2, -2]
+        HEXPIRE h 1000000000000 FIELDS 1 a            -> -ERR invalid expire time in 'hexpire' command
     "#,
     );
 }
@@ -77,43 +82,43 @@ fn hgetex_reads_and_changes_deadlines() {
     let Some(server) = server() else { return };
     server.spec(
         r#"
-        SET s 1                                       -> ?
-        HSET h a 1 b 2 c 3                            -> ?
-        HGETEX h FIELDS 2 a zz                        -> ?
-        HGETEX h EX 100 FIELDS 2 a zz                 -> ?
-        HTTL h FIELDS 2 a b                           -> ?
-        HGETEX h PERSIST FIELDS 2 a zz                -> ?
-        HTTL h FIELDS 2 a b                           -> ?
-        HGETEX h EX 0 FIELDS 1 a                      -> ?
-        HGETEX h EX -1 FIELDS 1 a                     -> ?
-        HGETEX h EX x FIELDS 1 a                      -> ?
-        HGETEX h PXAT 1 FIELDS 1 a                    -> ?
-        HGETALL h                                     -> ?
-        HGETEX h EX 10 PX 10 FIELDS 1 b               -> ?
-        HGETEX h EX 10 PERSIST FIELDS 1 b             -> ?
-        HGETEX h PERSIST PERSIST FIELDS 1 b           -> ?
-        HGETEX h FIELDS 1 b EX 10                     -> ?
-        HGETEX h EX 10 FIELDS 2 b                     -> ?
-        HGETEX h EX 10 FIELDS 0 b                     -> ?
-        HGETEX h EX 10 FIELDS x b                     -> ?
-        HGETEX h EX 10 FIELDS 1 b c                   -> ?
-        HGETEX h EX 10 b c                            -> ?
-        HGETEX h KEEPTTL FIELDS 1 b                   -> ?
-        HGETEX h FOO FIELDS 1 b                       -> ?
-        HGETEX h FIELDS 1 b FIELDS 1 c                -> ?
-        HGETEX h EX FIELDS 1 b                        -> ?
-        HGETEX h FIELDS b                             -> ?
-        HGETEX h EX 99999999999999 FIELDS 1 b         -> ?
-        HGETEX h PXAT 9223372036854775807 FIELDS 1 b  -> ?
-        HGETEX nokey FIELDS 2 a b                     -> ?
-        HGETEX nokey EX 10 FIELDS 2 a b               -> ?
-        HGETEX nokey EX x FIELDS 2 a b                -> ?
-        HGETEX s FIELDS 1 a                           -> ?
-        HGETEX s FOO FIELDS 1 a                       -> ?
-        HGETEX s EX x FOO 1 b                         -> ?
-        HGETEX h EX x FOO 1 b                         -> ?
-        HGETEX h EX 99999999999999 FOO 1 b            -> ?
-        HGETEX h EX -5 FOO 1 b                        -> ?
+        SET s 1                                       -> OK
+        HSET h a 1 b 2 c 3                            -> 3
+        HGETEX h FIELDS 2 a zz                        -> ["1", nil]
+        HGETEX h EX 100 FIELDS 2 a zz                 -> ["1", nil]
+        HTTL h FIELDS 2 a b                           ~> [*, -1]
+        HGETEX h PERSIST FIELDS 2 a zz                -> ["1", nil]
+        HTTL h FIELDS 2 a b                           -> [-1, -1]
+        HGETEX h EX 0 FIELDS 1 a                      -> ["1"]
+        HGETEX h EX -1 FIELDS 1 a                     -> -ERR invalid expire time, must be >= 0
+        HGETEX h EX x FIELDS 1 a                      -> -ERR value is not an integer or out of range
+        HGETEX h PXAT 1 FIELDS 1 a                    -> [nil]
+        HGETALL h                                     -> ["b", "2", "c", "3"]
+        HGETEX h EX 10 PX 10 FIELDS 1 b               -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HGETEX h EX 10 PERSIST FIELDS 1 b             -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HGETEX h PERSIST PERSIST FIELDS 1 b           -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HGETEX h FIELDS 1 b EX 10                     -> -ERR The `numfields` parameter must match the number of arguments
+        HGETEX h EX 10 FIELDS 2 b                     -> -ERR The `numfields` parameter must match the number of arguments
+        HGETEX h EX 10 FIELDS 0 b                     -> -ERR Number of fields must be a positive integer
+        HGETEX h EX 10 FIELDS x b                     -> -ERR Number of fields must be a positive integer
+        HGETEX h EX 10 FIELDS 1 b c                   -> -ERR The `numfields` parameter must match the number of arguments
+        HGETEX h EX 10 b c                            -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HGETEX h KEEPTTL FIELDS 1 b                   -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HGETEX h FOO FIELDS 1 b                       -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HGETEX h FIELDS 1 b FIELDS 1 c                -> -ERR The `numfields` parameter must match the number of arguments
+        HGETEX h EX FIELDS 1 b                        -> -ERR value is not an integer or out of range
+        HGETEX h FIELDS b                             -> -ERR wrong number of arguments for 'hgetex' command
+        HGETEX h EX 99999999999999 FIELDS 1 b         -> -ERR invalid expire time in 'hgetex' command
+        HGETEX h PXAT 9223372036854775807 FIELDS 1 b  -> -ERR invalid expire time in 'hgetex' command
+        HGETEX nokey FIELDS 2 a b                     -> [nil, nil]
+        HGETEX nokey EX 10 FIELDS 2 a b               -> [nil, nil]
+        HGETEX nokey EX x FIELDS 2 a b                -> -ERR value is not an integer or out of range
+        HGETEX s FIELDS 1 a                           -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HGETEX s FOO FIELDS 1 a                       -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HGETEX s EX x FOO 1 b                         -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HGETEX h EX x FOO 1 b                         -> -ERR value is not an integer or out of range
+        HGETEX h EX 99999999999999 FOO 1 b            -> -ERR invalid expire time in 'hgetex' command
+        HGETEX h EX -5 FOO 1 b                        -> -ERR invalid expire time, must be >= 0
     "#,
     );
 }
@@ -123,59 +128,59 @@ fn hsetex_sets_values_and_deadlines() {
     let Some(server) = server() else { return };
     server.spec(
         r#"
-        SET s 1                                       -> ?
-        HSET h b 2 c 3                                -> ?
-        HSETEX h FIELDS 1 a 1                         -> ?
-        HSETEX h EX 100 FIELDS 2 a 1 b 2              -> ?
-        HTTL h FIELDS 3 a b c                         -> ?
-        HSETEX h FNX FIELDS 2 a 9 z 9                 -> ?
-        HSETEX h FXX FIELDS 2 a 9 z 9                 -> ?
-        HGETALL h                                     -> ?
-        HSETEX h FNX FIELDS 1 z 9                     -> ?
-        HSETEX h FXX EX 10 FIELDS 1 z 10              -> ?
-        HTTL h FIELDS 1 z                             -> ?
-        HSETEX h FNX FXX FIELDS 1 z 9                 -> ?
-        HSETEX h EX 10 PX 10 FIELDS 1 z 9             -> ?
-        HSETEX h EX 10 KEEPTTL FIELDS 1 z 9           -> ?
-        HSETEX h KEEPTTL FIELDS 1 z 11                -> ?
-        HTTL h FIELDS 1 z                             -> ?
-        HSETEX h FIELDS 1 z 11                        -> ?
-        HTTL h FIELDS 1 z                             -> ?
-        HSETEX h PERSIST FIELDS 1 z 11                -> ?
-        HSETEX h EX 0 FIELDS 1 z 11                   -> ?
-        HSETEX h EX -1 FIELDS 1 z 11                  -> ?
-        HSETEX h EX x FIELDS 1 z 11                   -> ?
-        HSETEX h PXAT 1 FIELDS 1 z 11                 -> ?
-        HGETALL h                                     -> ?
-        HSETEX new PXAT 1 FIELDS 1 z 11               -> ?
-        EXISTS new                                    -> ?
-        HSETEX new FXX FIELDS 1 z 11                  -> ?
-        EXISTS new                                    -> ?
-        HSETEX h FIELDS 2 a 1                         -> ?
-        HSETEX h FIELDS 1 a 1 b 2                     -> ?
-        HSETEX h FIELDS 0 a 1                         -> ?
-        HSETEX h FIELDS x a 1                         -> ?
-        HSETEX h FOO FIELDS 1 a 1                     -> ?
-        HSETEX h a 1 b 2                              -> ?
-        HSETEX h FIELDS 1 a 1 EX 10                   -> ?
-        HSETEX h FIELDS 1 a 1 FNX                     -> ?
-        HSETEX h FIELDS 1 a                           -> ?
-        HSETEX h EX FIELDS 1 a 1                      -> ?
-        HSETEX h EX 99999999999999999 FIELDS 1 a 1    -> ?
-        HSETEX s FIELDS 1 a 1                         -> ?
-        HSETEX s FOO FIELDS 1 a 1                     -> ?
-        HSETEX s EX x FIELDS 1 a 1                    -> ?
-        HSETEX s EX x FNX FXX FIELDS 1 a 1            -> ?
-        HSETEX s EX 1 FNX FXX FIELDS 1 a 1            -> ?
-        HSETEX h FNX FNX FIELDS 1 a 1                 -> ?
-        HSETEX h EX 10 EX 10 FIELDS 1 a 1             -> ?
-        HSETEX h fnx fields 1 a 1                     -> ?
-        HSETEX nokey FNX EX 10 FIELDS 1 a             -> ?
-        HSETEX nokey FNX EX FIELDS 1 a b              -> ?
-        HSETEX nokey FNX FIELDS 1 a b EX              -> ?
-        HSETEX nokey EX 10 FNX                        -> ?
-        HSETEX nokey EX 10 FNX KEEPTTL a b            -> ?
-        HSETEX nokey a b c EX 10                      -> ?
+        SET s 1                                       -> OK
+        HSET h b 2 c 3                                -> 2
+        HSETEX h FIELDS 1 a 1                         -> 1
+        HSETEX h EX 100 FIELDS 2 a 1 b 2              -> 1
+        HTTL h FIELDS 3 a b c                         ~> [*, *, -1]
+        HSETEX h FNX FIELDS 2 a 9 z 9                 -> 0
+        HSETEX h FXX FIELDS 2 a 9 z 9                 -> 0
+        HGETALL h                                     -> ["b", "2", "a", "1", "c", "3"]
+        HSETEX h FNX FIELDS 1 z 9                     -> 1
+        HSETEX h FXX EX 10 FIELDS 1 z 10              -> 1
+        HTTL h FIELDS 1 z                             ~> [*]
+        HSETEX h FNX FXX FIELDS 1 z 9                 -> -ERR Only one of FXX or FNX arguments can be specified
+        HSETEX h EX 10 PX 10 FIELDS 1 z 9             -> -ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified
+        HSETEX h EX 10 KEEPTTL FIELDS 1 z 9           -> -ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified
+        HSETEX h KEEPTTL FIELDS 1 z 11                -> 1
+        HTTL h FIELDS 1 z                             ~> [*]
+        HSETEX h FIELDS 1 z 11                        -> 1
+        HTTL h FIELDS 1 z                             -> [-1]
+        HSETEX h PERSIST FIELDS 1 z 11                -> -ERR unknown argument: PERSIST
+        HSETEX h EX 0 FIELDS 1 z 11                   -> 1
+        HSETEX h EX -1 FIELDS 1 z 11                  -> -ERR invalid expire time, must be >= 0
+        HSETEX h EX x FIELDS 1 z 11                   -> -ERR value is not an integer or out of range
+        HSETEX h PXAT 1 FIELDS 1 z 11                 -> 1
+        HGETALL h                                     -> ["b", "2", "a", "1", "c", "3"]
+        HSETEX new PXAT 1 FIELDS 1 z 11               -> 1
+        EXISTS new                                    -> 0
+        HSETEX new FXX FIELDS 1 z 11                  -> 0
+        EXISTS new                                    -> 0
+        HSETEX h FIELDS 2 a 1                         -> -ERR wrong number of arguments for 'hsetex' command
+        HSETEX h FIELDS 1 a 1 b 2                     -> -ERR wrong number of arguments for 'hsetex' command
+        HSETEX h FIELDS 0 a 1                         -> -ERR invalid number of fields
+        HSETEX h FIELDS x a 1                         -> -ERR invalid number of fields
+        HSETEX h FOO FIELDS 1 a 1                     -> -ERR unknown argument: FOO
+        HSETEX h a 1 b 2                              -> -ERR unknown argument: a
+        HSETEX h FIELDS 1 a 1 EX 10                   -> -ERR wrong number of arguments for 'hsetex' command
+        HSETEX h FIELDS 1 a 1 FNX                     -> -ERR wrong number of arguments for 'hsetex' command
+        HSETEX h FIELDS 1 a                           -> -ERR wrong number of arguments for 'hsetex' command
+        HSETEX h EX FIELDS 1 a 1                      -> -ERR value is not an integer or out of range
+        HSETEX h EX 99999999999999999 FIELDS 1 a 1    -> -ERR invalid expire time in 'hsetex' command
+        HSETEX s FIELDS 1 a 1                         -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HSETEX s FOO FIELDS 1 a 1                     -> -ERR unknown argument: FOO
+        HSETEX s EX x FIELDS 1 a 1                    -> -ERR value is not an integer or out of range
+        HSETEX s EX x FNX FXX FIELDS 1 a 1            -> -ERR value is not an integer or out of range
+        HSETEX s EX 1 FNX FXX FIELDS 1 a 1            -> -ERR Only one of FXX or FNX arguments can be specified
+        HSETEX h FNX FNX FIELDS 1 a 1                 -> -ERR Only one of FXX or FNX arguments can be specified
+        HSETEX h EX 10 EX 10 FIELDS 1 a 1             -> -ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified
+        HSETEX h fnx fields 1 a 1                     -> 0
+        HSETEX nokey FNX EX 10 FIELDS 1 a             -> -ERR wrong number of arguments for 'hsetex' command
+        HSETEX nokey FNX EX FIELDS 1 a b              -> -ERR value is not an integer or out of range
+        HSETEX nokey FNX FIELDS 1 a b EX              -> -ERR wrong number of arguments for 'hsetex' command
+        HSETEX nokey EX 10 FNX                        -> -ERR wrong number of arguments for 'hsetex' command
+        HSETEX nokey EX 10 FNX KEEPTTL a b            -> -ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified
+        HSETEX nokey a b c EX 10                      -> -ERR unknown argument: a
     "#,
     );
 }
@@ -185,31 +190,31 @@ fn hgetdel_reads_and_removes() {
     let Some(server) = server() else { return };
     server.spec(
         r#"
-        SET s 1                                       -> ?
-        HSET h a 1 b 2 c 3                            -> ?
-        HGETDEL h FIELDS 2 a zz                       -> ?
-        HGETDEL h FIELDS 0 a                          -> ?
-        HGETDEL h FIELDS x a                          -> ?
-        HGETDEL h FIELDS 2 a                          -> ?
-        HGETDEL h FIELDS 1 a b                        -> ?
-        HGETDEL h FOO 1 a                             -> ?
-        HGETDEL nokey FIELDS 1 a                      -> ?
-        HGETDEL nokey FOO 1 a                         -> ?
-        HGETDEL s FOO 1 a                             -> ?
-        HGETDEL s FIELDS 1 a                          -> ?
-        HGETALL h                                     -> ?
-        HGETDEL h FIELDS 2 b b                        -> ?
-        HGETDEL h FIELDS 2 c d                        -> ?
-        HGETALL h                                     -> ?
-        EXISTS h                                      -> ?
-        HGETDEL h FIELDS 4 c d z b                    -> ?
+        SET s 1                                       -> OK
+        HSET h a 1 b 2 c 3                            -> 3
+        HGETDEL h FIELDS 2 a zz                       -> ["1", nil]
+        HGETDEL h FIELDS 0 a                          -> -ERR Number of fields must be a positive integer
+        HGETDEL h FIELDS x a                          -> -ERR Number of fields must be a positive integer
+        HGETDEL h FIELDS 2 a                          -> -ERR The `numfields` parameter must match the number of arguments
+        HGETDEL h FIELDS 1 a b                        -> -ERR The `numfields` parameter must match the number of arguments
+        HGETDEL h FOO 1 a                             -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HGETDEL nokey FIELDS 1 a                      -> [nil]
+        HGETDEL nokey FOO 1 a                         -> -ERR Mandatory argument FIELDS is missing or not at the right position
+        HGETDEL s FOO 1 a                             -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HGETDEL s FIELDS 1 a                          -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HGETALL h                                     -> ["b", "2", "c", "3"]
+        HGETDEL h FIELDS 2 b b                        -> ["2", nil]
+        HGETDEL h FIELDS 2 c d                        -> ["3", nil]
+        HGETALL h                                     -> []
+        EXISTS h                                      -> 0
+        HGETDEL h FIELDS 4 c d z b                    -> [nil, nil, nil, nil]
     "#,
     );
 }
 
 #[test]
 fn a_field_goes_when_it_is_due() {
-    let Some(server) = server() else { return };
+    let Some(server) = ours() else { return };
     let mut conn = server.connect();
     for (fields, encoding) in [(10, "listpackex"), (2000, "hashtable")] {
         let pairs: Vec<String> = (0..fields).map(|i| format!("f{i} {i}")).collect();
@@ -229,7 +234,7 @@ fn a_field_goes_when_it_is_due() {
 
 #[test]
 fn a_field_that_is_due_is_not_seen() {
-    let Some(server) = server() else { return };
+    let Some(server) = ours() else { return };
     let mut conn = server.connect();
     replies!(conn,
         "DEBUG SET-ACTIVE-EXPIRE 0" => "OK",
@@ -258,7 +263,7 @@ fn a_field_that_is_due_is_not_seen() {
 
 #[test]
 fn deadlines_follow_their_hash() {
-    let Some(server) = server() else { return };
+    let Some(server) = ours() else { return };
     server.spec(
         r#"
         HSET h a 1 b 2                          -> 2

@@ -11,44 +11,44 @@ fn texts(reply: &Value) -> Vec<String> {
 fn fields_are_set_and_read() {
     Server::start(&[]).spec(
         r#"
-        HGET h a                                -> ?
-        HSET h a 1 b two                        -> ?
-        HSET h b 2 c "three words"              -> ?
-        HSET h a 1 a 2 d 4                      -> ?
-        HGET h a                                -> ?
-        HGET h zz                               -> ?
-        HMGET h a zz c a                        -> ?
-        HMGET absent a b                        -> ?
-        HLEN h                                  -> ?
-        HLEN absent                             -> ?
-        HEXISTS h a                             -> ?
-        HEXISTS h zz                            -> ?
-        HEXISTS absent a                        -> ?
-        HSTRLEN h c                             -> ?
-        HSTRLEN h a                             -> ?
-        HSTRLEN h zz                            -> ?
-        HSTRLEN absent a                        -> ?
-        HGETALL h                               -> ?
-        HKEYS h                                 -> ?
-        HVALS h                                 -> ?
-        HGETALL absent                          -> ?
-        HKEYS absent                            -> ?
-        HVALS absent                            -> ?
-        HSETNX h a 5                            -> ?
-        HSETNX h e 5                            -> ?
-        HSETNX fresh e 5                        -> ?
-        HMSET h a 10 f ""                       -> ?
-        HMGET h a f                             -> ?
-        HSET h "" empty "\x00\xff\r\n" "\x00"   -> ?
-        HMGET h "" "\x00\xff\r\n"               -> ?
-        HSET h 007 -0 +1 " 1"                   -> ?
-        HMGET h 007 +1 7                        -> ?
-        HDEL h a zz b a                         -> ?
-        HDEL h zz                               -> ?
-        HDEL absent a                           -> ?
-        HDEL fresh e f                          -> ?
-        EXISTS fresh                            -> ?
-        TYPE h                                  -> ?
+        HGET h a                                -> nil
+        HSET h a 1 b two                        -> 2
+        HSET h b 2 c "three words"              -> 1
+        HSET h a 1 a 2 d 4                      -> 1
+        HGET h a                                -> "2"
+        HGET h zz                               -> nil
+        HMGET h a zz c a                        -> ["2", nil, "three words", "2"]
+        HMGET absent a b                        -> [nil, nil]
+        HLEN h                                  -> 4
+        HLEN absent                             -> 0
+        HEXISTS h a                             -> 1
+        HEXISTS h zz                            -> 0
+        HEXISTS absent a                        -> 0
+        HSTRLEN h c                             -> 11
+        HSTRLEN h a                             -> 1
+        HSTRLEN h zz                            -> 0
+        HSTRLEN absent a                        -> 0
+        HGETALL h                               -> ["a", "2", "b", "2", "c", "three words", "d", "4"]
+        HKEYS h                                 -> ["a", "b", "c", "d"]
+        HVALS h                                 -> ["2", "2", "three words", "4"]
+        HGETALL absent                          -> []
+        HKEYS absent                            -> []
+        HVALS absent                            -> []
+        HSETNX h a 5                            -> 0
+        HSETNX h e 5                            -> 1
+        HSETNX fresh e 5                        -> 1
+        HMSET h a 10 f ""                       -> OK
+        HMGET h a f                             -> ["10", ""]
+        HSET h "" empty "\x00\xff\r\n" "\x00"   -> 2
+        HMGET h "" "\x00\xff\r\n"               -> ["empty", "\x00"]
+        HSET h 007 -0 +1 " 1"                   -> 2
+        HMGET h 007 +1 7                        -> ["-0", " 1", nil]
+        HDEL h a zz b a                         -> 2
+        HDEL h zz                               -> 0
+        HDEL absent a                           -> 0
+        HDEL fresh e f                          -> 1
+        EXISTS fresh                            -> 0
+        TYPE h                                  -> hash
     "#,
     );
 }
@@ -57,42 +57,42 @@ fn fields_are_set_and_read() {
 fn a_key_of_another_type_and_arguments_that_do_not_fit_are_refused() {
     Server::start(&[]).spec(
         r#"
-        SET s x                                 -> ?
-        HSET s a 1                              -> ?
-        HMSET s a 1                             -> ?
-        HSETNX s a 1                            -> ?
-        HGET s a                                -> ?
-        HMGET s a                               -> ?
-        HGETALL s                               -> ?
-        HKEYS s                                 -> ?
-        HVALS s                                 -> ?
-        HLEN s                                  -> ?
-        HSTRLEN s a                             -> ?
-        HEXISTS s a                             -> ?
-        HDEL s a                                -> ?
-        HINCRBY s a 1                           -> ?
-        HINCRBY s a x                           -> ?
-        HINCRBYFLOAT s a 1                      -> ?
-        HINCRBYFLOAT s a x                      -> ?
-        HRANDFIELD s                            -> ?
-        HRANDFIELD s 1                          -> ?
-        HSCAN s 0                               -> ?
-        HSET h                                  -> ?
-        HSET h a                                -> ?
-        HSET h a 1 b                            -> ?
-        HSET s a 1 b                            -> ?
-        HMSET h a 1 b                           -> ?
-        HSETNX h a                              -> ?
-        HGET h                                  -> ?
-        HMGET h                                 -> ?
-        HDEL h                                  -> ?
-        EXISTS h                                -> ?
-        HSET h a 1                              -> ?
-        GET h                                   -> ?
-        INCR h                                  -> ?
-        APPEND h x                              -> ?
-        SET h x                                 -> ?
-        GET h                                   -> ?
+        SET s x                                 -> OK
+        HSET s a 1                              -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HMSET s a 1                             -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HSETNX s a 1                            -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HGET s a                                -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HMGET s a                               -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HGETALL s                               -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HKEYS s                                 -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HVALS s                                 -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HLEN s                                  -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HSTRLEN s a                             -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HEXISTS s a                             -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HDEL s a                                -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HINCRBY s a 1                           -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HINCRBY s a x                           -> -ERR value is not an integer or out of range
+        HINCRBYFLOAT s a 1                      -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HINCRBYFLOAT s a x                      -> -ERR value is not a valid float
+        HRANDFIELD s                            -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HRANDFIELD s 1                          -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HSCAN s 0                               -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        HSET h                                  -> -ERR wrong number of arguments for 'hset' command
+        HSET h a                                -> -ERR wrong number of arguments for 'hset' command
+        HSET h a 1 b                            -> -ERR wrong number of arguments for 'hset' command
+        HSET s a 1 b                            -> -ERR wrong number of arguments for 'hset' command
+        HMSET h a 1 b                           -> -ERR wrong number of arguments for 'hmset' command
+        HSETNX h a                              -> -ERR wrong number of arguments for 'hsetnx' command
+        HGET h                                  -> -ERR wrong number of arguments for 'hget' command
+        HMGET h                                 -> -ERR wrong number of arguments for 'hmget' command
+        HDEL h                                  -> -ERR wrong number of arguments for 'hdel' command
+        EXISTS h                                -> 0
+        HSET h a 1                              -> 1
+        GET h                                   -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        INCR h                                  -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        APPEND h x                              -> -WRONGTYPE Operation against a key holding the wrong kind of value
+        SET h x                                 -> OK
+        GET h                                   -> "x"
     "#,
     );
 }
@@ -101,31 +101,31 @@ fn a_key_of_another_type_and_arguments_that_do_not_fit_are_refused() {
 fn fields_count() {
     Server::start(&[]).spec(
         r#"
-        HINCRBY h n 5                           -> ?
-        HINCRBY h n -7                          -> ?
-        HINCRBY h n 9223372036854775807         -> ?
-        HINCRBY h n 3                           -> ?
-        HINCRBY h m -9223372036854775808        -> ?
-        HINCRBY h m -1                          -> ?
-        HINCRBY h m x                           -> ?
-        HINCRBY h m 1.5                         -> ?
-        HSET h text abc blank " 1" zero 01      -> ?
-        HINCRBY h text 1                        -> ?
-        HINCRBY h blank 1                       -> ?
-        HINCRBY h zero 1                        -> ?
-        HINCRBYFLOAT h f 10.50                  -> ?
-        HINCRBYFLOAT h f 0.1                    -> ?
-        HINCRBYFLOAT h f -5                     -> ?
-        HINCRBYFLOAT h f 5.0e3                  -> ?
-        HINCRBYFLOAT h text 1                   -> ?
-        HINCRBYFLOAT h f x                      -> ?
-        HINCRBYFLOAT h f inf                    -> ?
-        HINCRBYFLOAT h f -inf                   -> ?
-        HINCRBYFLOAT h f nan                    -> ?
-        HINCRBYFLOAT h n 1.5                    -> ?
-        HINCRBY h f 1                           -> ?
-        HINCRBYFLOAT h zero 1                   -> ?
-        HGET h zero                             -> ?
+        HINCRBY h n 5                           -> 5
+        HINCRBY h n -7                          -> -2
+        HINCRBY h n 9223372036854775807         -> 9223372036854775805
+        HINCRBY h n 3                           -> -ERR increment or decrement would overflow
+        HINCRBY h m -9223372036854775808        -> -9223372036854775808
+        HINCRBY h m -1                          -> -ERR increment or decrement would overflow
+        HINCRBY h m x                           -> -ERR value is not an integer or out of range
+        HINCRBY h m 1.5                         -> -ERR value is not an integer or out of range
+        HSET h text abc blank " 1" zero 01      -> 3
+        HINCRBY h text 1                        -> -ERR hash value is not an integer
+        HINCRBY h blank 1                       -> -ERR hash value is not an integer
+        HINCRBY h zero 1                        -> -ERR hash value is not an integer
+        HINCRBYFLOAT h f 10.50                  -> "10.5"
+        HINCRBYFLOAT h f 0.1                    -> "10.6"
+        HINCRBYFLOAT h f -5                     -> "5.6"
+        HINCRBYFLOAT h f 5.0e3                  -> "5005.60000000000000009"
+        HINCRBYFLOAT h text 1                   -> -ERR hash value is not a float
+        HINCRBYFLOAT h f x                      -> -ERR value is not a valid float
+        HINCRBYFLOAT h f inf                    -> -ERR value is NaN or Infinity
+        HINCRBYFLOAT h f -inf                   -> -ERR value is NaN or Infinity
+        HINCRBYFLOAT h f nan                    -> -ERR value is not a valid float
+        HINCRBYFLOAT h n 1.5                    -> "9223372036854775806.5"
+        HINCRBY h f 1                           -> -ERR hash value is not an integer
+        HINCRBYFLOAT h zero 1                   -> "2"
+        HGET h zero                             -> "2"
     "#,
     );
 }
@@ -134,35 +134,34 @@ fn fields_count() {
 fn encodings_change_where_redis_changes_them() {
     Server::start(&["--hash-max-listpack-entries", "3", "--hash-max-ziplist-value", "10"]).spec(
         r#"
-        HSET h a 1 b 2 c 3                      -> ?
-        OBJECT ENCODING h                       -> ?
-        HSET h c 4                              -> ?
-        OBJECT ENCODING h                       -> ?
-        HSET h d 5                              -> ?
-        OBJECT ENCODING h                       -> ?
-        HDEL h b c d                            -> ?
-        OBJECT ENCODING h                       -> ?
-        HSET v a 1234567890                     -> ?
-        OBJECT ENCODING v                       -> ?
-        HSET v a 12345678901                    -> ?
-        OBJECT ENCODING v                       -> ?
-        HSET f 1234567890x 1                    -> ?
-        OBJECT ENCODING f                       -> ?
-        HSETNX x a 1                            -> ?
-        HSETNX x a 12345678901                  -> ?
-        OBJECT ENCODING x                       -> ?
-        HINCRBY i a 9999999999                  -> ?
-        OBJECT ENCODING i                       -> ?
-        HINCRBY i a 1                           -> ?
-        OBJECT ENCODING i                       -> ?
-        HINCRBYFLOAT i2 a 0.1234567890123       -> ?
-        OBJECT ENCODING i2                      -> ?
-        COPY h h2                               -> ?
-        OBJECT ENCODING h2                      -> ?
-        HGETALL h2                              -> ?
-        RENAME v v2                             -> ?
-        HGETALL v2                              -> ?
-        CONFIG GET hash-max-*                   -> ?
+        HSET h a 1 b 2 c 3                      -> 3
+        OBJECT ENCODING h                       -> "listpack"
+        HSET h c 4                              -> 0
+        OBJECT ENCODING h                       -> "listpack"
+        HSET h d 5                              -> 1
+        OBJECT ENCODING h                       -> "hashtable"
+        HDEL h b c d                            -> 3
+        OBJECT ENCODING h                       -> "hashtable"
+        HSET v a 1234567890                     -> 1
+        OBJECT ENCODING v                       -> "listpack"
+        HSET v a 12345678901                    -> 0
+        OBJECT ENCODING v                       -> "hashtable"
+        HSET f 1234567890x 1                    -> 1
+        OBJECT ENCODING f                       -> "hashtable"
+        HSETNX x a 1                            -> 1
+        HSETNX x a 12345678901                  -> 0
+        OBJECT ENCODING x                       -> "listpack"
+        HINCRBY i a 9999999999                  -> 9999999999
+        OBJECT ENCODING i                       -> "listpack"
+        HINCRBY i a 1                           -> 10000000000
+        OBJECT ENCODING i                       -> "hashtable"
+        HINCRBYFLOAT i2 a 0.1234567890123       -> "0.1234567890123"
+        OBJECT ENCODING i2                      -> "hashtable"
+        COPY h h2                               -> 1
+        OBJECT ENCODING h2                      -> "hashtable"
+        HGETALL h2                              -> ["a", "1"]
+        RENAME v v2                             -> OK
+        HGETALL v2                              -> ["a", "12345678901"]
     "#,
     );
 }
@@ -172,34 +171,34 @@ fn fields_by_chance() {
     let server = Server::start(&[]);
     server.spec(
         r#"
-        HSET h a 1                              -> ?
-        HRANDFIELD h                            -> ?
-        HRANDFIELD h 0                          -> ?
-        HRANDFIELD h 5                          -> ?
-        HRANDFIELD h -3                         -> ?
-        HRANDFIELD h 5 WITHVALUES               -> ?
-        HRANDFIELD h -2 WITHVALUES              -> ?
-        HRANDFIELD absent                       -> ?
-        HRANDFIELD absent 5                     -> ?
-        HRANDFIELD absent -5 WITHVALUES         -> ?
-        HRANDFIELD h x                          -> ?
-        HRANDFIELD h 1 FOO                      -> ?
-        HRANDFIELD h 1 WITHVALUES FOO           -> ?
-        HRANDFIELD h 4611686018427387904 WITHVALUES -> ?
-        HRANDFIELD h -9223372036854775808       -> ?
-        HRANDFIELD h 9223372036854775807        -> ?
+        HSET h a 1                              -> 1
+        HRANDFIELD h                            -> "a"
+        HRANDFIELD h 0                          -> []
+        HRANDFIELD h 5                          -> ["a"]
+        HRANDFIELD h -3                         -> ["a", "a", "a"]
+        HRANDFIELD h 5 WITHVALUES               -> ["a", "1"]
+        HRANDFIELD h -2 WITHVALUES              -> ["a", "1", "a", "1"]
+        HRANDFIELD absent                       -> nil
+        HRANDFIELD absent 5                     -> []
+        HRANDFIELD absent -5 WITHVALUES         -> []
+        HRANDFIELD h x                          -> -ERR value is not an integer or out of range
+        HRANDFIELD h 1 FOO                      -> -ERR syntax error
+        HRANDFIELD h 1 WITHVALUES FOO           -> -ERR syntax error
+        HRANDFIELD h 4611686018427387904 WITHVALUES -> -ERR value is out of range
+        HRANDFIELD h -9223372036854775808       -> -ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807
+        HRANDFIELD h 9223372036854775807        -> ["a"]
         HELLO 3                                 ~> *
-        HRANDFIELD h                            -> ?
-        HRANDFIELD h 5 WITHVALUES               -> ?
-        HRANDFIELD h -2 WITHVALUES              -> ?
-        HRANDFIELD absent                       -> ?
-        HRANDFIELD absent 5                     -> ?
-        HGETALL h                               -> ?
-        HGETALL absent                          -> ?
-        HKEYS h                                 -> ?
-        HGET h zz                               -> ?
-        HMGET h a zz                            -> ?
-        HSCAN h 0                               -> ?
+        HRANDFIELD h                            -> "a"
+        HRANDFIELD h 5 WITHVALUES               -> [["a", "1"]]
+        HRANDFIELD h -2 WITHVALUES              -> [["a", "1"], ["a", "1"]]
+        HRANDFIELD absent                       -> null
+        HRANDFIELD absent 5                     -> []
+        HGETALL h                               -> {"a": "1"}
+        HGETALL absent                          -> {}
+        HKEYS h                                 -> ["a"]
+        HGET h zz                               -> null
+        HMGET h a zz                            -> ["1", null]
+        HSCAN h 0                               -> ["0", ["a", "1"]]
     "#,
     );
     let mut conn = server.connect();
@@ -225,20 +224,20 @@ fn a_walk_returns_every_field() {
     let server = Server::start(&[]);
     server.spec(
         r#"
-        HSET h a 1 b 2 aa 3                     -> ?
-        HSCAN h 0                               -> ?
-        HSCAN h 7                               -> ?
-        HSCAN h 0 MATCH a*                      -> ?
-        HSCAN h 0 COUNT 1                       -> ?
-        HSCAN absent 0                          -> ?
-        HSCAN absent 0 COUNT 0                  -> ?
-        HSCAN h x                               -> ?
-        HSCAN absent x                          -> ?
-        HSCAN h 0 COUNT 0                       -> ?
-        HSCAN h 0 COUNT x                       -> ?
-        HSCAN h 0 MATCH                         -> ?
-        HSCAN h 0 FOO                           -> ?
-        HSCAN h 0 TYPE hash                     -> ?
+        HSET h a 1 b 2 aa 3                     -> 3
+        HSCAN h 0                               -> ["0", ["a", "1", "b", "2", "aa", "3"]]
+        HSCAN h 7                               -> ["0", ["a", "1", "b", "2", "aa", "3"]]
+        HSCAN h 0 MATCH a*                      -> ["0", ["a", "1", "aa", "3"]]
+        HSCAN h 0 COUNT 1                       -> ["0", ["a", "1", "b", "2", "aa", "3"]]
+        HSCAN absent 0                          -> ["0", []]
+        HSCAN absent 0 COUNT 0                  -> ["0", []]
+        HSCAN h x                               -> -ERR invalid cursor
+        HSCAN absent x                          -> -ERR invalid cursor
+        HSCAN h 0 COUNT 0                       -> -ERR syntax error
+        HSCAN h 0 COUNT x                       -> -ERR value is not an integer or out of range
+        HSCAN h 0 MATCH                         -> -ERR syntax error
+        HSCAN h 0 FOO                           -> -ERR syntax error
+        HSCAN h 0 TYPE hash                     -> -ERR syntax error
     "#,
     );
     if !is_reference() {

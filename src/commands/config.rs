@@ -7,7 +7,7 @@ use super::{
     help,
 };
 use crate::{
-    config::{DirectiveId, MaxmemoryPolicy, SetContext, SetError},
+    config::{DirectiveId, MaxmemoryPolicy, NotifyFlags, SetContext, SetError},
     data::glob,
     state::{Server, stats::CommandStats},
 };
@@ -33,7 +33,7 @@ fn set(ctx: &mut Ctx) {
         return ctx.error(errors::SYNTAX);
     }
     let pairs: Vec<(&[u8], &[u8])> = (2..ctx.argc()).step_by(2).map(|i| (ctx.arg(i), ctx.arg(i + 1))).collect();
-    let context = SetContext { loading: false, local: ctx.client().peer.local };
+    let context = SetContext { loading: ctx.server.loading.is_some(), local: ctx.client().peer.local };
     match set_all(ctx.server, &pairs, context) {
         Ok(()) => ctx.out.ok(),
         Err(error) => ctx.error(error.to_string()),
@@ -98,6 +98,12 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
         }
         DirectiveId::lfu_log_factor => server.keyspace.access.lfu_log_factor = config.lfu_log_factor,
         DirectiveId::lfu_decay_time => server.keyspace.access.lfu_decay_minutes = config.lfu_decay_time,
+        DirectiveId::notify_keyspace_events => {
+            let events = config.notify_keyspace_events;
+            server.keyspace.notes.fields_expired = events.contains(NotifyFlags::HASH) || events.contains(NotifyFlags::GENERIC);
+            server.keyspace.notes.expired = events.contains(NotifyFlags::EXPIRED);
+            server.keyspace.notes.missed = events.contains(NotifyFlags::KEY_MISS);
+        }
         DirectiveId::repl_backlog_size => server.replication.stream.set_backlog(config.repl_backlog_size),
         DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
         DirectiveId::slowlog_max_len => server.slowlog.keep(config.slowlog_max_len),
@@ -114,7 +120,7 @@ fn rewrite(ctx: &mut Ctx) {
     if path.is_empty() {
         return ctx.error("ERR The server is running without a config file");
     }
-    match rewrite_file(ctx.server, &path) {
+    match rewrite_file(ctx.server, &path, false) {
         Ok(()) => {
             log::info!("CONFIG REWRITE executed with success.");
             ctx.out.ok();
@@ -129,9 +135,10 @@ fn rewrite(ctx: &mut Ctx) {
     }
 }
 
-fn rewrite_file(server: &mut Server, path: &str) -> std::io::Result<()> {
+/// Rewrites the configuration file; `all`: with what is as by default too.
+pub(super) fn rewrite_file(server: &mut Server, path: &str, all: bool) -> std::io::Result<()> {
     let old = server.host.read_config_file(path)?;
-    let new = server.config.rewrite(&old);
+    let new = if all { server.config.rewrite_all(&old) } else { server.config.rewrite(&old) };
     server.host.replace_config_file(path, &new)
 }
 

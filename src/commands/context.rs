@@ -2,6 +2,7 @@
 
 use super::{CommandId, Registry};
 use crate::{
+    config::NotifyFlags,
     data::{
         entry::{Entry, Value},
         number,
@@ -235,9 +236,9 @@ impl<'a> Ctx<'a> {
     /// [`Ctx::notify`] for a key of another database.
     #[inline(always)]
     pub fn notify_in(&mut self, db: usize, key: &[u8], event: Event) {
-        let _ = db;
-        // Nobody can subscribe yet; the call sites are in place.
-        let _ = (key, event);
+        if self.server.config.notify_keyspace_events != NotifyFlags::NONE {
+            self.server.publish_event(db, key, event.0, event.1);
+        }
     }
 
     /// Whether anybody reads the log of writes, so that building an [`Effect`] is worth it.

@@ -9,7 +9,10 @@ use super::{
 use crate::{
     data::entry::NEVER,
     keyspace::ExpireMode,
-    persist::rdb::payload::{self, Refused},
+    persist::rdb::{
+        Shapes,
+        payload::{self, Refused},
+    },
     resp::request::OwnedArgs,
 };
 use bytes::Bytes;
@@ -83,7 +86,8 @@ fn restore(ctx: &mut Ctx) {
         // Redis lets it overflow.
         span => Some(span.saturating_add(now_ms)),
     };
-    let mut entry = match payload::restore(ctx.arg(3), key, at.map_or(NEVER, deadline::storable)) {
+    let shapes = Shapes::from_config(&ctx.server.config, ctx.server.keyspace.seed());
+    let mut entry = match payload::restore(ctx.arg(3), key, at.map_or(NEVER, deadline::storable), shapes) {
         Ok(entry) => entry,
         Err(Refused::Footer) => return ctx.error("ERR DUMP payload version or checksum are wrong"),
         Err(Refused::Value) => return ctx.error("ERR Bad data format"),

@@ -18,11 +18,14 @@ pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
 pub mod lists;
+pub mod pubsub;
 pub mod registry;
 pub mod replication;
 pub mod scanning;
 pub mod server;
 pub mod sets;
+pub mod sort;
+pub mod sortedsets;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -44,6 +47,13 @@ pub static TABLE: &[&[Command]] = &[
     strings::counters::COMMANDS,
     strings::parts::COMMANDS,
     strings::lcs::COMMANDS,
+    sortedsets::adding::COMMANDS,
+    sortedsets::reading::COMMANDS,
+    sortedsets::walking::COMMANDS,
+    sortedsets::ranges::COMMANDS,
+    sortedsets::removing::COMMANDS,
+    sortedsets::popping::COMMANDS,
+    sortedsets::combining::COMMANDS,
     keys::existence::COMMANDS,
     keys::expiry::COMMANDS,
     keys::object::COMMANDS,
@@ -55,17 +65,18 @@ pub static TABLE: &[&[Command]] = &[
     lists::read::COMMANDS,
     lists::edit::COMMANDS,
     lists::moving::COMMANDS,
-    lists::blocking::COMMANDS,
-    sets::members::COMMANDS,
-    sets::chance::COMMANDS,
-    sets::algebra::COMMANDS,
-    sets::walking::COMMANDS,
     hashes::simple::COMMANDS,
     hashes::counters::COMMANDS,
     hashes::whole::COMMANDS,
     hashes::expiry::COMMANDS,
     hashes::expiring::COMMANDS,
+    lists::blocking::COMMANDS,
+    sort::COMMANDS,
     dump::COMMANDS,
+    sets::members::COMMANDS,
+    sets::chance::COMMANDS,
+    sets::algebra::COMMANDS,
+    sets::walking::COMMANDS,
     connection::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,
@@ -82,6 +93,7 @@ pub static TABLE: &[&[Command]] = &[
     replication::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,
+    pubsub::COMMANDS,
     #[cfg(test)]
     blocking::COMMANDS,
 ];

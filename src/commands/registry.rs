@@ -14,6 +14,8 @@ const NAME_MAX: usize = 32;
 
 struct Row {
     command: &'static Command,
+    /// What it is called by, in lower case: its name, unless `rename-command` says otherwise. Empty when it is not to be called at all.
+    called: Box<[u8]>,
     /// `container|sub` for a subcommand, else the name.
     full_name: String,
     parent: Option<CommandId>,
@@ -52,23 +54,52 @@ impl Registry {
     pub fn new() -> Self {
         let mut registry = Self { rows: Vec::new(), slots: Box::new([NONE; SLOTS]) };
         for command in TABLE.iter().copied().flatten() {
-            registry.rows.push(Row { command, full_name: command.name.to_owned(), parent: None, subcommands: Vec::new() });
+            registry.rows.push(Row {
+                command,
+                called: command.name.as_bytes().into(),
+                full_name: command.name.to_owned(),
+                parent: None,
+                subcommands: Vec::new(),
+            });
         }
         for id in 0..registry.rows.len() {
             let parent = registry.rows[id].command;
             for command in parent.subcommands {
                 let sub = registry.rows.len() as CommandId;
                 let full_name = format!("{}|{}", parent.name, command.name);
-                registry.rows.push(Row { command, full_name, parent: Some(id as CommandId), subcommands: Vec::new() });
+                let called = command.name.as_bytes().into();
+                registry.rows.push(Row { command, called, full_name, parent: Some(id as CommandId), subcommands: Vec::new() });
                 registry.rows[id].subcommands.push(sub);
             }
-            let Some(mut at) = slot(parent.name.as_bytes()) else { continue };
-            while registry.slots[at] != NONE {
+        }
+        registry.deal_out();
+        registry
+    }
+
+    /// Fills the table of names.
+    fn deal_out(&mut self) {
+        self.slots.fill(NONE);
+        for (id, row) in self.rows.iter().enumerate().filter(|(_, row)| row.parent.is_none()) {
+            let Some(mut at) = slot(&row.called) else { continue };
+            while self.slots[at] != NONE {
                 at = (at + 1) % SLOTS;
             }
-            registry.slots[at] = id as CommandId;
+            self.slots[at] = id as CommandId;
         }
-        registry
+    }
+
+    /// Has a command called by another name from now on, or not at all when that is empty (`rename-command`). The error is a reason.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), &'static str> {
+        let id = self.find(from).ok_or("No such command in rename-command")?;
+        if to.len() > NAME_MAX {
+            return Err("Target command name is too long");
+        }
+        if self.find(to).is_some() {
+            return Err("Target command name already exists");
+        }
+        self.rows[usize::from(id)].called = to.to_ascii_lowercase().into();
+        self.deal_out();
+        Ok(())
     }
 
     /// The command with this name, in any case; not a subcommand.
@@ -80,7 +111,7 @@ impl Registry {
             if id == NONE {
                 return None;
             }
-            if self.rows[usize::from(id)].command.name.as_bytes().eq_ignore_ascii_case(name) {
+            if self.rows[usize::from(id)].called.eq_ignore_ascii_case(name) {
                 return Some(id);
             }
             at = (at + 1) % SLOTS;
@@ -137,9 +168,10 @@ impl Registry {
         self.rows.is_empty()
     }
 
-    /// Indices of the commands that are not subcommands.
+    /// Indices of the commands that are not subcommands, and that can be called.
     pub fn top_level(&self) -> impl Iterator<Item = CommandId> {
-        (0..self.rows.len() as CommandId).filter(|id| self.rows[usize::from(*id)].parent.is_none())
+        let rows = self.rows.iter().enumerate();
+        rows.filter(|(_, row)| row.parent.is_none() && !row.called.is_empty()).map(|(id, _)| id as CommandId)
     }
 }
 
@@ -177,5 +209,18 @@ mod tests {
         assert_eq!(registry.find(b""), None);
         assert_eq!(registry.find(&[b'x'; 100]), None);
         assert_eq!(registry.find(b"ge\x14"), None, "a control character is no letter");
+    }
+
+    #[test]
+    fn a_renamed_command_has_its_new_name_only() {
+        let mut registry = Registry::new();
+        let get = registry.find(b"get");
+        assert_eq!(registry.rename(b"GET", b"Fetch"), Ok(()));
+        assert_eq!((registry.find(b"get"), registry.find(b"FETCH")), (None, get));
+        assert_eq!(registry.rename(b"fetch", b""), Ok(()));
+        assert_eq!((registry.find(b"get"), registry.find(b"fetch"), registry.find(b"")), (None, None, None));
+        assert!(!registry.top_level().any(|id| Some(id) == get));
+        assert_eq!(registry.rename(b"get", b"x"), Err("No such command in rename-command"));
+        assert_eq!(registry.rename(b"set", b"DEL"), Err("Target command name already exists"));
     }
 }

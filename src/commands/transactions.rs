@@ -48,16 +48,11 @@ fn watch_key(ctx: &mut Ctx, i: usize) {
     }
     // A key past its deadline is deleted here if it may be, so that its going is not taken for a change later.
     ctx.server.keyspace.locate(db, hash, key);
-    let expired = is_expired(ctx.server, db, key);
+    let found = ctx.server.keyspace.db(db).dict().find(hash, key);
+    let live = found.is_some_and(|entry| !ctx.server.keyspace.is_past(entry.deadline()));
     let watch = ctx.client().watch.clone();
-    ctx.server.keyspace.db_mut(db).watch(key, &watch);
-    ctx.client_mut().watching.push(WatchedKey { db, key: key.into(), expired });
-}
-
-/// Whether the key is past its deadline and still there.
-fn is_expired(server: &Server, db: usize, key: &[u8]) -> bool {
-    let entry = server.keyspace.db(db).dict().find(server.keyspace.hash(key), key);
-    entry.is_some_and(|entry| entry.is_volatile() && server.keyspace.is_past(entry.deadline()))
+    ctx.server.keyspace.db_mut(db).watch(key, live, &watch);
+    ctx.client_mut().watching.push(WatchedKey { db, key: key.into(), live });
 }
 
 fn unwatch(ctx: &mut Ctx) {

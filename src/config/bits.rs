@@ -9,6 +9,7 @@ use super::words::quote;
 pub struct NotifyFlags(pub u16);
 
 impl NotifyFlags {
+    pub const NONE: NotifyFlags = NotifyFlags(0);
     pub const KEYSPACE: NotifyFlags = NotifyFlags(1);
     pub const KEYEVENT: NotifyFlags = NotifyFlags(1 << 1);
     pub const GENERIC: NotifyFlags = NotifyFlags(1 << 2);

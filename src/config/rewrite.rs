@@ -17,14 +17,23 @@ impl Config {
     /// place or removed, and what the file does not say yet is appended if it differs from the default. A line that
     /// cannot be read is commented out. `users` and `dir` must be up to date.
     pub fn rewrite(&self, old_text: &[u8]) -> Vec<u8> {
+        self.rewrite_saying(old_text, false)
+    }
+
+    /// [`Config::rewrite`] that also says what is as by default.
+    pub fn rewrite_all(&self, old_text: &[u8]) -> Vec<u8> {
+        self.rewrite_saying(old_text, true)
+    }
+
+    fn rewrite_saying(&self, old_text: &[u8], all: bool) -> Vec<u8> {
         let mut page = Page::read(old_text);
         for directive in TABLE {
             match directive.id {
                 DirectiveId::include | DirectiveId::rename_command => {}
                 // Users live in that file instead.
                 DirectiveId::users if !self.aclfile.is_empty() => page.put(directive, |_| true, Vec::new()),
-                _ if page.says(directive, self) => {}
-                DirectiveId::client_output_buffer_limit => page.put_output_limits(directive, self),
+                _ if page.says(directive, self) && !(all && page.places(directive, |_| true).is_empty()) => {}
+                DirectiveId::client_output_buffer_limit => page.put_output_limits(directive, self, all),
                 _ => page.put(directive, |_| true, directive.lines(self)),
             }
         }
@@ -97,7 +106,7 @@ impl Page {
     }
 
     /// Output limits have a line for each class of clients. A line for several classes is taken apart.
-    fn put_output_limits(&mut self, directive: &Directive, config: &Config) {
+    fn put_output_limits(&mut self, directive: &Directive, config: &Config, all: bool) {
         self.put(directive, |values| class_of(values).is_none(), Vec::new());
         let defaults = Config::default().client_output_buffer_limit;
         let limits = config.client_output_buffer_limit;
@@ -105,7 +114,7 @@ impl Page {
             let is_of_class = |values: &[Vec<u8>]| class_of(values) == Some(class);
             let is_said = !self.places(directive, is_of_class).is_empty();
             let is_default = limits[class as usize] == defaults[class as usize];
-            if is_said || !is_default {
+            if all || is_said || !is_default {
                 self.put(directive, is_of_class, vec![line]);
             }
         }

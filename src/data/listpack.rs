@@ -170,6 +170,11 @@ impl Listpack {
         Encoded::new(Item::new(bytes)).total()
     }
 
+    /// Bytes an element takes.
+    pub fn item_bytes(item: Item<'_>) -> usize {
+        Encoded::new(item).total()
+    }
+
     /// Bytes a string of this length takes, if it is not kept as an integer.
     pub fn string_bytes(len: usize) -> usize {
         element::string_total(len)

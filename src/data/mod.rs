@@ -16,6 +16,7 @@ pub mod lzf;
 pub mod member;
 pub mod number;
 pub mod object;
+pub mod pieces;
 pub mod prefetch;
 pub mod rng;
 pub mod set;

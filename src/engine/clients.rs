@@ -2,7 +2,6 @@
 
 use super::Engine;
 use crate::{
-    config::ClientClass,
     resp::output::Output,
     state::{
         Client, ClientKind, ConnId,
@@ -44,6 +43,7 @@ impl Engine {
         let Some(client) = self.server.clients.remove(conn) else { return };
         self.server.forget_follower(conn, &client);
         self.server.forget_blocked(conn, &client);
+        self.server.forget_subscriber(conn, &client);
         if client.kind == ClientKind::Primary {
             self.upstream_gone(conn);
         }
@@ -62,48 +62,14 @@ impl Engine {
             return self.drop_replies(out);
         }
         if !client.out.is_empty() {
-            // Its own commands have sent it something by another way (MONITOR, CLIENT KILL of itself): behind the replies.
-            let extra = client.out.take_all();
-            out.raw(&extra);
+            // Its own commands have sent it something by another way: behind the replies.
+            out.append(std::mem::take(&mut client.out));
         }
         let owes = !out.is_empty();
         client.out = out;
         if owes {
             self.server.mark_dirty(conn);
-            self.limit_output(conn);
-        }
-    }
-
-    /// Closes a client whose output has grown beyond its class's limits.
-    #[inline]
-    pub(super) fn limit_output(&mut self, conn: ConnId) {
-        let server = &mut self.server;
-        let Some(client) = server.clients.get_mut(conn) else { return };
-        let class = match client.kind {
-            ClientKind::Normal => ClientClass::Normal,
-            ClientKind::Replica => ClientClass::Replica,
-            ClientKind::Pubsub => ClientClass::Pubsub,
-            ClientKind::Primary => return,
-        };
-        let class = if client.monitor { ClientClass::Replica } else { class };
-        let limit = server.config.client_output_buffer_limit[class as usize];
-        let log_end = server.replication.stream.end();
-        let used = match &client.replica {
-            Some(link) if client.kind == ClientKind::Replica => client.owed_as_replica(link, log_end),
-            _ => client.out.len() as u64,
-        };
-        let hard = limit.hard != 0 && used >= limit.hard;
-        let mut soft = limit.soft != 0 && used >= limit.soft;
-        if soft {
-            let since = *client.soft_limit_since_ms.get_or_insert(server.mono_ms);
-            soft = server.mono_ms.saturating_sub(since) / 1000 >= limit.soft_seconds;
-        } else {
-            client.soft_limit_since_ms = None;
-        }
-        if (hard || soft) && !client.close_now {
-            log::warn!("Client id={} addr={} closed for overcoming of output buffer limits.", client.id, client.peer.addr);
-            server.stats.output_limit_closes += 1;
-            server.close(conn, false);
+            self.server.limit_output(conn);
         }
     }
 
@@ -163,11 +129,18 @@ impl Engine {
 
     /// Lets clients go on that wait for the end of a pause.
     pub(super) fn end_pause(&mut self) {
+        let mut primary = None;
         for (conn, client) in self.server.clients.iter_mut() {
             if client.blocked == Some(Blocked::Pause) {
                 client.blocked = None;
                 self.resumable.push(conn);
+                if client.kind == ClientKind::Primary {
+                    primary = Some(conn);
+                }
             }
+        }
+        if let Some(conn) = primary {
+            self.go_on_applying(conn);
         }
     }
 }

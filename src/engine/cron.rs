@@ -19,6 +19,7 @@ impl Engine {
         }
         // A failover or a shutdown holds writes back as a pause does.
         let paused = self.server.pause.is_some() || self.server.holds_writes();
+        self.server.keyspace.holds_expired = paused;
         if self.was_paused && !paused {
             self.end_pause();
         }
@@ -41,8 +42,13 @@ impl Engine {
             self.pace.ran(started, self.server.host.nanos());
         }
         self.load_slice();
-        if self.server.mono_ms >= self.cron_at_ms {
-            self.cron();
+        if !self.server.cron_paused {
+            if let Some(how) = self.server.shutdown_asked.take() {
+                self.server.shut_down(how);
+            }
+            if self.server.mono_ms >= self.cron_at_ms {
+                self.cron();
+            }
         }
         self.serve_replicas();
         if self.server.shutdown.is_some() {
@@ -68,7 +74,8 @@ impl Engine {
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
-        let delayed = self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).min().unwrap_or(u64::MAX);
+        let delayed =
+            self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).chain(self.sync_resumes_ms()).min().unwrap_or(u64::MAX);
         cron.min(pause).min(delayed).min(self.wait_ms()).min(self.key_wait_ms()).min(self.upstream_sleep_ms()).max(1)
     }
 
@@ -76,7 +83,7 @@ impl Engine {
         // What a load brings is not to go before the load is over.
         let quiet = self.server.loading.as_ref().is_some_and(|l| !l.asynchronous);
         let keyspace = &self.server.keyspace;
-        self.server.active_expire && !quiet && keyspace.expire_mode == ExpireMode::Delete && keyspace.owes()
+        self.server.active_expire && !quiet && keyspace.expire_mode == ExpireMode::Delete && !keyspace.holds_expired && keyspace.owes()
     }
 
     fn expire_slice(&mut self) {
@@ -117,9 +124,26 @@ impl Engine {
         stats.repl_out_rate.sample(stats.net_repl_out, now);
         stats.turn_rate.sample(stats.turns.count(), now);
         stats.turn_nanos_rate.sample(stats.turns.sum(), now);
+        self.expire_own();
         self.clients_cron();
         self.upstream_cron();
         self.saves_cron();
+    }
+
+    /// A replica's own keys with a deadline; a primary has none apart.
+    fn expire_own(&mut self) {
+        let keyspace = &mut self.server.keyspace;
+        if keyspace.own_deadlines() == 0 {
+            return;
+        }
+        match keyspace.expire_mode {
+            ExpireMode::Delete => keyspace.forget_own_deadlines(),
+            _ if self.server.active_expire && !keyspace.holds_expired => {
+                keyspace.expire_own();
+                self.forget_gone();
+            }
+            _ => (),
+        }
     }
 
     /// Idle clients beyond `timeout`, and soft output limits.
@@ -136,7 +160,7 @@ impl Engine {
                 self.server.close(conn, false);
                 continue;
             }
-            self.limit_output(conn);
+            self.server.limit_output(conn);
         }
     }
 }

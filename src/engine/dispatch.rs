@@ -2,7 +2,8 @@
 
 use super::{Engine, propagation::Logged, redact};
 use crate::{
-    commands::{CommandId, Ctx, Outcome, command::flags, registry::Lookup, transactions::discard_transaction},
+    commands::{CommandId, Ctx, Outcome, command::flags, key_extraction, registry::Lookup, transactions::discard_transaction},
+    keyspace::ExpireMode,
     resp::{
         output::Output,
         request::{Args, OwnedArgs},
@@ -16,6 +17,9 @@ use crate::{
 
 /// Commands with one of these flags are about data: they cannot change what [`Engine::is_ordinary`] looks at.
 const DATA: u64 = flags::WRITE | flags::READONLY;
+
+/// Commands that answer with messages.
+const LISTENING: u64 = flags::PUBSUB | flags::SUBSCRIBED;
 
 /// Most bytes of arguments that the error for an unknown command repeats.
 const SHOWN_ARGS: usize = 128;
@@ -37,7 +41,7 @@ impl Engine {
                     && c.blocked.is_none()
                     && !c.closing()
                     && !c.no_touch
-                    && c.kind != ClientKind::Replica
+                    && !matches!(c.kind, ClientKind::Replica | ClientKind::Pubsub)
             })
     }
 
@@ -154,6 +158,14 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
+        if client.kind == ClientKind::Pubsub && !out.resp3() && command.flags & flags::SUBSCRIBED == 0 {
+            let name = self.registry.full_name(id);
+            let text = format!(
+                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+            );
+            self.refuse(conn, Some(id), out, text.as_bytes());
+            return true;
+        }
         if let Some(text) = self.refusal_by_state(conn, id) {
             self.refuse(conn, Some(id), out, text);
             return true;
@@ -170,7 +182,8 @@ impl Engine {
         if let Some(pause) = server.pause.or(held_back) {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
-            let replica = matches!(client.kind, ClientKind::Replica | ClientKind::Primary);
+            // What our primary says waits too, so that nothing changes here meanwhile.
+            let replica = client.kind == ClientKind::Replica;
             if !replica && (writes || !pause.writes_only) {
                 client.blocked = Some(Blocked::Pause);
                 return false;
@@ -203,7 +216,9 @@ impl Engine {
             return true;
         }
         let blocks;
-        if client.reply == ReplyMode::On {
+        // What confirms a subscription is sent like any message.
+        let pushes = command.flags & LISTENING == LISTENING;
+        if client.reply == ReplyMode::On || pushes {
             blocks = self.call(conn, id, args, hashed, out, false);
         } else {
             let mut unheard = Output::new(out.protocol);
@@ -245,6 +260,7 @@ impl Engine {
             text = &aborted;
         }
         self.server.count_error(text);
+        self.errors_before = self.server.stats.errors;
         if self.is_replica(conn) {
             return self.answered_replica(conn, text);
         }
@@ -274,7 +290,6 @@ impl Engine {
         let client = self.server.clients.get_mut(conn)?;
         client.last_command = Some(id);
         let db = client.db;
-        let errors = self.server.stats.errors;
         let (fed, dirty) = (self.server.replication.stream.is_fed(), self.server.keyspace.dirty);
         let started = self.nanos;
         if client.no_touch {
@@ -302,6 +317,8 @@ impl Engine {
             // SAVE makes it less, and changes nothing.
             let changed = self.server.keyspace.dirty > dirty;
             self.log_call(conn, id, &Logged { db, args, effect, also, changed }, in_exec);
+        } else if self.server.keyspace.expire_mode == ExpireMode::Hide && command.flags & flags::WRITE != 0 {
+            self.note_own_deadlines(db, id, args);
         }
         self.server.keyspace.access.suspended = false;
 
@@ -313,7 +330,7 @@ impl Engine {
         if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 && !self.serving {
             self.feed_monitors(conn, id, args);
         }
-        if !self.server.keyspace.gone.is_empty() {
+        if !self.server.keyspace.gone.is_empty() || !self.server.keyspace.notes.is_empty() {
             self.forget_gone();
         }
         if let Outcome::Block(on) = outcome {
@@ -325,7 +342,9 @@ impl Engine {
         let counters = &mut stats.by_command[usize::from(id)];
         counters.calls += 1;
         counters.nanos += nanos;
-        counters.failed += u64::from(stats.errors != errors);
+        // What a transaction's commands got wrong is counted with them, not with EXEC.
+        counters.failed += u64::from(stats.errors != self.errors_before);
+        self.errors_before = stats.errors;
         if self.server.config.latency_tracking {
             counters.histogram.get_or_insert_default().add(nanos);
         }
@@ -336,6 +355,15 @@ impl Engine {
             self.serve_ready();
         }
         None
+    }
+
+    /// A replica that may be written to reclaims what it gave a deadline itself: nobody else will.
+    #[cold]
+    fn note_own_deadlines(&mut self, db: usize, id: CommandId, args: Args<'_>) {
+        let keys = key_extraction::keys(self.registry.get(id), &args).unwrap_or_default();
+        for (at, _) in keys {
+            self.server.keyspace.note_own_deadline(db, args.get(at));
+        }
     }
 
     /// The slow log and the latency monitor.

@@ -182,7 +182,8 @@ impl Engine {
         let db = client.db;
         // What our primary's commands answer nobody hears; what we have told it ourselves is on its way.
         let unheard = client.kind == ClientKind::Primary;
-        let mut out = if unheard { Output::default() } else { std::mem::take(&mut client.out) };
+        let between = Output::new(client.out.protocol);
+        let mut out = if unheard { Output::default() } else { std::mem::replace(&mut client.out, between) };
         out.lend(&mut self.buffers);
         let mut ahead = [Ahead { lookup: Lookup::Unknown, hashed: (0, 0) }; BATCH];
         let ahead = &mut ahead[..count];
@@ -198,16 +199,31 @@ impl Engine {
         let mut done = 0;
         for (i, a) in ahead.iter().enumerate() {
             let args = parser.args(parser.request(i), input);
+            let plain = ordinary;
             if !self.process(conn, a.lookup, args, a.hashed, &mut out, &mut ordinary) {
                 break;
             }
             done += 1;
+            if !(unheard || plain && ordinary) {
+                self.interleave(conn, &mut out);
+            }
             if !ordinary && self.server.clients.get(conn).is_none_or(|c| c.blocked.is_some() || c.closing()) {
                 break;
             }
         }
         self.give_output(conn, out);
         done
+    }
+
+    /// Puts what a command has sent its own client by another way (a message that it listens to) behind the command's reply, and in front
+    /// of the next one's.
+    fn interleave(&mut self, conn: ConnId, out: &mut Output) {
+        if let Some(client) = self.server.clients.get_mut(conn)
+            && !client.out.is_empty()
+        {
+            let between = Output::new(out.protocol);
+            out.append(std::mem::replace(&mut client.out, between));
+        }
     }
 
     #[inline(always)]

@@ -167,7 +167,8 @@ impl Engine {
                 self.server.loading = None;
             }
             Ok(Done::Opened(Some(size))) => {
-                let decode = rdb::Options { verify: self.server.config.rdbchecksum, size: Some(*size) };
+                let shapes = rdb::Shapes::from_config(&self.server.config, self.server.keyspace.seed());
+                let decode = rdb::Options { verify: self.server.config.rdbchecksum, size: Some(*size), shapes };
                 load.loader = Loader::new(LoadOptions { decode, keep_expired: self.server.config.replicaof.is_some(), replace: false });
                 if let Some(state) = &mut self.server.loading {
                     state.total_bytes = *size;
@@ -201,7 +202,10 @@ impl Engine {
         super::upstream::adopt_history(server, load.loader.facts(), expired);
         (server.persistence.loaded_keys, server.persistence.loaded_expired) = (keys, expired);
         let seconds = server.host.nanos().saturating_sub(load.started_nanos) as f64 / 1e9;
-        log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}.");
+        match load.loader.empty() {
+            0 => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
+            empty => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}."),
+        }
         log::info!("DB loaded from disk: {seconds:.3} seconds");
     }
 

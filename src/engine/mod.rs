@@ -69,13 +69,19 @@ pub struct Engine {
     load: Option<Box<loading::FileLoad>>,
     /// Monotonic nanoseconds at the end of the last command: the start of the next one.
     nanos: u64,
+    /// Error replies counted at the end of the last command, to tell whether the next one fails.
+    errors_before: u64,
 }
 
 impl Engine {
     /// A server with these settings. `random` seeds every choice it will make.
     pub fn new(config: Config, host: Box<dyn Host>, random: u64) -> Self {
         let mut rng = Rng::new(random);
-        let registry = Registry::new();
+        let mut registry = Registry::new();
+        for renamed in &config.rename_command {
+            // Whoever read the settings has made sure that it can be done.
+            let _ = registry.rename(&renamed.from, &renamed.to);
+        }
         let keyspace = Keyspace::new(config.databases as usize, Seed::new(rng.next_u64()));
         let unix_us = host.unix_us();
         let nanos = host.nanos();
@@ -93,6 +99,7 @@ impl Engine {
             replication: Replication::new(&mut rng),
             followers: Default::default(),
             blocking: Default::default(),
+            pubsub: Default::default(),
             rng,
             host,
             unix_us,
@@ -106,6 +113,8 @@ impl Engine {
             dirty_clients: Vec::new(),
             actions: Default::default(),
             active_expire: true,
+            cron_paused: false,
+            shutdown_asked: None,
             loading: None,
             cron_loops: 0,
             rss: 0,
@@ -129,6 +138,7 @@ impl Engine {
             cron_at_ms: nanos / 1_000_000,
             load: None,
             nanos,
+            errors_before: 0,
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();

@@ -26,7 +26,7 @@ impl Engine {
                 client.out.raw(&line);
             }
             self.server.mark_dirty(monitor);
-            self.limit_output(monitor);
+            self.server.limit_output(monitor);
         }
     }
 }

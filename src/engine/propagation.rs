@@ -132,6 +132,9 @@ impl Engine {
             self.log_gone(true);
         }
         self.server.keyspace.gone.clear();
+        if !self.server.keyspace.notes.is_empty() {
+            self.server.publish_noted();
+        }
     }
 }
 
@@ -258,7 +261,7 @@ mod tests {
         log(&mut bench);
         bench.pass(20);
         bench.say(A, "HLEN h");
-        assert_eq!(log(&mut bench), ["HDEL h a b"]);
+        assert_eq!(log(&mut bench), ["HDEL h b a"]);
         bench.pass(20);
         bench.say(A, "HSET h c 5");
         assert_eq!(log(&mut bench), ["MULTI", "HDEL h c", "HSET h c 5", "EXEC"]);

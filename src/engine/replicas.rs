@@ -1,6 +1,9 @@
 //! Replicas: snapshots sent to them in slices, the log of writes fed to them, and time: pings, silence, and clients in WAIT.
 
-use super::Engine;
+use super::{
+    Engine,
+    snapshots::{delay_nanos, ms_until},
+};
 use crate::{
     config::ClientClass,
     persist::rdb::Progress,
@@ -88,8 +91,23 @@ impl Engine {
         self.server.followers.waiting.iter().filter_map(deadline).min().unwrap_or(u64::MAX)
     }
 
-    /// Whether the next bytes of a snapshot have somewhere to go.
+    /// Milliseconds until a snapshot that waits on purpose (`rdb-key-save-delay`) goes on.
+    pub(super) fn sync_resumes_ms(&self) -> Option<u64> {
+        let resumes = self.server.followers.syncs.iter().map(|sync| self.sync_resumes(sync)).filter(|at| *at > self.nanos).min()?;
+        Some(ms_until(resumes, self.nanos))
+    }
+
+    /// Monotonic nanoseconds before which a snapshot does not go on.
+    fn sync_resumes(&self, sync: &FullSync) -> u64 {
+        let delay = self.server.config.rdb_key_save_delay;
+        if delay == 0 { 0 } else { sync.stepped.0 + delay_nanos(delay, sync.stepped.1) }
+    }
+
+    /// Whether a snapshot is to go on, and its next bytes have somewhere to go.
     fn has_room(&self, sync: &FullSync) -> bool {
+        if self.sync_resumes(sync) > self.nanos {
+            return false;
+        }
         match sync.form {
             Form::Marked(_) => self.server.clients.get(sync.conn).is_some_and(|client| client.out.len() < OUTPUT_MAX),
             Form::Measured(_) => self.server.clients.get(sync.conn).is_some_and(|client| !client.close_now),
@@ -116,6 +134,7 @@ impl Engine {
     /// One step of one snapshot; `true` when it is over.
     fn snapshot_step(&mut self, sync: &mut FullSync) -> bool {
         let server = &mut self.server;
+        let keys_before = sync.sink.borrow().keys();
         if let Some(walk) = sync.walk
             && !server.keyspace.step_walk(walk)
         {
@@ -124,6 +143,7 @@ impl Engine {
         }
         let mut sink = sync.sink.borrow_mut();
         let done = sink.poll(POLL_BYTES) == Progress::Done;
+        sync.stepped = (self.nanos, sink.keys() - keys_before);
         let Some(client) = server.clients.get_mut(sync.conn) else { return true };
         let pieces = std::iter::from_fn(|| sink.pop());
         match &mut sync.form {
@@ -175,7 +195,7 @@ impl Engine {
             if let Some(offset) = self.feed(conn) {
                 needed = Some(needed.map_or(offset, |least: u64| least.min(offset)));
             }
-            self.limit_output(conn);
+            self.server.limit_output(conn);
         }
         self.server.replication.stream.set_needed(needed);
     }
@@ -269,10 +289,10 @@ impl Engine {
     /// Replicas take a silent primary for dead.
     fn ping_replicas(&mut self) {
         let server = &mut self.server;
-        if server.mono_ms < server.followers.ping_at_ms {
+        if server.mono_ms.saturating_sub(server.followers.pinged_at_ms) < u64::from(server.config.repl_ping_replica_period) * 1000 {
             return;
         }
-        server.followers.ping_at_ms = server.mono_ms + u64::from(server.config.repl_ping_replica_period) * 1000;
+        server.followers.pinged_at_ms = server.mono_ms;
         // What a failover or a shutdown waits for must not move on.
         let quiet = server.holds_writes();
         if server.replicas() > 0 && server.replication.stream.is_fed() && !quiet {

@@ -16,7 +16,7 @@ impl Engine {
             let keyspace = &mut self.server.keyspace;
             keyspace.db_mut(key.db).unwatch(&key.key, &watch);
             let deadline = keyspace.db(key.db).dict().find(keyspace.hash(&key.key), &key.key).map(|e| e.deadline());
-            expired |= !key.expired && deadline.is_some_and(|d| keyspace.is_past(d));
+            expired |= key.live && deadline.is_some_and(|d| keyspace.is_past(d));
         }
         if multi.aborted {
             let text = b"EXECABORT Transaction discarded because of previous errors.";

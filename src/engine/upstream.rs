@@ -346,11 +346,15 @@ impl Engine {
             }
         };
         upstream.transfer = Transfer { total, read: 0 };
-        let decode = rdb::Options { verify: server.config.rdbchecksum, size: total };
+        let upstream_promise = upstream.promised.as_ref().and_then(|(id, _)| *id);
+        let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
+        let decode = rdb::Options { verify: server.config.rdbchecksum, size: total, shapes };
         self.upstream_load = Some(Loader::new(LoadOptions { decode, keep_expired: true, replace: false }));
         server.keyspace.begin_load(true);
         if keeps {
-            self.note_load(true);
+            // What is there may be read meanwhile if it is an earlier state of what is coming; otherwise it is kept for the case that nothing comes of it.
+            let same_history = upstream_promise.is_some_and(|id| id == server.replication.id);
+            self.note_load(same_history);
         }
     }
 
@@ -399,10 +403,9 @@ impl Engine {
     fn end_load(&mut self) -> Result<(), String> {
         let Some(loader) = self.upstream_load.take() else { return Err("no snapshot was announced".into()) };
         loader.finish().map_err(|e| e.to_string())?;
-        if self.server.loading.as_ref().is_none_or(|l| l.asynchronous) {
-            self.server.close_replicas();
-            self.server.replication.stream.close();
-        }
+        // Done already if the old data had to go first.
+        self.server.close_replicas();
+        self.server.replication.stream.close();
         let server = &mut self.server;
         server.loading = None;
         server.keyspace.commit_load();
@@ -489,6 +492,13 @@ impl Engine {
         self.say_upstream(format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${}\r\n{offset}\r\n", offset.len()).as_bytes());
     }
 
+    /// The stream of our primary goes on where a pause had held it up.
+    pub(super) fn go_on_applying(&mut self, conn: ConnId) {
+        if self.server.replication.upstream.as_ref().is_some_and(|u| u.conn == Some(conn.0)) {
+            self.apply(conn, &[]);
+        }
+    }
+
     /// Bytes of the stream: what is whole is executed, and passed on to our own replicas as it is.
     fn apply(&mut self, conn: ConnId, bytes: &[u8]) {
         let Some(upstream) = self.server.replication.upstream.as_mut() else { return };
@@ -521,7 +531,7 @@ impl Engine {
                 at += parser.request(done - 1).end();
             }
             if done < count {
-                // Whatever closed the link also ended what it was to say.
+                // It waits for the end of a pause; or whatever closed the link also ended what it was to say.
                 break;
             }
             if let Err(error) = result {

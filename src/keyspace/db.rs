@@ -14,6 +14,13 @@ use std::{cell::Cell, collections::HashMap, rc::Rc};
 /// A transaction's flag: raised when a key it watches is touched.
 pub type Watch = Rc<Cell<bool>>;
 
+/// Who watches a key.
+struct Watcher {
+    flag: Watch,
+    /// The key was there when it began: one past its deadline, or none at all, may become the other unnoticed.
+    live: bool,
+}
+
 /// One database.
 pub struct Db {
     pub(super) dict: Dict<Entry>,
@@ -23,7 +30,7 @@ pub struct Db {
     volatile: usize,
     /// Sum of the deadlines of those, for INFO's average TTL.
     deadline_sum: i128,
-    watched: HashMap<Box<[u8]>, Vec<Watch>>,
+    watched: HashMap<Box<[u8]>, Vec<Watcher>>,
     /// Hashes with fields that have deadlines.
     pub(super) bookings: Bookings,
     /// Where the expire cycle goes on, in hash space.
@@ -171,12 +178,15 @@ impl Db {
         self.dict.take()
     }
 
-    pub(super) fn swap_contents(&mut self, other: &mut Self) {
+    /// Exchanges everything but who watches. What is past its deadline by `now_ms` is as good as not there, before and after.
+    pub(super) fn swap_contents(&mut self, other: &mut Self, now_ms: i64) {
         for (db, peer) in [(&*self, &*other), (&*other, &*self)] {
             for (key, watchers) in &db.watched {
                 let hash = db.dict.hash(key);
-                if db.dict.find(hash, key).is_some() || peer.dict.find(hash, key).is_some() {
-                    watchers.iter().for_each(|w| w.set(true));
+                let [old, new] = [db, peer].map(|db| db.dict.find(hash, key));
+                let live = [old, new].into_iter().flatten().any(|entry| entry.deadline() >= now_ms);
+                for watcher in watchers {
+                    watcher.flag.set(watcher.flag.get() || live || watcher.live && old.is_some());
                 }
             }
         }
@@ -188,18 +198,18 @@ impl Db {
         std::mem::swap(&mut self.bookings, &mut other.bookings);
     }
 
-    /// Raises `watch` when `key` is touched from now on.
-    pub fn watch(&mut self, key: &[u8], watch: &Watch) {
+    /// Raises `watch` when `key`, which is `live` now or not, is touched from now on.
+    pub fn watch(&mut self, key: &[u8], live: bool, watch: &Watch) {
         let watchers = self.watched.entry(key.into()).or_default();
-        if !watchers.iter().any(|w| Rc::ptr_eq(w, watch)) {
-            watchers.push(watch.clone());
+        if !watchers.iter().any(|w| Rc::ptr_eq(&w.flag, watch)) {
+            watchers.push(Watcher { flag: watch.clone(), live });
         }
     }
 
     /// No longer raises `watch` for `key`.
     pub fn unwatch(&mut self, key: &[u8], watch: &Watch) {
         if let Some(watchers) = self.watched.get_mut(key) {
-            watchers.retain(|w| !Rc::ptr_eq(w, watch));
+            watchers.retain(|w| !Rc::ptr_eq(&w.flag, watch));
             if watchers.is_empty() {
                 self.watched.remove(key);
             }
@@ -215,16 +225,16 @@ impl Db {
 
     #[cold]
     fn touch_watched_slow(&self, key: &[u8]) {
-        for watch in self.watched.get(key).into_iter().flatten() {
-            watch.set(true);
+        for watcher in self.watched.get(key).into_iter().flatten() {
+            watcher.flag.set(true);
         }
     }
 
-    /// A flush touches the watched keys that exist.
+    /// A flush touches the watched keys that exist, and were not past their deadline already when they were watched.
     pub(super) fn touch_all_watched(&self) {
         for (key, watchers) in &self.watched {
             if self.dict.find(self.dict.hash(key), key).is_some() {
-                watchers.iter().for_each(|w| w.set(true));
+                watchers.iter().filter(|w| w.live).for_each(|w| w.flag.set(true));
             }
         }
     }

@@ -29,6 +29,42 @@ pub struct CycleReport {
 const HEADERS: usize = 512;
 const ENTRIES: usize = 64;
 
+impl Keyspace {
+    /// Says that a client of ours may have given this key a deadline while we are a replica: our primary knows nothing of it, so we reclaim
+    /// the key ourselves.
+    pub fn note_own_deadline(&mut self, db: usize, key: &[u8]) {
+        let found = self.dbs[db].dict.find(self.hash(key), key);
+        if let Some(deadline) = found.filter(|entry| entry.is_volatile()).map(|entry| entry.deadline()) {
+            self.own.insert((deadline, db, key.into()));
+        }
+    }
+
+    /// How many keys a replica reclaims itself.
+    pub fn own_deadlines(&self) -> usize {
+        self.own.len()
+    }
+
+    /// Reclaims what a replica has to reclaim itself, as far as it is due.
+    pub fn expire_own(&mut self) {
+        while self.own.first().is_some_and(|(deadline, ..)| self.is_past(*deadline)) {
+            let Some((_, db, key)) = self.own.pop_first() else { return };
+            let hash = self.hash(&key);
+            let mode = std::mem::replace(&mut self.expire_mode, ExpireMode::Delete);
+            // One that is not past its deadline has another one by now.
+            let live = self.locate(db, hash, &key).is_some();
+            self.expire_mode = mode;
+            if live {
+                self.note_own_deadline(db, &key);
+            }
+        }
+    }
+
+    /// Forgets what a replica has to reclaim itself: the expire cycle does it all again.
+    pub fn forget_own_deadlines(&mut self) {
+        self.own.clear();
+    }
+}
+
 pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -> CycleReport {
     // The last millisecond that is over.
     let (now, mut expired) = (keyspace.now_ms - 1, 0);
@@ -39,7 +75,9 @@ pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -
             let before = gone.len();
             keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| gone.push(Gone { db, key: entry.key().into(), went: Went::Key }));
             for index in before..keyspace.gone.len() {
-                keyspace.dbs[db].touch_watched(&keyspace.gone[index].key);
+                let key = &keyspace.gone[index].key;
+                keyspace.dbs[db].touch_watched(key);
+                keyspace.notes.expired(db, key);
             }
             let count = keyspace.gone.len() - before;
             expired += count;

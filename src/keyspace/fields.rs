@@ -158,6 +158,7 @@ impl Keyspace {
         if count > 0 {
             self.stats.expired_fields += count as u64;
             self.touched(db, key);
+            self.notes.fields_expired(db, key, emptied);
             self.gone.push(Gone { db, key: key.into(), went: Went::Fields { names, emptied } });
         }
         count

@@ -57,7 +57,7 @@ impl Keyspace {
     /// ([`Keyspace::bury`]). Watched keys that are in either count as touched.
     pub fn commit_load(&mut self) {
         for (db, mut fresh) in std::mem::take(&mut self.aside).into_iter().enumerate() {
-            self.dbs[db].swap_contents(&mut fresh);
+            self.dbs[db].swap_contents(&mut fresh, self.now_ms);
             self.bury_db(fresh);
         }
         self.awaited.note_all(0..self.dbs.len());
@@ -108,7 +108,7 @@ mod tests {
         assert!(load(&mut keyspace, b"new", b"2", false));
         assert_eq!((get(&mut keyspace, b"old"), get(&mut keyspace, b"new")), (Some(b"1".to_vec()), None));
         let watch = crate::keyspace::Watch::default();
-        keyspace.db_mut(0).watch(b"new", &watch);
+        keyspace.db_mut(0).watch(b"new", false, &watch);
         keyspace.commit_load();
         assert_eq!((get(&mut keyspace, b"old"), get(&mut keyspace, b"new")), (None, Some(b"2".to_vec())));
         assert!(watch.get());

@@ -9,6 +9,7 @@ mod db;
 mod expire;
 mod fields;
 mod load;
+mod notes;
 mod typed;
 mod upsert;
 mod walk;
@@ -17,6 +18,7 @@ pub use access::{Access, idle_ms, lfu_value};
 pub use awaited::Awaited;
 pub use db::{Db, Watch};
 pub use expire::{CycleReport, ExpireMode};
+pub use notes::{Happening, Noted, Notes};
 pub use typed::WrongType;
 pub use upsert::{Occupied, Upsert, Vacant};
 pub use walk::{Sink, WalkId};
@@ -28,8 +30,12 @@ use crate::data::{
     rng::Rng,
     trash,
 };
-use std::{cell::RefCell, collections::VecDeque, rc::Rc};
-use walk::{TableId, Walk};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, VecDeque},
+    rc::Rc,
+};
+use walk::{TableId, Tables, Walk};
 
 /// Counters that INFO's stats section shows.
 #[derive(Default, Clone)]
@@ -80,12 +86,18 @@ pub struct Keyspace {
     pub access: Access,
     /// Whether what is past its deadline is deleted, or only hidden.
     pub expire_mode: ExpireMode,
+    /// Nothing is to change for a while, so what is past its deadline is hidden instead of deleted: clients are paused.
+    pub holds_expired: bool,
+    /// What was given a deadline here though we are a replica, by that deadline: see [`Keyspace::note_own_deadline`].
+    own: BTreeSet<(i64, usize, Box<[u8]>)>,
     /// Counters.
     pub stats: Stats,
     /// Changes since the last save, as INFO counts them.
     pub dirty: u64,
     /// Keys that went away by themselves and that the engine has not been told of.
     pub gone: Vec<Gone>,
+    /// What happened to keys by themselves.
+    pub notes: Notes,
     /// Keys that clients wait for.
     pub awaited: Awaited,
     /// Tables on their way out, freed in slices once no walk needs them.
@@ -107,9 +119,12 @@ impl Keyspace {
             now_ms: 0,
             access: Access::default(),
             expire_mode: ExpireMode::Delete,
+            holds_expired: false,
+            own: BTreeSet::new(),
             stats: Stats::default(),
             dirty: 0,
             gone: Vec::new(),
+            notes: Notes::default(),
             awaited: Awaited::default(),
             graveyard: VecDeque::new(),
             walks: Vec::new(),
@@ -188,6 +203,7 @@ impl Keyspace {
     #[cold]
     fn expire_found(&mut self, db: usize, hash: u64, handle: Handle) -> Option<Handle> {
         match self.expire_mode {
+            ExpireMode::Delete if self.holds_expired => None,
             ExpireMode::Delete => {
                 self.before_removal(db, hash);
                 let entry = self.dbs[db].remove_at(handle, hash);
@@ -212,6 +228,7 @@ impl Keyspace {
                 }
                 None => {
                     self.stats.misses += 1;
+                    self.notes.missed(db, key);
                     None
                 }
             };
@@ -224,10 +241,17 @@ impl Keyspace {
                 Some(entry)
             }
             None => {
-                self.stats.misses += 1;
+                self.missed(db, key);
                 None
             }
         }
+    }
+
+    /// Counts a read in vain.
+    #[inline]
+    fn missed(&mut self, db: usize, key: &[u8]) {
+        self.stats.misses += 1;
+        self.notes.missed(db, key);
     }
 
     /// Looks a key up without counting or marking: for TYPE, TTL, OBJECT and their like.
@@ -273,13 +297,16 @@ impl Keyspace {
     /// Looks a key up to answer a question about it: counts the hit or miss, and leaves no mark.
     pub fn look(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&Entry> {
         let handle = self.locate(db, hash, key);
-        self.count_read(handle.is_some());
+        self.count_read(db, key, handle.is_some());
         handle.map(|h| self.dbs[db].dict.at(h))
     }
 
     /// Counts a read that came by way of [`Keyspace::upsert`] or [`Keyspace::occupied`].
-    pub fn count_read(&mut self, hit: bool) {
-        *(if hit { &mut self.stats.hits } else { &mut self.stats.misses }) += 1;
+    pub fn count_read(&mut self, db: usize, key: &[u8], hit: bool) {
+        match hit {
+            true => self.stats.hits += 1,
+            false => self.missed(db, key),
+        }
     }
 
     /// Whether an entry met on a walk counts as there.
@@ -299,6 +326,7 @@ impl Keyspace {
     /// [`Keyspace::insert`] for an entry that brings its marks of access along.
     pub fn adopt(&mut self, db: usize, hash: u64, entry: Entry) -> &mut Entry {
         self.before_insertion(db, hash);
+        self.arrives(db, hash, &entry);
         self.dbs[db].insert(hash, entry)
     }
 
@@ -314,6 +342,7 @@ impl Keyspace {
     pub fn insert(&mut self, db: usize, hash: u64, mut entry: Entry) -> &mut Entry {
         self.before_insertion(db, hash);
         self.access.created(&mut entry, self.now_ms);
+        self.arrives(db, hash, &entry);
         self.dbs[db].insert(hash, entry)
     }
 
@@ -373,7 +402,7 @@ impl Keyspace {
         }
         let (a, b) = (a.min(b), a.max(b));
         let (left, right) = self.dbs.split_at_mut(b);
-        left[a].swap_contents(&mut right[0]);
+        left[a].swap_contents(&mut right[0], self.now_ms);
         self.awaited.note_all([a, b]);
     }
 
@@ -406,17 +435,21 @@ impl Keyspace {
         id
     }
 
-    /// Hands the next segment, some hundred entries, to a walk's sink; `false` when the walk is over (it is forgotten then) or unknown.
+    /// Hands the next part of a segment, some hundred entries, or of a large collection to a walk's sink; `false` when the walk is over (it
+    /// is forgotten then) or unknown.
     pub fn step_walk(&mut self, id: WalkId) -> bool {
         let Some(index) = self.walks.iter().position(|w| w.id == id) else { return false };
         let walk = &mut self.walks[index];
-        let Some(table) = walk.current() else {
-            self.walks.swap_remove(index);
-            return false;
-        };
-        let in_use = self.dbs.iter().find(|db| db.table == table).map(|db| &db.dict);
-        let dict = in_use.or_else(|| self.graveyard.iter().find(|(id, _)| *id == table).map(|(_, dict)| dict));
-        let more = dict.is_some_and(|dict| walk.step(dict));
+        let tables = AllTables { dbs: &self.dbs, graveyard: &self.graveyard };
+        if walk.has_large() {
+            walk.step_large(&tables);
+        } else {
+            match walk.current().and_then(|table| tables.table(table)) {
+                Some(dict) => drop(walk.step(dict)),
+                None => walk.next_table(),
+            }
+        }
+        let more = !walk.is_over();
         if !more {
             self.walks.swap_remove(index);
         }
@@ -425,7 +458,18 @@ impl Keyspace {
 
     /// Forgets a walk that is not to be finished.
     pub fn cancel_walk(&mut self, id: WalkId) {
-        self.walks.retain(|w| w.id != id);
+        let Some(index) = self.walks.iter().position(|w| w.id == id) else { return };
+        let mut walk = self.walks.swap_remove(index);
+        walk.forget_larges(&AllTables { dbs: &self.dbs, graveyard: &self.graveyard });
+    }
+
+    /// To be said before an entry is added: it may hold a large collection that a walk is not through with.
+    #[inline(always)]
+    fn arrives(&mut self, db: usize, hash: u64, entry: &Entry) {
+        if !self.walks.is_empty() {
+            let table = self.dbs[db].table;
+            self.walks.iter_mut().for_each(|w| w.moved(table, hash, entry));
+        }
     }
 
     /// To be said before the value or the deadline of the key with this hash changes.
@@ -487,6 +531,7 @@ impl Keyspace {
     fn forget_expired(&mut self, db: usize, entry: Entry) {
         self.stats.expired += 1;
         self.dbs[db].touch_watched(entry.key());
+        self.notes.expired(db, entry.key());
         self.gone.push(Gone { db, key: entry.key().into(), went: Went::Key });
     }
 
@@ -498,5 +543,30 @@ impl Keyspace {
     /// A moment (Unix ms) before which no key is due.
     pub fn due_min(&self) -> i64 {
         self.dbs.iter().map(Db::due_min).min().unwrap_or(NEVER)
+    }
+}
+
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        // Nobody will take a step any more: what is watched is not to wait for one.
+        self.walks.iter().map(|w| w.id).collect::<Vec<_>>().into_iter().for_each(|id| self.cancel_walk(id));
+    }
+}
+
+/// The tables that walks read.
+struct AllTables<'k> {
+    dbs: &'k [Db],
+    graveyard: &'k VecDeque<(TableId, Dict<Entry>)>,
+}
+
+impl Tables for AllTables<'_> {
+    fn table(&self, id: TableId) -> Option<&Dict<Entry>> {
+        let in_use = self.dbs.iter().find(|db| db.table == id).map(|db| &db.dict);
+        in_use.or_else(|| self.graveyard.iter().find(|(name, _)| *name == id).map(|(_, dict)| dict))
+    }
+
+    fn any(&self, each: &mut dyn FnMut(TableId, &Dict<Entry>) -> bool) {
+        let in_use = self.dbs.iter().map(|db| (db.table, &db.dict));
+        let _ = in_use.chain(self.graveyard.iter().map(|(name, dict)| (*name, dict))).any(|(name, dict)| each(name, dict));
     }
 }

@@ -5,18 +5,36 @@
 //! home bucket, some six entries, so a write pays about a microsecond for it, once; only when a segment is about to grow, split or shrink is all of it
 //! handed over. So what the sink gets is the state at the walk's beginning, each entry exactly once, in no promised order.
 //!
+//! A large collection is handed over in pieces ([`large`]): when the walk comes to it, or before anything in its part changes, it is only noted
+//! as it is, and its elements follow in later steps, whatever becomes of the key meanwhile.
+//!
 //! Any number of walks run side by side. A table that is flushed lives on until the walks that began before are through with it.
 
 use crate::data::{
     dict::{Dict, Home},
     entry::Entry,
+    pieces::Element,
 };
+use large::Large;
+pub(super) use large::Tables;
 use std::{cell::RefCell, collections::BTreeMap, collections::VecDeque, rc::Rc};
+
+mod large;
 
 /// Takes what a walk finds.
 pub trait Sink {
     /// An entry of the database that had this index when the walk began.
     fn entry(&mut self, db: usize, entry: &Entry);
+
+    /// An entry with a large collection. Its elements will follow; where there are several such collections, the elements of the first come first.
+    /// What it holds now is what counts: its key and deadline, and how many elements there are.
+    fn large(&mut self, db: usize, entry: &Entry);
+
+    /// An element, or a node of a list, of the first large collection that is not whole.
+    fn element(&mut self, element: Element<'_>);
+
+    /// The first large collection is whole.
+    fn large_done(&mut self);
 }
 
 /// Names a walk.
@@ -47,17 +65,19 @@ pub(super) struct Walk {
     at: u64,
     /// By table and beginning.
     early: BTreeMap<(TableId, u64), Early>,
+    /// Large collections that are not whole, in the order of their coming.
+    larges: VecDeque<Large>,
     sink: Rc<RefCell<dyn Sink>>,
 }
 
 impl Walk {
     pub(super) fn new(id: u64, tables: VecDeque<(TableId, usize)>, sink: Rc<RefCell<dyn Sink>>) -> Self {
-        Self { id: WalkId(id), tables, at: 0, early: BTreeMap::new(), sink }
+        Self { id: WalkId(id), tables, at: 0, early: BTreeMap::new(), larges: VecDeque::new(), sink }
     }
 
     /// Whether it still has to come by in this table.
     pub(super) fn needs(&self, table: TableId) -> bool {
-        self.tables.iter().any(|(id, _)| *id == table)
+        self.tables.iter().any(|(id, _)| *id == table) || self.larges.iter().any(|large| large.is_in(table))
     }
 
     /// The table it reads, until it is through.
@@ -91,17 +111,18 @@ impl Walk {
             return;
         };
         let homes = early.map_or(0, |(_, homes)| homes);
-        let mut sink = self.sink.borrow_mut();
+        let mut hand = self.hand(table, db);
         let now = if whole {
-            hand_over(dict, hash, home, homes, db, &mut *sink);
+            hand_over(dict, hash, home, homes, |entry| hand.over(dict, entry));
             ALL
         } else {
             let bit = 1 << home.index;
             if homes & bit == 0 {
-                dict.for_each_homed(hash, home.index..home.index + 1, 0, |entry| sink.entry(db, entry));
+                dict.for_each_homed(hash, home.index..home.index + 1, 0, |entry| hand.over(dict, entry));
             }
             homes | bit
         };
+        drop(hand);
         let (start, end) = dict.span(hash);
         self.early.insert((table, start), Early { end, homes: now });
     }
@@ -125,8 +146,9 @@ impl Walk {
             {
                 let from = (homes.trailing_ones() as usize).min(home.count);
                 let to = home.count.min(from + PART);
-                let mut sink = self.sink.borrow_mut();
-                dict.for_each_homed(start, from..to, homes, |entry| sink.entry(db, entry));
+                let mut hand = self.hand(table, db);
+                dict.for_each_homed(start, from..to, homes, |entry| hand.over(dict, entry));
+                drop(hand);
                 if to < home.count {
                     let part = (ALL >> (64 - PART)) << from;
                     self.early.insert((table, start), Early { end, homes: homes | part });
@@ -146,10 +168,16 @@ impl Walk {
             }
             None => self.next_table(),
         }
-        !self.tables.is_empty()
+        !self.is_over()
     }
 
-    fn next_table(&mut self) {
+    /// Whether all has been handed over.
+    pub(super) fn is_over(&self) -> bool {
+        self.tables.is_empty() && self.larges.is_empty()
+    }
+
+    /// Leaves the current table behind.
+    pub(super) fn next_table(&mut self) {
         if let Some((table, _)) = self.tables.pop_front() {
             let behind: Vec<_> = self.early.range((table, 0)..=(table, u64::MAX)).map(|(k, _)| *k).collect();
             behind.iter().for_each(|key| {
@@ -161,11 +189,11 @@ impl Walk {
 }
 
 /// Hands over the home buckets of a segment that have not been.
-fn hand_over(dict: &Dict<Entry>, hash: u64, home: Home, homes: Homes, db: usize, sink: &mut dyn Sink) {
+fn hand_over(dict: &Dict<Entry>, hash: u64, home: Home, homes: Homes, visit: impl FnMut(&Entry)) {
     if homes == 0 {
-        return dict.for_each_in_segment(hash, |entry| sink.entry(db, entry));
+        return dict.for_each_in_segment(hash, visit);
     }
-    dict.for_each_homed(hash, 0..home.count, homes, |entry| sink.entry(db, entry));
+    dict.for_each_homed(hash, 0..home.count, homes, visit);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
 use std::collections::VecDeque;
 
 /// How a stream is loaded.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct LoadOptions {
     /// How it is decoded.
     pub decode: rdb::Options,
@@ -54,6 +54,11 @@ struct Waiting {
 /// As many as memory can be asked for at a time, roughly.
 const WAITING: usize = 16;
 
+/// What a part of a collection counts for where keys are counted.
+const PART_KEYS: usize = 64;
+/// Empty keys that the log is told of, each by its name.
+const EMPTY_TOLD: u64 = 10;
+
 /// Loads a stream as it arrives. Where the keys go is what [`Keyspace::begin_load`] said.
 pub struct Loader {
     decoder: Decoder,
@@ -63,6 +68,7 @@ pub struct Loader {
     facts: LoadFacts,
     keys: u64,
     expired: u64,
+    empty: u64,
     done: bool,
 }
 
@@ -77,6 +83,7 @@ impl Loader {
             facts: LoadFacts::default(),
             keys: 0,
             expired: 0,
+            empty: 0,
             done: false,
         }
     }
@@ -97,6 +104,8 @@ impl Loader {
         let mut left = keys_max;
         while left > 0 {
             match self.decoder.next()? {
+                // About as much work as so many keys.
+                Some(Event::Part) => left = left.saturating_sub(PART_KEYS),
                 Some(Event::Key(key)) => {
                     left -= 1;
                     if key.deadline < keyspace.now_ms && !self.options.keep_expired {
@@ -115,7 +124,14 @@ impl Loader {
                 }
                 Some(event) => {
                     let refused = match event {
-                        Event::Key(_) => None,
+                        Event::Key(_) | Event::Part => None,
+                        Event::Empty(key) => {
+                            self.empty += 1;
+                            if self.empty <= EMPTY_TOLD {
+                                log::info!("rdbLoadObject skipping empty key: {}", String::from_utf8_lossy(key));
+                            }
+                            None
+                        }
                         Event::SelectDb(index) => match usize::try_from(index) {
                             Ok(db) if db < keyspace.databases() => {
                                 self.db = db;
@@ -194,6 +210,11 @@ impl Loader {
     /// Keys left out because they had expired.
     pub fn expired(&self) -> u64 {
         self.expired
+    }
+
+    /// Keys left out because their collections had nothing in them.
+    pub fn empty(&self) -> u64 {
+        self.empty
     }
 
     /// What the stream has said about itself so far.

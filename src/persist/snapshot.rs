@@ -1,12 +1,12 @@
 //! A snapshot as RDB bytes: the sink of a walk, whether the bytes are for a file or for a replica.
 
-use super::rdb::{Encoder, Progress, SaveInfo, Settings, VERSION_WRITTEN};
+use super::rdb::{Encoder, Head, Progress, SaveInfo, Settings, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
 use crate::{
-    data::entry::Entry,
+    data::{entry::Entry, pieces::Element},
     keyspace::{Keyspace, Sink, WalkId},
 };
 use bytes::Bytes;
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 /// What stands in front of a database's first key.
 struct Size {
@@ -24,6 +24,8 @@ pub struct RdbSink {
     /// The database that the stream is in.
     db: Option<usize>,
     sizes: Vec<Size>,
+    /// Heads of large collections, with their databases; the first one is in the stream already.
+    larges: VecDeque<(usize, Option<Head>)>,
     keys: u64,
     bytes: u64,
     /// Unix time that marks of access count from.
@@ -34,9 +36,10 @@ impl RdbSink {
     /// The head of a stream about what `keyspace` holds now. The walk is to begin in the same turn.
     pub fn new(settings: Settings, info: &SaveInfo<'_>, keyspace: &Keyspace) -> Rc<RefCell<Self>> {
         let mut encoder = Encoder::new(settings);
-        encoder.begin(VERSION_WRITTEN, info.aux());
+        let version = if keyspace.hashes_with_deadlines() > 0 { VERSION_FIELD_DEADLINES } else { VERSION_WRITTEN };
+        encoder.begin(version, info.aux());
         let sizes = keyspace.iter().map(|(_, db)| Size { keys: db.len(), volatile: db.volatile(), told: false }).collect();
-        Rc::new(RefCell::new(Self { encoder, db: None, sizes, keys: 0, bytes: 0, now_ms: keyspace.now_ms }))
+        Rc::new(RefCell::new(Self { encoder, db: None, sizes, larges: VecDeque::new(), keys: 0, bytes: 0, now_ms: keyspace.now_ms }))
     }
 
     /// Begins a snapshot of this moment.
@@ -77,6 +80,18 @@ impl RdbSink {
         self.bytes
     }
 
+    /// Begins the first of the large collections that wait.
+    fn open_next(&mut self) {
+        let Some((db, head)) = self.larges.front_mut() else { return };
+        let (db, head) = (*db, head.take());
+        if self.db != Some(db) {
+            self.enter(db);
+        }
+        if let Some(head) = head {
+            self.encoder.open(head);
+        }
+    }
+
     #[cold]
     fn enter(&mut self, db: usize) {
         self.db = Some(db);
@@ -99,5 +114,24 @@ impl Sink for RdbSink {
         }
         self.encoder.entry(entry, self.now_ms);
         self.keys += 1;
+    }
+
+    fn large(&mut self, db: usize, entry: &Entry) {
+        let head = self.encoder.head(entry, self.now_ms);
+        self.larges.push_back((db, Some(head)));
+        if self.larges.len() == 1 {
+            self.open_next();
+        }
+    }
+
+    fn element(&mut self, element: Element<'_>) {
+        self.encoder.element(element);
+    }
+
+    fn large_done(&mut self) {
+        self.encoder.close();
+        self.keys += 1;
+        self.larges.pop_front();
+        self.open_next();
     }
 }

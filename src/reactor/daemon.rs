@@ -59,6 +59,15 @@ impl Notifier {
     }
 }
 
+/// Takes the environment from where it was when the process began to a place of its own, so that a title can be shown there. Must run before
+/// any thread exists.
+pub fn move_environment() {
+    for (name, value) in std::env::vars_os() {
+        // SAFETY: there is no other thread that could read the environment meanwhile.
+        unsafe { std::env::set_var(name, value) };
+    }
+}
+
 /// Goes into the background: a new session, and standard streams to nowhere. Must run before any thread or socket exists.
 pub fn daemonize() -> io::Result<()> {
     // SAFETY: no other thread exists yet, so the child's state is that of the whole process.

@@ -2,10 +2,11 @@
 
 use super::{
     clock::{self, Clock},
-    daemon,
+    crash, daemon,
     disk::Disk,
     listen::{Listeners, reason},
     logger,
+    title::Title,
 };
 use crate::{
     alloc,
@@ -20,6 +21,7 @@ pub struct RealHost {
     process: Rc<ProcessFacts>,
     listeners: Rc<RefCell<Listeners>>,
     disk: Rc<RefCell<Disk>>,
+    title: Title,
 }
 
 /// Descriptors beside the clients': listeners, log, files.
@@ -28,7 +30,13 @@ const RESERVED_DESCRIPTORS: u64 = 32;
 impl RealHost {
     /// `config_file` is empty when there is none.
     pub fn new(config_file: String, listeners: Rc<RefCell<Listeners>>, disk: Rc<RefCell<Disk>>, supervised: bool) -> Self {
-        Self { clock: Clock::new(), process: Rc::new(process_facts(config_file, supervised)), listeners, disk }
+        let title = Title::new(&config_file);
+        Self { clock: Clock::new(), process: Rc::new(process_facts(config_file, supervised)), listeners, disk, title }
+    }
+
+    /// Shows the process's title for the first time.
+    pub fn show_title(&self, config: &Config) {
+        self.title.show(config);
     }
 
     /// Makes room for `maxclients`, or lowers it to what there is room for.
@@ -129,6 +137,15 @@ impl Host for RealHost {
         format!("{}: {} bytes in use, {} bytes resident", alloc::name(), alloc::used(), self.rss())
     }
 
+    fn allocator_control(&self, name: &str) -> Option<i64> {
+        alloc::control(name)
+    }
+
+    fn crash(&mut self, why: &str) {
+        crash::report(why);
+        crash::end(signal_hook::consts::SIGSEGV);
+    }
+
     fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>> {
         fs::read(path)
     }
@@ -152,7 +169,19 @@ impl Host for RealHost {
 
     fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String> {
         match changed {
-            DirectiveId::port | DirectiveId::bind => self.listeners.borrow_mut().open(config),
+            DirectiveId::proc_title_template | DirectiveId::unixsocket => {
+                self.title.show(config);
+                Ok(())
+            }
+            // The log has the addresses.
+            DirectiveId::port | DirectiveId::bind => {
+                self.listeners.borrow_mut().open(config).map_err(|_| match changed {
+                    DirectiveId::port => "Unable to listen on this port. Check server logs.".to_owned(),
+                    _ => "Failed to bind to specified addresses.".to_owned(),
+                })?;
+                self.title.show(config);
+                Ok(())
+            }
             DirectiveId::loglevel => {
                 logger::set_level(config);
                 Ok(())

@@ -6,6 +6,7 @@
 
 mod clock;
 mod connect;
+mod crash;
 mod daemon;
 mod disk;
 mod host;
@@ -13,6 +14,7 @@ mod listen;
 mod logger;
 mod signals;
 mod socket;
+mod title;
 
 use crate::{
     config::Config,
@@ -32,7 +34,8 @@ use std::{
     time::Duration,
 };
 
-pub use daemon::{Notifier, daemonize};
+pub use crash::watch_panics;
+pub use daemon::{Notifier, daemonize, move_environment};
 pub use host::RealHost;
 pub use logger::init as init_logger;
 
@@ -95,6 +98,7 @@ impl Reactor {
         let file = config_file.unwrap_or_default();
         let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), notifier.is_supervised());
         let config = host.raise_file_limit(config);
+        host.show_title(&config);
         let random = host::random_u64();
         let engine = Engine::new(config, Box::new(host), random);
         let mut reactor = Self {

@@ -1,8 +1,9 @@
-//! SIGTERM and SIGINT end the server as SHUTDOWN does; SIGHUP and SIGPIPE are ignored.
+//! SIGTERM and SIGINT end the server as SHUTDOWN does; SIGABRT from outside ends it with a report; SIGHUP and SIGPIPE are ignored.
 
+use super::crash;
 use crate::{engine::Engine, state::Shutdown};
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM};
 use std::{
     io,
     sync::{
@@ -24,7 +25,7 @@ impl Signals {
         let asked = Arc::new(AtomicBool::new(false));
         // Before the others, so that the first SIGINT is not taken for a second one.
         signal_hook::flag::register_conditional_shutdown(SIGINT, 1, Arc::clone(&asked))?;
-        let mut source = signal_hook_mio::v1_0::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+        let mut source = signal_hook_mio::v1_0::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGABRT])?;
         registry.register(&mut source, token, Interest::READABLE)?;
         Ok(Self { source, asked })
     }
@@ -36,11 +37,20 @@ impl Signals {
             let (name, how) = match signal {
                 SIGINT => ("SIGINT", config.shutdown_on_sigint),
                 SIGTERM => ("SIGTERM", config.shutdown_on_sigterm),
+                SIGABRT => {
+                    crash::report("signal 6 (SIGABRT)");
+                    return crash::end(SIGABRT);
+                }
                 _ => continue,
             };
             log::warn!("Received {name} scheduling shutdown...");
+            let how = Shutdown { save: how.save, nosave: how.nosave, now: how.now, force: how.force };
+            if engine.server.cron_paused {
+                engine.server.shutdown_asked = Some(how);
+                continue;
+            }
             self.asked.store(true, Ordering::Relaxed);
-            engine.server.shut_down(Shutdown { save: how.save, nosave: how.nosave, now: how.now, force: how.force });
+            engine.server.shut_down(how);
         }
     }
 

@@ -10,8 +10,9 @@ use crate::resp::request::{Args, BIG_ARG};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// Bytes of a block that small commands are gathered in.
-const BLOCK: usize = 64 * 1024;
+/// Bytes of a block that small commands are gathered in: a sixteenth of the backlog, within these bounds.
+const BLOCK_MIN: usize = 16 * 1024;
+const BLOCK_MAX: usize = 64 * 1024;
 
 /// Room that an argument's or a command's header takes at most: a letter, 20 digits, and two line ends.
 const HEADER_MAX: usize = 25;
@@ -52,6 +53,8 @@ pub struct Stream {
     tail: Vec<u8>,
     /// Offset of the tail's first byte.
     tail_start: u64,
+    /// Bytes of a block that small commands are gathered in.
+    block: usize,
     /// Bytes of history kept though nobody reads them (`repl-backlog-size`).
     backlog: u64,
     /// The offset of the reader that is furthest behind.
@@ -69,6 +72,7 @@ impl Default for Stream {
             blocks: VecDeque::new(),
             tail: Vec::new(),
             tail_start: 0,
+            block: BLOCK_MAX,
             backlog: 1 << 20,
             needed: u64::MAX,
             db: None,
@@ -175,6 +179,7 @@ impl Stream {
     /// Keeps this many bytes of history though nobody reads them.
     pub fn set_backlog(&mut self, bytes: u64) {
         self.backlog = bytes;
+        self.block = usize::try_from(bytes / 16).unwrap_or(BLOCK_MAX).clamp(BLOCK_MIN, BLOCK_MAX);
         self.trim();
     }
 
@@ -215,10 +220,10 @@ impl Stream {
     /// Appends bytes as they are: what our primary sent us.
     pub fn append_raw(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            if self.tail.len() >= BLOCK {
+            if self.tail.len() >= self.block {
                 self.cut();
             }
-            let part = bytes.len().min(BLOCK - self.tail.len());
+            let part = bytes.len().min(self.block - self.tail.len());
             self.make_room(part);
             self.tail.extend_from_slice(&bytes[..part]);
             bytes = &bytes[part..];
@@ -264,7 +269,7 @@ impl Stream {
     #[cold]
     fn grow(&mut self, bytes: usize) {
         self.cut();
-        self.tail.reserve_exact(bytes.max(BLOCK));
+        self.tail.reserve_exact(bytes.max(self.block));
     }
 
     /// Makes a block of the tail.

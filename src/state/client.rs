@@ -1,6 +1,6 @@
 //! One connection, without its socket.
 
-use super::blocking::Waiting;
+use super::{blocking::Waiting, pubsub::Subscriptions};
 use crate::{
     keyspace::Watch,
     replication::primary::ReplicaLink,
@@ -56,8 +56,8 @@ pub struct WatchedKey {
     pub db: usize,
     /// The key.
     pub key: Box<[u8]>,
-    /// It was past its deadline when it was watched, so its expiring is no change.
-    pub expired: bool,
+    /// It was there when it was watched: if it is past its deadline at EXEC, that is a change.
+    pub live: bool,
 }
 
 /// Input that could not be executed yet: an unfinished request, or requests held back while the client waits.
@@ -155,6 +155,8 @@ pub struct Client {
     pub blocked: Option<Blocked>,
     /// The command that is run again when one of its keys has changed.
     pub waiting: Option<Box<Waiting>>,
+    /// What it listens to.
+    pub subscriptions: Option<Box<Subscriptions>>,
     /// Its connection ends once its output is sent; no more input is read.
     pub close_after_reply: bool,
     /// Its connection ends at the end of this turn, whatever is unsent.
@@ -198,6 +200,7 @@ impl Client {
             replica: None,
             blocked: None,
             waiting: None,
+            subscriptions: None,
             close_after_reply: false,
             close_now: false,
             dirty: false,
@@ -224,6 +227,7 @@ impl Client {
             + self.pending.as_ref().map_or(0, |p| p.buf.capacity() + p.parser.memory())
             + self.multi.as_ref().map_or(0, |m| m.memory)
             + self.waiting.as_ref().map_or(0, |w| size_of::<Waiting>() + w.args.memory())
+            + self.subscriptions.as_ref().map_or(0, |s| s.memory())
             + self.out.memory()
             + self.watching.iter().map(|w| w.key.len() + size_of::<WatchedKey>()).sum::<usize>()
     }

@@ -92,6 +92,17 @@ pub trait Host {
     /// The allocator's statistics, for a person.
     fn allocator_stats(&self) -> String;
 
+    /// A control of the allocator's that is a number, by its name.
+    fn allocator_control(&self, name: &str) -> Option<i64> {
+        let _ = name;
+        None
+    }
+
+    /// Ends the process as if it had crashed, with a report in the log (`DEBUG SEGFAULT`).
+    fn crash(&mut self, why: &str) {
+        panic!("{why}");
+    }
+
     /// Reads the configuration file.
     fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>>;
 

@@ -38,6 +38,8 @@ pub struct FullSync {
     pub form: Form,
     /// Bytes kept until it is whole.
     pub kept_bytes: usize,
+    /// Monotonic nanoseconds of the last step, and the keys of it: what `rdb-key-save-delay` counts from.
+    pub stepped: (u64, u64),
 }
 
 /// Our replicas, and who waits for them.
@@ -55,8 +57,8 @@ pub struct Followers {
     pub ask: bool,
     /// Monotonic milliseconds of the next second's work.
     pub cron_at_ms: u64,
-    /// Monotonic milliseconds of the next PING to replicas.
-    pub ping_at_ms: u64,
+    /// Monotonic milliseconds of the last PING to replicas.
+    pub pinged_at_ms: u64,
 }
 
 /// Where the log of writes stands, for a snapshot that is to be continued from it; `None` while there is no log.
@@ -170,7 +172,7 @@ impl Server {
             client.out.raw(b"\r\n");
         }
         self.mark_dirty(conn);
-        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, kept_bytes: 0 });
+        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, kept_bytes: 0, stepped: (0, 0) });
     }
 
     /// Forgets a client that is gone, as a replica and as one that waits.

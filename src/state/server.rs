@@ -6,6 +6,7 @@ use super::{
     disk::DiskJob,
     host::Host,
     latency::LatencyMonitor,
+    pubsub::PubSub,
     replicas::Followers,
     saving::{LoadingState, Persistence},
     shutdown::ShutdownState,
@@ -162,6 +163,8 @@ pub struct Server {
     pub followers: Followers,
     /// Clients that wait for keys.
     pub blocking: Blocking,
+    /// Who listens to what.
+    pub pubsub: PubSub,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
     /// Saves and loads.
@@ -180,6 +183,10 @@ pub struct Server {
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// A signal has asked for the end while the cron was paused, which is to see to it.
+    pub shutdown_asked: Option<super::Shutdown>,
     /// How many turns the cron has had.
     pub cron_loops: u64,
     /// Resident bytes, as of a tenth of a second ago at most.

@@ -91,7 +91,9 @@ impl Server {
 
     /// Calls the shutdown under way off. `false`: there is none.
     pub fn abort_shutdown(&mut self) -> bool {
-        if self.shutdown.is_none() {
+        // A signal's, that the cron has not come to yet, counts too.
+        let asked = self.shutdown_asked.take().is_some();
+        if self.shutdown.is_none() && !asked {
             return false;
         }
         self.cancel_shutdown();

@@ -5,7 +5,7 @@ use super::{
     node::Node,
 };
 use solod::{
-    data::{entry::Entry, hash::Seed, rng::Rng},
+    data::{entry::Entry, hash::Seed, pieces::Element, rng::Rng},
     engine::Engine,
     keyspace::{Keyspace, Sink, WalkId},
     persist::load::{LoadOptions, Loader},
@@ -71,6 +71,15 @@ impl Sink for Notes {
             self.twice = Some(format!("db {db} {} was handed over twice", entry.key().escape_ascii()));
         }
     }
+
+    // Nothing that the clients of the simulation write is large.
+    fn large(&mut self, db: usize, entry: &Entry) {
+        self.entry(db, entry);
+    }
+
+    fn element(&mut self, _: Element<'_>) {}
+
+    fn large_done(&mut self) {}
 }
 
 struct Walking {

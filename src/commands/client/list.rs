@@ -5,7 +5,7 @@ use crate::{
     commands::{Ctx, context::errors},
     data::number,
     resp::output::Output,
-    state::{Client, ClientKind, ConnId},
+    state::{Client, ClientKind, ConnId, pubsub::Topic},
 };
 use std::io::Write;
 
@@ -59,7 +59,9 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     let seconds_since = |ms: u64| ctx.server.mono_ms.saturating_sub(ms) / 1000;
     let argv_mem: usize = if is_me { ctx.args.iter().map(<[u8]>::len).sum() } else { 0 };
     let (multi, multi_mem) = client.multi.as_ref().map_or((-1, 0), |multi| (multi.queue.len() as i64, multi.memory));
-    let (qbuf, qbuf_free) = client.pending.as_ref().map_or((0, 0), |p| (p.buf.len(), p.buf.capacity() - p.buf.len()));
+    let held = client.pending.as_ref().map_or((0, 0), |p| (p.buf.len(), p.buf.capacity() - p.buf.len()));
+    // Whose command this is has at least that in what was read, though no buffer is its own.
+    let (qbuf, qbuf_free) = if is_me { (held.0 + request_len(ctx), held.1) } else { held };
     let events = if !is_me && !out.is_empty() { "rw" } else { "r" };
     let command = client.last_command.map_or("NULL", |id| ctx.registry.full_name(id));
     // Writing to a vector cannot fail.
@@ -67,12 +69,15 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     text.extend_from_slice(&client.name);
     let _ = write!(
         text,
-        " age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem={argv_mem} \
+        " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem={argv_mem} \
          multi-mem={multi_mem} rbs={} rbp={} obl={} oll={} omem={} tot-mem={memory} events={events} cmd={command} user={} redir=-1 resp={} lib-name=",
         seconds_since(client.created_ms),
         seconds_since(client.active_ms),
         flags(client),
         client.db,
+        client.subscribed(Topic::Channel),
+        client.subscribed(Topic::Pattern),
+        client.subscribed(Topic::Shard),
         out.tail_capacity(),
         out.tail_len(),
         if is_me { 0 } else { out.tail_len() },
@@ -85,6 +90,12 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     text.extend_from_slice(b" lib-ver=");
     text.extend_from_slice(&client.lib_ver);
     text.push(b'\n');
+}
+
+/// Bytes that the command being executed took on the wire.
+fn request_len(ctx: &Ctx) -> usize {
+    let framed = |n: usize| 1 + itoa::Buffer::new().format(n).len() + 2;
+    framed(ctx.argc()) + ctx.args.iter().map(|arg| framed(arg.len()) + arg.len() + 2).sum::<usize>()
 }
 
 /// A letter for each state a client is in; `N` for none.

@@ -37,6 +37,7 @@ pub(super) fn hello(ctx: &mut Ctx) {
     }
     if let Some(protocol) = protocol {
         ctx.out.protocol = protocol;
+        ctx.client_mut().out.protocol = protocol;
     }
     introduce(ctx);
 }

@@ -15,7 +15,14 @@ use crate::{
 };
 
 fn ping(ctx: &mut Ctx) {
+    let listens = ctx.client().kind == ClientKind::Pubsub && !ctx.out.resp3();
     match ctx.argc() {
+        // In the middle of messages it looks like one.
+        1 | 2 if listens => {
+            ctx.out.array(2);
+            ctx.out.bulk(b"pong");
+            ctx.out.bulk(ctx.args.get(1));
+        }
         1 => ctx.out.simple("PONG"),
         2 => ctx.out.bulk(ctx.args.get(1)),
         _ => ctx.wrong_arity(),
@@ -58,6 +65,7 @@ fn reset(ctx: &mut Ctx) {
     }
     discard_transaction(ctx.server, ctx.conn);
     let conn = ctx.conn;
+    ctx.server.unsubscribe_all(conn);
     ctx.server.monitors.retain(|monitor| *monitor != conn);
     let authenticated = auth::is_open(ctx.server);
     let client = ctx.client_mut();
@@ -70,6 +78,7 @@ fn reset(ctx: &mut Ctx) {
     client.reply = ReplyMode::On;
     client.no_evict = false;
     client.no_touch = false;
+    client.out.protocol = Protocol::Resp2;
     ctx.db = 0;
     ctx.out.protocol = Protocol::Resp2;
     ctx.out.simple("RESET");

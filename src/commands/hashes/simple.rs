@@ -80,12 +80,8 @@ fn hsetnx(ctx: &mut Ctx) {
 }
 
 fn hget(ctx: &mut Ctx) {
-    match Place::of(ctx).read(&mut ctx.server.keyspace) {
-        Ok((hash, now)) => {
-            reply_field(ctx.out, hash, ctx.args.get(2), now);
-        }
-        Err(_) => ctx.wrong_type(),
-    }
+    let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    reply_field(ctx.out, hash, ctx.args.get(2), now);
 }
 
 fn hmget(ctx: &mut Ctx) {

@@ -66,7 +66,7 @@ fn hscan(ctx: &mut Ctx) {
     match place.kind(&mut ctx.server.keyspace) {
         Ok(true) => (),
         Ok(false) => {
-            ctx.keyspace().count_read(false);
+            ctx.server.keyspace.count_read(place.db, place.key, false);
             return Found::default().reply(ctx.out, Cursor(0));
         }
         Err(_) => return ctx.wrong_type(),

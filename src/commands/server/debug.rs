@@ -35,7 +35,9 @@ fn debug(ctx: &mut Ctx) {
     match (name.as_slice(), ctx.argc()) {
         (b"change-repl-id", 2) => change_repl_id(ctx),
         (b"client-eviction", 2) => client_eviction(ctx),
+        (b"assert", 2) => panic!("DEBUG ASSERT: this does not hold, as asked"),
         (b"clusterlink", 5) => ctx.error("ERR Debug option only available for cluster mode enabled setup!"),
+        (b"config-rewrite-force-all", 2) => config_rewrite_force_all(ctx),
         (b"digest", 2) => debug_digest::dataset(ctx),
         (b"digest-value", _) => debug_digest::values(ctx),
         (b"error", 3) => ctx.out.error(ctx.args.get(2)),
@@ -43,17 +45,24 @@ fn debug(ctx: &mut Ctx) {
         (b"htstats", 3 | 4) => debug_object::htstats(ctx),
         (b"htstats-key", 3 | 4) => debug_object::htstats_key(ctx),
         (b"leak", 3) => leak(ctx),
-        (b"listpack", 3) => debug_object::not_encoded_as(ctx, "listpack"),
+        (b"listpack", 3) => debug_object::listpack(ctx),
         (b"log", 3) => log(ctx),
+        (b"mallctl", 3 | 4) => mallctl(ctx),
         (b"object", 3) => debug_object::object(ctx),
+        (b"panic", 2) => panic!("DEBUG PANIC: as asked"),
+        (b"pause-cron", 3) => {
+            ctx.server.cron_paused = is_on(ctx.arg(2));
+            ctx.out.ok();
+        }
         (b"populate", 3..=5) => populate(ctx),
         (b"protocol", 3) => debug_protocol::reply(ctx),
-        (b"quicklist", 3 | 4) => debug_object::not_encoded_as(ctx, "quicklist"),
+        (b"quicklist", 3 | 4) => debug_object::quicklist(ctx),
         (b"quicklist-packed-threshold", 3) => quicklist_packed_threshold(ctx),
         (b"reload", _) => persistence::reload(ctx),
         (b"replicate", 3..) => replicate(ctx),
         (b"replybuffer", 4) => replybuffer(ctx),
         (b"sdslen", 3) => debug_object::sdslen(ctx),
+        (b"segfault", 2) => ctx.server.host.crash("a segmentation fault, as asked"),
         (b"set-active-expire", 3) => set_active_expire(ctx),
         (b"sleep", 3) => sleep(ctx),
         (b"stringmatch-len", 4) => {
@@ -66,22 +75,7 @@ fn debug(ctx: &mut Ctx) {
         (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter" | b"set-skip-checksum-validation", 3) => {
             ctx.out.ok();
         }
-        (
-            b"aof-flush-sleep"
-            | b"assert"
-            | b"config-rewrite-force-all"
-            | b"crash-and-recover"
-            | b"jmap"
-            | b"loadaof"
-            | b"mallctl"
-            | b"mallctl-str"
-            | b"oom"
-            | b"panic"
-            | b"pause-cron"
-            | b"restart"
-            | b"segfault",
-            _,
-        ) => not_supported(ctx),
+        (b"aof-flush-sleep" | b"crash-and-recover" | b"jmap" | b"loadaof" | b"mallctl-str" | b"oom" | b"restart", _) => not_supported(ctx),
         _ => unknown_subcommand(ctx),
     }
 }
@@ -102,6 +96,25 @@ fn change_repl_id(ctx: &mut Ctx) {
     log::info!("Changing replication IDs after receiving DEBUG change-repl-id");
     ctx.server.replication.id = ctx.server.rng.hex();
     ctx.out.ok();
+}
+
+fn config_rewrite_force_all(ctx: &mut Ctx) {
+    let path = ctx.server.host.process().config_file.clone();
+    match crate::commands::config::rewrite_file(ctx.server, &path, true) {
+        Ok(()) => ctx.out.ok(),
+        Err(_) => ctx.error("ERR CONFIG-REWRITE-FORCE-ALL failed"),
+    }
+}
+
+/// Reads one of the allocator's controls. None is changed: they are shared with whatever else runs.
+fn mallctl(ctx: &mut Ctx) {
+    if ctx.argc() == 4 {
+        return not_supported(ctx);
+    }
+    match str::from_utf8(ctx.arg(2)).ok().and_then(|name| ctx.server.host.allocator_control(name)) {
+        Some(value) => ctx.out.int(value),
+        None => ctx.error("ERR No such file or directory"),
+    }
 }
 
 fn client_eviction(ctx: &mut Ctx) {
@@ -166,7 +179,7 @@ fn populate(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// Lists are not kept in nodes of packed and plain kinds, so there is nothing to set; what is no size is refused as ever.
+/// Which elements have a node for themselves is up to the list's limits alone, so there is nothing to set; what is no size is refused as ever.
 fn quicklist_packed_threshold(ctx: &mut Ctx) {
     const SIZE_MAX: u64 = (1 << 32) - (1 << 20);
     match parse_memory(ctx.arg(2)) {
@@ -230,6 +243,10 @@ const HELP: &[&str] = &[
     "    Show the clients that maxmemory-clients would evict, by size.",
     "CLUSTERLINK KILL <to|from|all> <node-id>",
     "    Cut the links with a node.",
+    "ASSERT",
+    "    End the process as if something did not hold that must.",
+    "CONFIG-REWRITE-FORCE-ALL",
+    "    Rewrite the configuration file with all settings in it, those as by default too.",
     "DIGEST",
     "    Show 40 hexadecimal digits that stand for all the data.",
     "DIGEST-VALUE <key> [<key> ...]",
@@ -246,8 +263,14 @@ const HELP: &[&str] = &[
     "    Tell of the listpack that a value is kept in.",
     "LOG <message>",
     "    Write this to the log.",
+    "MALLCTL <name>",
+    "    Show a number that the allocator is set to.",
     "OBJECT <key>",
     "    Tell how a value is kept.",
+    "PANIC",
+    "    End the process as if something impossible had happened.",
+    "PAUSE-CRON <0|1>",
+    "    Hold up what the server does by itself now and then (1), or go on with it (0).",
     "POPULATE <count> [<prefix>] [<size>]",
     "    Add <count> strings at <prefix>:<number> (key:<number> when not said), of <size> bytes",
     "    or as long as their text, value:<number>. Replicas are not told.",
@@ -264,6 +287,8 @@ const HELP: &[&str] = &[
     "    Say how reply buffers are resized. Without effect here.",
     "SDSLEN <key>",
     "    Tell how long a key and its string are, and what memory they take.",
+    "SEGFAULT",
+    "    End the process as by an access to memory that is not ours.",
     "SET-ACTIVE-EXPIRE <0|1>",
     "    Reclaim keys past their deadline only when they are looked for (0), or at once (1).",
     "SLEEP <seconds>",

@@ -4,14 +4,20 @@
 //! [`Digest::mix`] replaces the result by its own SHA-1 besides, for what has. Numbers of databases and types go in as four bytes, big end first.
 
 use crate::{
-    commands::{Ctx, context},
+    commands::Ctx,
     data::{
         entry::{Entry, NEVER, Value},
+        float,
+        list::List,
+        listpack::Item,
         object::Object,
     },
 };
 use sha1::{Digest as _, Sha1};
 use std::fmt;
+
+/// The number of the type string.
+const STRING: u32 = 0;
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 struct Digest([u8; 20]);
@@ -29,20 +35,67 @@ impl Digest {
 
     /// Adds a value and whether it has a deadline (not which: clocks differ).
     fn mix_value(&mut self, entry: &Entry) {
-        let kind: u32 = match entry.value() {
-            Value::Int(_) | Value::Str(_) | Value::Object(Object::Bytes(_)) => 0,
-            Value::Object(Object::List(_)) => 1,
-            _ => unreachable!("no command makes one yet"),
-        };
-        self.mix(&kind.to_be_bytes());
-        if let Some(text) = context::text(entry.value()) {
-            text.with(|bytes| self.mix(bytes));
-        }
-        if let Value::Object(Object::List(list)) = entry.value() {
-            list.for_each(|element| self.mix(element.item().text(&mut itoa::Buffer::new())));
+        match entry.value() {
+            Value::Object(object) => self.mix_object(object),
+            value => {
+                self.mix(&STRING.to_be_bytes());
+                self.mix_text(value);
+            }
         }
         if entry.deadline() != NEVER {
             self.add(b"!!expire!!");
+        }
+    }
+
+    fn mix_object(&mut self, object: &Object) {
+        let kind: u32 = match object {
+            Object::Bytes(_) => STRING,
+            Object::List(_) => 1,
+            Object::Set(_) => 2,
+            Object::Zset(_) => 3,
+            Object::Hash(_) => 4,
+        };
+        self.mix(&kind.to_be_bytes());
+        let mut digits = itoa::Buffer::new();
+        match object {
+            Object::Bytes(bytes) => self.mix(bytes),
+            Object::List(list) => self.mix_list(list),
+            Object::Set(set) => set.iter().for_each(|member| self.add(member.text(&mut digits))),
+            Object::Zset(zset) => {
+                let mut score_text = Vec::new();
+                for (member, score) in zset.iter() {
+                    let mut element = Self::default();
+                    element.mix(member.text(&mut digits));
+                    score_text.clear();
+                    float::write(&mut score_text, score);
+                    element.mix(&score_text);
+                    self.add(&element.0);
+                }
+            }
+            Object::Hash(hash) => {
+                for field in hash.iter() {
+                    let mut element = Self::default();
+                    element.mix(field.name.text(&mut digits));
+                    element.mix_text(field.value);
+                    if field.deadline != NEVER {
+                        element.add(b"!!hexpire!!");
+                    }
+                    self.add(&element.0);
+                }
+            }
+        }
+    }
+
+    fn mix_list(&mut self, list: &List) {
+        let mut digits = itoa::Buffer::new();
+        list.for_each(|element| self.mix(element.item().text(&mut digits)));
+    }
+
+    fn mix_text(&mut self, value: Value<'_>) {
+        match value {
+            Value::Int(n) => self.mix(Item::Int(n).text(&mut itoa::Buffer::new())),
+            Value::Str(bytes) => self.mix(bytes),
+            Value::Object(object) => self.mix(object.bytes().map_or(&[][..], |bytes| bytes)),
         }
     }
 

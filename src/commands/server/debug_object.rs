@@ -1,17 +1,15 @@
 //! DEBUG's looks inside: how values, tables and structures are kept.
 
 use crate::{
-    commands::{
-        Ctx,
-        context::{self, errors},
-    },
+    commands::{Ctx, context::errors},
     data::{
+        dict::{Dict, Slot},
         entry::{Entry, HEADER_BYTES, Value},
-        lzf,
-        number::parse_i64,
+        list::NodeView,
         object::Object,
     },
     keyspace::{Db, idle_ms},
+    persist::rdb::payload,
     state::Client,
 };
 
@@ -31,45 +29,70 @@ fn find<'a>(ctx: &'a mut Ctx) -> Option<&'a Entry> {
 pub fn object(ctx: &mut Ctx) {
     let (now_ms, compresses) = (ctx.now_ms(), ctx.server.config.rdbcompression);
     let Some(entry) = find(ctx) else { return };
-    let length = context::text(entry.value()).map_or(0, |text| text.with(|bytes| serialized_len(bytes, compresses)));
-    let text = format!(
-        "Value at:{:p} refcount:1 encoding:{} serializedlength:{length} lru:{} lru_seconds_idle:{}",
+    let mut text = format!(
+        "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),
         entry.encoding(),
+        payload::value_len(entry, compresses),
         entry.access(),
         idle_ms(entry, now_ms) / 1000
     );
+    if let Some(Object::List(list)) = object_of(entry)
+        && let Some(limits) = list.node_limits()
+    {
+        let nodes = list.node_count();
+        text.push_str(&format!(
+            " ql_nodes:{nodes} ql_avg_node:{:.2} ql_listpack_max:{} ql_compressed:{} ql_uncompressed_size:{}",
+            list.len() as f64 / nodes.max(1) as f64,
+            limits.size,
+            i32::from(limits.depth != 0),
+            list.node_bytes()
+        ));
+    }
     ctx.out.simple(&text);
 }
 
-/// Bytes that a string takes in an RDB file.
-fn serialized_len(bytes: &[u8], compresses: bool) -> usize {
-    /// No integer that is written as one is longer than this; no shorter string is worth compressing.
-    const INTEGER_MAX: usize = 11;
-    const COMPRESSED_MIN: usize = 21;
-    if bytes.len() <= INTEGER_MAX
-        && let Some(n) = parse_i64(bytes)
-        && let Ok(n) = i32::try_from(n)
-    {
-        return match (i8::try_from(n), i16::try_from(n)) {
-            (Ok(_), _) => 2,
-            (_, Ok(_)) => 3,
-            _ => 5,
-        };
+fn object_of(entry: &Entry) -> Option<&Object> {
+    if let Value::Object(object) = entry.value() { Some(object) } else { None }
+}
+
+/// `DEBUG LISTPACK key`: what is in it goes to the log, where Redis has its standard output.
+pub fn listpack(ctx: &mut Ctx) {
+    let Some(entry) = find(ctx) else { return };
+    let pack = object_of(entry).and_then(|object| match object {
+        Object::List(list) => list.compact(),
+        Object::Set(set) => set.compact(),
+        Object::Zset(zset) => zset.compact(),
+        Object::Hash(hash) => hash.pairs().or(hash.triples()),
+        Object::Bytes(_) => None,
+    });
+    match pack {
+        Some(pack) => {
+            log::info!("listpack of {} bytes, {} elements: {pack:?}", pack.byte_len(), pack.len());
+            ctx.out.simple("Listpack structure printed on stdout");
+        }
+        None => ctx.error("ERR Not a listpack encoded object."),
     }
-    let header = |len: usize| match len {
-        0..0x40 => 1,
-        0x40..0x4000 => 2,
-        0x4000..=0xffff_ffff => 5,
-        _ => 9,
+}
+
+/// `DEBUG QUICKLIST key [0|1]`: the same for the nodes of a list, with what is in them if asked for.
+pub fn quicklist(ctx: &mut Ctx) {
+    let full = ctx.argc() > 3 && ctx.arg(3) != b"0";
+    let Some(entry) = find(ctx) else { return };
+    let list = match object_of(entry) {
+        Some(Object::List(list)) if list.compact().is_none() => list,
+        _ => return ctx.error("ERR Not a quicklist encoded object."),
     };
-    if compresses && bytes.len() >= COMPRESSED_MIN {
-        let mut compressor = lzf::Compressor::default();
-        if let Some(compressed) = compressor.compress(bytes) {
-            return 1 + header(compressed.len()) + header(bytes.len()) + compressed.len();
+    log::info!("quicklist of {} elements in {} nodes, {:?}", list.len(), list.node_count(), list.node_limits());
+    for (i, node) in (0..list.node_count()).filter_map(|i| Some((i, list.node(i)?))) {
+        match node {
+            NodeView::Packed(pack) if full => log::info!("node {i}: {} bytes: {pack:?}", pack.byte_len()),
+            NodeView::Packed(pack) => log::info!("node {i}: {} bytes, {} elements", pack.byte_len(), pack.len()),
+            NodeView::Plain(bytes) => log::info!("node {i}: one element of {} bytes", bytes.len()),
+            NodeView::Squeezed { lzf, len, .. } => log::info!("node {i}: {len} bytes, compressed to {}", lzf.len()),
         }
     }
-    header(bytes.len()) + bytes.len()
+    ctx.out.simple("Quicklist structure printed on stdout");
 }
 
 /// `DEBUG SDSLEN key`. Key and short string lie in one piece of memory, which counts for both.
@@ -89,13 +112,6 @@ pub fn sdslen(ctx: &mut Ctx) {
     ctx.out.simple(&text);
 }
 
-/// `DEBUG LISTPACK key` and its like: an error, since no value is kept like that.
-pub fn not_encoded_as(ctx: &mut Ctx, encoding: &str) {
-    if find(ctx).is_some() {
-        ctx.error(format!("ERR Not a {encoding} encoded object."));
-    }
-}
-
 /// `DEBUG HTSTATS db [full]`.
 pub fn htstats(ctx: &mut Ctx) {
     let Some(index) = ctx.int_arg(2) else { return };
@@ -106,38 +122,57 @@ pub fn htstats(ctx: &mut Ctx) {
     ctx.out.verbatim("txt", text.as_bytes());
 }
 
+/// Slots of a bucket.
+const SLOTS: usize = 7;
+
 fn table_stats(db: &Db, full: bool) -> String {
-    /// Slots of a bucket.
-    const SLOTS: usize = 7;
-    const HEAD: &str = "Hash table 0 stats (main hash table):\n";
-    const EMPTY: &str = "No stats available for empty dictionaries\n";
-    let (segments, buckets) = db.dict().shape();
-    let mut text = format!("[Dictionary HT]\n{HEAD}");
-    if db.is_empty() {
-        text.push_str(EMPTY);
-    } else {
-        text.push_str(&format!(" table size: {}\n number of elements: {}\n", buckets * SLOTS, db.len()));
-        if full {
-            text.push_str(&format!(
-                " segments: {segments}\n buckets: {buckets}\n elements a bucket: {:.02}\n table bytes: {}\n",
-                db.len() as f64 / buckets.max(1) as f64,
-                db.dict().table_bytes()
-            ));
-        }
-    }
+    let mut text = format!("[Dictionary HT]\n{}", dict_stats(db.dict(), full));
     // Deadlines lie in the entries of the one table.
-    text.push_str(&format!("[Expires HT]\n{HEAD}"));
+    text.push_str(&format!("[Expires HT]\n{STATS_HEAD}"));
     match db.volatile() {
-        0 => text.push_str(EMPTY),
-        volatile => text.push_str(&format!(" table size: {}\n number of elements: {volatile}\n", buckets * SLOTS)),
+        0 => text.push_str(STATS_EMPTY),
+        volatile => {
+            let size = db.dict().shape().1 * SLOTS;
+            text.push_str(&format!(" table size: {size}\n number of elements: {volatile}\n"));
+        }
     }
     text
 }
 
-/// `DEBUG HTSTATS-KEY key [full]`: an error, since no value is a table.
+const STATS_HEAD: &str = "Hash table 0 stats (main hash table):\n";
+const STATS_EMPTY: &str = "No stats available for empty dictionaries\n";
+
+fn dict_stats<T: Slot>(dict: &Dict<T>, full: bool) -> String {
+    if dict.is_empty() {
+        return format!("{STATS_HEAD}{STATS_EMPTY}");
+    }
+    let ((segments, buckets), elements) = (dict.shape(), dict.len());
+    let mut text = format!("{STATS_HEAD} table size: {}\n number of elements: {elements}\n", buckets * SLOTS);
+    if full {
+        // An element has a slot for itself: there are no chains.
+        text.push_str(&format!(
+            " different slots: {elements}\n max chain length: 1\n segments: {segments}\n buckets: {buckets}\n \
+             elements a bucket: {:.02}\n table bytes: {}\n",
+            elements as f64 / buckets.max(1) as f64,
+            dict.table_bytes()
+        ));
+    }
+    text
+}
+
+/// `DEBUG HTSTATS-KEY key [full]`.
 pub fn htstats_key(ctx: &mut Ctx) {
-    if find(ctx).is_some() {
-        ctx.error("ERR The value stored at the specified key is not represented using an hash table");
+    let full = ctx.is_word(3, "full");
+    let Some(entry) = find(ctx) else { return };
+    let text = object_of(entry).and_then(|object| match object {
+        Object::Set(set) => set.members().map(|table| dict_stats(table, full)),
+        Object::Zset(zset) => zset.members().map(|table| dict_stats(table, full)),
+        Object::Hash(hash) => hash.table().map(|table| dict_stats(table, full)),
+        Object::Bytes(_) | Object::List(_) => None,
+    });
+    match text {
+        Some(text) => ctx.out.verbatim("txt", text.as_bytes()),
+        None => ctx.error("ERR The value stored at the specified key is not represented using an hash table"),
     }
 }
 
@@ -152,27 +187,4 @@ pub fn structsize(ctx: &mut Ctx) {
     ];
     let text: String = sizes.iter().map(|(name, bytes)| format!("{name}:{bytes} ")).collect();
     ctx.out.bulk(text.as_bytes());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn serialized_lengths_are_those_of_an_rdb_file() {
-        let cases: [(&[u8], usize); 8] = [
-            (b"1", 2),
-            (b"-129", 3),
-            (b"2147483647", 5),
-            (b"2147483648", 11),
-            (b"", 1),
-            (b"hello", 6),
-            (&[b'x'; 20], 21),
-            (&[b'x'; 100], 9),
-        ];
-        for (bytes, len) in cases {
-            assert_eq!(serialized_len(bytes, true), len, "{}", String::from_utf8_lossy(bytes));
-        }
-        assert_eq!(serialized_len(&[b'x'; 100], false), 102);
-    }
 }

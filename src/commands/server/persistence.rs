@@ -83,7 +83,8 @@ fn load_now(server: &mut Server, replace: bool) -> Result<(), String> {
         Done::Opened(Some(size)) => size,
         _ => return Err("there is no such file".into()),
     };
-    let decode = rdb::Options { verify: server.config.rdbchecksum, size: Some(size) };
+    let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
+    let decode = rdb::Options { verify: server.config.rdbchecksum, size: Some(size), shapes };
     let keep_expired = server.config.replicaof.is_some();
     let mut loader = Loader::new(LoadOptions { decode, keep_expired, replace });
     let mut load = || loop {

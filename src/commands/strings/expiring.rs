@@ -139,7 +139,7 @@ fn set_with_options(ctx: &mut Ctx) {
         Upsert::Vacant(_) => false,
     };
     if options.get {
-        ctx.keyspace().count_read(found);
+        ctx.server.keyspace.count_read(ctx.db, key, found);
     }
     if !stored {
         if !options.get {

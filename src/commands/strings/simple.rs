@@ -40,7 +40,7 @@ fn getset(ctx: &mut Ctx) {
             false
         }
     };
-    ctx.keyspace().count_read(found);
+    ctx.server.keyspace.count_read(ctx.db, key, found);
     if !found {
         ctx.notify(key, NEW);
     }
@@ -68,7 +68,7 @@ fn getdel(ctx: &mut Ctx) {
             true
         }
     };
-    ctx.keyspace().count_read(found);
+    ctx.server.keyspace.count_read(ctx.db, key, found);
     if found {
         ctx.changed(1, Event('g', "del"));
         ctx.log_instead(&[b"DEL", key]);

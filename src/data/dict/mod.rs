@@ -13,6 +13,7 @@
 //!   cursor good across splits. An emptied segment gives its memory back and leaves a header behind.
 
 mod segment;
+mod watch;
 
 use super::{
     hash::Seed,
@@ -21,6 +22,7 @@ use super::{
 };
 use segment::Segment;
 use std::{mem, ops::Range};
+use watch::Watches;
 
 /// What a table can hold: an owning pointer to something that has a key.
 pub trait Slot: 'static {
@@ -93,6 +95,7 @@ pub struct Dict<T: Slot> {
     /// Bytes of the shelves' directories, segments' headers and buckets: kept up to date, because a sum over them takes longer the more there are.
     bytes: usize,
     seed: Seed,
+    watches: Watches<T>,
 }
 
 /// The top `bits` of `hash`; 0 when `bits` is 0.
@@ -103,18 +106,20 @@ fn top(hash: u64, bits: u32) -> usize {
 
 /// A position in hash space at which a walk can go on, as SCAN hands it out: 0 is both the start and the end.
 ///
-/// The prefix of the segment (32 bits), the next home bucket in it (8 bits) and how many it then had (8 bits): together
-/// they fit in the 53 bits that every client can hold.
+/// Within a segment, how deep that was (5 bits), its prefix (32 bits), the next home bucket in it (8 bits) and how many it
+/// then had (8 bits): together they fit in the 53 bits that every client can hold. Between two, the prefix alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cursor(pub u64);
 
 const PREFIX_BITS: u32 = 32;
 const HOME_BITS: u32 = 16;
+/// What a depth is cut off at: none is expected to come near, and all that is lost is that a scan begins a segment anew.
+const DEPTH_MAX: u64 = 31;
 
 impl<T: Slot> Dict<T> {
     /// An empty table: no allocation until the first entry.
     pub fn new(seed: Seed) -> Self {
-        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, len: 0, bytes: 0, seed }
+        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, len: 0, bytes: 0, seed, watches: Watches::none() }
     }
 
     /// Number of entries.
@@ -194,6 +199,7 @@ impl<T: Slot> Dict<T> {
     /// The entry with this key, to change in place. Its key must stay the same.
     #[inline(always)]
     pub fn find_mut(&mut self, hash: u64, key: &[u8]) -> Option<&mut T> {
+        self.before(hash, key);
         let segment = self.segment_mut(hash)?;
         let place = segment.find(hash, key)?;
         Some(segment.get_mut(place))
@@ -226,11 +232,13 @@ impl<T: Slot> Dict<T> {
     /// The entry that was found at `handle`, to change in place. Its key must stay the same.
     #[inline(always)]
     pub fn at_mut(&mut self, handle: Handle) -> &mut T {
+        self.before_at(handle);
         self.shelves[handle.shelf as usize].segments[handle.segment as usize].get_mut(handle.place)
     }
 
     /// Takes out the entry that was found at `handle` under `hash`.
     pub fn remove_at(&mut self, handle: Handle, hash: u64) -> T {
+        self.before_at(handle);
         let seed = self.seed;
         let segment = &mut self.shelves[handle.shelf as usize].segments[handle.segment as usize];
         let entry = segment.take(handle.place, hash);
@@ -242,6 +250,7 @@ impl<T: Slot> Dict<T> {
     /// Adds an entry whose key is not there yet, and returns it.
     pub fn insert_new(&mut self, hash: u64, entry: T) -> &mut T {
         debug_assert!(self.find(hash, entry.key()).is_none());
+        self.before(hash, entry.key());
         if self.shelves.is_empty() {
             let shelf = Shelf::new();
             self.bytes += shelf.header_bytes();
@@ -266,6 +275,7 @@ impl<T: Slot> Dict<T> {
     /// Takes an entry out.
     #[inline]
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<T> {
+        self.before(hash, key);
         let seed = self.seed;
         let segment = self.segment_mut(hash)?;
         let place = segment.find(hash, key)?;
@@ -467,15 +477,17 @@ impl<T: Slot> Dict<T> {
         }
         let mut at = (cursor.0 >> HOME_BITS) << (64 - PREFIX_BITS);
         let (mut home, mut homes_then) = (cursor.0 >> 8 & 0xff, cursor.0 & 0xff);
+        let mut depth_then = cursor.0 >> (PREFIX_BITS + HOME_BITS);
         let (mut seen, mut left) = (0, buckets.max(1));
         loop {
             let (start, end) = self.span(at);
-            if start != at {
-                // The table was emptied and has grown anew: the segment is wider than the one the cursor was cut in.
-                home = 0;
-            }
             let (shelf, index) = self.locate(at);
             let segment = &self.shelves[shelf].segments[index];
+            let depth = (u64::from(self.shelf_bits) + u64::from(segment.depth)).min(DEPTH_MAX);
+            if start != at || depth < depth_then {
+                // The table was emptied and has grown anew: the segment is wider than the one the cursor was cut in, and begins anew.
+                (at, home) = (start, 0);
+            }
             let homes = segment.buckets() as u64;
             // In a segment that has grown or shrunk since, the bucket where what was not yet visited begins.
             let mut bucket = if homes == homes_then || homes_then == 0 { home } else { ((home << 32) / homes_then * homes) >> 32 };
@@ -487,14 +499,14 @@ impl<T: Slot> Dict<T> {
                 bucket += 1;
                 left -= 1;
                 if (seen >= count || left == 0) && bucket < homes {
-                    return Cursor(at >> (64 - PREFIX_BITS) << HOME_BITS | bucket << 8 | homes);
+                    return Cursor(depth << (PREFIX_BITS + HOME_BITS) | at >> (64 - PREFIX_BITS) << HOME_BITS | bucket << 8 | homes);
                 }
             }
             if homes == 0 {
                 left -= 1;
             }
             let Some(next) = end else { return Cursor(0) };
-            (at, home, homes_then) = (next, 0, 0);
+            (at, home, homes_then, depth_then) = (next, 0, 0, 0);
             if seen >= count || left == 0 {
                 return Cursor(at >> (64 - PREFIX_BITS) << HOME_BITS);
             }
@@ -587,6 +599,8 @@ impl<T: Slot> Dict<T> {
                 self.insert_new(hash, entry);
             });
         }
+        // To whoever watches nothing has changed.
+        self.watches = mem::replace(&mut old.watches, Watches::none());
     }
 
     /// Every entry, in no promised order, each asked for a little ahead.
@@ -607,6 +621,7 @@ impl<T: Slot> Dict<T> {
             if self.shelves[shelf_index].due_min > now {
                 end = if shelf_index + 1 == self.shelves.len() { None } else { Some(self.slot_start(shelf_index + 1, 0)) };
             } else {
+                self.before_due(at, now);
                 let segment = &mut self.shelves[shelf_index].segments[index];
                 if segment.due_min <= now {
                     let before = segment.len();
@@ -638,6 +653,9 @@ impl<T: Slot> Dict<T> {
 
     /// Takes out one segment's entries, for a table that is on its way out and is freed in slices. `false` when there was nothing left.
     pub fn drop_slice(&mut self) -> bool {
+        if self.leave_to_watches() {
+            return false;
+        }
         while let Some(shelf) = self.shelves.last_mut() {
             if let Some(segment) = shelf.segments.pop() {
                 self.len -= segment.len();
@@ -686,7 +704,7 @@ impl<T: Slot> Garbage for Dict<T> {
 
 impl<T: Slot> Drop for Dict<T> {
     fn drop(&mut self) {
-        if self.len >= LARGE {
+        if !self.leave_to_watches() && self.len >= LARGE {
             trash::leave(self.take());
         }
     }

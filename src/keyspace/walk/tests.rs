@@ -1,33 +1,114 @@
 use crate::{
-    data::{entry::NEVER, hash::Seed, string::NewString},
+    data::{
+        entry::{Entry, NEVER, Value},
+        hash::Seed,
+        hashmap::{self, Hash, OldDeadline},
+        list::{self, End, List, NodeView},
+        listpack::{Item, Listpack},
+        lzf,
+        object::{Collection, Object},
+        pieces::{self, Element},
+        set::{self, Set},
+        string::NewString,
+        zset::{self, Zset},
+    },
     keyspace::{Keyspace, Sink, Upsert, WalkId},
 };
+use bytes::Bytes;
 use proptest::prelude::*;
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, collections::VecDeque, rc::Rc};
 
 type State = BTreeMap<(usize, Vec<u8>), Vec<u8>>;
+
+/// A large collection as far as it has come.
+struct Coming {
+    db: usize,
+    key: Vec<u8>,
+    deadline: i64,
+    ordered: bool,
+    elements: Vec<Vec<u8>>,
+}
 
 #[derive(Default)]
 struct Notes {
     seen: State,
+    coming: VecDeque<Coming>,
     twice: bool,
+    /// Collections that came in pieces.
+    larges: usize,
 }
 
 impl Sink for Notes {
-    fn entry(&mut self, db: usize, entry: &crate::data::entry::Entry) {
+    fn entry(&mut self, db: usize, entry: &Entry) {
         self.twice |= self.seen.insert((db, entry.key().to_vec()), value(entry)).is_some();
+    }
+
+    fn large(&mut self, db: usize, entry: &Entry) {
+        let ordered = matches!(entry.value(), Value::Object(Object::List(_)));
+        self.coming.push_back(Coming { db, key: entry.key().to_vec(), deadline: entry.deadline(), ordered, elements: Vec::new() });
+    }
+
+    fn element(&mut self, element: Element<'_>) {
+        let coming = self.coming.front_mut().expect("a large collection is under way");
+        match element {
+            Element::Member(member) => coming.elements.push(member.to_vec()),
+            Element::Field(field) => coming.elements.push(field_line(Item::Str(field.key()), field.value(), field.deadline())),
+            Element::Scored(member, score) => coming.elements.push(score_line(Item::Str(member), score)),
+            Element::Node(node) => match node {
+                NodeView::Packed(pack) => coming.elements.extend(pack.iter().map(Item::to_vec)),
+                NodeView::Plain(bytes) => coming.elements.push(bytes.to_vec()),
+                NodeView::Squeezed { lzf, len, plain } => {
+                    let bytes = lzf::decompress(lzf, len).expect("it was compressed here");
+                    match plain {
+                        true => coming.elements.push(bytes),
+                        false => coming.elements.extend(Listpack::from_bytes(bytes).expect("a listpack").iter().map(Item::to_vec)),
+                    }
+                }
+            },
+        }
+    }
+
+    fn large_done(&mut self) {
+        let Coming { db, key, deadline, ordered, elements } = self.coming.pop_front().expect("a large collection is under way");
+        self.larges += 1;
+        self.twice |= self.seen.insert((db, key), lines(elements, ordered, deadline)).is_some();
     }
 }
 
-fn value(entry: &crate::data::entry::Entry) -> Vec<u8> {
-    use crate::data::entry::Value;
-    let mut text = match entry.value() {
+fn field_line(name: Item<'_>, value: Value<'_>, deadline: i64) -> Vec<u8> {
+    let value = match value {
         Value::Int(n) => n.to_string().into_bytes(),
         Value::Str(s) => s.to_vec(),
         Value::Object(object) => object.bytes().map(|b| b.to_vec()).unwrap_or_default(),
     };
-    text.extend_from_slice(format!(" {}", entry.deadline()).as_bytes());
+    [name.to_vec(), value, deadline.to_string().into_bytes()].join(&b' ')
+}
+
+fn score_line(member: Item<'_>, score: f64) -> Vec<u8> {
+    [member.to_vec(), score.to_string().into_bytes()].join(&b' ')
+}
+
+fn lines(mut elements: Vec<Vec<u8>>, ordered: bool, deadline: i64) -> Vec<u8> {
+    if !ordered {
+        elements.sort();
+    }
+    let mut text = elements.join(&b'\n');
+    text.extend_from_slice(format!(" {deadline}").as_bytes());
     text
+}
+
+fn value(entry: &Entry) -> Vec<u8> {
+    let mut elements = Vec::new();
+    match entry.value() {
+        Value::Int(n) => elements.push(n.to_string().into_bytes()),
+        Value::Str(s) => elements.push(s.to_vec()),
+        Value::Object(Object::Bytes(bytes)) => elements.push(bytes.to_vec()),
+        Value::Object(Object::List(list)) => list.for_each(|element| elements.push(element.item().to_vec())),
+        Value::Object(Object::Set(set)) => elements.extend(set.iter().map(Item::to_vec)),
+        Value::Object(Object::Hash(hash)) => elements.extend(hash.iter().map(|f| field_line(f.name, f.value, f.deadline))),
+        Value::Object(Object::Zset(zset)) => elements.extend(zset.iter().map(|(m, score)| score_line(m, score))),
+    }
+    lines(elements, matches!(entry.value(), Value::Object(Object::List(_))), entry.deadline())
 }
 
 fn state(keyspace: &Keyspace) -> State {
@@ -43,16 +124,122 @@ fn set(keyspace: &mut Keyspace, db: usize, key: u32, text: &[u8], deadline: i64)
     }
 }
 
+/// Changes the collection of this type at a key, or another one that is there instead of it not at all.
+fn change<C: Collection + Default>(keyspace: &mut Keyspace, db: usize, key: u32, act: impl FnOnce(&mut C), is_empty: fn(&C) -> bool) {
+    let key = key.to_be_bytes();
+    let hash = keyspace.hash(&key);
+    let Ok((collection, _)) = keyspace.write_or_insert(db, hash, &key, C::default) else { return };
+    act(collection);
+    let emptied = is_empty(collection);
+    keyspace.fields_changed(db, hash, &key);
+    if emptied {
+        keyspace.remove(db, hash, &key);
+    }
+}
+
+/// Adds some elements to a collection, or takes them out.
+fn change_elements(keyspace: &mut Keyspace, db: usize, kind: u8, elements: std::ops::Range<u32>, adds: bool) {
+    let (seed, key) = (keyspace.seed(), 5000 + u32::from(kind));
+    let set_limits = set::Limits { intset_entries: 4, listpack_entries: 4, listpack_value: 64, seed };
+    let hash_limits = hashmap::Limits { entries: 4, value: 64, seed };
+    let zset_limits = zset::Limits { entries: 4, value: 64, seed };
+    let list_limits = list::Limits { size: 8, depth: u32::from(kind & 1) };
+    let elements = elements.map(|n| n.to_string().into_bytes());
+    match kind % 4 {
+        0 => change(
+            keyspace,
+            db,
+            key,
+            |set: &mut Set| {
+                for e in elements {
+                    if adds {
+                        set.add(&e, &set_limits);
+                    } else {
+                        set.remove(&e);
+                    }
+                }
+            },
+            Set::is_empty,
+        ),
+        1 => change(
+            keyspace,
+            db,
+            key,
+            |hash: &mut Hash| {
+                for (i, e) in elements.enumerate() {
+                    if adds {
+                        hash.set(&e, &e, Bytes::new, OldDeadline::Drops, hashmap::ANY_TIME, &hash_limits);
+                        if i % 5 == 0 {
+                            hash.set_deadline(&e, 50);
+                        }
+                    } else {
+                        hash.remove(&e, hashmap::ANY_TIME);
+                    }
+                }
+            },
+            Hash::is_empty,
+        ),
+        2 => change(
+            keyspace,
+            db,
+            key,
+            |zset: &mut Zset| {
+                for e in elements {
+                    if adds {
+                        zset.upsert(&e, zset_limits, |old| Some(old.map_or(e.len() as f64, |score| score + 1.0)));
+                    } else {
+                        zset.remove(&e);
+                    }
+                }
+            },
+            Zset::is_empty,
+        ),
+        _ => change(
+            keyspace,
+            db,
+            key,
+            |list: &mut List| {
+                for e in elements {
+                    if adds {
+                        list.before_growth(e.len(), 1, list_limits);
+                        list.push(if e[0] & 1 == 0 { End::Front } else { End::Back }, &e);
+                    } else {
+                        list.pop(End::Front, |_| ());
+                    }
+                }
+            },
+            List::is_empty,
+        ),
+    }
+}
+
+fn rename(keyspace: &mut Keyspace, db: usize, to_db: usize, from: u32, to: u32) {
+    let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
+    let (hash, to_hash) = (keyspace.hash(&from), keyspace.hash(&to));
+    let Some(entry) = keyspace.remove(db, hash, &from) else { return };
+    keyspace.remove(to_db, to_hash, &to);
+    keyspace.adopt(to_db, to_hash, entry.rename(&to));
+}
+
 #[derive(Clone, Debug)]
 enum Op {
     Set(usize, u32, u32, i64),
     SetMany(usize, u32),
     RemoveMany(usize, u32),
+    Elements(usize, u8, u32, u32, bool),
+    Rename(usize, usize, u32, u32),
+    Remove(usize, u32),
+    Deadline(usize, u32, i64),
     Flush(usize),
     Swap,
     Pass(i64),
     Begin,
+    Cancel,
     Step(usize),
+}
+
+fn collection_key() -> impl Strategy<Value = u32> {
+    5000..5008u32
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -60,26 +247,39 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (0..2usize, 0..3000u32, any::<u32>(), prop_oneof![Just(NEVER), 0..200i64]).prop_map(|(d, k, v, t)| Op::Set(d, k, v, t)),
         2 => (0..2usize, 0..3000u32).prop_map(|(d, k)| Op::SetMany(d, k)),
         2 => (0..2usize, 0..3000u32).prop_map(|(d, k)| Op::RemoveMany(d, k)),
+        6 => (0..2usize, 0..8u8, 0..3000u32, prop_oneof![1..5u32, 500..2500u32], proptest::bool::weighted(0.7)).prop_map(|(d, k, f, n, a)| Op::Elements(d, k, f, n, a)),
+        1 => (0..2usize, 0..2usize, collection_key(), collection_key()).prop_map(|(d, e, a, b)| Op::Rename(d, e, a, b)),
+        1 => (0..2usize, collection_key()).prop_map(|(d, k)| Op::Remove(d, k)),
+        1 => (0..2usize, collection_key(), 0..200i64).prop_map(|(d, k, t)| Op::Deadline(d, k, t)),
         1 => (0..2usize).prop_map(Op::Flush),
         1 => Just(Op::Swap),
         1 => (0..20i64).prop_map(Op::Pass),
         2 => Just(Op::Begin),
-        6 => (1..4usize).prop_map(Op::Step),
+        1 => Just(Op::Cancel),
+        8 => (1..4usize).prop_map(Op::Step),
     ]
+}
+
+type Walking = (WalkId, Rc<RefCell<Notes>>, State);
+
+fn finish(keyspace: &mut Keyspace, walks: &mut Vec<Walking>, i: usize) {
+    let (_, notes, expected) = walks.remove(i);
+    let notes = notes.borrow();
+    assert!(!notes.twice, "handed over twice");
+    assert!(notes.coming.is_empty(), "a large collection is not whole");
+    if notes.seen != expected {
+        let text = |state: &State| state.iter().map(|((db, key), v)| format!("{db} {key:?}: {}", v.len())).collect::<Vec<_>>();
+        assert_eq!(text(&notes.seen), text(&expected));
+        panic!("the values differ");
+    }
+    while keyspace.bury() {}
 }
 
 proptest! {
     #[test]
     fn a_walk_finds_the_state_at_its_beginning(ops in proptest::collection::vec(op(), 1..150), seed: u64) {
         let mut keyspace = Keyspace::new(2, Seed::new(seed));
-        let mut walks: Vec<(WalkId, Rc<RefCell<Notes>>, State)> = Vec::new();
-        let finish = |keyspace: &mut Keyspace, walks: &mut Vec<(WalkId, Rc<RefCell<Notes>>, State)>, i: usize| {
-            let (_, notes, expected) = walks.remove(i);
-            let notes = notes.borrow();
-            assert!(!notes.twice, "handed over twice");
-            assert_eq!(notes.seen, expected);
-            while keyspace.bury() {}
-        };
+        let mut walks: Vec<Walking> = Vec::new();
         for op in ops {
             match op {
                 Op::Set(db, key, v, deadline) => set(&mut keyspace, db, key, v.to_string().repeat(3).as_bytes(), deadline),
@@ -89,6 +289,16 @@ proptest! {
                     let hash = keyspace.hash(&key);
                     keyspace.remove(db, hash, &key);
                 },
+                Op::Elements(db, kind, from, count, adds) => change_elements(&mut keyspace, db, kind, from..from + count, adds),
+                Op::Rename(db, to_db, from, to) => rename(&mut keyspace, db, to_db, from, to),
+                Op::Remove(db, key) => {
+                    let hash = keyspace.hash(&key.to_be_bytes());
+                    keyspace.remove(db, hash, &key.to_be_bytes());
+                }
+                Op::Deadline(db, key, deadline) => {
+                    let hash = keyspace.hash(&key.to_be_bytes());
+                    keyspace.set_deadline(db, hash, &key.to_be_bytes(), deadline);
+                }
                 Op::Flush(db) => { keyspace.flush(db); }
                 Op::Swap => keyspace.swap(0, 1),
                 Op::Pass(ms) => { keyspace.now_ms += ms; keyspace.expire_cycle(&mut || true); }
@@ -97,6 +307,7 @@ proptest! {
                     let id = keyspace.begin_walk(notes.clone());
                     walks.push((id, notes, state(&keyspace)));
                 },
+                Op::Cancel => if let Some((id, ..)) = walks.pop() { keyspace.cancel_walk(id); },
                 Op::Step(n) => for i in (0..walks.len()).rev() {
                     if !(0..n).all(|_| keyspace.step_walk(walks[i].0)) {
                         finish(&mut keyspace, &mut walks, i);
@@ -108,5 +319,33 @@ proptest! {
             while keyspace.step_walk(walks[0].0) {}
             finish(&mut keyspace, &mut walks, 0);
         }
+        prop_assert_eq!(pieces::orphans(), 0);
+    }
+}
+
+#[test]
+fn a_large_collection_comes_in_pieces_whatever_becomes_of_it() {
+    for kind in 0..4 {
+        let mut keyspace = Keyspace::new(2, Seed::new(7));
+        change_elements(&mut keyspace, 0, kind, 0..10_000, true);
+        let expected = state(&keyspace);
+        let notes = Rc::new(RefCell::new(Notes::default()));
+        let walk = keyspace.begin_walk(notes.clone());
+        let mut steps = 0;
+        while keyspace.step_walk(walk) {
+            steps += 1;
+            match steps {
+                3 => change_elements(&mut keyspace, 0, kind, 500..700, false),
+                4 => rename(&mut keyspace, 0, 1, 5000 + u32::from(kind), 1),
+                5 => {
+                    keyspace.flush(1);
+                }
+                _ => (),
+            }
+        }
+        assert!(steps > 20, "{steps} steps");
+        let notes = notes.borrow();
+        assert_eq!((notes.larges, notes.seen == expected), (1, true), "kind {kind}");
+        assert_eq!(pieces::orphans(), 0);
     }
 }

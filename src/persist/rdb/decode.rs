@@ -1,32 +1,35 @@
 //! From bytes to events.
 
 use super::{
-    format::{self, Family, VERSION_WITH_CHECKSUM, module_item, opcode},
+    format::{self, Family, VERSION_WITH_CHECKSUM, module_item, opcode, types},
     input::{Input, RdbError, Reason, Stop},
+    shapes::Shapes,
     string::{Short, Strings, Text, short},
-    value::{Building, Built, Key},
+    value::{Built, Key, Making},
 };
 use crate::data::{entry::NEVER, number};
 use std::ops::Range;
 
 /// How a stream is decoded.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Options {
     /// Whether the checksum at the end has to be right (`rdbchecksum`).
     pub verify: bool,
     /// Bytes of the whole stream, where that is known. Then what cannot be true is refused when it is announced, and long values are
     /// collected in buffers of their size.
     pub size: Option<u64>,
+    /// What collections are to look like.
+    pub shapes: Shapes,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { verify: true, size: None }
+        Self { verify: true, size: None, shapes: Shapes::default() }
     }
 }
 
 /// What a stream says, in its order.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Event<'a> {
     /// It begins.
     Version {
@@ -62,6 +65,10 @@ pub enum Event<'a> {
     },
     /// A key.
     Key(Key<'a>),
+    /// Some hundred elements of a collection that is not whole yet.
+    Part,
+    /// A key whose collection has nothing in it. There is no such key.
+    Empty(&'a [u8]),
     /// The source code of a library of functions.
     Function(&'a [u8]),
     /// Data of the module type with this name was here, and has been skipped. Redis refuses to load it without that module.
@@ -92,6 +99,7 @@ pub struct Decoder {
     stage: Stage,
     family: Family,
     version: u32,
+    shapes: Shapes,
     next_key: Attributes,
     /// The key, or the name of an AUX field, while its value has not come.
     name: Vec<u8>,
@@ -105,7 +113,7 @@ enum Stage {
     Key {
         code: u8,
     },
-    Value(Building),
+    Value(Making),
     AuxName,
     AuxValue,
     Function,
@@ -164,6 +172,7 @@ impl Decoder {
             stage: Stage::Signature,
             family: Family::Redis,
             version: 0,
+            shapes: options.shapes,
             next_key: Attributes::NONE,
             name: Vec::new(),
             error: None,
@@ -187,6 +196,7 @@ impl Decoder {
                 Ok(None) => (),
                 Ok(Some(found)) => return Ok(Some(self.show(found))),
                 Err(Stop::More) => return Ok(None),
+                Err(Stop::Part) => return Ok(Some(Event::Part)),
                 Err(Stop::Bad(reason)) => return Err(self.fail(reason)),
             }
         }
@@ -237,7 +247,7 @@ impl Decoder {
     fn record(&mut self) -> Result<Option<Found>, Stop> {
         let mut cursor = self.input.cursor();
         let code = cursor.u8()?;
-        if code == format::STRING {
+        if code == types::STRING {
             if let Some(found) = self.whole_string() {
                 return Ok(Some(found));
             }
@@ -335,11 +345,11 @@ impl Decoder {
                 let code = *code;
                 let key = self.strings.next(&mut self.input)?;
                 self.keep_name(key);
-                let Some(building) = Building::begin(code) else { return Err(self.unsupported(code).into()) };
-                self.stage = Stage::Value(building);
+                let Some(making) = Making::begin(self.family, code, self.shapes) else { return Err(self.unsupported(code).into()) };
+                self.stage = Stage::Value(making);
             }
-            Stage::Value(building) => {
-                let value = building.advance(&mut self.input, &mut self.strings)?;
+            Stage::Value(making) => {
+                let value = making.advance(&mut self.input, &mut self.strings)?;
                 self.stage = Stage::Record;
                 return Ok(Some(Found::Key(KeyAt::Name, value)));
             }
@@ -469,6 +479,10 @@ impl Decoder {
     #[inline(always)]
     fn show(&mut self, found: Found) -> Event<'_> {
         match found {
+            Found::Key(_, Built::Empty) => {
+                self.next_key = Attributes::NONE;
+                Event::Empty(&self.name)
+            }
             Found::Key(at, built) => {
                 let Attributes { deadline, idle_seconds, frequency } = std::mem::replace(&mut self.next_key, Attributes::NONE);
                 let key = match at {

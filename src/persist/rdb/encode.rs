@@ -1,33 +1,21 @@
 //! From entries to bytes.
 
 use super::{
+    collections::{self, Head},
     crc::{self, Sum},
-    format::{self, opcode, string_encoding as encoding},
+    format::{self, opcode},
+    packer::{Out, Packer, put_length},
 };
 use crate::{
     config::{Config, MaxmemoryPolicy as Policy, REDIS_VERSION},
     data::{
-        entry::{Entry, NEVER, Value},
-        lzf::Compressor,
-        number,
-        object::Object,
+        entry::{Entry, NEVER},
+        pieces::Element,
     },
     keyspace::{idle_ms, lfu_value},
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
-
-/// Size of the pieces that small records are gathered into, in bytes.
-const PIECE: usize = 64 * 1024;
-
-/// Bytes from which a value is handed on by reference instead of being copied into a piece.
-const BY_REFERENCE_MIN: usize = PIECE;
-
-/// Redis does not try to compress what is not longer.
-const COMPRESSED_MIN: usize = 21;
-
-/// A longer string stays as it is: compressing it would stop the loop for more than about a millisecond, and what stays can be handed on by reference.
-const COMPRESSED_MAX: usize = 256 * 1024;
 
 /// Which marks of access are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -131,14 +119,18 @@ pub enum Progress {
 /// of bytes at a time, and [`Encoder::pop`] hands it over in pieces.
 ///
 /// A long value is not copied: its pieces refer to its own buffer. A change to it meanwhile makes a copy, and the stream keeps what was.
+///
+/// So are large collections: one is [opened](Encoder::open), its elements follow one by one, and it is [closed](Encoder::close). Other entries
+/// that are written meanwhile come behind it.
 pub struct Encoder {
     settings: Settings,
     packer: Packer,
-    /// The piece in the making.
-    tail: Vec<u8>,
-    /// Whole pieces that are not in the sum yet.
-    unsummed: VecDeque<Bytes>,
-    /// Those that are.
+    /// What is not in the sum yet.
+    out: Out,
+    /// What comes behind the collection that is open.
+    aside: Out,
+    open: Option<Head>,
+    /// Whole pieces in the sum.
     ready: VecDeque<Bytes>,
     ready_bytes: usize,
     sum: Option<Sum>,
@@ -153,8 +145,9 @@ impl Encoder {
         Self {
             settings,
             packer: Packer::new(settings.compression),
-            tail: Vec::new(),
-            unsummed: VecDeque::new(),
+            out: Out::default(),
+            aside: Out::default(),
+            open: None,
             ready: VecDeque::new(),
             ready_bytes: 0,
             sum: settings.checksum.then(crc::sum),
@@ -163,84 +156,93 @@ impl Encoder {
         }
     }
 
+    /// Where entries go.
+    #[inline(always)]
+    fn entries(&mut self) -> &mut Out {
+        if self.open.is_some() { &mut self.aside } else { &mut self.out }
+    }
+
     /// Writes what stands in front of all keys: [`VERSION_WRITTEN`](super::VERSION_WRITTEN) and [`SaveInfo::aux`], as a rule.
     pub fn begin(&mut self, version: u32, aux: impl IntoIterator<Item = (impl AsRef<[u8]>, impl AsRef<[u8]>)>) {
-        self.tail.extend_from_slice(format!("{}{version:04}", format::Family::Redis.name()).as_bytes());
+        self.out.tail.extend_from_slice(format!("{}{version:04}", format::Family::Redis.name()).as_bytes());
         for (name, value) in aux {
-            self.tail.push(opcode::AUX);
-            self.packer.string(&mut self.tail, name.as_ref());
-            self.packer.string(&mut self.tail, value.as_ref());
+            self.out.tail.push(opcode::AUX);
+            self.packer.string(&mut self.out.tail, name.as_ref());
+            self.packer.string(&mut self.out.tail, value.as_ref());
         }
     }
 
     /// Says that the keys which follow belong to this database.
     pub fn select_db(&mut self, index: usize) {
-        self.tail.push(opcode::SELECTDB);
-        put_length(&mut self.tail, index as u64);
+        let tail = &mut self.entries().tail;
+        tail.push(opcode::SELECTDB);
+        put_length(tail, index as u64);
     }
 
     /// Says how many keys will follow for the database, and how many of them have a deadline.
     pub fn resize_db(&mut self, keys: usize, volatile: usize) {
-        self.tail.push(opcode::RESIZEDB);
-        put_length(&mut self.tail, keys as u64);
-        put_length(&mut self.tail, volatile as u64);
+        let tail = &mut self.entries().tail;
+        tail.push(opcode::RESIZEDB);
+        put_length(tail, keys as u64);
+        put_length(tail, volatile as u64);
     }
 
     /// Writes a key with its value, deadline and marks; `now_ms` is the Unix time that the marks count from.
     #[inline]
     pub fn entry(&mut self, entry: &Entry, now_ms: i64) {
-        let deadline = entry.deadline();
-        if deadline != NEVER {
-            self.tail.push(opcode::EXPIRETIME_MS);
-            self.tail.extend_from_slice(&deadline.to_le_bytes());
+        let out = if self.open.is_some() { &mut self.aside } else { &mut self.out };
+        put_head(&mut out.tail, &mut self.packer, self.settings.marks, entry, now_ms);
+        collections::put_value(out, &mut self.packer, entry.value());
+        out.flush_full();
+    }
+
+    /// The head of a collection whose elements will follow, as they are now.
+    pub fn head(&mut self, entry: &Entry, now_ms: i64) -> Head {
+        let mut bytes = Vec::new();
+        put_head(&mut bytes, &mut self.packer, self.settings.marks, entry, now_ms);
+        Head::new(bytes, entry.value())
+    }
+
+    /// Begins a collection.
+    pub fn open(&mut self, head: Head) {
+        debug_assert!(self.open.is_none(), "one at a time");
+        self.out.tail.extend_from_slice(head.bytes());
+        self.open = Some(head);
+    }
+
+    /// Writes an element of the collection that is open.
+    pub fn element(&mut self, element: Element<'_>) {
+        if let Some(head) = &mut self.open {
+            head.put_element(&mut self.out, &mut self.packer, element);
+            self.out.flush_full();
         }
-        match self.settings.marks {
-            Marks::None => (),
-            Marks::Idle => {
-                self.tail.push(opcode::IDLE);
-                put_length(&mut self.tail, (idle_ms(entry, now_ms) / 1000) as u64);
-            }
-            Marks::Frequency { decay_minutes } => {
-                self.tail.push(opcode::FREQ);
-                self.tail.push(lfu_value(entry, now_ms, decay_minutes) as u8);
-            }
-        }
-        let value = entry.value();
-        self.tail.push(type_of(value));
-        self.packer.string(&mut self.tail, entry.key());
-        match value {
-            Value::Object(Object::Bytes(bytes)) if bytes.len() >= BY_REFERENCE_MIN && !self.packer.packs(bytes.len()) => {
-                put_length(&mut self.tail, bytes.len() as u64);
-                self.flush();
-                self.unsummed.push_back(bytes.clone());
-            }
-            value => self.packer.value(&mut self.tail, value),
-        }
-        if self.tail.len() >= PIECE {
-            self.flush();
+    }
+
+    /// Ends the collection that is open: all of its elements have been written.
+    pub fn close(&mut self) {
+        if let Some(head) = self.open.take() {
+            debug_assert_eq!(head.missing(), 0, "as many elements as were announced");
+            self.out.append(&mut self.aside);
         }
     }
 
     /// Writes the end. It is complete when [`Encoder::poll`] says that it is done.
     pub fn end(&mut self) {
-        self.tail.push(opcode::EOF);
+        debug_assert!(self.open.is_none(), "what is open is closed first");
+        self.out.tail.push(opcode::EOF);
         self.flush();
         self.ending = true;
     }
 
     /// Makes a piece of what is there, so that it can go on its way although it is small.
     pub fn flush(&mut self) {
-        if !self.tail.is_empty() {
-            // The next one will most likely be as large.
-            let next = Vec::with_capacity(self.tail.capacity().min(PIECE + PIECE / 4));
-            self.unsummed.push_back(Bytes::from(std::mem::replace(&mut self.tail, next)));
-        }
+        self.out.flush();
     }
 
     /// Puts up to `budget_bytes` of the whole pieces into the checksum. A byte costs less than a nanosecond.
     pub fn poll(&mut self, budget_bytes: usize) -> Progress {
         let mut budget = if self.sum.is_some() { budget_bytes } else { usize::MAX };
-        while let Some(mut piece) = self.unsummed.pop_front() {
+        while let Some(mut piece) = self.out.whole.pop_front() {
             let part = piece.split_to(piece.len().min(budget));
             budget -= part.len();
             if let Some(sum) = &mut self.sum {
@@ -250,7 +252,7 @@ impl Encoder {
                 self.push_ready(part);
             }
             if !piece.is_empty() {
-                self.unsummed.push_front(piece);
+                self.out.whole.push_front(piece);
                 return Progress::More;
             }
         }
@@ -292,113 +294,25 @@ impl Encoder {
     }
 }
 
-/// The number of a value's type.
-pub(super) fn type_of(value: Value<'_>) -> u8 {
-    match value {
-        Value::Int(_) | Value::Str(_) | Value::Object(Object::Bytes(_)) => format::STRING,
-        _ => unreachable!("no command makes one yet"),
-    }
-}
-
-/// Writes strings, in the shortest form there is.
-pub(super) struct Packer {
-    compression: bool,
-    compressor: Option<Compressor>,
-    /// Strings in a row that could not be compressed, tried or not.
-    misses: u32,
-}
-
-/// After so many strings in a row that could not be compressed, the next ones most likely cannot either...
-const MISSES: u32 = 64;
-/// ...and only each so many is tried, until one can: trying costs more than all the rest of writing a short string.
-const TRIED_EACH: u32 = 8;
-
-impl Packer {
-    pub fn new(compression: bool) -> Self {
-        Self { compression, compressor: None, misses: 0 }
-    }
-
-    /// Whether a string of this length is compressed where it can be.
-    fn packs(&self, len: usize) -> bool {
-        self.compression && (COMPRESSED_MIN..=COMPRESSED_MAX).contains(&len)
-    }
-
-    /// Whether the next string is worth a try.
-    #[inline]
-    fn is_tried(&mut self) -> bool {
-        self.misses += 1;
-        if self.misses < MISSES + TRIED_EACH {
-            return self.misses <= MISSES;
-        }
-        self.misses = MISSES;
-        true
-    }
-
-    /// Writes a value without its type.
-    #[inline]
-    pub fn value(&mut self, out: &mut Vec<u8>, value: Value<'_>) {
-        match value {
-            Value::Int(n) => put_int(out, n),
-            Value::Str(bytes) => self.string(out, bytes),
-            Value::Object(Object::Bytes(bytes)) => self.string(out, bytes),
-            _ => unreachable!("no command makes one yet"),
-        }
-    }
-
-    /// Writes a string.
-    #[inline]
-    pub fn string(&mut self, out: &mut Vec<u8>, bytes: &[u8]) {
-        /// Digits, and a sign, of the longest number of 32 bits.
-        const I32_LEN_MAX: usize = 11;
-        if bytes.len() <= I32_LEN_MAX
-            && let Some(n) = number::parse_i64(bytes)
-        {
-            return put_int(out, n);
-        }
-        if self.packs(bytes.len())
-            && self.is_tried()
-            && let Some(packed) = self.compressor.get_or_insert_default().compress(bytes)
-        {
-            self.misses = 0;
-            out.push(0xc0 | encoding::LZF);
-            put_length(out, packed.len() as u64);
-            put_length(out, bytes.len() as u64);
-            return out.extend_from_slice(packed);
-        }
-        put_length(out, bytes.len() as u64);
-        out.extend_from_slice(bytes);
-    }
-}
-
-/// Writes a number as the string that it stands for.
-fn put_int(out: &mut Vec<u8>, n: i64) {
-    if let Ok(n) = i8::try_from(n) {
-        out.extend_from_slice(&[0xc0 | encoding::INT8, n as u8]);
-    } else if let Ok(n) = i16::try_from(n) {
-        let [a, b] = n.to_le_bytes();
-        out.extend_from_slice(&[0xc0 | encoding::INT16, a, b]);
-    } else if let Ok(n) = i32::try_from(n) {
-        let [a, b, c, d] = n.to_le_bytes();
-        out.extend_from_slice(&[0xc0 | encoding::INT32, a, b, c, d]);
-    } else {
-        put_length(out, number::len_i64(n) as u64);
-        number::write_i64(out, n);
-    }
-}
-
-/// Writes a length.
+/// Writes what stands in front of a value.
 #[inline]
-fn put_length(out: &mut Vec<u8>, n: u64) {
-    match n {
-        0..0x40 => out.push(n as u8),
-        0x40..0x4000 => out.extend_from_slice(&[0x40 | (n >> 8) as u8, n as u8]),
-        0x4000..=0xffff_ffff => {
-            out.push(0x80);
-            out.extend_from_slice(&(n as u32).to_be_bytes());
+fn put_head(out: &mut Vec<u8>, packer: &mut Packer, marks: Marks, entry: &Entry, now_ms: i64) {
+    let deadline = entry.deadline();
+    if deadline != NEVER {
+        out.push(opcode::EXPIRETIME_MS);
+        out.extend_from_slice(&deadline.to_le_bytes());
+    }
+    match marks {
+        Marks::None => (),
+        Marks::Idle => {
+            out.push(opcode::IDLE);
+            put_length(out, (idle_ms(entry, now_ms) / 1000) as u64);
         }
-        _ => {
-            out.push(0x81);
-            out.extend_from_slice(&n.to_be_bytes());
+        Marks::Frequency { decay_minutes } => {
+            out.push(opcode::FREQ);
+            out.push(lfu_value(entry, now_ms, decay_minutes) as u8);
         }
     }
+    out.push(collections::type_of(entry.value()));
+    packer.string(out, entry.key());
 }

@@ -3,6 +3,9 @@
 /// The version that is written: the lowest that holds all we have, so that older servers can load it.
 pub const VERSION_WRITTEN: u32 = 10;
 
+/// The version that is written when fields of hashes have deadlines.
+pub const VERSION_FIELD_DEADLINES: u32 = 12;
+
 /// From this version on a checksum stands at the end.
 pub(super) const VERSION_WITH_CHECKSUM: u32 = 5;
 
@@ -96,8 +99,36 @@ pub(super) mod string_encoding {
     pub const LZF: u8 = 3;
 }
 
-/// The type of a string.
-pub(super) const STRING: u8 = 0;
+/// The types of values that we have.
+pub(super) mod types {
+    pub const STRING: u8 = 0;
+    pub const LIST: u8 = 1;
+    pub const SET: u8 = 2;
+    /// With scores in letters.
+    pub const ZSET: u8 = 3;
+    pub const HASH: u8 = 4;
+    /// With scores of 8 bytes.
+    pub const ZSET_2: u8 = 5;
+    pub const HASH_ZIPMAP: u8 = 9;
+    pub const LIST_ZIPLIST: u8 = 10;
+    pub const SET_INTSET: u8 = 11;
+    pub const ZSET_ZIPLIST: u8 = 12;
+    pub const HASH_ZIPLIST: u8 = 13;
+    /// Of ziplists.
+    pub const LIST_QUICKLIST: u8 = 14;
+    pub const HASH_LISTPACK: u8 = 16;
+    pub const ZSET_LISTPACK: u8 = 17;
+    /// Of listpacks, and of elements that lie alone.
+    pub const LIST_QUICKLIST_2: u8 = 18;
+    pub const SET_LISTPACK: u8 = 20;
+    /// Redis: with deadlines as Unix milliseconds. Valkey: pairs, each with a deadline of 8 bytes behind it (-1: none).
+    pub const HASH_METADATA_PRE_GA: u8 = 22;
+    pub const VALKEY_HASH_2: u8 = 22;
+    pub const HASH_LISTPACK_EX_PRE_GA: u8 = 23;
+    /// With the first deadline in front, from which the others are counted.
+    pub const HASH_METADATA: u8 = 24;
+    pub const HASH_LISTPACK_EX: u8 = 25;
+}
 
 /// Names of the types by their number, to tell people what we cannot load. Up to 21 all families agree.
 const TYPES: [&str; 22] = [

@@ -44,6 +44,8 @@ pub enum Reason {
         /// The key.
         key: Box<[u8]>,
     },
+    /// A value that is not what its type says.
+    Value(&'static str),
     /// A record that only other servers can make sense of.
     Foreign(&'static str),
     /// Data of this module that cannot be skipped.
@@ -82,11 +84,12 @@ impl fmt::Display for Reason {
             Self::Unsupported { name, code, key } => {
                 write!(f, "the value of key '{}' is of a type that is not supported: {name} (type {code})", key.escape_ascii())
             }
+            Self::Value(what) => write!(f, "a value is broken: {what}"),
             Self::Foreign(what) => write!(f, "not supported: {what}"),
             Self::Duplicate(key) => write!(f, "key '{}' comes twice", key.escape_ascii()),
             Self::Database { index, count } => write!(f, "there are keys of database {index}, but only {count} databases here"),
             Self::Module(name) => write!(f, "broken data of module '{}'", name.escape_ascii()),
-            Self::Checksum { computed, stored } => write!(f, "the checksum should be {computed:016x} and is {stored:016x}"),
+            Self::Checksum { computed, stored } => write!(f, "RDB CRC error: the checksum should be {computed:016x} and is {stored:016x}"),
         }
     }
 }
@@ -115,6 +118,8 @@ pub(super) enum Stop {
     More,
     /// It will never be.
     Bad(Reason),
+    /// It may be, but somebody else might have a turn first.
+    Part,
 }
 
 impl From<Reason> for Stop {

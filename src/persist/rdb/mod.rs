@@ -26,19 +26,28 @@
 //! Nothing here does I/O or looks at a clock, no step grows with the number of keys, and no memory is taken on a mere announcement:
 //! what a decoder holds is what it was fed and has not handed out.
 
+mod building;
+#[cfg(test)]
+mod collection_tests;
+mod collections;
+mod containers;
 mod crc;
 mod decode;
 mod encode;
 mod format;
 mod input;
+mod packer;
 pub mod payload;
+mod shapes;
 mod string;
 #[cfg(test)]
 mod tests;
 mod value;
 
+pub use collections::Head;
 pub use decode::{Checksum, Decoder, Event, Options};
 pub use encode::{Encoder, Marks, Progress, ReplicationPosition, SaveInfo, Settings};
-pub use format::{Family, VERSION_WRITTEN};
+pub use format::{Family, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
 pub use input::{RdbError, Reason};
+pub use shapes::Shapes;
 pub use value::{Key, Value};

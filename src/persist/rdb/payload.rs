@@ -2,12 +2,14 @@
 //! of all before it in 8, both little-endian).
 
 use super::{
+    collections::{put_value, type_of, version_of},
     crc,
-    encode::{Packer, type_of},
-    format::{Family, VERSION_WRITTEN},
-    input::Input,
+    format::Family,
+    input::{Input, Stop},
+    packer::{Out, Packer},
+    shapes::Shapes,
     string::Strings,
-    value::Building,
+    value::{Built, Making},
 };
 use crate::data::entry::Entry;
 
@@ -24,29 +26,44 @@ pub enum Refused {
 
 /// The value of an entry, without key and deadline; compressed if `compression` says so and it helps.
 pub fn dump(entry: &Entry, compression: bool) -> Vec<u8> {
-    let mut out = vec![type_of(entry.value())];
-    Packer::new(compression).value(&mut out, entry.value());
-    out.extend_from_slice(&(VERSION_WRITTEN as u16).to_le_bytes());
+    let code = type_of(entry.value());
+    let mut out = Out { tail: vec![code], ..Out::default() };
+    put_value(&mut out, &mut Packer::new(compression), entry.value());
+    let mut out = out.into_vec();
+    out.extend_from_slice(&(version_of(code) as u16).to_le_bytes());
     let sum = crc::checksum(&out);
     out.extend_from_slice(&sum.to_le_bytes());
     out
 }
 
+/// Bytes that the value of an entry takes in a file, without its type.
+pub fn value_len(entry: &Entry, compression: bool) -> usize {
+    let mut out = Out::default();
+    put_value(&mut out, &mut Packer::new(compression), entry.value());
+    out.whole.iter().map(|piece| piece.len()).sum::<usize>() + out.tail.len()
+}
+
 /// An entry with the value of a payload, under this key and with this deadline.
-pub fn restore(payload: &[u8], key: &[u8], deadline: i64) -> Result<Entry, Refused> {
+pub fn restore(payload: &[u8], key: &[u8], deadline: i64, shapes: Shapes) -> Result<Entry, Refused> {
     let (body, footer) = payload.split_last_chunk::<FOOTER>().ok_or(Refused::Footer)?;
     let [low, high, stored @ ..] = *footer;
-    Family::of_payload(u32::from(u16::from_le_bytes([low, high]))).ok_or(Refused::Footer)?;
+    let family = Family::of_payload(u32::from(u16::from_le_bytes([low, high]))).ok_or(Refused::Footer)?;
     if crc::checksum(&payload[..payload.len() - stored.len()]) != u64::from_le_bytes(stored) {
         return Err(Refused::Footer);
     }
     let (code, value) = body.split_first().ok_or(Refused::Value)?;
-    let mut building = Building::begin(*code).ok_or(Refused::Value)?;
+    let mut making = Making::begin(family, *code, shapes).ok_or(Refused::Value)?;
     let (mut input, mut strings) = (Input::new(Some(value.len() as u64)), Strings::default());
     input.forget_sum();
     input.feed(value);
     // What may stand behind the value is nobody's business: Redis does not look at it either.
-    let built = building.advance(&mut input, &mut strings).map_err(|_| Refused::Value)?;
+    let built = loop {
+        match making.advance(&mut input, &mut strings) {
+            Err(Stop::Part) => (),
+            Ok(Built::Empty) | Err(_) => return Err(Refused::Value),
+            Ok(built) => break built,
+        }
+    };
     Ok(built.show(&input, &strings).encode().into_entry(key, deadline))
 }
 
@@ -78,26 +95,44 @@ mod tests {
         assert_eq!(dump(&entry(b"v1"), true), b"\x00\x02v1\n\x00_\xe5\xb0^\xcbPy[");
         assert_eq!(dump(&entry(b"70000"), true), b"\x00\xc2p\x11\x01\x00\n\x00\x01\xa4\x08\xfe\x950\x95\xa5");
         let compressed = b"\x00\xc3\x09\x36\x01aa\xe0)\x00\x01aa\n\x00s~<Tm\xe6\xafC";
-        assert!(restore(compressed, b"k", NEVER).is_ok_and(|entry| bytes(&entry) == [b'a'; 54]));
+        assert!(restore(compressed, b"k", NEVER, Shapes::default()).is_ok_and(|entry| bytes(&entry) == [b'a'; 54]));
     }
 
     #[test]
     fn what_is_broken_is_refused_by_the_part_that_is() {
         let good = dump(&entry(b"value"), true);
-        assert!(restore(&good, b"k", NEVER).is_ok());
-        assert_eq!(restore(b"", b"k", NEVER).err(), Some(Refused::Footer));
-        assert_eq!(restore(&good[2..], b"k", NEVER).err(), Some(Refused::Footer));
+        assert!(restore(&good, b"k", NEVER, Shapes::default()).is_ok());
+        assert_eq!(restore(b"", b"k", NEVER, Shapes::default()).err(), Some(Refused::Footer));
+        assert_eq!(restore(&good[2..], b"k", NEVER, Shapes::default()).err(), Some(Refused::Footer));
         let signed = |body: &[u8], version: u16| {
             let mut payload = [body, &version.to_le_bytes()].concat();
             payload.extend_from_slice(&crc::checksum(&payload).to_le_bytes());
             payload
         };
-        assert!(restore(&signed(b"\x00\x01v", 80), b"k", NEVER).is_ok());
-        assert!(restore(&signed(b"\x00\x01v and more", 12), b"k", NEVER).is_ok());
-        assert_eq!(restore(&signed(b"\x00\x01v", 99), b"k", NEVER).err(), Some(Refused::Footer));
+        assert!(restore(&signed(b"\x00\x01v", 80), b"k", NEVER, Shapes::default()).is_ok());
+        assert!(restore(&signed(b"\x00\x01v and more", 12), b"k", NEVER, Shapes::default()).is_ok());
+        assert_eq!(restore(&signed(b"\x00\x01v", 99), b"k", NEVER, Shapes::default()).err(), Some(Refused::Footer));
         for body in [&b""[..], b"\x00", b"\x00\x05v", b"\x01\x00", b"\xff\x00", b"\x00\xc4", b"\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff"] {
-            assert_eq!(restore(&signed(body, 10), b"k", NEVER).err(), Some(Refused::Value), "{body:?}");
+            assert_eq!(restore(&signed(body, 10), b"k", NEVER, Shapes::default()).err(), Some(Refused::Value), "{body:?}");
         }
+    }
+
+    #[test]
+    fn the_length_of_a_value_is_that_in_a_file() {
+        let cases: [(&[u8], usize); 8] = [
+            (b"1", 2),
+            (b"-129", 3),
+            (b"2147483647", 5),
+            (b"2147483648", 11),
+            (b"", 1),
+            (b"hello", 6),
+            (&[b'x'; 20], 21),
+            (&[b'x'; 100], 9),
+        ];
+        for (bytes, len) in cases {
+            assert_eq!(value_len(&entry(bytes), true), len, "{}", String::from_utf8_lossy(bytes));
+        }
+        assert_eq!(value_len(&entry(&[b'x'; 100]), false), 102);
     }
 
     proptest! {
@@ -110,7 +145,7 @@ mod tests {
             ],
             compression: bool,
         ) {
-            let restored = restore(&dump(&entry(&value), compression), b"to", 5);
+            let restored = restore(&dump(&entry(&value), compression), b"to", 5, Shapes::default());
             prop_assert!(restored.is_ok());
             if let Ok(restored) = restored {
                 prop_assert_eq!((restored.key(), restored.deadline()), (&b"to"[..], 5));
@@ -120,7 +155,7 @@ mod tests {
 
         #[test]
         fn any_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = restore(&bytes, b"k", NEVER);
+            let _ = restore(&bytes, b"k", NEVER, Shapes::default());
         }
     }
 }

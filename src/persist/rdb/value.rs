@@ -1,16 +1,17 @@
-//! Values on their way in. Each type has an arm here: how one begins, and how it goes on with what has arrived. A collection keeps in its
-//! arm how far it is, takes an element at a time, and stops between any two of them.
+//! Values on their way in, and as they come out.
 
 use super::{
-    format,
+    building::Building,
+    format::{Family, types},
     input::{Input, Stop},
+    shapes::Shapes,
     string::{Strings, Text},
 };
 use crate::data::{entry::Entry, object::Object, string::NewString};
 use bytes::Bytes;
+use std::fmt;
 
 /// A value as it comes out of the stream.
-#[derive(Debug, PartialEq, Eq)]
 pub enum Value<'a> {
     /// A string that is the canonical decimal form of this number.
     Int(i64),
@@ -18,6 +19,19 @@ pub enum Value<'a> {
     Str(&'a [u8]),
     /// A long string in a buffer of its own.
     Bytes(Bytes),
+    /// A collection, with something in it.
+    Object(Box<Object>),
+}
+
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(n) => write!(f, "{n}"),
+            Self::Str(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
+            Self::Bytes(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
+            Self::Object(object) => write!(f, "a {} as {}", object.type_name(), object.encoding()),
+        }
+    }
 }
 
 impl<'a> Value<'a> {
@@ -28,12 +42,13 @@ impl<'a> Value<'a> {
             Self::Int(n) => NewString::Int(n),
             Self::Str(bytes) => NewString::encode(bytes, || Bytes::copy_from_slice(bytes)),
             Self::Bytes(bytes) => NewString::Object(Box::new(Object::Bytes(bytes))),
+            Self::Object(object) => NewString::Object(object),
         }
     }
 }
 
 /// A key with all that the stream says of it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Key<'a> {
     /// The key.
     pub key: &'a [u8],
@@ -56,24 +71,27 @@ impl Key<'_> {
 }
 
 /// A value in the making.
-pub(super) enum Building {
+pub(super) enum Making {
     /// A string has no state but that of its bytes.
     String,
+    /// A collection keeps how far it is.
+    Collection(Box<Building>),
 }
 
-impl Building {
+impl Making {
     /// Begins a value of this type; `None` when we do not have the type.
-    pub fn begin(code: u8) -> Option<Self> {
+    pub fn begin(family: Family, code: u8, shapes: Shapes) -> Option<Self> {
         match code {
-            format::STRING => Some(Self::String),
-            _ => None,
+            types::STRING => Some(Self::String),
+            code => Building::begin(family, code, shapes).map(|building| Self::Collection(Box::new(building))),
         }
     }
 
-    /// Goes on with what has arrived, until the value is whole.
+    /// Goes on with what has arrived, until the value is whole or a part of it has been taken.
     pub fn advance(&mut self, input: &mut Input, strings: &mut Strings) -> Result<Built, Stop> {
         match self {
             Self::String => strings.next(input).map(Built::String),
+            Self::Collection(building) => building.advance(input, strings),
         }
     }
 }
@@ -82,6 +100,10 @@ impl Building {
 pub(super) enum Built {
     /// A string.
     String(Text),
+    /// A collection with something in it.
+    Object(Box<Object>),
+    /// One without.
+    Empty,
 }
 
 impl Built {
@@ -92,6 +114,8 @@ impl Built {
             Self::String(Text::Span(range)) => Value::Str(input.at(range)),
             Self::String(Text::Scratch) => Value::Str(&strings.scratch),
             Self::String(Text::Owned(bytes)) => Value::Bytes(Bytes::from(bytes)),
+            Self::Object(object) => Value::Object(object),
+            Self::Empty => Value::Str(b""),
         }
     }
 }

@@ -3,14 +3,17 @@
 use super::{Info, Report};
 use crate::{
     commands::{CommandId, server::latency::cumulative_levels},
-    state::stats::{CommandStats, Histogram},
+    state::{
+        pubsub::Topic,
+        stats::{CommandStats, Histogram},
+    },
 };
 
 const US: u64 = 1000;
 const MS: u64 = 1_000_000;
 
 pub(super) fn stats(info: &Info, report: &mut Report) {
-    let (stats, keyspace) = (&info.server.stats, &info.server.keyspace.stats);
+    let (stats, keyspace, pubsub) = (&info.server.stats, &info.server.keyspace.stats, &info.server.pubsub);
     let kib_a_second = |rate: f64| format!("{:.2}", rate / 1024.0);
     report
         .field("total_connections_received", stats.connections)
@@ -39,15 +42,13 @@ pub(super) fn stats(info: &Info, report: &mut Report) {
         .field("total_eviction_exceeded_time", 0)
         .field("current_eviction_exceeded_time", 0)
         .field("keyspace_hits", keyspace.hits)
-        .field("keyspace_misses", keyspace.misses);
+        .field("keyspace_misses", keyspace.misses)
+        .field("pubsub_channels", pubsub.len(Topic::Channel))
+        .field("pubsub_patterns", pubsub.len(Topic::Pattern))
+        .field("pubsubshard_channels", pubsub.len(Topic::Shard));
+    report.idle(&[("latest_fork_usec", "0"), ("total_forks", "0"), ("migrate_cached_sockets", "0")]);
+    report.field("slave_expires_tracked_keys", info.server.keyspace.own_deadlines());
     report.idle(&[
-        ("pubsub_channels", "0"),
-        ("pubsub_patterns", "0"),
-        ("pubsubshard_channels", "0"),
-        ("latest_fork_usec", "0"),
-        ("total_forks", "0"),
-        ("migrate_cached_sockets", "0"),
-        ("slave_expires_tracked_keys", "0"),
         ("active_defrag_hits", "0"),
         ("active_defrag_misses", "0"),
         ("active_defrag_key_hits", "0"),

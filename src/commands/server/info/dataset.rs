@@ -1,11 +1,13 @@
 //! INFO's sections about the data: Persistence, Cluster, Keyspace.
 
 use super::{Info, Report};
-use crate::state::LoadingState;
+use crate::{replication::primary::Phase, state::LoadingState};
 
 pub(super) fn persistence(info: &Info, report: &mut Report) {
     let (persistence, loading, now) = (&info.server.persistence, &info.server.loading, info.server.unix_seconds());
     let saving = persistence.saving.as_ref();
+    // Redis has one process for both, and so one figure.
+    let sending = info.server.replica_links().any(|(_, link)| matches!(link.phase, Phase::Snapshot { .. }));
     let (keys, keys_total) = saving.map_or((0, 0), |s| (s.sink.borrow().keys(), s.keys_total));
     report
         .field("loading", u8::from(loading.as_ref().is_some_and(|l| !l.asynchronous)))
@@ -16,7 +18,7 @@ pub(super) fn persistence(info: &Info, report: &mut Report) {
         .field("current_save_keys_processed", keys)
         .field("current_save_keys_total", keys_total)
         .field("rdb_changes_since_last_save", info.server.keyspace.dirty)
-        .field("rdb_bgsave_in_progress", u8::from(saving.is_some()))
+        .field("rdb_bgsave_in_progress", u8::from(saving.is_some() || sending))
         .field("rdb_last_save_time", info.server.last_save_unix_seconds)
         .field("rdb_last_bgsave_status", if persistence.last_ok { "ok" } else { "err" })
         .field("rdb_last_bgsave_time_sec", persistence.last_took_seconds.unwrap_or(-1))

@@ -1,0 +1,180 @@
+//! Large collections handed over in pieces, as they were at one moment, while they go on changing.
+//!
+//! Whoever wants such a view of a table begins a *watch* on it, and takes a [step](Pieces::step) from time to time. The table notes before it
+//! changes an element that a watch has not come by yet what that element was, and that it is not to be met again; so all steps
+//! together see every element as it was when the watch began, once each, in no promised order. A table that is dropped while it is watched
+//! becomes an orphan: it waits here until its watches are over, out of everybody else's sight.
+
+use super::{
+    dict::{Dict, Slot},
+    entry::Entry,
+    list::NodeView,
+    member::Member,
+    object::Object,
+    zset,
+};
+use std::cell::{Cell, RefCell};
+
+/// Names a watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchId(u64);
+
+impl WatchId {
+    /// One that no other watch of this thread has.
+    pub fn new() -> Self {
+        NAMES.with(|names| {
+            names.set(names.get() + 1);
+            Self(names.get())
+        })
+    }
+}
+
+impl Default for WatchId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An element of a collection.
+pub enum Element<'a> {
+    /// A member of a set.
+    Member(&'a [u8]),
+    /// A field of a hash: key, value and deadline of the entry are the field's.
+    Field(&'a Entry),
+    /// A member of a sorted set and its score.
+    Scored(&'a [u8], f64),
+    /// Some elements of a list in a row.
+    Node(NodeView<'a>),
+}
+
+/// What a table of elements holds.
+pub trait Piece: Slot {
+    /// A copy that is equal in everything.
+    fn copy(&self) -> Self;
+    /// The element it is.
+    fn show(&self) -> Element<'_>;
+}
+
+impl Piece for Entry {
+    fn copy(&self) -> Self {
+        self.copy_as(self.key())
+    }
+
+    fn show(&self) -> Element<'_> {
+        Element::Field(self)
+    }
+}
+
+impl Piece for Member {
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+
+    fn show(&self) -> Element<'_> {
+        Element::Member(self.bytes())
+    }
+}
+
+impl Piece for zset::Member {
+    fn copy(&self) -> Self {
+        Self::new(self.bytes(), self.score())
+    }
+
+    fn show(&self) -> Element<'_> {
+        Element::Scored(self.bytes(), self.score())
+    }
+}
+
+/// The value as what can be handed over in pieces, if it stands on a table.
+pub fn of(object: &Object) -> Option<&dyn Pieces> {
+    match object {
+        Object::Set(set) => set.members().map(|table| table as &dyn Pieces),
+        Object::Hash(hash) => hash.table().map(|table| table as &dyn Pieces),
+        Object::Zset(zset) => zset.members().map(|table| table as &dyn Pieces),
+        // The nodes of a list are shared: a copy of it is cheap.
+        Object::Bytes(_) | Object::List(_) => None,
+    }
+}
+
+/// A collection that can be handed over in pieces.
+pub trait Pieces {
+    /// Begins a watch: its steps see the elements that there are now.
+    fn watch(&self, id: WatchId);
+    /// Whether there is a watch of this name.
+    fn is_watched_by(&self, id: WatchId) -> bool;
+    /// Goes on by some hundred elements; `false` when the watch is over, and forgotten.
+    fn step(&self, id: WatchId, visit: &mut dyn FnMut(Element<'_>)) -> bool;
+    /// Forgets a watch that is not to be finished.
+    fn unwatch(&self, id: WatchId);
+    /// Whether anybody watches.
+    fn is_watched(&self) -> bool;
+}
+
+impl<T: Piece> Pieces for Dict<T> {
+    fn watch(&self, id: WatchId) {
+        self.begin_watch(id, T::copy, rescue);
+    }
+
+    fn is_watched_by(&self, id: WatchId) -> bool {
+        self.has_watch(id)
+    }
+
+    fn step(&self, id: WatchId, visit: &mut dyn FnMut(Element<'_>)) -> bool {
+        self.step_watch(id, &mut |element| visit(element.show()))
+    }
+
+    fn unwatch(&self, id: WatchId) {
+        self.end_watch(id);
+    }
+
+    fn is_watched(&self) -> bool {
+        Dict::is_watched(self)
+    }
+}
+
+thread_local! {
+    static NAMES: Cell<u64> = const { Cell::new(0) };
+    static ORPHANS: RefCell<Vec<Box<dyn Pieces>>> = RefCell::default();
+}
+
+/// Keeps a table that nobody but its watches needs. At the thread's end nobody does.
+fn rescue<T: Piece>(table: Dict<T>) {
+    let mut table = Some(table);
+    let kept = ORPHANS.try_with(|orphans| orphans.borrow_mut().extend(table.take().map(|t| Box::new(t) as Box<dyn Pieces>)));
+    if let (Err(_), Some(mut table)) = (kept, table) {
+        table.forget_watches();
+    }
+}
+
+/// [`Pieces::step`] for a table that has been dropped since; `None` when there is no such one.
+pub fn step_orphan(id: WatchId, visit: &mut dyn FnMut(Element<'_>)) -> Option<bool> {
+    with_orphan(id, |orphan| orphan.step(id, visit))
+}
+
+/// Whether there is a watch of this name on a table that has been dropped.
+pub fn is_orphan(id: WatchId) -> bool {
+    ORPHANS.with(|orphans| orphans.borrow().iter().any(|orphan| orphan.is_watched_by(id)))
+}
+
+/// [`Pieces::unwatch`] for a table that has been dropped since.
+pub fn unwatch_orphan(id: WatchId) {
+    with_orphan(id, |orphan| orphan.unwatch(id));
+}
+
+/// Tables that are gone but for their watches.
+pub fn orphans() -> usize {
+    ORPHANS.with(|orphans| orphans.borrow().len())
+}
+
+fn with_orphan<R>(id: WatchId, act: impl FnOnce(&dyn Pieces) -> R) -> Option<R> {
+    let (result, done) = ORPHANS.with(|orphans| {
+        let mut orphans = orphans.borrow_mut();
+        let index = orphans.iter().position(|orphan| orphan.is_watched_by(id))?;
+        let result = act(&*orphans[index]);
+        let done = (!orphans[index].is_watched()).then(|| orphans.swap_remove(index));
+        Some((result, done))
+    })?;
+    // What is freed may itself leave something here, so nothing is borrowed meanwhile.
+    drop(done);
+    Some(result)
+}

@@ -1,0 +1,45 @@
+//! Members put together in any order, to become a sorted set when all are there: one sort, and full leaves.
+
+use super::{Form, Limits, Zset, member::Member, table::Table};
+use crate::data::{dict::Dict, hash::Seed};
+
+/// Members with their scores, in no order.
+pub struct Gathering(Dict<Member>);
+
+impl Gathering {
+    /// None yet.
+    pub fn new(seed: Seed) -> Self {
+        Self(Dict::new(seed))
+    }
+
+    /// Whether a member is there.
+    pub fn contains(&self, member: &[u8]) -> bool {
+        self.0.find(self.0.hash(member), member).is_some()
+    }
+
+    /// Gives a member the score that `score` makes of the one it has, or adds it.
+    pub fn put(&mut self, member: &[u8], score: impl FnOnce(Option<f64>) -> f64) {
+        let hash = self.0.hash(member);
+        match self.0.find_mut(hash, member) {
+            Some(found) => found.set_score(score(Some(found.score()))),
+            None => drop(self.0.insert_new(hash, Member::new(member, score(None)))),
+        }
+    }
+
+    /// Adds a member; says whether it was not there.
+    pub fn insert_new(&mut self, member: &[u8], score: f64) -> bool {
+        let mut is_new = true;
+        self.put(member, |old| {
+            is_new = old.is_none();
+            old.unwrap_or(score)
+        });
+        is_new
+    }
+
+    /// The sorted set, in the compact form if all fits.
+    pub fn finish(self, limits: Limits) -> Zset {
+        let mut zset = Zset(Form::Table(Box::new(Table::from_dict(self.0))));
+        zset.settle(limits);
+        zset
+    }
+}

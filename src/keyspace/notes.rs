@@ -1,0 +1,77 @@
+//! What happens to keys without a command's doing, noted for those who listen to it.
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// The key went by its deadline.
+    Expired,
+    /// Fields of its hash went by theirs.
+    FieldsExpired,
+    /// It went because the last of them did.
+    Emptied,
+    /// It was looked for to be read, and is not there.
+    Missed,
+}
+
+/// What happened to one key.
+pub struct Noted {
+    /// Index of its database.
+    pub db: usize,
+    /// The key.
+    pub key: Box<[u8]>,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// What has happened and nobody has been told of, as far as it is asked for.
+#[derive(Default)]
+pub struct Notes {
+    /// Keys that expire are to be noted.
+    pub expired: bool,
+    /// Hashes whose fields expire are to be noted.
+    pub fields_expired: bool,
+    /// Reads in vain are to be noted.
+    pub missed: bool,
+    list: Vec<Noted>,
+}
+
+impl Notes {
+    #[inline(always)]
+    pub(super) fn expired(&mut self, db: usize, key: &[u8]) {
+        if self.expired {
+            self.add(db, key, Happening::Expired);
+        }
+    }
+
+    pub(super) fn fields_expired(&mut self, db: usize, key: &[u8], emptied: bool) {
+        if self.fields_expired {
+            self.add(db, key, Happening::FieldsExpired);
+            if emptied {
+                self.add(db, key, Happening::Emptied);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn missed(&mut self, db: usize, key: &[u8]) {
+        if self.missed {
+            self.add(db, key, Happening::Missed);
+        }
+    }
+
+    #[cold]
+    fn add(&mut self, db: usize, key: &[u8], what: Happening) {
+        self.list.push(Noted { db, key: key.into(), what });
+    }
+
+    /// Whether there is nothing to tell.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// What there is to tell, in order.
+    pub fn take(&mut self) -> Vec<Noted> {
+        std::mem::take(&mut self.list)
+    }
+}

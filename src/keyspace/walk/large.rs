@@ -1,0 +1,197 @@
+//! Large collections on a walk: noted first, handed over in pieces. A list is small enough to be copied, since its nodes are shared; a table is
+//! watched, and looked for where its key was last seen.
+
+use super::{Sink, TableId, Walk};
+use crate::data::{
+    dict::Dict,
+    entry::{Entry, Value},
+    list::List,
+    object::Object,
+    pieces::{self, Element, Pieces, WatchId},
+};
+use std::{cell::RefMut, collections::VecDeque};
+
+/// Elements of a table from which it is handed over in pieces.
+const ELEMENTS_LARGE: usize = 512;
+/// Nodes of a list from which it is: a node is up to 64 KiB to be compressed, mostly 8.
+const NODES_LARGE: usize = 8;
+/// Nodes of a list handed over in a step.
+const NODES_STEP: usize = 2;
+
+/// A large collection that is not whole.
+pub(super) enum Large {
+    List {
+        list: Box<List>,
+        /// The node that comes next.
+        next: usize,
+    },
+    Table {
+        id: WatchId,
+        /// Where its key was last seen.
+        table: TableId,
+        hash: u64,
+        key: Box<[u8]>,
+    },
+}
+
+impl Large {
+    /// Whether it is held by a table of keys.
+    pub fn is_in(&self, table: TableId) -> bool {
+        matches!(self, Self::Table { table: own, .. } if *own == table)
+    }
+}
+
+/// The table with this name, be it in use or on its way out.
+pub(in crate::keyspace) trait Tables {
+    fn table(&self, id: TableId) -> Option<&Dict<Entry>>;
+    /// Calls `each` with every table until it says that it has found what it looks for.
+    fn any(&self, each: &mut dyn FnMut(TableId, &Dict<Entry>) -> bool);
+}
+
+/// Hands entries over to a walk's sink.
+pub(super) struct Hand<'w> {
+    sink: RefMut<'w, dyn Sink>,
+    larges: &'w mut VecDeque<Large>,
+    table: TableId,
+    db: usize,
+}
+
+fn large_of(entry: &Entry) -> Option<&Object> {
+    let Value::Object(object) = entry.value() else { return None };
+    let is_large = match object {
+        Object::Bytes(_) => false,
+        Object::List(list) => list.node_count() >= NODES_LARGE,
+        Object::Set(set) => set.len() >= ELEMENTS_LARGE && set.members().is_some(),
+        Object::Hash(hash) => hash.len() >= ELEMENTS_LARGE && hash.table().is_some(),
+        Object::Zset(zset) => zset.len() >= ELEMENTS_LARGE && zset.members().is_some(),
+    };
+    is_large.then_some(object)
+}
+
+fn pieces_of(entry: &Entry) -> Option<&dyn Pieces> {
+    let Value::Object(object) = entry.value() else { return None };
+    pieces::of(object)
+}
+
+impl Hand<'_> {
+    #[inline]
+    pub fn over(&mut self, dict: &Dict<Entry>, entry: &Entry) {
+        match large_of(entry) {
+            None => self.sink.entry(self.db, entry),
+            Some(object) => self.note(dict, entry, object),
+        }
+    }
+
+    #[cold]
+    fn note(&mut self, dict: &Dict<Entry>, entry: &Entry, object: &Object) {
+        let large = match (object, pieces::of(object)) {
+            (Object::List(list), _) => Large::List { list: Box::new(list.clone()), next: 0 },
+            (_, Some(pieces)) => {
+                let id = WatchId::new();
+                pieces.watch(id);
+                Large::Table { id, table: self.table, hash: dict.hash(entry.key()), key: entry.key().into() }
+            }
+            _ => return self.sink.entry(self.db, entry),
+        };
+        self.sink.large(self.db, entry);
+        self.larges.push_back(large);
+    }
+}
+
+impl Walk {
+    pub(super) fn hand(&mut self, table: TableId, db: usize) -> Hand<'_> {
+        Hand { sink: self.sink.borrow_mut(), larges: &mut self.larges, table, db }
+    }
+
+    /// Whether a large collection is to be gone on with before anything else.
+    pub(in crate::keyspace) fn has_large(&self) -> bool {
+        !self.larges.is_empty()
+    }
+
+    /// Hands over the next elements of the first large collection.
+    pub(in crate::keyspace) fn step_large(&mut self, tables: &dyn Tables) {
+        let Some(large) = self.larges.front_mut() else { return };
+        let mut sink = self.sink.borrow_mut();
+        let more = match large {
+            Large::List { list, next } => {
+                (*next..*next + NODES_STEP).filter_map(|i| list.node(i)).for_each(|node| sink.element(Element::Node(node)));
+                *next += NODES_STEP;
+                *next < list.node_count()
+            }
+            Large::Table { id, table, hash, key } => {
+                let mut visit = |element: Element<'_>| sink.element(element);
+                match find(tables, *id, table, hash, key, &mut |pieces, id| pieces.step(id, &mut visit)) {
+                    Some(more) => more,
+                    None => pieces::step_orphan(*id, &mut visit).unwrap_or_else(|| {
+                        debug_assert!(false, "a watched table is somewhere");
+                        false
+                    }),
+                }
+            }
+        };
+        if !more {
+            sink.large_done();
+            self.larges.pop_front();
+        }
+    }
+
+    /// Notes that an entry has been put into a table: it may hold one of the large collections.
+    pub(in crate::keyspace) fn moved(&mut self, to: TableId, to_hash: u64, entry: &Entry) {
+        if self.larges.is_empty() {
+            return;
+        }
+        let Some(pieces) = pieces_of(entry).filter(|pieces| pieces.is_watched()) else { return };
+        for large in &mut self.larges {
+            if let Large::Table { id, table, hash, key } = large
+                && pieces.is_watched_by(*id)
+            {
+                (*table, *hash, *key) = (to, to_hash, entry.key().into());
+            }
+        }
+    }
+
+    /// Lets go of the large collections of a walk that is not to be finished.
+    pub(in crate::keyspace) fn forget_larges(&mut self, tables: &dyn Tables) {
+        for large in self.larges.drain(..) {
+            if let Large::Table { id, mut table, mut hash, mut key } = large
+                && find(tables, id, &mut table, &mut hash, &mut key, &mut |pieces, id| {
+                    pieces.unwatch(id);
+                    true
+                })
+                .is_none()
+            {
+                pieces::unwatch_orphan(id);
+            }
+        }
+    }
+}
+
+/// Does something to a collection that is watched under this name, where its key was last seen, or wherever its key is now. `None` when it is
+/// under no key.
+fn find(
+    tables: &dyn Tables,
+    id: WatchId,
+    table: &mut TableId,
+    hash: &mut u64,
+    key: &mut Box<[u8]>,
+    act: &mut dyn FnMut(&dyn Pieces, WatchId) -> bool,
+) -> Option<bool> {
+    let there = tables.table(*table).and_then(|dict| dict.find(*hash, key)).and_then(pieces_of);
+    if let Some(pieces) = there.filter(|pieces| pieces.is_watched_by(id)) {
+        return Some(act(pieces, id));
+    }
+    if pieces::is_orphan(id) {
+        return None;
+    }
+    // Nobody has told of where it went: it has to be searched for, once.
+    let mut result = None;
+    tables.any(&mut |name, dict| {
+        let found = dict.iter().find_map(|entry| Some((entry, pieces_of(entry).filter(|pieces| pieces.is_watched_by(id))?)));
+        if let Some((entry, pieces)) = found {
+            (*table, *hash, *key) = (name, dict.hash(entry.key()), entry.key().into());
+            result = Some(act(pieces, id));
+        }
+        result.is_some()
+    });
+    result
+}

@@ -1,0 +1,43 @@
+//! What decoded collections are to look like.
+
+use crate::{
+    config::Config,
+    data::{hash::Seed, hashmap, list, set, zset},
+};
+
+/// Up to where each collection keeps its compact form, and the seed of the tables of those that do not.
+#[derive(Clone, Copy)]
+pub struct Shapes {
+    /// Of lists.
+    pub list: list::Limits,
+    /// Of sets.
+    pub set: set::Limits,
+    /// Of hashes.
+    pub hash: hashmap::Limits,
+    /// Of sorted sets.
+    pub zset: zset::Limits,
+}
+
+impl Shapes {
+    /// As the configuration says; `seed` is that of the keyspace they go to.
+    pub fn from_config(config: &Config, seed: Seed) -> Self {
+        Self {
+            list: list::Limits { size: config.list_max_listpack_size, depth: config.list_compress_depth },
+            set: set::Limits {
+                intset_entries: config.set_max_intset_entries,
+                listpack_entries: config.set_max_listpack_entries,
+                listpack_value: config.set_max_listpack_value,
+                seed,
+            },
+            hash: hashmap::Limits { entries: config.hash_max_listpack_entries, value: config.hash_max_listpack_value, seed },
+            zset: zset::Limits { entries: config.zset_max_listpack_entries, value: config.zset_max_listpack_value, seed },
+        }
+    }
+}
+
+impl Default for Shapes {
+    /// As a configuration says that says nothing.
+    fn default() -> Self {
+        Self::from_config(&Config::default(), Seed::new(0))
+    }
+}

@@ -1,0 +1,46 @@
+//! Output limits: a client that does not read what it is sent is closed.
+
+use super::{
+    client::ClientKind,
+    server::{ConnId, Server},
+};
+use crate::config::ClientClass;
+
+impl Server {
+    /// Closes a client whose output has grown beyond its class's limits.
+    #[inline]
+    pub fn limit_output(&mut self, conn: ConnId) {
+        let Some(client) = self.clients.get_mut(conn) else { return };
+        let class = match client.kind {
+            ClientKind::Normal => ClientClass::Normal,
+            ClientKind::Replica => ClientClass::Replica,
+            ClientKind::Pubsub => ClientClass::Pubsub,
+            ClientKind::Primary => return,
+        };
+        let class = if client.monitor { ClientClass::Replica } else { class };
+        let mut limit = self.config.client_output_buffer_limit[class as usize];
+        if client.kind == ClientKind::Replica {
+            // What it is owed of the backlog is kept in any case, and it may just have been given leave to go on from there.
+            let backlog = self.config.repl_backlog_size;
+            [&mut limit.hard, &mut limit.soft].into_iter().filter(|limit| **limit != 0).for_each(|limit| *limit = backlog.max(*limit));
+        }
+        let log_end = self.replication.stream.end();
+        let used = match &client.replica {
+            Some(link) if client.kind == ClientKind::Replica => client.owed_as_replica(link, log_end),
+            _ => client.out.len() as u64,
+        };
+        let hard = limit.hard != 0 && used >= limit.hard;
+        let mut soft = limit.soft != 0 && used >= limit.soft;
+        if soft {
+            let since = *client.soft_limit_since_ms.get_or_insert(self.mono_ms);
+            soft = self.mono_ms.saturating_sub(since) / 1000 >= limit.soft_seconds;
+        } else {
+            client.soft_limit_since_ms = None;
+        }
+        if (hard || soft) && !client.close_now {
+            log::warn!("Client id={} addr={} closed for overcoming of output buffer limits.", client.id, client.peer.addr);
+            self.stats.output_limit_closes += 1;
+            self.close(conn, false);
+        }
+    }
+}

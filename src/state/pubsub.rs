@@ -1,0 +1,325 @@
+//! Who listens to what, and messages on their way to them.
+
+use super::{
+    client::{Client, ClientKind},
+    server::{ConnId, Server},
+};
+use crate::{
+    data::{glob, number::write_u64},
+    resp::output::{Output, SHARED_MIN},
+};
+use bytes::Bytes;
+use std::{
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
+
+/// What can be subscribed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// A channel: SUBSCRIBE.
+    Channel,
+    /// All channels that a pattern matches: PSUBSCRIBE.
+    Pattern,
+    /// A channel of a shard: SSUBSCRIBE.
+    Shard,
+}
+
+type Listeners = HashMap<Rc<[u8]>, Vec<ConnId>>;
+
+/// Who listens to what, each in the order in which they came.
+#[derive(Default)]
+pub struct PubSub {
+    channels: Listeners,
+    patterns: Listeners,
+    shards: Listeners,
+}
+
+impl PubSub {
+    fn of(&self, topic: Topic) -> &Listeners {
+        match topic {
+            Topic::Channel => &self.channels,
+            Topic::Pattern => &self.patterns,
+            Topic::Shard => &self.shards,
+        }
+    }
+
+    fn of_mut(&mut self, topic: Topic) -> &mut Listeners {
+        match topic {
+            Topic::Channel => &mut self.channels,
+            Topic::Pattern => &mut self.patterns,
+            Topic::Shard => &mut self.shards,
+        }
+    }
+
+    /// How many channels or patterns somebody listens to.
+    pub fn len(&self, topic: Topic) -> usize {
+        self.of(topic).len()
+    }
+
+    /// Whether nobody listens to anything.
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty() && self.patterns.is_empty() && self.shards.is_empty()
+    }
+
+    /// How many clients listen to this.
+    pub fn listeners(&self, topic: Topic, name: &[u8]) -> usize {
+        self.of(topic).get(name).map_or(0, Vec::len)
+    }
+
+    /// The names that somebody listens to and that match a pattern, in order.
+    pub fn names(&self, topic: Topic, pattern: Option<&[u8]>) -> Vec<&[u8]> {
+        let matches = |name: &&[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
+        let mut names: Vec<&[u8]> = self.of(topic).keys().map(|name| &**name).filter(matches).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// What one client listens to.
+#[derive(Default)]
+pub struct Subscriptions {
+    channels: BTreeSet<Rc<[u8]>>,
+    patterns: BTreeSet<Rc<[u8]>>,
+    shards: BTreeSet<Rc<[u8]>>,
+}
+
+impl Subscriptions {
+    fn of(&self, topic: Topic) -> &BTreeSet<Rc<[u8]>> {
+        match topic {
+            Topic::Channel => &self.channels,
+            Topic::Pattern => &self.patterns,
+            Topic::Shard => &self.shards,
+        }
+    }
+
+    fn of_mut(&mut self, topic: Topic) -> &mut BTreeSet<Rc<[u8]>> {
+        match topic {
+            Topic::Channel => &mut self.channels,
+            Topic::Pattern => &mut self.patterns,
+            Topic::Shard => &mut self.shards,
+        }
+    }
+
+    /// Everything, of whatever kind.
+    fn iter(&self) -> impl Iterator<Item = (Topic, &Rc<[u8]>)> {
+        [Topic::Channel, Topic::Pattern, Topic::Shard].into_iter().flat_map(|topic| self.of(topic).iter().map(move |name| (topic, name)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// Bytes of memory it takes, roughly.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>() + self.iter().map(|(_, name)| name.len() + 48).sum::<usize>()
+    }
+}
+
+impl Client {
+    /// How many subscriptions of a kind it has.
+    pub fn subscribed(&self, topic: Topic) -> usize {
+        self.subscriptions.as_ref().map_or(0, |all| all.of(topic).len())
+    }
+
+    /// The names of its subscriptions of a kind, in order.
+    pub fn subscribed_names(&self, topic: Topic) -> Vec<Rc<[u8]>> {
+        self.subscriptions.as_ref().map_or_else(Vec::new, |all| all.of(topic).iter().cloned().collect())
+    }
+}
+
+/// A message as it is sent, but for its first byte: RESP3 marks what nobody asked for.
+enum Frame {
+    Short(Vec<u8>),
+    /// The message itself is shared between all that it goes to.
+    Long(Vec<u8>, Bytes),
+}
+
+impl Frame {
+    /// The frame of these words and a message behind them.
+    fn new(words: &[&[u8]], message: &Message<'_>) -> Self {
+        let mut frame = Vec::with_capacity(words.iter().map(|word| word.len() + 16).sum::<usize>() + 16);
+        write_u64(&mut frame, words.len() as u64 + 1);
+        frame.extend_from_slice(b"\r\n");
+        for word in words {
+            push_header(&mut frame, word.len());
+            frame.extend_from_slice(word);
+            frame.extend_from_slice(b"\r\n");
+        }
+        match message {
+            Message::Short(bytes) => {
+                push_header(&mut frame, bytes.len());
+                frame.extend_from_slice(bytes);
+                frame.extend_from_slice(b"\r\n");
+                Self::Short(frame)
+            }
+            Message::Long(bytes) => {
+                push_header(&mut frame, bytes.len());
+                Self::Long(frame, bytes.clone())
+            }
+        }
+    }
+
+    fn write(&self, out: &mut Output) {
+        out.raw(if out.resp3() { b">" } else { b"*" });
+        match self {
+            Self::Short(frame) => out.raw(frame),
+            Self::Long(head, message) => {
+                out.raw(head);
+                out.raw_shared(message.clone());
+                out.raw(b"\r\n");
+            }
+        }
+    }
+}
+
+fn push_header(frame: &mut Vec<u8>, len: usize) {
+    frame.push(b'$');
+    write_u64(frame, len as u64);
+    frame.extend_from_slice(b"\r\n");
+}
+
+/// What is published.
+pub enum Message<'a> {
+    /// It is copied to each who listens.
+    Short(&'a [u8]),
+    /// They share it.
+    Long(Bytes),
+}
+
+impl<'a> Message<'a> {
+    /// A message of these bytes; `shared` gives them to share.
+    pub fn new(bytes: &'a [u8], shared: impl FnOnce() -> Bytes) -> Self {
+        if bytes.len() < SHARED_MIN { Self::Short(bytes) } else { Self::Long(shared()) }
+    }
+}
+
+impl Server {
+    /// Makes a client listen. It may do so already.
+    pub fn subscribe(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
+        let Some(client) = self.clients.get_mut(conn) else { return };
+        if client.kind == ClientKind::Normal {
+            client.kind = ClientKind::Pubsub;
+        }
+        let mine = client.subscriptions.get_or_insert_default().of_mut(topic);
+        if mine.contains(name) {
+            return;
+        }
+        let all = self.pubsub.of_mut(topic);
+        let name: Rc<[u8]> = all.get_key_value(name).map_or_else(|| name.into(), |(name, _)| name.clone());
+        all.entry(name.clone()).or_default().push(conn);
+        mine.insert(name);
+    }
+
+    /// Makes a client listen no more. It may not have done so.
+    pub fn unsubscribe(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
+        let Some(client) = self.clients.get_mut(conn) else { return };
+        if let Some(mine) = &mut client.subscriptions
+            && mine.of_mut(topic).remove(name)
+        {
+            if mine.is_empty() {
+                client.subscriptions = None;
+                if client.kind == ClientKind::Pubsub {
+                    client.kind = ClientKind::Normal;
+                }
+            }
+            self.drop_listener(conn, topic, name);
+        }
+    }
+
+    fn drop_listener(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
+        let all = self.pubsub.of_mut(topic);
+        if let Some(listeners) = all.get_mut(name) {
+            listeners.retain(|listener| *listener != conn);
+            if listeners.is_empty() {
+                all.remove(name);
+            }
+        }
+    }
+
+    /// Forgets what a client that is gone listened to.
+    pub fn forget_subscriber(&mut self, conn: ConnId, client: &Client) {
+        for (topic, name) in client.subscriptions.iter().flat_map(|all| all.iter()) {
+            self.drop_listener(conn, topic, name);
+        }
+    }
+
+    /// Ends all of a client's subscriptions without a word to it.
+    pub fn unsubscribe_all(&mut self, conn: ConnId) {
+        for topic in [Topic::Channel, Topic::Pattern, Topic::Shard] {
+            let names = self.clients.get(conn).map_or_else(Vec::new, |client| client.subscribed_names(topic));
+            names.iter().for_each(|name| self.unsubscribe(conn, topic, name));
+        }
+    }
+
+    /// Sends a message to all who listen to a channel; returns how many times it was sent.
+    pub fn publish(&mut self, channel: &[u8], message: &Message<'_>) -> usize {
+        let mut sent = 0;
+        if let Some(listeners) = self.pubsub.channels.get(channel) {
+            let frame = Frame::new(&[b"message", channel], message);
+            sent += self.deliver(&listeners.clone(), &frame);
+        }
+        if self.pubsub.patterns.is_empty() {
+            return sent;
+        }
+        let matches = |(pattern, _): &(&Rc<[u8]>, &Vec<ConnId>)| glob::matches(pattern, channel, false);
+        let matching: Vec<(Rc<[u8]>, Vec<ConnId>)> =
+            self.pubsub.patterns.iter().filter(matches).map(|(pattern, listeners)| (pattern.clone(), listeners.clone())).collect();
+        for (pattern, listeners) in matching {
+            let frame = Frame::new(&[b"pmessage", &pattern, channel], message);
+            sent += self.deliver(&listeners, &frame);
+        }
+        sent
+    }
+
+    /// Sends a message to all who listen to a shard's channel; returns to how many.
+    pub fn publish_to_shard(&mut self, channel: &[u8], message: &Message<'_>) -> usize {
+        let Some(listeners) = self.pubsub.shards.get(channel) else { return 0 };
+        let frame = Frame::new(&[b"smessage", channel], message);
+        self.deliver(&listeners.clone(), &frame)
+    }
+
+    fn deliver(&mut self, listeners: &[ConnId], frame: &Frame) -> usize {
+        for conn in listeners {
+            // A connection that has become a replica's carries its stream and nothing else.
+            if let Some(client) = self.clients.get_mut(*conn).filter(|client| client.kind == ClientKind::Pubsub && !client.close_now) {
+                frame.write(&mut client.out);
+                self.mark_dirty(*conn);
+                self.limit_output(*conn);
+            }
+        }
+        listeners.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(frame: &Frame, out: &mut Output) -> Vec<u8> {
+        frame.write(out);
+        out.take_all()
+    }
+
+    #[test]
+    fn a_frame_is_written_once_for_both_protocols() {
+        let frame = Frame::new(&[b"message", b"news"], &Message::Short(b"hello"));
+        let mut out = Output::default();
+        assert_eq!(written(&frame, &mut out), b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
+        out.protocol = crate::resp::output::Protocol::Resp3;
+        assert_eq!(written(&frame, &mut out), b">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n");
+    }
+
+    #[test]
+    fn a_long_message_is_shared() {
+        let long = Bytes::from(vec![b'x'; SHARED_MIN]);
+        let message = Message::new(&long, || long.clone());
+        let frame = Frame::new(&[b"message", b"news"], &message);
+        let mut out = Output::default();
+        frame.write(&mut out);
+        let mut pieces = Vec::new();
+        out.slices(&mut pieces, 9);
+        assert!(pieces.iter().any(|piece| piece.as_ptr() == long.as_ptr()));
+        assert!(out.take_all().ends_with(b"x\r\n"));
+    }
+}
