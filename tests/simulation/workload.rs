@@ -28,6 +28,8 @@ pub struct Workload {
     pub upheaval_one_in: u64,
     /// One request in so many removes or writes a run of keys, so that tables shrink and grow.
     pub sweep_one_in: u64,
+    /// The share of requests, in percent, that are about collections.
+    pub collections_percent: u64,
     /// Values written so far.
     serial: u64,
 }
@@ -46,6 +48,7 @@ impl Workload {
             big_one_in: 100 + rng.below(1000),
             upheaval_one_in: 50 + rng.below(2000),
             sweep_one_in: 30 + rng.below(300),
+            collections_percent: [0, 0, 10, 60][rng.below(4) as usize],
             serial: 0,
         }
     }
@@ -114,6 +117,9 @@ impl Workload {
         if rng.below(self.sweep_one_in) == 0 {
             return self.sweep(rng);
         }
+        if rng.below(100) < self.collections_percent {
+            return self.collection(rng);
+        }
         let (key, other) = (self.key(rng), self.key(rng));
         let most_ms = if rng.below(4) == 0 { 20 } else { 3000 };
         let ms = 1 + rng.below(most_ms);
@@ -141,6 +147,44 @@ impl Workload {
             36 => format!("MSETNX {key} {} {other} {}", self.value(rng), self.value(rng)),
             37 => format!("SELECT {}", rng.below(DBS)),
             _ => return self.question(rng),
+        };
+        words(&line)
+    }
+
+    /// One request about a collection: few keys, and now and then many elements at once, so that some become large.
+    fn collection(&mut self, rng: &mut Rng) -> Words {
+        let kind = ["list", "hash", "set", "zset"][rng.below(4) as usize];
+        let (key, other) = (format!("{kind}:{}", rng.below(8)), format!("{kind}:{}", rng.below(8)));
+        let count = if rng.below(12) == 0 { 1 + rng.below(600) } else { 1 + rng.below(4) };
+        let mut elements = || (0..count).map(|_| format!("e{}", rng.below(1500))).collect::<Vec<_>>();
+        let (names, values) = (elements(), elements());
+        let line = match (rng.below(24), kind) {
+            (0, _) => format!("DEL {key}"),
+            (1, _) => format!("UNLINK {key} {other}"),
+            (2, _) => format!("PEXPIRE {key} {}", 1 + rng.below(3000)),
+            (3, _) => format!("PERSIST {key}"),
+            (4, _) => format!("RENAME {key} {other}"),
+            (5, _) => format!("COPY {key} {other} DB {} REPLACE", rng.below(DBS)),
+            (6, _) => format!("MOVE {key} {}", rng.below(DBS)),
+            (7, "list") => format!("LLEN {key}"),
+            (7, "hash") => format!("HLEN {key}"),
+            (7, "set") => format!("SCARD {key}"),
+            (7, _) => format!("ZCARD {key}"),
+            (8..=13, "list") => format!("{} {key}", if rng.below(2) == 0 { "LPOP" } else { "RPOP" }),
+            (_, "list") => format!("{} {key} {}", if rng.below(2) == 0 { "LPUSH" } else { "RPUSH" }, values.join(" ")),
+            (8..=11, "hash") => format!("HDEL {key} {}", names.join(" ")),
+            (12 | 13, "hash") => format!("HINCRBY {key} n{} {}", rng.below(100), rng.below(1000)),
+            (_, "hash") => {
+                let pairs: Vec<_> = names.iter().zip(&values).map(|(name, value)| format!("{name} {value}")).collect();
+                format!("HSET {key} {}", pairs.join(" "))
+            }
+            (8..=13, "set") => format!("SREM {key} {}", names.join(" ")),
+            (_, "set") => format!("SADD {key} {}", names.join(" ")),
+            (8..=13, _) => format!("ZREM {key} {}", names.join(" ")),
+            _ => {
+                let pairs: Vec<_> = names.iter().map(|name| format!("{} {name}", rng.below(1000))).collect();
+                format!("ZADD {key} {}", pairs.join(" "))
+            }
         };
         words(&line)
     }

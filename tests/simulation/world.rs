@@ -99,6 +99,7 @@ impl World {
             let skew_us = rng.below(400_000) as i64 - 200_000;
             nodes.push(Node::new(config, skew_us, Disk::new(Rng::new(rng.next_u64()), plan.disk_error_one_in)));
         }
+        let passed_over = if workload.collections_percent > 0 { 15 } else { 0 };
         trace!("{plan:?}");
         trace!("{workload:?}");
         Self {
@@ -114,7 +115,7 @@ impl World {
             primary: 0,
             calm: false,
             turns: 0,
-            history: History::default(),
+            history: History::new(passed_over),
             ledger: BTreeMap::new(),
             plan,
         }
