@@ -175,6 +175,7 @@ impl Reactor {
             // Behind the reads: who has just left makes room for who comes.
             knocking.drain(..).for_each(|listener| self.accept(listener));
             self.engine.finish_turn();
+            self.signals.note_shutdown(self.engine.server.shutdown.is_some());
             while let Some(ConnId(conn)) = self.engine.take_dirty() {
                 self.write(conn as usize);
             }

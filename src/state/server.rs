@@ -9,6 +9,7 @@ use super::{
     pubsub::PubSub,
     replicas::Followers,
     saving::{LoadingState, Persistence},
+    shutdown::ShutdownState,
     slowlog::Slowlog,
     stats::Stats,
 };
@@ -170,6 +171,8 @@ pub struct Server {
     pub persistence: Persistence,
     /// The dataset that is being loaded.
     pub loading: Option<LoadingState>,
+    /// The shutdown under way.
+    pub shutdown: Option<ShutdownState>,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
     /// Clients that have said MONITOR.
@@ -188,6 +191,8 @@ pub struct Server {
     pub shutdown_asked: Option<super::Shutdown>,
     /// How many turns the cron has had.
     pub cron_loops: u64,
+    /// Resident bytes, as of a tenth of a second ago at most.
+    pub rss: usize,
     /// `used_memory` of the server before its first client.
     pub startup_memory: usize,
 }

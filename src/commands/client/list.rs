@@ -52,7 +52,10 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     let is_me = conn == ctx.conn;
     // While a command runs its client's output is lent to it.
     let out: &Output = if is_me { ctx.out } else { &client.out };
-    let memory = client.memory() + if is_me { out.memory() } else { 0 };
+    // What a replica still has to be sent of the log is held for it as if it lay in its output.
+    let held = client.replica.as_deref().filter(|_| client.kind == ClientKind::Replica && !is_me);
+    let in_log = held.map_or(0, |link| client.behind_in_log(link, ctx.server.replication.stream.end()) as usize);
+    let memory = client.memory() + in_log + if is_me { out.memory() } else { 0 };
     let seconds_since = |ms: u64| ctx.server.mono_ms.saturating_sub(ms) / 1000;
     let argv_mem: usize = if is_me { ctx.args.iter().map(<[u8]>::len).sum() } else { 0 };
     let (multi, multi_mem) = client.multi.as_ref().map_or((-1, 0), |multi| (multi.queue.len() as i64, multi.memory));
@@ -81,7 +84,7 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
         out.tail_len().min(fixed),
         if is_me { 0 } else { out.tail_len().min(fixed) },
         out.pieces(),
-        out.memory() - fixed,
+        out.memory() - fixed + in_log,
         client.user,
         if out.resp3() { 3 } else { 2 },
     );

@@ -100,7 +100,7 @@ fn change_repl_id(ctx: &mut Ctx) {
 }
 
 fn config_rewrite_force_all(ctx: &mut Ctx) {
-    let path = ctx.server.host.process().config_file;
+    let path = ctx.server.host.process().config_file.clone();
     match crate::commands::config::rewrite_file(ctx.server, &path, true) {
         Ok(()) => ctx.out.ok(),
         Err(_) => ctx.error("ERR CONFIG-REWRITE-FORCE-ALL failed"),
