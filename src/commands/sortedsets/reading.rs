@@ -132,7 +132,7 @@ fn several_random(ctx: &mut Ctx<'_>) {
     if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return ctx.error("ERR value is out of range");
     }
-    let (hash, key) = (ctx.hash(1), ctx.arg(1));
+    let (hash, key, most) = (ctx.hash(1), ctx.arg(1), ctx.reply_limit());
     let zset = match ctx.server.keyspace.read_as::<Zset>(ctx.db, hash, key) {
         Err(WrongType) => return ctx.wrong_type(),
         Ok(Some(zset)) if count != 0 => zset,
@@ -147,6 +147,9 @@ fn several_random(ctx: &mut Ctx<'_>) {
             let rank = rng.below(len as u64) as usize;
             if let Some((member, score)) = zset.nth(rank) {
                 reply_element(out, member, score, with_scores);
+            }
+            if out.len() >= most {
+                return;
             }
         }
         return;
