@@ -19,6 +19,8 @@ impl Engine {
             return;
         }
         self.serving = true;
+        // A command may have taken long, and what it has left may be past its deadline by now.
+        self.refresh_time();
         while let Some((db, key)) = self.server.keyspace.awaited.take_ready() {
             self.serve_key(db, &key);
         }

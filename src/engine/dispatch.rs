@@ -211,7 +211,8 @@ impl Engine {
             // Nothing that a replica may say makes it wait.
             let _ = self.call(conn, id, args, hashed, &mut answer, false);
             if !answer.is_empty() && self.is_replica(conn) {
-                self.answered_replica(conn, &answer.take_all());
+                let answer = answer.take_all();
+                self.answered_replica(conn, &answer, answer.starts_with(b"-"));
             }
             return true;
         }
@@ -262,7 +263,7 @@ impl Engine {
         self.server.count_error(text);
         self.errors_before = self.server.stats.errors;
         if self.is_replica(conn) {
-            return self.answered_replica(conn, text);
+            return self.answered_replica(conn, text, true);
         }
         if let Some(client) = self.server.clients.get_mut(conn) {
             if let Some(multi) = client.multi.as_mut() {

@@ -113,6 +113,7 @@ impl Engine {
             dirty_clients: Vec::new(),
             actions: Default::default(),
             active_expire: true,
+            skip_checksums: false,
             cron_paused: false,
             shutdown_asked: None,
             loading: None,

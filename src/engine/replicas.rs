@@ -320,10 +320,17 @@ impl Engine {
 
     /// Ends a replica's connection that has been given an answer: its stream would not be one any more.
     #[cold]
-    pub(super) fn answered_replica(&mut self, conn: ConnId, answer: &[u8]) {
+    pub(super) fn answered_replica(&mut self, conn: ConnId, answer: &[u8], is_error: bool) {
         if let Some(client) = self.server.clients.get(conn) {
-            let answer = answer.escape_ascii();
-            log::warn!("Replica {} generated a reply ({answer}), disconnecting it", client.replica_name());
+            let command = client.last_command.map_or("<unknown>", |id| self.registry.full_name(id));
+            let (error, answer) = (answer.strip_prefix(b"-").unwrap_or(answer).trim_ascii_end(), answer.escape_ascii());
+            if is_error {
+                let error = String::from_utf8_lossy(error);
+                log::error!(
+                    "== CRITICAL == This master is sending an error to its replica: '{error}' after processing the command '{command}'"
+                );
+            }
+            log::warn!("Replica generated a reply to command '{command}', disconnecting it: {} ({answer})", client.replica_name());
         }
         self.server.close(conn, false);
     }

@@ -1,7 +1,10 @@
 //! The helper thread: it does the disk's blocking work, one job after the other, and never sees a key.
 
 use super::daemon;
-use crate::state::disk::{DiskDone, DiskJob, Done, FileId};
+use crate::{
+    alloc,
+    state::disk::{DiskDone, DiskJob, Done, FileId},
+};
 use bytes::Bytes;
 use mio::Waker;
 use std::{
@@ -42,6 +45,7 @@ impl Disk {
             while let Ok((number, job, path)) = work.recv() {
                 let file = job.file();
                 let result = files.run(job, &path).map_err(|e| reason(&e));
+                alloc::settle();
                 if answers.send((number, DiskDone { file, result })).is_err() {
                     break;
                 }

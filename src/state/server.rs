@@ -183,6 +183,8 @@ pub struct Server {
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
+    /// Checksums of payloads and files are passed over (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skip_checksums: bool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// A signal has asked for the end while the cron was paused, which is to see to it.
@@ -234,7 +236,11 @@ impl Server {
     pub fn count_error(&mut self, text: &[u8]) {
         /// More codes than a server has: a script may make them up, and they must not fill the memory.
         const CODES_MAX: usize = 128;
+        /// Bytes of an error that are remembered for the log.
+        const LAST_ERROR_MAX: usize = 256;
         self.stats.errors += 1;
+        self.stats.last_error.clear();
+        self.stats.last_error.extend_from_slice(&text[..text.len().min(LAST_ERROR_MAX)]);
         let code = text.split(|b| matches!(b, b' ' | b'\r')).next().unwrap_or_default();
         let code = String::from_utf8_lossy(code);
         if let Some(count) = self.stats.errors_by_code.get_mut(&*code) {
