@@ -62,12 +62,15 @@ impl Engine {
         let Some(saving) = &mut server.persistence.saving else { return 0 };
         let before = saving.sink.borrow().keys();
         // What has been encoded comes first, so that no more of it waits than a step adds.
-        if saving.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle
-            && let Some(walk) = saving.walk
-            && !server.keyspace.step_walk(walk)
-        {
-            saving.walk = None;
-            saving.sink.borrow_mut().finish();
+        if saving.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle {
+            let walked = saving.walk.is_some();
+            saving.walk = saving.walk.filter(|walk| server.keyspace.step_walk(*walk));
+            // The last keys have their delay before the end.
+            let delayed = walked && server.config.rdb_key_save_delay != 0;
+            if saving.walk.is_none() && !saving.finished && !delayed {
+                saving.finished = true;
+                saving.sink.borrow_mut().finish();
+            }
         }
         let progress = saving.sink.borrow_mut().poll(POLL_BYTES);
         let keys = saving.sink.borrow().keys() - before;

@@ -36,6 +36,8 @@ pub struct FullSync {
     pub sink: Rc<RefCell<RdbSink>>,
     /// How it is sent.
     pub form: Form,
+    /// The end has been written.
+    pub finished: bool,
     /// Bytes kept until it is whole.
     pub kept_bytes: usize,
     /// Monotonic nanoseconds of the last step, and the keys of it: what `rdb-key-save-delay` counts from.
@@ -172,7 +174,7 @@ impl Server {
             client.out.raw(b"\r\n");
         }
         self.mark_dirty(conn);
-        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, kept_bytes: 0, stepped: (0, 0) });
+        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, finished: false, kept_bytes: 0, stepped: (0, 0) });
     }
 
     /// Forgets a client that is gone, as a replica and as one that waits.

@@ -41,6 +41,8 @@ pub struct Saving {
     pub walk: Option<WalkId>,
     /// Where the walk's bytes are.
     pub sink: Rc<RefCell<RdbSink>>,
+    /// The end has been written there.
+    pub finished: bool,
     /// Unix seconds at which it began.
     pub started_unix_seconds: i64,
     /// Keys there were then.
@@ -152,6 +154,7 @@ impl Server {
             to,
             walk: Some(walk),
             sink,
+            finished: false,
             started_unix_seconds,
             keys_total,
             dirty_before: self.keyspace.dirty,

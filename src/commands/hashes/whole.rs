@@ -121,6 +121,7 @@ fn hrandfield_several(ctx: &mut Ctx<'_>) {
     if values && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return ctx.error("ERR value is out of range");
     }
+    let most = ctx.reply_limit();
     let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     let (rng, out) = (&mut ctx.server.rng, &mut *ctx.out);
     let Some(hash) = hash.filter(|hash| count != 0 && (!hash.may_owe(now) || hash.len_at(now) > 0)) else { return out.array(0) };
@@ -144,6 +145,9 @@ fn hrandfield_several(ctx: &mut Ctx<'_>) {
     out.array(if flat { 2 * count } else { count });
     for field in std::iter::repeat_with(|| hash.random(rng, now)).take(count).flatten() {
         reply(out, &field);
+        if out.len() >= most {
+            return;
+        }
     }
 }
 
