@@ -14,13 +14,15 @@ impl Engine {
     pub(super) fn serve_ready(&mut self) {
         let server = &self.server;
         // Nobody's commands run meanwhile; the keys stay ready.
-        let held_back = server.pause.is_some() || server.replication.failover.is_some();
+        let held_back = server.pause.is_some() || server.holds_writes();
         if self.serving || held_back || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous) {
             return;
         }
         // What fed them may have taken long enough for a deadline to pass.
         self.refresh_time();
         self.serving = true;
+        // A command may have taken long, and what it has left may be past its deadline by now.
+        self.refresh_time();
         while let Some((db, key)) = self.server.keyspace.awaited.take_ready() {
             self.serve_key(db, &key);
         }

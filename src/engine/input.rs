@@ -23,6 +23,9 @@ pub enum Fill<'a> {
     Own(&'a mut BytesMut, usize),
 }
 
+/// Bytes that a parser may hold to be kept for the next connection that needs one.
+const SPARE_PARSER_MAX: usize = 64 * 1024;
+
 /// What look-ahead learned of a request.
 #[derive(Clone, Copy)]
 struct Ahead {
@@ -121,7 +124,10 @@ impl Engine {
         let mut buf = Vec::new();
         rest(&mut buf);
         if buf.is_empty() && !parser.is_partial() && parser.requests() == 0 {
-            self.spare_parser.get_or_insert_with(|| Box::new(parser));
+            // One that a huge request has blown up is let go.
+            if parser.memory() <= SPARE_PARSER_MAX {
+                self.spare_parser.get_or_insert_with(|| Box::new(parser));
+            }
             return;
         }
         if let Some(client) = self.server.clients.get_mut(conn) {

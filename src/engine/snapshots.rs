@@ -9,8 +9,6 @@ use crate::{
     },
 };
 
-/// How long a slice may take, in nanoseconds: what a request may have to wait for on its account. A step of the walk is about that.
-const SLICE_NANOS: u64 = 25_000;
 /// Bytes summed between two looks at the clock.
 const POLL_BYTES: usize = 16 * 1024;
 /// Bytes handed to the disk at a time.
@@ -40,8 +38,8 @@ impl Engine {
         if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
     }
 
-    /// Takes the save under way a slice further.
-    pub(super) fn save_slice(&mut self) {
+    /// Takes the save under way a slice further: a step of the walk, and more while there is time for it.
+    pub(super) fn save_slice(&mut self, slice_nanos: u64) {
         let started = self.nanos;
         while self.wants_save_slice() {
             let keys = self.save_step();
@@ -52,7 +50,7 @@ impl Engine {
                 saving.stepped = (now, keys);
                 return;
             }
-            if now.saturating_sub(started) >= SLICE_NANOS {
+            if now.saturating_sub(started) >= slice_nanos {
                 return;
             }
         }

@@ -20,8 +20,8 @@ impl Host for Still {
     fn cpu_nanos(&self) -> u64 {
         0
     }
-    fn process(&self) -> ProcessFacts {
-        ProcessFacts::default()
+    fn process(&self) -> Rc<ProcessFacts> {
+        Rc::default()
     }
     fn used_memory(&self) -> usize {
         0

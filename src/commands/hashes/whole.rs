@@ -8,10 +8,7 @@ use crate::{
         context::{errors, text},
         scanning::{self, Found, Scan},
     },
-    data::{
-        dict::Cursor,
-        hashmap::{Field, Hash},
-    },
+    data::{dict::Cursor, hashmap::Field},
     resp::output::Output,
 };
 
@@ -37,14 +34,15 @@ fn all(ctx: &mut Ctx<'_>, what: What) {
     } else {
         out.array(len);
     }
-    for field in hash.into_iter().flat_map(Hash::iter).filter(|field| field.is_there(now)) {
+    let Some(hash) = hash else { return };
+    hash.iter().filter(|field| field.is_there(now)).for_each(|field| {
         if what != What::Values {
             reply_name(out, &field);
         }
         if what != What::Names {
             reply_value(out, field.value);
         }
-    }
+    });
 }
 
 fn hgetall(ctx: &mut Ctx) {

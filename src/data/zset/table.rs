@@ -8,7 +8,7 @@
 use super::{
     Change,
     member::{Link, Member},
-    tree::{self, Tree},
+    tree::{self, Place, Tree},
 };
 use crate::data::{
     dict::Dict,
@@ -40,18 +40,43 @@ unsafe fn bytes_of<'a>(elem: Elem) -> &'a [u8] {
     unsafe { elem.link.bytes() }
 }
 
-/// Says of a tree's elements whether they come before this score and member.
-#[inline(always)]
-fn before(score: f64, member: &[u8]) -> impl Fn(&Elem) -> bool {
-    // SAFETY: only elements of a tree are asked about, during a look-up, when each leads to a member in the table.
-    move |elem| elem.score < score || (elem.score == score && unsafe { bytes_of(*elem) } < member)
+/// The place of a score and a member.
+struct At<'a> {
+    score: f64,
+    member: &'a [u8],
+    /// Behind what is there already, not in front of it.
+    behind: bool,
 }
 
-/// [`before`], or are these themselves.
+impl Place<Elem> for At<'_> {
+    #[inline]
+    fn after(&self, elems: &[Elem]) -> usize {
+        // By scores alone this takes no branch that could be foretold wrongly; members are asked only where scores are equal.
+        let less = elems.partition_point(|elem| elem.score < self.score);
+        if elems.get(less).is_none_or(|elem| elem.score != self.score) {
+            return less;
+        }
+        let before = |elem: &Elem| {
+            elem.score == self.score && {
+                // SAFETY: only elements of a tree are asked about, during a look-up, when each leads to a member in the table.
+                let bytes = unsafe { bytes_of(*elem) };
+                if self.behind { bytes <= self.member } else { bytes < self.member }
+            }
+        };
+        less + elems[less..].partition_point(before)
+    }
+}
+
+/// In front of this score and member.
 #[inline(always)]
-fn up_to(score: f64, member: &[u8]) -> impl Fn(&Elem) -> bool {
-    // SAFETY: as in `before`.
-    move |elem| elem.score < score || (elem.score == score && unsafe { bytes_of(*elem) } <= member)
+fn before(score: f64, member: &[u8]) -> At<'_> {
+    At { score, member, behind: false }
+}
+
+/// Behind this score and member.
+#[inline(always)]
+fn up_to(score: f64, member: &[u8]) -> At<'_> {
+    At { score, member, behind: true }
 }
 
 impl Table {
@@ -135,18 +160,18 @@ impl Table {
     /// The rank of a member, and its score.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
         let score = self.score(member)?;
-        Some((self.tree.partition_point(before(score, member)), score))
+        Some((self.tree.rank(before(score, member)), score))
     }
 
     /// How many members have a score that is `below`: those with the lowest ones.
     pub fn rank_by_score(&self, below: impl Fn(f64) -> bool) -> usize {
-        self.tree.partition_point(|elem| below(elem.score))
+        self.tree.rank(|elem: &Elem| below(elem.score))
     }
 
     /// How many members are `below`, where all have the same score.
     pub fn rank_by_member(&self, below: impl Fn(&[u8]) -> bool) -> usize {
-        // SAFETY: as in `before`.
-        self.tree.partition_point(|elem| below(unsafe { bytes_of(*elem) }))
+        // SAFETY: as in `At`.
+        self.tree.rank(|elem: &Elem| below(unsafe { bytes_of(*elem) }))
     }
 
     /// Takes out the members in this range of ranks, and shows each.

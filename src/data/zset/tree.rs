@@ -5,8 +5,8 @@
 //! leaf         up to 63 elements in order: with 16 bytes each, one kilobyte
 //! ```
 //!
-//! The tree compares nothing by itself: whoever looks for a place says of an element whether it comes before that place, and so the order
-//! is the caller's. An inner node's firsts are exactly its children's, so that no element that has been taken out is ever shown again.
+//! The tree compares nothing by itself: a [`Place`] says how many of some elements come before it, and so the order is the caller's. An
+//! inner node's firsts are exactly its children's, so that no element that has been taken out is ever shown again.
 //!
 //! A full leaf at the edge of the tree stays full when what comes next goes beyond it, so that elements that come in order fill theirs.
 
@@ -52,6 +52,20 @@ pub struct Tree<E> {
     len: usize,
 }
 
+/// A place in the order of the elements.
+pub trait Place<E> {
+    /// How many of these elements, which are in order, come before it.
+    fn after(&self, items: &[E]) -> usize;
+}
+
+/// Says of an element whether it comes before the place.
+impl<E, F: Fn(&E) -> bool> Place<E> for F {
+    #[inline]
+    fn after(&self, items: &[E]) -> usize {
+        items.partition_point(self)
+    }
+}
+
 /// Which edges of the tree a node lies on.
 #[derive(Clone, Copy)]
 struct Edges {
@@ -81,8 +95,8 @@ impl<E: Copy> Leaf<E> {
 
     /// Adds an element; returns the leaf that belongs behind this one if it had to be split.
     #[inline]
-    fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Box<Self>> {
-        let at = self.items().partition_point(before);
+    fn insert(&mut self, item: E, place: &impl Place<E>, edges: Edges) -> Option<Box<Self>> {
+        let at = place.after(self.items());
         if usize::from(self.len) < LEAF_MAX {
             insert_into(&mut self.items, usize::from(self.len), at, item);
             self.len += 1;
@@ -152,10 +166,10 @@ impl<E: Copy> Inner<E> {
         self.children[at].as_mut().expect("there are as many children as the length says")
     }
 
-    /// The child below which a place lies that comes behind those elements of which `before` is true.
+    /// The child below which a place lies.
     #[inline]
-    fn at_place(&self, before: &impl Fn(&E) -> bool) -> usize {
-        self.firsts().partition_point(before).saturating_sub(1)
+    fn at_place(&self, place: &impl Place<E>) -> usize {
+        place.after(self.firsts()).saturating_sub(1)
     }
 
     /// The child below which element number `rank` is, and its number there.
@@ -209,14 +223,15 @@ impl<E: Copy> Inner<E> {
     }
 
     #[inline]
-    fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Box<Self>> {
-        let at = self.at_place(before);
-        if at == 0 && !before(&self.firsts[0]) {
+    fn insert(&mut self, item: E, place: &impl Place<E>, edges: Edges) -> Option<Box<Self>> {
+        let after = place.after(self.firsts());
+        let at = after.saturating_sub(1);
+        if after == 0 {
             self.firsts[0] = item;
         }
         let below = Edges { first: edges.first && at == 0, last: edges.last && at + 1 == self.len() };
         self.counts[at] += 1;
-        let behind = self.child_mut(at).insert(item, before, below)?;
+        let behind = self.child_mut(at).insert(item, place, below)?;
         self.counts[at] -= behind.count();
         if self.len() < INNER_MAX {
             self.put(at + 1, behind);
@@ -319,22 +334,22 @@ impl<E: Copy> Node<E> {
         }
     }
 
-    fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Self> {
+    fn insert(&mut self, item: E, place: &impl Place<E>, edges: Edges) -> Option<Self> {
         match self {
-            Self::Leaf(leaf) => leaf.insert(item, before, edges).map(Self::Leaf),
-            Self::Inner(inner) => inner.insert(item, before, edges).map(Self::Inner),
+            Self::Leaf(leaf) => leaf.insert(item, place, edges).map(Self::Leaf),
+            Self::Inner(inner) => inner.insert(item, place, edges).map(Self::Inner),
         }
     }
 
-    fn remove_last_of(&mut self, up_to: &impl Fn(&E) -> bool) {
+    fn remove_last_of(&mut self, place: &impl Place<E>) {
         match self {
             Self::Leaf(leaf) => {
-                let at = leaf.items().partition_point(up_to) - 1;
+                let at = place.after(leaf.items()) - 1;
                 leaf.remove(at..at + 1);
             }
             Self::Inner(inner) => {
-                let at = inner.at_place(up_to);
-                inner.child_mut(at).remove_last_of(up_to);
+                let at = inner.at_place(place);
+                inner.child_mut(at).remove_last_of(place);
                 inner.removed(at, 1);
             }
         }
@@ -392,14 +407,14 @@ impl<E: Copy> Tree<E> {
         self.len
     }
 
-    /// Adds an element behind those of which `before` is true, which are the first ones.
-    pub fn insert(&mut self, item: E, before: impl Fn(&E) -> bool) {
+    /// Adds an element at its place.
+    pub fn insert(&mut self, item: E, place: impl Place<E>) {
         self.len += 1;
         let Some(root) = &mut self.root else {
             self.root = Some(Node::Leaf(Leaf::new(&[item])));
             return;
         };
-        if let Some(behind) = root.insert(item, &before, Edges { first: true, last: true })
+        if let Some(behind) = root.insert(item, &place, Edges { first: true, last: true })
             && let Some(root) = self.root.take()
         {
             let mut above = Inner::new(root);
@@ -410,13 +425,13 @@ impl<E: Copy> Tree<E> {
 
     /// Adds an element behind all others.
     pub fn push(&mut self, item: E) {
-        self.insert(item, |_| true);
+        self.insert(item, |_: &E| true);
     }
 
-    /// Takes out the last one of the elements of which `up_to` is true, which are the first ones. There is one.
-    pub fn remove_last_of(&mut self, up_to: impl Fn(&E) -> bool) {
+    /// Takes out the last one of the elements that come before the place. There is one.
+    pub fn remove_last_of(&mut self, place: impl Place<E>) {
         if let Some(root) = &mut self.root {
-            root.remove_last_of(&up_to);
+            root.remove_last_of(&place);
             self.len -= 1;
             self.lower();
         }
@@ -447,17 +462,17 @@ impl<E: Copy> Tree<E> {
         }
     }
 
-    /// How many elements there are of which `before` is true, which are the first ones.
-    pub fn partition_point(&self, before: impl Fn(&E) -> bool) -> usize {
+    /// How many elements come before the place.
+    pub fn rank(&self, place: impl Place<E>) -> usize {
         let mut rank = 0;
         let mut node = self.root.as_ref();
         while let Some(Node::Inner(inner)) = node {
-            let at = inner.at_place(&before);
+            let at = inner.at_place(&place);
             rank += inner.counts[..at].iter().sum::<usize>();
             node = Some(inner.child(at));
         }
         match node {
-            Some(Node::Leaf(leaf)) => rank + leaf.items().partition_point(before),
+            Some(Node::Leaf(leaf)) => rank + place.after(leaf.items()),
             _ => rank,
         }
     }
@@ -604,7 +619,7 @@ mod tests {
             let mut tree = Tree::default();
             for n in 0..200_000u32 {
                 let n = if descending { 200_000 - n } else { n };
-                tree.insert(n, |e| *e < n);
+                tree.insert(n, |e: &u32| *e < n);
             }
             assert!(whole(&tree).is_sorted());
             assert!(leaves(&tree) <= 200_000 / LEAF_MAX + 1);
@@ -615,7 +630,7 @@ mod tests {
     fn what_comes_in_any_order_fills_two_thirds() {
         let mut tree = Tree::default();
         for n in (0..200_000u32).map(|n| n.wrapping_mul(0x9e37_79b1)) {
-            tree.insert(n, |e| *e < n);
+            tree.insert(n, |e: &u32| *e < n);
         }
         assert!(whole(&tree).is_sorted());
         assert!(200_000 * 10 / (leaves(&tree) * LEAF_MAX) > 6);
@@ -661,14 +676,14 @@ mod tests {
                         for _ in 0..times {
                             if let Err(at) = model.binary_search(&n) {
                                 model.insert(at, n);
-                                tree.insert(n, |e| *e < n);
+                                tree.insert(n, |e: &u32| *e < n);
                             }
                             n = n.wrapping_add_signed(by);
                         }
                     }
                     Step::Remove(at) if !model.is_empty() => {
                         let n = model.remove(at % model.len());
-                        tree.remove_last_of(|e| *e <= n);
+                        tree.remove_last_of(|e: &u32| *e <= n);
                     }
                     Step::RemoveRange(at, count) => {
                         let at = at % (model.len() + 1);
@@ -690,8 +705,8 @@ mod tests {
             }
             for (rank, n) in model.iter().enumerate().step_by(7) {
                 prop_assert_eq!(tree.get(rank), Some(*n));
-                prop_assert_eq!(tree.partition_point(|e| e < n), rank);
-                prop_assert_eq!(tree.partition_point(|e| e <= n), rank + 1);
+                prop_assert_eq!(tree.rank(|e: &u32| e < n), rank);
+                prop_assert_eq!(tree.rank(|e: &u32| e <= n), rank + 1);
             }
             let (third, len) = (model.len() / 3, model.len());
             prop_assert!(tree.iter(third..len).rev().eq(model[third..].iter().rev().copied()));
