@@ -12,6 +12,8 @@ use std::{
 };
 
 const DATABASES: [usize; 4] = [0, 1, 5, 15];
+/// How long a digest of a million keys may take where several other things are going on.
+const DIGEST_MAX: Duration = Duration::from_secs(300);
 /// Commands sent before their replies are read.
 const BATCH: usize = 5000;
 
@@ -94,7 +96,11 @@ fn come_to_hold_the_same(primary: &Server, replica: &Server) {
         assert!(writer.join().expect("the writer") > 0);
     });
     let offsets = || (primary.info("master_repl_offset"), replica.info("slave_repl_offset"));
-    let digest = |server: &Server| server.ask("DEBUG DIGEST").text();
+    let digest = |server: &Server| {
+        let mut conn = server.connect();
+        conn.send_cmd(&["DEBUG", "DIGEST"]);
+        conn.try_recv(DIGEST_MAX).expect("a digest").text()
+    };
     // Deadlines pass, and are passed on, while this looks.
     wait_long(|| {
         let (at_primary, at_replica) = offsets();

@@ -117,7 +117,20 @@ impl Reactor {
         let server = &mut reactor.engine.server;
         server.startup_memory = server.host.used_memory();
         reactor.engine.load_from_disk();
+        reactor.await_first_answer();
         Ok(reactor)
+    }
+
+    /// Waits until the disk has said whether there is a file to load: where there is none, nobody shall be told of loading.
+    fn await_first_answer(&mut self) {
+        match self.engine.take_action() {
+            Some(Action::Disk(job)) => {
+                let done = self.disk.borrow_mut().run(job);
+                self.engine.disk_done(done);
+            }
+            Some(other) => self.engine.server.actions.push_front(other),
+            None => (),
+        }
     }
 
     /// The engine that this loop drives.

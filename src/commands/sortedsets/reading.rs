@@ -193,23 +193,27 @@ pub const COMMANDS: &[Command] = &[
         .since(Group::SortedSet, "1.2.0")
         .doc("Returns the score of a member.", "O(1)")
         .args("key member:string")
-        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2),
     command("zmscore", zmscore, -3, READONLY | FAST)
         .since(Group::SortedSet, "6.2.0")
         .doc("Returns the scores of members.", "O(N) for N members that are asked for.")
         .args("key member:string...")
-        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2),
     command("zrank", zrank, -3, READONLY | FAST)
         .since(Group::SortedSet, "2.0.0")
         .doc("Returns the position of a member, the lowest score first.", LOG_N)
         .args("key member:string [WITHSCORE]")
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2)
         .history(&[("7.2.0", "`WITHSCORE`.")]),
     command("zrevrank", zrevrank, -3, READONLY | FAST)
         .since(Group::SortedSet, "2.0.0")
         .doc("Returns the position of a member, the highest score first.", LOG_N)
         .args("key member:string [WITHSCORE]")
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2)
         .history(&[("7.2.0", "`WITHSCORE`.")]),
     command("zcount", zcount, 4, READONLY | FAST)
         .since(Group::SortedSet, "2.0.0")
