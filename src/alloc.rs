@@ -10,6 +10,7 @@ use std::{
     cell::Cell,
     ffi::{CStr, CString, c_char, c_void},
     ptr,
+    sync::atomic::{AtomicIsize, Ordering},
 };
 use tikv_jemalloc_sys::mallctl;
 
@@ -26,9 +27,18 @@ thread_local! {
     static USED: Cell<isize> = const { Cell::new(0) };
 }
 
-/// Bytes this thread has taken and not returned, rounded up to size classes.
+/// What threads that help have taken and not returned, as far as they have settled it.
+static HELPERS: AtomicIsize = AtomicIsize::new(0);
+
+/// Bytes that this thread and those that help it have taken and not returned, rounded up to size classes.
 pub fn used() -> usize {
-    USED.try_with(Cell::get).unwrap_or(0).max(0) as usize
+    (USED.try_with(Cell::get).unwrap_or(0) + HELPERS.load(Ordering::Relaxed)).max(0) as usize
+}
+
+/// To be called by a thread that helps whenever it has handed something over: what is taken there and returned here would count only once.
+pub fn settle() {
+    let own = USED.try_with(|used| used.replace(0)).unwrap_or(0);
+    HELPERS.fetch_add(own, Ordering::Relaxed);
 }
 
 #[inline(always)]

@@ -57,6 +57,88 @@ fn keys_and_expiry() {
 }
 
 #[test]
+fn lists() {
+    over_both(|con| {
+        assert_eq!(con.rpush::<_, _, usize>("l", &[1, 2, 3]).unwrap(), 3);
+        assert_eq!(con.lpush::<_, _, usize>("l", 0).unwrap(), 4);
+        assert_eq!(con.lrange::<_, Vec<i32>>("l", 0, -1).unwrap(), [0, 1, 2, 3]);
+        assert_eq!(con.lpop::<_, Vec<i32>>("l", std::num::NonZero::new(2)).unwrap(), [0, 1]);
+        assert_eq!(con.linsert_before::<_, _, _, usize>("l", 3, "x").unwrap(), 3);
+        assert_eq!(con.lrem::<_, _, usize>("l", 0, "x").unwrap(), 1);
+        let taken: (String, i32) = con.blpop(&["none", "l"], 1.0).unwrap();
+        assert_eq!(taken, ("l".to_owned(), 2));
+        assert_eq!(con.blpop::<_, Option<(String, i32)>>("none", 0.01).unwrap(), None);
+        let () = con.rpush("sorted", &[3, 1, 2]).unwrap();
+        assert_eq!(redis::cmd("SORT").arg("sorted").query::<Vec<i32>>(con).unwrap(), [1, 2, 3]);
+    });
+}
+
+#[test]
+fn sets() {
+    over_both(|con| {
+        let set = |words: &[&str]| words.iter().map(|w| w.to_string()).collect::<HashSet<_>>();
+        assert_eq!(con.sadd::<_, _, usize>("s", &["a", "b", "c"]).unwrap(), 3);
+        assert_eq!(con.sadd::<_, _, usize>("t", &["b", "c", "d"]).unwrap(), 3);
+        assert_eq!(con.smembers::<_, HashSet<String>>("s").unwrap(), set(&["a", "b", "c"]));
+        assert_eq!(con.smismember::<_, _, Vec<bool>>("s", &["a", "x"]).unwrap(), [true, false]);
+        assert_eq!(con.sinter::<_, HashSet<String>>(&["s", "t"]).unwrap(), set(&["b", "c"]));
+        assert_eq!(con.sdiffstore::<_, _, usize>("u", &["s", "t"]).unwrap(), 1);
+        assert_eq!(con.spop::<_, Option<String>>("u").unwrap().as_deref(), Some("a"));
+        assert_eq!(con.sscan::<_, String>("s").unwrap().collect::<RedisResult<HashSet<String>>>().unwrap(), set(&["a", "b", "c"]));
+    });
+}
+
+#[test]
+fn hashes() {
+    over_both(|con| {
+        let () = con.hset_multiple("h", &[("a", "1"), ("b", "two")]).unwrap();
+        let all: HashMap<String, String> = con.hgetall("h").unwrap();
+        assert_eq!((all.len(), all["b"].as_str()), (2, "two"));
+        assert_eq!(con.hincr::<_, _, _, i64>("h", "a", 4).unwrap(), 5);
+        assert_eq!(con.hincr::<_, _, _, f64>("h", "f", 1.5).unwrap(), 1.5);
+        assert_eq!(con.hmget::<_, _, (i32, Option<i32>)>("h", &["a", "x"]).unwrap(), (5, None));
+        let found: RedisResult<HashMap<String, String>> = con.hscan::<_, (String, String)>("h").unwrap().collect();
+        assert_eq!(found.unwrap().len(), 3);
+        assert_eq!(con.hdel::<_, _, usize>("h", &["a", "b", "f"]).unwrap(), 3);
+        assert!(!con.exists::<_, bool>("h").unwrap());
+    });
+}
+
+#[test]
+fn sorted_sets() {
+    over_both(|con| {
+        assert_eq!(con.zadd_multiple::<_, _, _, usize>("z", &[(1.0, "a"), (2.0, "b"), (3.5, "c")]).unwrap(), 3);
+        let ranked: Vec<(String, f64)> = con.zrange_withscores("z", 0, -1).unwrap();
+        assert_eq!(ranked, [("a".to_owned(), 1.0), ("b".to_owned(), 2.0), ("c".to_owned(), 3.5)]);
+        assert_eq!(con.zrangebyscore::<_, _, _, Vec<String>>("z", "-inf", "(3").unwrap(), ["a", "b"]);
+        assert_eq!(con.zscore::<_, _, Option<f64>>("z", "x").unwrap(), None);
+        assert_eq!(con.zincr::<_, _, _, f64>("z", "a", 10).unwrap(), 11.0);
+        assert_eq!(con.zrank::<_, _, usize>("z", "a").unwrap(), 2);
+        let least: Vec<(String, f64)> = con.zpopmin("z", 1).unwrap();
+        assert_eq!(least, [("b".to_owned(), 2.0)]);
+        let greatest: (String, String, f64) = con.bzpopmax("z", 1.0).unwrap();
+        assert_eq!(greatest, ("z".to_owned(), "a".to_owned(), 11.0));
+    });
+}
+
+#[test]
+fn publishing() {
+    over_both(|con| {
+        let address: String = redis::cmd("CLIENT").arg("INFO").query::<String>(con).unwrap();
+        let port = address.split("laddr=127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        let mut subscriber = Client::open(format!("redis://127.0.0.1:{port}/")).unwrap().get_connection().unwrap();
+        let mut channel = subscriber.as_pubsub();
+        channel.subscribe("news").unwrap();
+        channel.psubscribe("w*").unwrap();
+        assert_eq!(con.publish::<_, _, usize>("news", "hello").unwrap(), 1);
+        assert_eq!(con.publish::<_, _, usize>("weather", "fair").unwrap(), 1);
+        for wanted in ["hello", "fair"] {
+            assert_eq!(channel.get_message().unwrap().get_payload::<String>().unwrap(), wanted);
+        }
+    });
+}
+
+#[test]
 fn pipelines_and_transactions() {
     over_both(|con| {
         let mut pipe = redis::pipe();

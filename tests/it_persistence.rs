@@ -156,7 +156,7 @@ fn a_snapshot_holds_the_state_at_its_start() {
     let digest = conn.run("DEBUG DIGEST").text();
     replies!(conn, "SELECT 9" => "OK", "CONFIG SET rdb-key-save-delay 1000" => "OK");
     for i in 0..300 {
-        conn.cmd(&["SET", &format!("brief:{i}"), "x", "PX", "150"]);
+        conn.cmd(&["SET", &format!("brief:{i}"), "x", "PX", "1000"]);
     }
     replies!(conn, "BGSAVE" => "Background saving started", "SELECT 0" => "OK");
     // Everything that could reach the file and must not.

@@ -197,7 +197,7 @@ fn files_of_real_servers_are_decoded() {
 #[test]
 fn types_that_are_not_supported_are_refused_by_name() {
     let server = Server::redis(&[]);
-    server.connect().run("ZADD board 1 one");
+    server.connect().run("XADD board 1-1 field one");
     server.ask("SAVE");
     let bytes = std::fs::read(server.dir.join("dump.rdb")).unwrap();
     let mut decoder = Decoder::new(rdb::Options::default());
@@ -208,7 +208,7 @@ fn types_that_are_not_supported_are_refused_by_name() {
             Err(error) => break error,
         }
     };
-    assert!(error.to_string().contains("key 'board' is of a type that is not supported: sorted set as listpack (type 17)"), "{error}");
+    assert!(error.to_string().contains("key 'board' is of a type that is not supported: stream (version 2) (type 19)"), "{error}");
 }
 
 #[test]

@@ -332,6 +332,8 @@ pub struct Command {
     pub keys: &'static [KeySpec],
     /// Finds keys that `keys` cannot.
     pub key_finder: Option<KeyFinder>,
+    /// Argument index of the first element that it looks for in the collection at its first key; 0: it looks for none.
+    pub element: usize,
     /// The group it belongs to.
     pub group: Group,
     /// The Redis version that brought it.
@@ -363,6 +365,7 @@ pub const fn command(name: &'static str, handler: Handler, arity: i32, flags: u6
         flags,
         keys: &[],
         key_finder: None,
+        element: 0,
         group: Group::Generic,
         since: "1.0.0",
         summary: "",
@@ -406,6 +409,12 @@ impl Command {
     /// How its keys are found where specifications cannot say it.
     pub const fn key_finder(mut self, finder: KeyFinder) -> Self {
         self.key_finder = Some(finder);
+        self
+    }
+
+    /// Argument index of the first element that it looks for in a collection: what look-ahead brings near.
+    pub const fn element(mut self, at: usize) -> Self {
+        self.element = at;
         self
     }
 

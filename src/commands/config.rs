@@ -116,7 +116,7 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
 }
 
 fn rewrite(ctx: &mut Ctx) {
-    let path = ctx.server.host.process().config_file;
+    let path = ctx.server.host.process().config_file.clone();
     if path.is_empty() {
         return ctx.error("ERR The server is running without a config file");
     }
@@ -232,8 +232,8 @@ mod tests {
         fn cpu_nanos(&self) -> u64 {
             0
         }
-        fn process(&self) -> ProcessFacts {
-            ProcessFacts::default()
+        fn process(&self) -> Rc<ProcessFacts> {
+            Rc::default()
         }
         fn used_memory(&self) -> usize {
             0

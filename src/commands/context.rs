@@ -2,6 +2,7 @@
 
 use super::{CommandId, Registry};
 use crate::{
+    config::ClientClass,
     config::NotifyFlags,
     data::{
         entry::{Entry, Value},
@@ -238,6 +239,14 @@ impl<'a> Ctx<'a> {
     pub fn notify_in(&mut self, db: usize, key: &[u8], event: Event) {
         if self.server.config.notify_keyspace_events != NotifyFlags::NONE {
             self.server.publish_event(db, key, event.0, event.1);
+        }
+    }
+
+    /// Bytes of output at which the client is cut off anyway (`client-output-buffer-limit`), so that a reply without end need not go on.
+    pub fn reply_limit(&self) -> usize {
+        match self.server.config.client_output_buffer_limit[ClientClass::Normal as usize].hard {
+            0 => usize::MAX,
+            bytes => usize::try_from(bytes).unwrap_or(usize::MAX),
         }
     }
 

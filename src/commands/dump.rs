@@ -11,7 +11,7 @@ use crate::{
     keyspace::ExpireMode,
     persist::rdb::{
         Shapes,
-        payload::{self, Refused},
+        payload::{self, Refused, Restoring},
     },
     resp::request::OwnedArgs,
 };
@@ -87,7 +87,8 @@ fn restore(ctx: &mut Ctx) {
         span => Some(span.saturating_add(now_ms)),
     };
     let shapes = Shapes::from_config(&ctx.server.config, ctx.server.keyspace.seed());
-    let mut entry = match payload::restore(ctx.arg(3), key, at.map_or(NEVER, deadline::storable), shapes) {
+    let how = Restoring { verify: !ctx.server.skip_checksums, shapes };
+    let mut entry = match payload::restore(ctx.arg(3), key, at.map_or(NEVER, deadline::storable), how) {
         Ok(entry) => entry,
         Err(Refused::Footer) => return ctx.error("ERR DUMP payload version or checksum are wrong"),
         Err(Refused::Value) => return ctx.error("ERR Bad data format"),

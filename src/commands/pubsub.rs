@@ -207,7 +207,7 @@ const SUBCOMMANDS: &[Command] = &[
     row("channels", channels, -2, ASKING, "2.8.0")
         .doc("Returns the channels that somebody listens to.", "O(N) where N is the number of such channels")
         .args("[pattern:pattern]"),
-    row("help", help, 2, LOADING | STALE, "6.2.0").doc("Says what subcommands there are.", "O(1)"),
+    row("help", help, 2, LOADING | STALE, "6.2.0").doc("Says what subcommands there are.", "O(1)").categories_instead(0),
     row("numpat", numpat, 2, ASKING, "2.8.0").doc("Returns how many patterns somebody listens by.", "O(1)"),
     row("numsub", numsub, -2, ASKING, "2.8.0")
         .doc("Returns how many clients listen to each channel.", "O(N) where N is the number of channels asked for")

@@ -297,11 +297,11 @@ directives! {
             YES_NO, [];
         /// Refuses writes from clients on a replica.
         "replica-read-only" | "slave-read-only" => replica_read_only: bool = true, YES_NO, [DEBUG];
-        /// Sends a new replica its snapshot through the socket; otherwise through a file.
+        /// Sends a new replica its snapshot through the socket, not through a file: which is done in either case.
         "repl-diskless-sync" => repl_diskless_sync: bool = true, YES_NO, [DEBUG];
-        /// Seconds to wait for more replicas before a diskless synchronisation begins.
+        /// Seconds to wait for more replicas to share a snapshot: not used, since each gets one of its own, which begins at once.
         "repl-diskless-sync-delay" => repl_diskless_sync_delay: u32 = 5, int(0, I32), [];
-        /// Replicas that end that wait early; 0 means no number does.
+        /// Replicas that end that wait early: not used.
         "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = 0, int(0, I32), [];
         /// When a replica loads a snapshot straight from the socket: never, when it is empty, or beside its old data.
         "repl-diskless-load" => repl_diskless_load: ReplDisklessLoad = ReplDisklessLoad::Disabled,

@@ -1,6 +1,14 @@
 //! Values that do not fit in an entry: they hang off it, one box each.
 
-use super::{hashmap::Hash, list::List, set::Set, zset::Zset};
+use super::{
+    dict::{Dict, Slot},
+    entry::Entry,
+    hashmap::Hash,
+    list::List,
+    member::Member,
+    set::Set,
+    zset::{self, Zset},
+};
 use bytes::Bytes;
 
 /// A long or structured value.
@@ -50,7 +58,45 @@ macro_rules! collections {
 
 collections!(List(List), Set(Set), Hash(Hash), Zset(Zset));
 
+/// Where in a large collection's table an element belongs that will be looked for soon.
+pub enum Near<'a> {
+    /// Among the fields of a hash.
+    Field(&'a Dict<Entry>, u64),
+    /// Among the members of a set.
+    Member(&'a Dict<Member>, u64),
+    /// Among the members of a sorted set.
+    Ranked(&'a Dict<zset::Member>, u64),
+}
+
+impl Near<'_> {
+    /// Second hint, some time after [`Object::prefetch`].
+    #[inline]
+    pub fn prefetch(&self) {
+        match self {
+            Self::Field(dict, hash) => dict.prefetch_entry(*hash),
+            Self::Member(dict, hash) => dict.prefetch_entry(*hash),
+            Self::Ranked(dict, hash) => dict.prefetch_entry(*hash),
+        }
+    }
+}
+
 impl Object {
+    /// First of two hints before an element of a collection is looked for: brings the place near where a table keeps it.
+    #[inline]
+    pub fn prefetch(&self, element: &[u8]) -> Option<Near<'_>> {
+        fn near<T: Slot>(dict: &Dict<T>, element: &[u8]) -> u64 {
+            let hash = dict.hash(element);
+            dict.prefetch_bucket(hash);
+            hash
+        }
+        Some(match self {
+            Self::Hash(hash) => hash.table().map(|dict| Near::Field(dict, near(dict, element)))?,
+            Self::Set(set) => set.members().map(|dict| Near::Member(dict, near(dict, element)))?,
+            Self::Zset(zset) => zset.members().map(|dict| Near::Ranked(dict, near(dict, element)))?,
+            Self::Bytes(_) | Self::List(_) => return None,
+        })
+    }
+
     /// The bytes, if it is a string.
     #[inline(always)]
     pub fn bytes(&self) -> Option<&Bytes> {

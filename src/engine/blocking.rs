@@ -14,15 +14,22 @@ impl Engine {
     pub(super) fn serve_ready(&mut self) {
         let server = &self.server;
         // Nobody's commands run meanwhile; the keys stay ready.
-        let held_back = server.pause.is_some() || server.replication.failover.is_some();
+        let held_back = server.pause.is_some() || server.holds_writes();
         if self.serving || held_back || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous) {
             return;
         }
+        // What fed them may have taken long enough for a deadline to pass.
+        self.refresh_time();
         self.serving = true;
+        // A command may have taken long, and what it has left may be past its deadline by now.
+        self.refresh_time();
         while let Some((db, key)) = self.server.keyspace.awaited.take_ready() {
             self.serve_key(db, &key);
         }
         self.serving = false;
+        if !self.server.keyspace.gone.is_empty() {
+            self.forget_gone();
+        }
     }
 
     fn serve_key(&mut self, db: usize, key: &[u8]) {
@@ -260,6 +267,18 @@ mod tests {
         assert_eq!(calls(&mut bench), None);
         bench.say(A, "SET k 1");
         assert_eq!(calls(&mut bench).as_deref(), Some("calls=1"));
+    }
+
+    #[test]
+    fn what_has_expired_by_the_time_it_is_served_is_gone() {
+        let mut bench = four();
+        bench.say(B, "BTAKE k 0");
+        bench.say(A, "MULTI\nSET k 1\nPEXPIRE k 100");
+        // As if one of the commands had taken so long: the engine has not looked at the clock yet.
+        bench.pass_unseen(200);
+        bench.say(A, "EXEC");
+        assert_eq!(bench.take(B), "");
+        assert_eq!(bench.engine.server.keyspace.stats.expired, 1);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use crate::keyspace::ExpireMode;
 
 /// How long a slice of background work may take, in nanoseconds: what a request may have to wait for on its account.
 const SLICE_NANOS: u64 = 25_000;
+/// How often facts about the process are looked up.
+const FACTS_A_SECOND: u64 = 10;
 /// Clients looked at in one cron: all of them within a second, and no more than this in one go.
 const CLIENTS_A_CRON: usize = 2000;
 
@@ -15,8 +17,8 @@ impl Engine {
         if self.server.pause.is_some_and(|p| p.until_ms <= self.server.unix_ms()) {
             self.server.pause = None;
         }
-        // A failover holds writes back as a pause does.
-        let paused = self.server.pause.is_some() || self.server.replication.failover.is_some();
+        // A failover or a shutdown holds writes back as a pause does.
+        let paused = self.server.pause.is_some() || self.server.holds_writes();
         self.server.keyspace.holds_expired = paused;
         if self.was_paused && !paused {
             self.end_pause();
@@ -32,9 +34,11 @@ impl Engine {
         }
         self.server.keyspace.bury();
         self.upstream_turn();
-        if self.wants_save_slice() && self.pace.may_run(self.nanos, self.server.stats.commands) {
+        if self.wants_save_slice()
+            && let Some(slice_nanos) = self.pace.slice(self.nanos, self.server.stats.commands)
+        {
             let started = self.server.host.nanos();
-            self.save_slice();
+            self.save_slice(slice_nanos);
             self.pace.ran(started, self.server.host.nanos());
         }
         self.load_slice();
@@ -47,6 +51,9 @@ impl Engine {
             }
         }
         self.serve_replicas();
+        if self.server.shutdown.is_some() {
+            self.server.go_on_shutting_down();
+        }
     }
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
@@ -55,11 +62,15 @@ impl Engine {
             || self.server.keyspace.has_unburied()
             || !self.resumable.is_empty()
             || !self.server.blocking.released.is_empty()
-            || self.wants_save_slice()
+            || self.wants_save_slice() && !self.pace.rests(self.nanos)
             || self.wants_load_slice()
             || self.replicas_want_a_turn()
         {
             return 0;
+        }
+        // A walk that waits for clients' sake waits for the next event, or until there has been none for this long.
+        if self.wants_save_slice() || self.snapshots_have_room() {
+            return 1;
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
@@ -95,6 +106,10 @@ impl Engine {
         server.cron_loops += 1;
         if server.cron_loops.is_multiple_of(hz) {
             server.host.tick();
+        }
+        // Whoever asks INFO pays nothing for it.
+        if (server.cron_loops - 1).is_multiple_of((hz / FACTS_A_SECOND).max(1)) {
+            server.rss = server.host.rss();
         }
         let used = server.host.used_memory();
         if used > server.stats.peak_memory {

@@ -50,7 +50,7 @@ impl Engine {
     fn barred_by_role(&self, conn: ConnId) -> u64 {
         let replication = &self.server.replication;
         let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
-            return if replication.failover.is_some() || replication.refuses_writes { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
+            return if self.server.holds_writes() || replication.refuses_writes { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         };
         if self.server.clients.get(conn).is_some_and(|c| c.kind == ClientKind::Primary) {
             return 0;
@@ -58,7 +58,7 @@ impl Engine {
         if !upstream.is_online() && !config.replica_serve_stale_data {
             return u64::MAX;
         }
-        if config.replica_read_only || replication.failover.is_some() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
+        if config.replica_read_only || self.server.holds_writes() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
     }
 
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
@@ -171,6 +171,7 @@ impl Engine {
             return true;
         }
         let server = &mut self.server;
+        let held_back = server.holds_writes().then_some(Pause { writes_only: true, until_ms: i64::MAX });
         let Some(client) = server.clients.get_mut(conn) else { return false };
         let listens = client.monitor || client.kind == ClientKind::Replica;
         if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
@@ -178,8 +179,7 @@ impl Engine {
             return true;
         }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
-        let failover = server.replication.failover.is_some().then_some(Pause { writes_only: true, until_ms: i64::MAX });
-        if let Some(pause) = server.pause.or(failover) {
+        if let Some(pause) = server.pause.or(held_back) {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
             // What our primary says waits too, so that nothing changes here meanwhile.
@@ -211,7 +211,8 @@ impl Engine {
             // Nothing that a replica may say makes it wait.
             let _ = self.call(conn, id, args, hashed, &mut answer, false);
             if !answer.is_empty() && self.is_replica(conn) {
-                self.answered_replica(conn, &answer.take_all());
+                let answer = answer.take_all();
+                self.answered_replica(conn, &answer, answer.starts_with(b"-"));
             }
             return true;
         }
@@ -262,7 +263,7 @@ impl Engine {
         self.server.count_error(text);
         self.errors_before = self.server.stats.errors;
         if self.is_replica(conn) {
-            return self.answered_replica(conn, text);
+            return self.answered_replica(conn, text, true);
         }
         if let Some(client) = self.server.clients.get_mut(conn) {
             if let Some(multi) = client.multi.as_mut() {

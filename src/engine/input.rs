@@ -4,6 +4,7 @@ use super::Engine;
 use crate::{
     commands::registry::Lookup,
     config::split_args,
+    data::object::Near,
     resp::{
         output::Output,
         request::{Args, Limits, Parser},
@@ -23,12 +24,17 @@ pub enum Fill<'a> {
     Own(&'a mut BytesMut, usize),
 }
 
+/// Bytes that a parser may hold to be kept for the next connection that needs one.
+const SPARE_PARSER_MAX: usize = 64 * 1024;
+
 /// What look-ahead learned of a request.
 #[derive(Clone, Copy)]
 struct Ahead {
     lookup: Lookup,
     /// Argument index of its first key (0: none), and that key's hash.
     hashed: (usize, u64),
+    /// Argument index of the element that it looks for in the collection at that key (0: none).
+    element: usize,
 }
 
 impl Engine {
@@ -121,7 +127,10 @@ impl Engine {
         let mut buf = Vec::new();
         rest(&mut buf);
         if buf.is_empty() && !parser.is_partial() && parser.requests() == 0 {
-            self.spare_parser.get_or_insert_with(|| Box::new(parser));
+            // One that a huge request has blown up is let go.
+            if parser.memory() <= SPARE_PARSER_MAX {
+                self.spare_parser.get_or_insert_with(|| Box::new(parser));
+            }
             return;
         }
         if let Some(client) = self.server.clients.get_mut(conn) {
@@ -185,7 +194,7 @@ impl Engine {
         let between = Output::new(client.out.protocol);
         let mut out = if unheard { Output::default() } else { std::mem::replace(&mut client.out, between) };
         out.lend(&mut self.buffers);
-        let mut ahead = [Ahead { lookup: Lookup::Unknown, hashed: (0, 0) }; BATCH];
+        let mut ahead = [Ahead { lookup: Lookup::Unknown, hashed: (0, 0), element: 0 }; BATCH];
         let ahead = &mut ahead[..count];
         for (i, a) in ahead.iter_mut().enumerate() {
             *a = self.look_ahead(db, &parser.args(parser.request(i), input), count > 1);
@@ -193,6 +202,9 @@ impl Engine {
         if count > 1 {
             for a in ahead.iter().filter(|a| a.hashed.0 != 0) {
                 self.server.keyspace.prefetch_entry(db, a.hashed.1);
+            }
+            if ahead.iter().any(|a| a.element != 0) {
+                self.look_inside(db, parser, input, ahead);
             }
         }
         let mut ordinary = self.is_ordinary(conn);
@@ -229,16 +241,29 @@ impl Engine {
     #[inline(always)]
     fn look_ahead(&mut self, db: usize, args: &Args<'_>, prefetch: bool) -> Ahead {
         let lookup = self.registry.resolve(args);
-        let mut hashed = (0, 0);
+        let (mut hashed, mut element) = ((0, 0), 0);
         if let Lookup::Found(id) = lookup
-            && let Some(at) = self.registry.get(id).first_key()
+            && let command = self.registry.get(id)
+            && let Some(at) = command.first_key()
             && at < args.len()
         {
+            element = if command.element < args.len() { command.element } else { 0 };
             hashed = (at, self.server.keyspace.hash(args.get(at)));
             if prefetch {
                 self.server.keyspace.prefetch_bucket(db, hashed.1);
             }
         }
-        Ahead { lookup, hashed }
+        Ahead { lookup, hashed, element }
+    }
+
+    /// Brings near what the requests will look for inside of large collections: their tables are as far away as the keys'.
+    #[inline(never)]
+    fn look_inside(&self, db: usize, parser: &Parser, input: &[u8], ahead: &[Ahead]) {
+        let mut near = [const { None }; BATCH];
+        for (i, (a, near)) in ahead.iter().zip(&mut near).enumerate().filter(|(_, (a, _))| a.element != 0) {
+            let args = parser.args(parser.request(i), input);
+            *near = self.server.keyspace.prefetch_element(db, a.hashed.1, args.get(a.hashed.0), args.get(a.element));
+        }
+        near.iter().flatten().for_each(Near::prefetch);
     }
 }

@@ -168,8 +168,12 @@ impl Engine {
             }
             Ok(Done::Opened(Some(size))) => {
                 let shapes = rdb::Shapes::from_config(&self.server.config, self.server.keyspace.seed());
-                let decode = rdb::Options { verify: self.server.config.rdbchecksum, size: Some(*size), shapes };
-                load.loader = Loader::new(LoadOptions { decode, keep_expired: self.server.config.replicaof.is_some(), replace: false });
+                let decode =
+                    rdb::Options { verify: self.server.config.rdbchecksum && !self.server.skip_checksums, size: Some(*size), shapes };
+                let replica = self.server.config.replicaof.is_some();
+                // More would not fit into the backlog, from which replicas are told.
+                let remember_bytes = usize::try_from(self.server.config.repl_backlog_size).unwrap_or(usize::MAX);
+                load.loader = Loader::new(LoadOptions { decode, keep_expired: replica, replace: false, remember_bytes });
                 if let Some(state) = &mut self.server.loading {
                     state.total_bytes = *size;
                 }
@@ -194,12 +198,13 @@ impl Engine {
     }
 
     fn loaded(&mut self) {
-        let Some(load) = self.load.take() else { return };
+        let Some(mut load) = self.load.take() else { return };
+        let left_out = load.loader.take_left_out();
         let server = &mut self.server;
         server.ask_disk(DiskJob::Abort { file: load.file });
         server.loading = None;
         let (keys, expired) = (load.loader.keys(), load.loader.expired());
-        super::upstream::adopt_history(server, load.loader.facts(), expired);
+        super::upstream::adopt_history(server, load.loader.facts(), left_out);
         (server.persistence.loaded_keys, server.persistence.loaded_expired) = (keys, expired);
         let seconds = server.host.nanos().saturating_sub(load.started_nanos) as f64 / 1e9;
         match load.loader.empty() {
@@ -212,7 +217,9 @@ impl Engine {
     fn load_failed(&mut self, reason: &str) {
         if let Some(load) = self.load.take() {
             let dir = &self.server.config.dir;
+            log::error!("Internal error in RDB reading: {reason}");
             log::error!("Can't load the RDB file {} (in server root dir {dir}): {reason}", load.path);
+            log::error!("Terminating server after rdb file reading failure.");
             log::error!("Fatal error loading the DB, check server logs. Exiting.");
             self.server.actions.push_back(Action::Exit(1));
         }

@@ -107,15 +107,18 @@ impl Engine {
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
             persistence: Default::default(),
+            shutdown: None,
             pause: None,
             monitors: Vec::new(),
             dirty_clients: Vec::new(),
             actions: Default::default(),
             active_expire: true,
+            skip_checksums: false,
             cron_paused: false,
             shutdown_asked: None,
             loading: None,
             cron_loops: 0,
+            rss: 0,
             startup_memory: 0,
         };
         let mut engine = Self {

@@ -17,8 +17,6 @@ use crate::{
 };
 use bytes::Bytes;
 
-/// How long snapshots for replicas may go on in a turn, in nanoseconds: what a request may have to wait for on their account.
-const SLICE_NANOS: u64 = 25_000;
 /// Bytes of a snapshot summed in one step.
 const POLL_BYTES: usize = 64 * 1024;
 /// Bytes of a snapshot that may wait for a replica's socket: beyond this its walk stands still.
@@ -46,8 +44,8 @@ impl Engine {
     fn serve_followers(&mut self) {
         if !self.server.followers.syncs.is_empty() {
             let started = self.server.host.nanos();
-            if self.replica_pace.may_run(started, self.server.stats.commands) {
-                self.snapshot_slice(started);
+            if let Some(slice_nanos) = self.replica_pace.slice(started, self.server.stats.commands) {
+                self.snapshot_slice(started, slice_nanos);
                 self.replica_pace.ran(started, self.server.host.nanos());
             }
         }
@@ -76,7 +74,12 @@ impl Engine {
                 _ => false,
             }
         };
-        server.followers.syncs.iter().any(|sync| self.has_room(sync)) || server.followers.conns.iter().any(takes_more)
+        server.followers.conns.iter().any(takes_more) || self.snapshots_have_room() && !self.replica_pace.rests(self.nanos)
+    }
+
+    /// Whether a snapshot on its way to a replica can go on.
+    pub(super) fn snapshots_have_room(&self) -> bool {
+        self.server.followers.syncs.iter().any(|sync| self.has_room(sync))
     }
 
     /// Milliseconds until the first client in WAIT gives up.
@@ -111,14 +114,18 @@ impl Engine {
         }
     }
 
-    /// Takes snapshots a slice further, each replica's in turn.
-    fn snapshot_slice(&mut self, started: u64) {
-        for _ in 0..self.server.followers.syncs.len() {
+    /// Takes snapshots a slice further, each replica's in turn: a step, and more while there is time for it.
+    fn snapshot_slice(&mut self, started: u64, slice_nanos: u64) {
+        // How many in a row have nowhere to go.
+        let mut stuck = 0;
+        while stuck < self.server.followers.syncs.len() {
             let Some(mut sync) = self.server.followers.syncs.pop_front() else { return };
-            if !self.has_room(&sync) || !self.snapshot_step(&mut sync) {
+            let has_room = self.has_room(&sync);
+            stuck = if has_room { 0 } else { stuck + 1 };
+            if !has_room || !self.snapshot_step(&mut sync) {
                 self.server.followers.syncs.push_back(sync);
             }
-            if self.server.host.nanos().saturating_sub(started) >= SLICE_NANOS {
+            if self.server.host.nanos().saturating_sub(started) >= slice_nanos {
                 return;
             }
         }
@@ -128,10 +135,11 @@ impl Engine {
     fn snapshot_step(&mut self, sync: &mut FullSync) -> bool {
         let server = &mut self.server;
         let keys_before = sync.sink.borrow().keys();
-        if let Some(walk) = sync.walk
-            && !server.keyspace.step_walk(walk)
-        {
-            sync.walk = None;
+        let walked = sync.walk.is_some();
+        sync.walk = sync.walk.filter(|walk| server.keyspace.step_walk(*walk));
+        // The last keys have their delay before the end.
+        if sync.walk.is_none() && !sync.finished && !(walked && server.config.rdb_key_save_delay != 0) {
+            sync.finished = true;
             sync.sink.borrow_mut().finish();
         }
         let mut sink = sync.sink.borrow_mut();
@@ -286,8 +294,8 @@ impl Engine {
             return;
         }
         server.followers.pinged_at_ms = server.mono_ms;
-        // What a failover waits for must not move on.
-        let quiet = server.replication.failover.is_some();
+        // What a failover or a shutdown waits for must not move on.
+        let quiet = server.holds_writes();
         if server.replicas() > 0 && server.replication.stream.is_fed() && !quiet {
             server.replication.stream.append_parts(&[b"PING"]);
         }
@@ -313,10 +321,17 @@ impl Engine {
 
     /// Ends a replica's connection that has been given an answer: its stream would not be one any more.
     #[cold]
-    pub(super) fn answered_replica(&mut self, conn: ConnId, answer: &[u8]) {
+    pub(super) fn answered_replica(&mut self, conn: ConnId, answer: &[u8], is_error: bool) {
         if let Some(client) = self.server.clients.get(conn) {
-            let answer = answer.escape_ascii();
-            log::warn!("Replica {} generated a reply ({answer}), disconnecting it", client.replica_name());
+            let command = client.last_command.map_or("<unknown>", |id| self.registry.full_name(id));
+            let (error, answer) = (answer.strip_prefix(b"-").unwrap_or(answer).trim_ascii_end(), answer.escape_ascii());
+            if is_error {
+                let error = String::from_utf8_lossy(error);
+                log::error!(
+                    "== CRITICAL == This master is sending an error to its replica: '{error}' after processing the command '{command}'"
+                );
+            }
+            log::warn!("Replica generated a reply to command '{command}', disconnecting it: {} ({answer})", client.replica_name());
         }
         self.server.close(conn, false);
     }

@@ -9,8 +9,6 @@ use crate::{
     },
 };
 
-/// How long a slice may take, in nanoseconds: what a request may have to wait for on its account. A step of the walk is about that.
-const SLICE_NANOS: u64 = 25_000;
 /// Bytes summed between two looks at the clock.
 const POLL_BYTES: usize = 16 * 1024;
 /// Bytes handed to the disk at a time.
@@ -40,8 +38,8 @@ impl Engine {
         if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
     }
 
-    /// Takes the save under way a slice further.
-    pub(super) fn save_slice(&mut self) {
+    /// Takes the save under way a slice further: a step of the walk, and more while there is time for it.
+    pub(super) fn save_slice(&mut self, slice_nanos: u64) {
         let started = self.nanos;
         while self.wants_save_slice() {
             let keys = self.save_step();
@@ -52,7 +50,7 @@ impl Engine {
                 saving.stepped = (now, keys);
                 return;
             }
-            if now.saturating_sub(started) >= SLICE_NANOS {
+            if now.saturating_sub(started) >= slice_nanos {
                 return;
             }
         }
@@ -64,12 +62,15 @@ impl Engine {
         let Some(saving) = &mut server.persistence.saving else { return 0 };
         let before = saving.sink.borrow().keys();
         // What has been encoded comes first, so that no more of it waits than a step adds.
-        if saving.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle
-            && let Some(walk) = saving.walk
-            && !server.keyspace.step_walk(walk)
-        {
-            saving.walk = None;
-            saving.sink.borrow_mut().finish();
+        if saving.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle {
+            let walked = saving.walk.is_some();
+            saving.walk = saving.walk.filter(|walk| server.keyspace.step_walk(*walk));
+            // The last keys have their delay before the end.
+            let delayed = walked && server.config.rdb_key_save_delay != 0;
+            if saving.walk.is_none() && !saving.finished && !delayed {
+                saving.finished = true;
+                saving.sink.borrow_mut().finish();
+            }
         }
         let progress = saving.sink.borrow_mut().poll(POLL_BYTES);
         let keys = saving.sink.borrow().keys() - before;

@@ -16,7 +16,7 @@ use crate::{
     },
     resp::{
         output::Output,
-        request::{Limits, Parser, ProtocolError},
+        request::{Limits, OwnedArgs, Parser, ProtocolError},
     },
     state::{Action, Client, ClientKind, ConnId, LoadingState, Server, client::Peer},
 };
@@ -28,13 +28,14 @@ const SETTLING_MS: u64 = 1000;
 /// Requests of the stream executed at a time.
 const BATCH: usize = 32;
 
-/// Goes on from the moment that a file of ours was saved at: as a replica of its history, or as a primary whose replicas may know it.
-pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, expired: u64) {
+/// Goes on from the moment that a file of ours was saved at: as a replica of its history, or as a primary whose replicas may know it. They are
+/// told of the keys that were left out, if these are known.
+pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, left_out: Option<Vec<(usize, Box<[u8]>)>>) {
     let id = facts.replication_id.as_deref().and_then(|id| ReplId::try_from(id.as_bytes()).ok());
     let offset = facts.replication_offset.and_then(|offset| u64::try_from(offset).ok());
     let (Some(id), Some(offset)) = (id, offset) else { return };
-    // Keys that were left out are not known to be gone by who follows that history.
-    if server.replication.upstream.is_none() && expired > 0 {
+    // Who follows that history would keep what is not here any more.
+    if server.replication.upstream.is_none() && left_out.is_none() {
         return;
     }
     server.replication.change_id(id);
@@ -49,6 +50,10 @@ pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, expired: u64
             server.replication.stream.open();
             server.replication.branch_off(server.rng.hex());
             server.replication.alone_since_ms = server.mono_ms;
+            let name: &[u8] = if server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
+            for (db, key) in left_out.into_iter().flatten() {
+                server.replication.stream.append(db, OwnedArgs::new(&[name, &key]).args());
+            }
         }
     }
 }
@@ -348,13 +353,14 @@ impl Engine {
         upstream.transfer = Transfer { total, read: 0 };
         let upstream_promise = upstream.promised.as_ref().and_then(|(id, _)| *id);
         let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-        let decode = rdb::Options { verify: server.config.rdbchecksum, size: total, shapes };
-        self.upstream_load = Some(Loader::new(LoadOptions { decode, keep_expired: true, replace: false }));
+        let decode = rdb::Options { verify: server.config.rdbchecksum && !server.skip_checksums, size: total, shapes };
+        self.upstream_load = Some(Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() }));
         server.keyspace.begin_load(true);
         if keeps {
             // What is there may be read meanwhile if it is an earlier state of what is coming; otherwise it is kept for the case that nothing comes of it.
             let same_history = upstream_promise.is_some_and(|id| id == server.replication.id);
             self.note_load(same_history);
+            log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
         }
     }
 
@@ -568,9 +574,9 @@ impl Engine {
     /// What the primary could do and we could not means that we no longer hold the same data.
     #[cold]
     fn report_failed(&mut self, conn: ConnId) {
-        let last =
-            self.server.clients.get(conn).and_then(|c| c.last_command).map_or("an unknown command", |id| self.registry.full_name(id));
-        log::error!("== CRITICAL == This replica could not do what its master has done; the command was '{last}' or shortly before it");
+        let last = self.server.clients.get(conn).and_then(|c| c.last_command).map_or("<unknown>", |id| self.registry.full_name(id));
+        let error = String::from_utf8_lossy(&self.server.stats.last_error);
+        log::error!("== CRITICAL == This replica is sending an error to its master: '{error}' after processing the command '{last}'");
     }
 
     /// What commands of the primary answer, nobody hears.

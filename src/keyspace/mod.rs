@@ -277,7 +277,10 @@ impl Keyspace {
         match handle {
             // Whoever holds the place may also empty it.
             Some(_) => self.before_removal(db, hash),
-            None => self.before_insertion(db, hash),
+            None => {
+                self.make_way(db, hash, key);
+                self.before_insertion(db, hash);
+            }
         }
         let (db, access, now_ms) = (&mut self.dbs[db], &mut self.access, self.now_ms);
         match handle {
@@ -325,6 +328,7 @@ impl Keyspace {
 
     /// [`Keyspace::insert`] for an entry that brings its marks of access along.
     pub fn adopt(&mut self, db: usize, hash: u64, entry: Entry) -> &mut Entry {
+        self.make_way(db, hash, entry.key());
         self.before_insertion(db, hash);
         self.arrives(db, hash, &entry);
         self.dbs[db].insert(hash, entry)
@@ -340,10 +344,30 @@ impl Keyspace {
     /// Adds a key that is not there. Does not count as a change yet: see [`Keyspace::changed`].
     #[inline]
     pub fn insert(&mut self, db: usize, hash: u64, mut entry: Entry) -> &mut Entry {
+        self.make_way(db, hash, entry.key());
         self.before_insertion(db, hash);
         self.access.created(&mut entry, self.now_ms);
         self.arrives(db, hash, &entry);
         self.dbs[db].insert(hash, entry)
+    }
+
+    /// Deletes a key past its deadline that is only hidden, where one is to be that is not: on a replica that may be written to, or in a transaction
+    /// that has paused the clients.
+    #[inline(always)]
+    fn make_way(&mut self, db: usize, hash: u64, key: &[u8]) {
+        if (self.holds_expired || self.expire_mode == ExpireMode::Hide) && self.dbs[db].volatile() != 0 {
+            self.delete_hidden(db, hash, key);
+        }
+    }
+
+    #[cold]
+    fn delete_hidden(&mut self, db: usize, hash: u64, key: &[u8]) {
+        let found = self.dbs[db].dict.find_with_handle(hash, key).map(|(handle, _)| handle);
+        if let Some(handle) = found {
+            self.before_removal(db, hash);
+            let entry = self.dbs[db].remove_at(handle, hash);
+            self.forget_expired(db, entry);
+        }
     }
 
     /// Takes a live key out. Does not count as a change yet: see [`Keyspace::changed`].

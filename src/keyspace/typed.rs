@@ -3,7 +3,7 @@
 use super::Keyspace;
 use crate::data::{
     entry::{Entry, NEVER, Value},
-    object::Collection,
+    object::{Collection, Near},
 };
 
 /// The value at the key is of another type.
@@ -22,6 +22,15 @@ fn of_mut<C: Collection>(entry: &mut Entry) -> Result<&mut C, WrongType> {
 }
 
 impl Keyspace {
+    /// Hint that an element of the collection at a key will be looked for soon, see [`Object::prefetch`](crate::data::object::Object::prefetch).
+    #[inline]
+    pub fn prefetch_element(&self, db: usize, hash: u64, key: &[u8], element: &[u8]) -> Option<Near<'_>> {
+        match self.dbs[db].dict.find(hash, key)?.value() {
+            Value::Object(object) => object.prefetch(element),
+            _ => None,
+        }
+    }
+
     /// [`Keyspace::read`] for a value of this type.
     #[inline]
     pub fn read_as<C: Collection>(&mut self, db: usize, hash: u64, key: &[u8]) -> Result<Option<&C>, WrongType> {

@@ -47,8 +47,8 @@ pub(super) type TableId = u64;
 /// Home buckets of a segment that have been handed over, a bit each.
 type Homes = u64;
 const ALL: Homes = Homes::MAX;
-/// Home buckets handed over in a step: some hundred entries, ten to twenty microseconds.
-const PART: usize = 16;
+/// Home buckets handed over in a step: some fifty entries, about ten microseconds.
+const PART: usize = 8;
 
 /// A part of hash space in which something was handed over before the walk came by.
 struct Early {

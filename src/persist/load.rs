@@ -16,6 +16,8 @@ pub struct LoadOptions {
     pub keep_expired: bool,
     /// A key that is there already gives way, instead of being an error.
     pub replace: bool,
+    /// Bytes of names of keys left out that are remembered, for those who follow the same history and have them still.
+    pub remember_bytes: usize,
 }
 
 /// What a stream said about itself.
@@ -68,6 +70,10 @@ pub struct Loader {
     facts: LoadFacts,
     keys: u64,
     expired: u64,
+    /// Database and name of what was left out; what there is no room for is not counted here.
+    left_out: Vec<(usize, Box<[u8]>)>,
+    /// Bytes of those names.
+    left_out_bytes: usize,
     empty: u64,
     done: bool,
 }
@@ -83,6 +89,8 @@ impl Loader {
             facts: LoadFacts::default(),
             keys: 0,
             expired: 0,
+            left_out: Vec::new(),
+            left_out_bytes: 0,
             empty: 0,
             done: false,
         }
@@ -110,6 +118,10 @@ impl Loader {
                     left -= 1;
                     if key.deadline < keyspace.now_ms && !self.options.keep_expired {
                         self.expired += 1;
+                        self.left_out_bytes += key.key.len();
+                        if self.left_out_bytes <= self.options.remember_bytes {
+                            self.left_out.push((self.db, key.key.into()));
+                        }
                         continue;
                     }
                     let hash = keyspace.hash(key.key);
@@ -210,6 +222,11 @@ impl Loader {
     /// Keys left out because they had expired.
     pub fn expired(&self) -> u64 {
         self.expired
+    }
+
+    /// Databases and names of the keys left out; `None` when they were too many to be remembered.
+    pub fn take_left_out(&mut self) -> Option<Vec<(usize, Box<[u8]>)>> {
+        (self.left_out.len() as u64 == self.expired).then(|| std::mem::take(&mut self.left_out))
     }
 
     /// Keys left out because their collections had nothing in them.

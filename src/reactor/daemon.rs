@@ -3,7 +3,12 @@
 #![allow(unsafe_code)]
 
 use sd_notify::NotifyState;
-use std::{fs, io};
+use std::{
+    fs::{self, File},
+    io,
+    ops::Range,
+    os::fd::AsRawFd,
+};
 
 /// Tells systemd how we are.
 pub struct Notifier {
@@ -78,7 +83,7 @@ pub fn daemonize() -> io::Result<()> {
     let null = fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
     for stream in 0..3 {
         // SAFETY: both descriptors are open for the call, and the standard ones stay open after it.
-        unsafe { libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&null), stream) };
+        unsafe { libc::dup2(null.as_raw_fd(), stream) };
     }
     Ok(())
 }
@@ -118,6 +123,50 @@ pub fn cpu_seconds(who: libc::c_int) -> (f64, f64) {
     };
     let seconds = |t: libc::timeval| t.tv_sec as f64 + t.tv_usec as f64 / 1e6;
     (seconds(sys), seconds(user))
+}
+
+/// Makes this thread step behind the one that serves clients: it gets less of a processor that both want, and does not interrupt when it wakes up.
+pub fn yield_to_others() {
+    const NICE: libc::c_int = 10;
+    let batch = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the pointer is to a struct of ours that outlives the call; on Linux 0 is the calling thread.
+    let refused = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &batch) | libc::setpriority(libc::PRIO_PROCESS, 0, NICE) };
+    if refused != 0 {
+        log::debug!("The disk thread keeps its priority: {}", io::Error::last_os_error());
+    }
+}
+
+/// Has the kernel begin to write these bytes of a file to the disk, without waiting for them.
+pub fn begin_writeback(file: &File, bytes: &Range<u64>) -> io::Result<()> {
+    sync_range(file, bytes, libc::SYNC_FILE_RANGE_WRITE)
+}
+
+/// Waits until these bytes of a file have been handed to the disk. They may still be in its cache: this takes no sync's place.
+pub fn end_writeback(file: &File, bytes: &Range<u64>) -> io::Result<()> {
+    sync_range(file, bytes, libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WRITE | libc::SYNC_FILE_RANGE_WAIT_AFTER)
+}
+
+fn sync_range(file: &File, bytes: &Range<u64>, how: libc::c_uint) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let (from, len) = (bytes.start as i64, (bytes.end - bytes.start) as i64);
+    // SAFETY: the descriptor is open for the call, which touches no memory of ours.
+    if unsafe { libc::sync_file_range(file.as_raw_fd(), from, len, how) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        // What is no file on a disk, or on one that cannot do this, is synced at the end, if at all.
+        Some(libc::EINVAL | libc::ESPIPE | libc::ENOSYS | libc::EOPNOTSUPP) => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// Bytes of a page of memory.
+pub fn page_bytes() -> usize {
+    // SAFETY: has no precondition.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
 /// System, release and machine, as `uname` has them.

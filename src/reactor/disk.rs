@@ -1,12 +1,17 @@
 //! The helper thread: it does the disk's blocking work, one job after the other, and never sees a key.
 
-use crate::state::disk::{DiskDone, DiskJob, Done, FileId};
+use super::daemon;
+use crate::{
+    alloc,
+    state::disk::{DiskDone, DiskJob, Done, FileId},
+};
 use bytes::Bytes;
 use mio::Waker;
 use std::{
     collections::{HashMap, VecDeque},
     fs::{self, File},
     io::{self, ErrorKind, Read, Write},
+    ops::Range,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -35,10 +40,12 @@ impl Disk {
         let wake = Arc::clone(&waker);
         thread::Builder::new().name("disk".into()).spawn(move || {
             let mut files = Files::default();
+            daemon::yield_to_others();
             // Ends when the loop is gone.
             while let Ok((number, job, path)) = work.recv() {
                 let file = job.file();
                 let result = files.run(job, &path).map_err(|e| reason(&e));
+                alloc::settle();
                 if answers.send((number, DiskDone { file, result })).is_err() {
                     break;
                 }
@@ -103,7 +110,9 @@ struct Open {
     /// It was created, and has not been put in its place.
     unfinished: bool,
     sync_every: u64,
-    unsynced: u64,
+    written: u64,
+    /// What is on its way to the disk.
+    setting_out: Range<u64>,
     /// Why it takes no more.
     failed: Option<(ErrorKind, String)>,
 }
@@ -115,12 +124,21 @@ impl Open {
             self.file.write_all(piece)?;
             written += piece.len() as u64;
         }
-        self.unsynced += written;
-        if self.sync_every > 0 && self.unsynced >= self.sync_every {
-            self.unsynced = 0;
-            self.file.sync_data()?;
+        self.written += written;
+        if self.sync_every > 0 && self.written - self.setting_out.end >= self.sync_every {
+            self.set_out()?;
         }
         Ok(written)
+    }
+
+    /// Sends what was last written on its way, and waits for what set out before: so no more than twice `sync_every` is ever waiting,
+    /// and the disk has a steady stream rather than a flood.
+    fn set_out(&mut self) -> io::Result<()> {
+        let next = self.setting_out.end..self.written;
+        daemon::begin_writeback(&self.file, &next)?;
+        daemon::end_writeback(&self.file, &self.setting_out)?;
+        self.setting_out = next;
+        Ok(())
     }
 
     fn commit(&mut self, to: &str, fsync: bool) -> io::Result<()> {
@@ -142,7 +160,10 @@ impl Files {
         match job {
             DiskJob::Create { file, sync_every, .. } => {
                 let open = File::create(path)?;
-                self.0.insert(file, Open { file: open, path: path.into(), unfinished: true, sync_every, unsynced: 0, failed: None });
+                self.0.insert(
+                    file,
+                    Open { file: open, path: path.into(), unfinished: true, sync_every, written: 0, setting_out: 0..0, failed: None },
+                );
                 Ok(Done::Created)
             }
             DiskJob::Append { file, pieces } => self.with(file, |open| open.append(&pieces)).map(Done::Appended),
@@ -165,7 +186,10 @@ impl Files {
                     open => open?,
                 };
                 let size = open.metadata()?.len();
-                self.0.insert(file, Open { file: open, path: path.into(), unfinished: false, sync_every: 0, unsynced: 0, failed: None });
+                self.0.insert(
+                    file,
+                    Open { file: open, path: path.into(), unfinished: false, sync_every: 0, written: 0, setting_out: 0..0, failed: None },
+                );
                 Ok(Done::Opened(Some(size)))
             }
             DiskJob::Read { file, bytes } => self.with(file, |open| {

@@ -11,17 +11,16 @@ use super::{
 use crate::{
     alloc,
     config::{Config, DirectiveId},
-    state::{DiskDone, DiskJob, Host, ProcessFacts},
+    state::{CpuTimes, DiskDone, DiskJob, Host, ProcessFacts},
 };
 use std::{cell::RefCell, fs, hash::BuildHasher, io, io::Write, path::Path, rc::Rc, time::Duration};
 
 /// The real clock, files and process.
 pub struct RealHost {
     clock: Clock,
-    config_file: String,
+    process: Rc<ProcessFacts>,
     listeners: Rc<RefCell<Listeners>>,
     disk: Rc<RefCell<Disk>>,
-    supervised: bool,
     title: Title,
 }
 
@@ -32,7 +31,7 @@ impl RealHost {
     /// `config_file` is empty when there is none.
     pub fn new(config_file: String, listeners: Rc<RefCell<Listeners>>, disk: Rc<RefCell<Disk>>, supervised: bool) -> Self {
         let title = Title::new(&config_file);
-        Self { clock: Clock::new(), config_file, listeners, disk, supervised, title }
+        Self { clock: Clock::new(), process: Rc::new(process_facts(config_file, supervised)), listeners, disk, title }
     }
 
     /// Shows the process's title for the first time.
@@ -63,11 +62,26 @@ pub fn random_u64() -> u64 {
     std::hash::RandomState::new().hash_one(std::process::id())
 }
 
-/// A number behind `name:` in a file of /proc that gives kilobytes.
-fn proc_kib(file: &str, name: &str) -> usize {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(':'));
-    line.and_then(|l| l.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(0) * 1024
+/// Physical memory of the machine in bytes.
+fn system_memory() -> usize {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse::<usize>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+fn process_facts(config_file: String, supervised: bool) -> ProcessFacts {
+    let absolute = |p: String| fs::canonicalize(&p).map_or(p, |p| p.to_string_lossy().into_owned());
+    ProcessFacts {
+        pid: std::process::id(),
+        system_memory: system_memory(),
+        executable: std::env::current_exe().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default(),
+        os: daemon::uname(),
+        config_file: if config_file.is_empty() { config_file } else { absolute(config_file) },
+        allocator: alloc::name(),
+        multiplexing_api: "epoll",
+        supervised: if supervised { "systemd" } else { "no" },
+        compiler: "0.0.0",
+    }
 }
 
 impl Host for RealHost {
@@ -92,32 +106,19 @@ impl Host for RealHost {
         clock::cpu_nanos()
     }
 
-    fn process(&self) -> ProcessFacts {
-        let (cpu_sys_seconds, cpu_user_seconds) = daemon::cpu_seconds(libc::RUSAGE_SELF);
-        let (cpu_sys_main_seconds, cpu_user_main_seconds) = daemon::cpu_seconds(libc::RUSAGE_THREAD);
-        let executable = std::env::current_exe().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
-        let absolute = |p: &str| fs::canonicalize(p).map_or_else(|_| p.to_owned(), |p| p.to_string_lossy().into_owned());
-        ProcessFacts {
-            pid: std::process::id(),
-            rss: proc_kib("/proc/self/status", "VmRSS"),
-            used_memory: alloc::used(),
-            system_memory: proc_kib("/proc/meminfo", "MemTotal"),
-            cpu_sys_seconds,
-            cpu_user_seconds,
-            cpu_sys_main_seconds,
-            cpu_user_main_seconds,
-            executable,
-            os: daemon::uname(),
-            config_file: if self.config_file.is_empty() { String::new() } else { absolute(&self.config_file) },
-            allocator: alloc::name(),
-            multiplexing_api: "epoll",
-            supervised: if self.supervised { "systemd" } else { "no" },
-            compiler: "0.0.0",
-        }
+    fn process(&self) -> Rc<ProcessFacts> {
+        Rc::clone(&self.process)
     }
 
-    fn pid(&self) -> u32 {
-        std::process::id()
+    fn rss(&self) -> usize {
+        // Size, then resident, in pages.
+        let text = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * daemon::page_bytes()
+    }
+
+    fn cpu_times(&self) -> CpuTimes {
+        let ((sys, user), (sys_main, user_main)) = (daemon::cpu_seconds(libc::RUSAGE_SELF), daemon::cpu_seconds(libc::RUSAGE_THREAD));
+        CpuTimes { sys, user, sys_main, user_main }
     }
 
     fn disk_now(&mut self, job: DiskJob) -> DiskDone {
@@ -133,7 +134,7 @@ impl Host for RealHost {
     }
 
     fn allocator_stats(&self) -> String {
-        format!("{}: {} bytes in use, {} bytes resident", alloc::name(), alloc::used(), proc_kib("/proc/self/status", "VmRSS"))
+        format!("{}: {} bytes in use, {} bytes resident", alloc::name(), alloc::used(), self.rss())
     }
 
     fn allocator_control(&self, name: &str) -> Option<i64> {

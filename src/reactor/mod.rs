@@ -117,7 +117,20 @@ impl Reactor {
         let server = &mut reactor.engine.server;
         server.startup_memory = server.host.used_memory();
         reactor.engine.load_from_disk();
+        reactor.await_first_answer();
         Ok(reactor)
+    }
+
+    /// Waits until the disk has said whether there is a file to load: where there is none, nobody shall be told of loading.
+    fn await_first_answer(&mut self) {
+        match self.engine.take_action() {
+            Some(Action::Disk(job)) => {
+                let done = self.disk.borrow_mut().run(job);
+                self.engine.disk_done(done);
+            }
+            Some(other) => self.engine.server.actions.push_front(other),
+            None => (),
+        }
     }
 
     /// The engine that this loop drives.
@@ -175,6 +188,7 @@ impl Reactor {
             // Behind the reads: who has just left makes room for who comes.
             knocking.drain(..).for_each(|listener| self.accept(listener));
             self.engine.finish_turn();
+            self.signals.note_shutdown(self.engine.server.shutdown.is_some());
             while let Some(ConnId(conn)) = self.engine.take_dirty() {
                 self.write(conn as usize);
             }

@@ -44,14 +44,18 @@ impl Signals {
                 _ => continue,
             };
             log::warn!("Received {name} scheduling shutdown...");
-            let how = Shutdown { save: how.save, nosave: how.nosave, force: how.force };
+            let how = Shutdown { save: how.save, nosave: how.nosave, now: how.now, force: how.force };
             if engine.server.cron_paused {
                 engine.server.shutdown_asked = Some(how);
                 continue;
             }
             self.asked.store(true, Ordering::Relaxed);
-            let going = engine.server.shut_down(how);
-            self.asked.store(going, Ordering::Relaxed);
+            engine.server.shut_down(how);
         }
+    }
+
+    /// Takes note of whether a shutdown is under way: it may have failed, or been called off.
+    pub fn note_shutdown(&self, under_way: bool) {
+        self.asked.store(under_way, Ordering::Relaxed);
     }
 }

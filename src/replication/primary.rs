@@ -39,8 +39,9 @@ impl Phase {
     pub fn name(self) -> Option<&'static str> {
         match self {
             Self::Handshake => None,
-            Self::Snapshot { sending: false } => Some("wait_bgsave"),
-            Self::Snapshot { sending: true } | Self::Sent { .. } => Some("send_bulk"),
+            // Of a snapshot that is sent as it is made Redis knows only that it is not done yet.
+            Self::Snapshot { .. } => Some("wait_bgsave"),
+            Self::Sent { .. } => Some("send_bulk"),
             Self::Online { .. } => Some("online"),
         }
     }

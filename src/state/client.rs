@@ -73,6 +73,8 @@ pub struct Pending {
 pub enum Blocked {
     /// The end of CLIENT PAUSE.
     Pause,
+    /// The end of the process, which it has asked for.
+    Shutdown,
     /// Something at one of the keys of [`Client::waiting`].
     Keys,
     /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: for ever).

@@ -17,7 +17,7 @@ pub enum DiskJob {
         file: FileId,
         /// Where; from the working directory of this moment.
         path: String,
-        /// Bytes after which what was written goes to the disk, so that the end does not have to wait for all of it at once; 0: not before the end.
+        /// Bytes after which what was written sets out for the disk, so that the end does not have to wait for all of it at once; 0: not before the end.
         sync_every: u64,
     },
     /// Writes at the end.

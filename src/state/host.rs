@@ -2,27 +2,15 @@
 
 use super::disk::{DiskDone, DiskJob};
 use crate::config::{Config, DirectiveId};
-use std::{io, time::Duration};
+use std::{io, rc::Rc, time::Duration};
 
-/// What the operating system knows about this process.
+/// What does not change about this process while it runs.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessFacts {
     /// Process id.
     pub pid: u32,
-    /// Resident bytes.
-    pub rss: usize,
-    /// Bytes handed out by the allocator and not returned.
-    pub used_memory: usize,
     /// Physical memory of the machine in bytes.
     pub system_memory: usize,
-    /// CPU seconds in the kernel, and in user space.
-    pub cpu_sys_seconds: f64,
-    /// CPU seconds in user space.
-    pub cpu_user_seconds: f64,
-    /// CPU seconds in the kernel of the thread that serves clients.
-    pub cpu_sys_main_seconds: f64,
-    /// CPU seconds in user space of the thread that serves clients.
-    pub cpu_user_main_seconds: f64,
     /// Path of the executable.
     pub executable: String,
     /// Operating system, release and machine, as `uname` has them.
@@ -37,6 +25,19 @@ pub struct ProcessFacts {
     pub supervised: &'static str,
     /// Version of the compiler, shown where Redis shows gcc's.
     pub compiler: &'static str,
+}
+
+/// Processor time in seconds, in the kernel and in user space.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CpuTimes {
+    /// Of the process, in the kernel.
+    pub sys: f64,
+    /// Of the process, in user space.
+    pub user: f64,
+    /// Of the thread that serves clients, in the kernel.
+    pub sys_main: f64,
+    /// Of the thread that serves clients, in user space.
+    pub user_main: f64,
 }
 
 /// What the engine asks of the world. Implemented by the reactor, and by the simulator.
@@ -58,8 +59,18 @@ pub trait Host {
     /// CPU time of this thread in nanoseconds.
     fn cpu_nanos(&self) -> u64;
 
-    /// What the operating system knows about us.
-    fn process(&self) -> ProcessFacts;
+    /// What does not change about us.
+    fn process(&self) -> Rc<ProcessFacts>;
+
+    /// Resident bytes. Takes some ten microseconds: the cron asks, and keeps the answer in [`Server::rss`](super::Server::rss).
+    fn rss(&self) -> usize {
+        0
+    }
+
+    /// Processor time that we have used.
+    fn cpu_times(&self) -> CpuTimes {
+        CpuTimes::default()
+    }
 
     /// Process id.
     fn pid(&self) -> u32 {

@@ -11,11 +11,13 @@ pub mod pubsub;
 pub mod replicas;
 pub mod saving;
 pub mod server;
+pub mod shutdown;
 pub mod slowlog;
 pub mod stats;
 
 pub use client::{Client, ClientKind, Multi};
 pub use disk::{DiskDone, DiskJob, FileId};
-pub use host::{Host, ProcessFacts};
-pub use saving::{LoadingState, Shutdown};
+pub use host::{CpuTimes, Host, ProcessFacts};
+pub use saving::LoadingState;
 pub use server::{Action, Clients, ConnId, Pause, Server};
+pub use shutdown::{Shutdown, Shutting};

@@ -263,8 +263,10 @@ impl Server {
             return sent;
         }
         let matches = |(pattern, _): &(&Rc<[u8]>, &Vec<ConnId>)| glob::matches(pattern, channel, false);
-        let matching: Vec<(Rc<[u8]>, Vec<ConnId>)> =
+        let mut matching: Vec<(Rc<[u8]>, Vec<ConnId>)> =
             self.pubsub.patterns.iter().filter(matches).map(|(pattern, listeners)| (pattern.clone(), listeners.clone())).collect();
+        // A table has no order of its own, and what is done shall not depend on chance.
+        matching.sort_unstable();
         for (pattern, listeners) in matching {
             let frame = Frame::new(&[b"pmessage", &pattern, channel], message);
             sent += self.deliver(&listeners, &frame);

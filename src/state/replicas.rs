@@ -36,6 +36,8 @@ pub struct FullSync {
     pub sink: Rc<RefCell<RdbSink>>,
     /// How it is sent.
     pub form: Form,
+    /// The end has been written.
+    pub finished: bool,
     /// Bytes kept until it is whole.
     pub kept_bytes: usize,
     /// Monotonic nanoseconds of the last step, and the keys of it: what `rdb-key-save-delay` counts from.
@@ -87,11 +89,15 @@ impl Client {
         said.unwrap_or_else(|| self.peer.addr.rsplit_once(':').map_or(self.peer.addr.as_str(), |(ip, _)| ip.trim_matches(['[', ']'])))
     }
 
+    /// Bytes of the log that a replica has not been handed.
+    pub fn behind_in_log(&self, link: &ReplicaLink, log_end: u64) -> u64 {
+        if link.needs_log() { log_end.saturating_sub(link.next_offset) } else { 0 }
+    }
+
     /// Bytes that wait for a replica, in its output and in the log, as output limits count them.
     pub fn owed_as_replica(&self, link: &ReplicaLink, log_end: u64) -> u64 {
-        let in_log = if link.needs_log() { log_end.saturating_sub(link.next_offset) } else { 0 };
         // Of a snapshot only as much is encoded as the socket takes.
-        in_log + if link.is_online() { self.out.len() as u64 } else { 0 }
+        self.behind_in_log(link, log_end) + if link.is_online() { self.out.len() as u64 } else { 0 }
     }
 }
 
@@ -168,7 +174,7 @@ impl Server {
             client.out.raw(b"\r\n");
         }
         self.mark_dirty(conn);
-        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, kept_bytes: 0, stepped: (0, 0) });
+        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, finished: false, kept_bytes: 0, stepped: (0, 0) });
     }
 
     /// Forgets a client that is gone, as a replica and as one that waits.

@@ -41,6 +41,8 @@ pub struct Saving {
     pub walk: Option<WalkId>,
     /// Where the walk's bytes are.
     pub sink: Rc<RefCell<RdbSink>>,
+    /// The end has been written there.
+    pub finished: bool,
     /// Unix seconds at which it began.
     pub started_unix_seconds: i64,
     /// Keys there were then.
@@ -95,19 +97,8 @@ impl Default for Persistence {
     }
 }
 
-/// What a shutdown is to do beside ending the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Shutdown {
-    /// Save even without save points.
-    pub save: bool,
-    /// Do not save.
-    pub nosave: bool,
-    /// Exit even when saving fails.
-    pub force: bool,
-}
-
-/// Bytes after which what a save has written goes to the disk (`rdb-save-incremental-fsync`).
-const SYNC_EVERY: u64 = 16 << 20;
+/// Bytes after which what a save has written sets out for the disk (`rdb-save-incremental-fsync`).
+const SYNC_EVERY: u64 = 4 << 20;
 /// Bytes that a SAVE hands to the disk at a time.
 const SAVE_PIECE: usize = 1 << 20;
 
@@ -163,6 +154,7 @@ impl Server {
             to,
             walk: Some(walk),
             sink,
+            finished: false,
             started_unix_seconds,
             keys_total,
             dirty_before: self.keyspace.dirty,
@@ -255,33 +247,6 @@ impl Server {
             // What failed is in the log, and the save points will ask again.
             let _ = self.save_now();
         }
-    }
-
-    /// Saves, if that is asked for or configured, and asks for the end of the process. `false`: saving failed, and so the process goes on.
-    pub fn shut_down(&mut self, how: Shutdown) -> bool {
-        log::info!("User requested shutdown...");
-        if self.persistence.saving.is_some() {
-            log::warn!("There is a background save under way. Giving it up!");
-            if let Some(saving) = self.end_bgsave() {
-                self.actions.retain(|action| !matches!(action, Action::Disk(job) if job.file() == saving.file));
-                self.host.disk_now(DiskJob::Abort { file: saving.file });
-            }
-        }
-        // What is loaded by half must not take the place of the whole.
-        let nosave = how.nosave || self.loading.is_some();
-        if !nosave && (how.save || !self.config.save.is_empty()) {
-            log::info!("Saving the final RDB snapshot before exiting.");
-            if !self.save_now() {
-                if !how.force {
-                    log::warn!("Error trying to save the DB, can't exit.");
-                    log::warn!("Errors trying to shut down the server. Check the logs for more information.");
-                    return false;
-                }
-                log::warn!("Error trying to save the DB. Exit anyway.");
-            }
-        }
-        self.actions.push_back(Action::Exit(0));
-        true
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     pubsub::PubSub,
     replicas::Followers,
     saving::{LoadingState, Persistence},
+    shutdown::ShutdownState,
     slowlog::Slowlog,
     stats::Stats,
 };
@@ -170,6 +171,8 @@ pub struct Server {
     pub persistence: Persistence,
     /// The dataset that is being loaded.
     pub loading: Option<LoadingState>,
+    /// The shutdown under way.
+    pub shutdown: Option<ShutdownState>,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
     /// Clients that have said MONITOR.
@@ -180,12 +183,16 @@ pub struct Server {
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
+    /// Checksums of payloads and files are passed over (DEBUG SET-SKIP-CHECKSUM-VALIDATION).
+    pub skip_checksums: bool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// A signal has asked for the end while the cron was paused, which is to see to it.
     pub shutdown_asked: Option<super::Shutdown>,
     /// How many turns the cron has had.
     pub cron_loops: u64,
+    /// Resident bytes, as of a tenth of a second ago at most.
+    pub rss: usize,
     /// `used_memory` of the server before its first client.
     pub startup_memory: usize,
 }
@@ -229,7 +236,11 @@ impl Server {
     pub fn count_error(&mut self, text: &[u8]) {
         /// More codes than a server has: a script may make them up, and they must not fill the memory.
         const CODES_MAX: usize = 128;
+        /// Bytes of an error that are remembered for the log.
+        const LAST_ERROR_MAX: usize = 256;
         self.stats.errors += 1;
+        self.stats.last_error.clear();
+        self.stats.last_error.extend_from_slice(&text[..text.len().min(LAST_ERROR_MAX)]);
         let code = text.split(|b| matches!(b, b' ' | b'\r')).next().unwrap_or_default();
         let code = String::from_utf8_lossy(code);
         if let Some(count) = self.stats.errors_by_code.get_mut(&*code) {

@@ -147,6 +147,8 @@ pub struct Stats {
     pub output_limit_closes: u64,
     /// Error replies.
     pub errors: u64,
+    /// The beginning of the last one.
+    pub last_error: Vec<u8>,
     /// Error replies by code.
     pub errors_by_code: std::collections::BTreeMap<String, u64>,
     /// Read events, and write events, handled.

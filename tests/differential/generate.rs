@@ -45,12 +45,16 @@ const LEFT_OUT: &[&str] = &[
 /// Options that the reference does not have, by command.
 const NEWER: &[(&str, &str)] = &[("zrank", "WITHSCORE"), ("zrevrank", "WITHSCORE"), ("hscan", "NOVALUES")];
 
+/// What the names of sorted sets begin with whose members all have the same score.
+const EQUAL: u8 = b'x';
+
 struct Known {
     name: String,
     words: Vec<Vec<u8>>,
     group: Group,
     arguments: Vec<Argument>,
     unordered: bool,
+    waits: bool,
     /// How often it is taken.
     weight: u64,
 }
@@ -91,6 +95,9 @@ impl Generator {
     }
 
     pub fn next(&mut self) -> Call {
+        if self.one_in(60) {
+            return self.equal_scores();
+        }
         let mut chosen = self.below(self.weights);
         let index = self.commands.iter().position(|c| match chosen.checked_sub(c.weight) {
             Some(rest) => {
@@ -101,15 +108,32 @@ impl Generator {
         });
         let index = index.unwrap_or(0);
         let known = &self.commands[index];
+        // A mistake could make it wait for long.
+        let waits = known.waits;
         let (name, group, unordered, words) = (known.name.clone(), known.group, known.unordered, known.words.clone());
         let arguments = known.arguments.clone();
         let mut maker = Maker { generator: self, group, name: &name, args: words.clone(), numkeys: None };
         arguments.iter().for_each(|argument| maker.argument(argument));
         let mut args = maker.args;
-        if self.one_in(25) {
+        if name.starts_with("sort") && args.iter().any(|arg| arg == b"BY") {
+            // Equal words leave the order to the sorting algorithm; equal numbers do not.
+            args.retain(|arg| arg != b"ALPHA");
+        }
+        if name.contains("lex") || args.iter().any(|arg| arg == b"BYLEX") {
+            args.iter_mut().filter(|arg| arg.len() == 2 && arg[0] == b'z').for_each(|key| key[0] = EQUAL);
+        } else if self.one_in(25) && !name.ends_with("rank") && !waits {
             self.spoil(&mut args, words.len());
         }
         Call { name, args, unordered }
+    }
+
+    /// Adds to a sorted set whose members all have one score: only there does a range by member mean something.
+    fn equal_scores(&mut self) -> Call {
+        let (mut args, name) = (vec![b"zadd".to_vec(), self.key_of(EQUAL)], "zadd".to_owned());
+        for _ in 0..=self.below(12) {
+            args.extend([b"0".to_vec(), self.text()]);
+        }
+        Call { name, args, unordered: false }
     }
 
     /// Makes a mistake, most likely.
@@ -159,10 +183,11 @@ impl Generator {
         }
     }
 
+    /// A number that both versions write alike: 7.0 writes 17 digits, 7.2 as few as tell it from its neighbours.
     fn double(&mut self) -> Vec<u8> {
         match self.below(12) {
-            0 => self.pick(&["inf", "-inf", "+inf", "nan", "x", "", "1e400", "1e17", "-1e-7"]).into(),
-            1..=4 => format!("{}.{}", self.below(9), self.below(100)).into_bytes(),
+            0 => self.pick(&["inf", "-inf", "+inf", "nan", "x", "", "1e400", "12e2"]).into(),
+            1..=4 => format!("{}.{}", self.below(9), self.pick(&["25", "5", "75", "125"])).into_bytes(),
             _ => (self.below(30) as i64 - 10).to_string().into_bytes(),
         }
     }
@@ -204,6 +229,7 @@ fn known(command: &'static Command, name: String) -> Option<Known> {
     Some(Known {
         words: name.split(' ').map(|word| word.as_bytes().to_vec()).collect(),
         unordered: command.tips.contains(&"nondeterministic_output_order"),
+        waits: command.flags & flags::BLOCKING != 0,
         group: command.group,
         arguments,
         name,
@@ -274,6 +300,8 @@ impl Maker<'_> {
                 "seconds" | "milliseconds" if !self.name.starts_with("object") => {
                     generator.pick(&["100000", "100000000", "0", "-1", "9223372036854775807"]).into()
                 }
+                // Scores that large are written otherwise, as all doubles are.
+                "increment" | "weight" if self.group == Group::SortedSet => generator.double(),
                 _ => generator.integer(),
             },
             Kind::String if matches!(argument.name.as_str(), "min" | "max" | "start" | "stop") && self.group == Group::SortedSet => {
@@ -286,6 +314,11 @@ impl Maker<'_> {
     }
 
     fn key(&mut self) -> Vec<u8> {
+        if self.name.starts_with("sort") {
+            // Redis makes a skip list of a sorted set that it sorts, for good: of those that are not looked at for it.
+            let prefix = self.generator.pick(b"lltxlltxsh");
+            return self.generator.key_of(prefix);
+        }
         if self.generator.one_in(12) {
             return self.generator.key();
         }
@@ -295,7 +328,6 @@ impl Maker<'_> {
             Group::SortedSet => b'z',
             Group::Hash => b'h',
             Group::String => b's',
-            _ if self.name.starts_with("sort") => self.generator.pick(b"lltz"),
             _ => self.generator.pick(b"slhzt"),
         };
         self.generator.key_of(prefix)

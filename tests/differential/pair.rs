@@ -7,8 +7,9 @@ use crate::{
 };
 use std::{collections::VecDeque, path::Path, time::Duration};
 
-/// Commands shown with a difference.
-const SHOWN: usize = 30;
+/// Commands kept, and how many of them are shown with a difference: the last, or the last that name the key.
+const KEPT: usize = 3000;
+const SHOWN: usize = 40;
 /// A time to live may differ by what passes between two servers' clocks, in milliseconds.
 const CLOCKS_MS: i64 = 2000;
 
@@ -34,15 +35,16 @@ fn words(args: &[Vec<u8>]) -> String {
 impl Pair {
     pub fn start() -> Self {
         let settings = ["--enable-debug-command", "yes", "--save", ""];
+        // 7.2 looks at how many elements a command brings, even if some are the same: no command brings more than these.
         let small = [
             "--list-max-listpack-size",
             "8",
             "--set-max-intset-entries",
-            "16",
+            "41",
             "--hash-max-listpack-entries",
-            "12",
+            "41",
             "--zset-max-listpack-entries",
-            "12",
+            "41",
         ];
         let settings: Vec<_> = settings.into_iter().chain(small).collect();
         let ours = Server::start(&settings);
@@ -64,10 +66,20 @@ impl Pair {
         (self.ours.recv(), self.theirs.recv())
     }
 
-    fn fail(&self, what: &str) -> ! {
-        for line in &self.last {
-            println!("{line}");
+    fn keep(&mut self, line: String) {
+        if self.last.len() == KEPT {
+            self.last.pop_front();
         }
+        self.last.push_back(line);
+    }
+
+    fn fail(&self, what: &str) -> ! {
+        self.fail_at("", what);
+    }
+
+    fn fail_at(&self, key: &str, what: &str) -> ! {
+        let named: Vec<_> = self.last.iter().filter(|line| key.is_empty() || line.contains(&format!("\"{key}\""))).collect();
+        named[named.len().saturating_sub(SHOWN)..].iter().for_each(|line| println!("{line}"));
         panic!("{what}");
     }
 
@@ -83,10 +95,7 @@ impl Pair {
             return self.run_taking(call);
         }
         let (ours, theirs) = self.ask(&call.args);
-        if self.last.len() == SHOWN {
-            self.last.pop_front();
-        }
-        self.last.push_back(format!("{}\n    solod {ours}\n    redis {theirs}", words(&call.args)));
+        self.keep(format!("{}\n    solod {ours}\n    redis {theirs}", words(&call.args)));
         self.errors += u64::from(matches!(ours, Value::Error(_)));
         if !compare::same(call, chance, &ours, &theirs) {
             self.fail(&format!("{} is answered otherwise", words(&call.args)));
@@ -96,7 +105,7 @@ impl Pair {
     /// Runs a command that takes elements by chance, and takes the same ones from the other.
     fn run_taking(&mut self, call: &Call) {
         let ours = self.ours.cmd(&call.args);
-        self.last.push_back(format!("{}\n    solod {ours}", words(&call.args)));
+        self.keep(format!("{}\n    solod {ours}", words(&call.args)));
         let taken = match &ours {
             Value::Bulk(member) => vec![member.clone()],
             Value::Array(items) | Value::Set(items) => {
@@ -123,13 +132,17 @@ impl Pair {
     /// Compares what is known of one key.
     pub fn check_key(&mut self, key: &[u8]) {
         let (ours, theirs) = self.ask(&[b"OBJECT", &b"ENCODING"[..], key]);
-        let (kind, size) = (self.ours.cmd(&[b"TYPE", key]), self.ours.cmd(&[b"SCARD", key]));
+        let kind = self.ours.cmd(&[b"TYPE", key]);
+        let size = self.ours.cmd(&[if kind == *"zset" { b"ZCARD" } else { b"SCARD" }, key]);
         if !compare::same_encoding(&kind, &size, &ours, &theirs) {
-            self.fail(&format!("{} is encoded as {ours}, and as {theirs} by redis", key.escape_ascii()));
+            self.fail_at(
+                &key.escape_ascii().to_string(),
+                &format!("{} is encoded as {ours}, and as {theirs} by redis", key.escape_ascii()),
+            );
         }
         let (ours, theirs) = self.ask(&[b"PTTL", key]);
         if (ours.int() - theirs.int()).abs() > CLOCKS_MS || ours.int().signum() != theirs.int().signum() {
-            self.fail(&format!("{} has {ours} ms to live, and {theirs} by redis", key.escape_ascii()));
+            self.fail_at(&key.escape_ascii().to_string(), &format!("{} has {ours} ms to live, and {theirs} by redis", key.escape_ascii()));
         }
     }
 
@@ -145,7 +158,7 @@ impl Pair {
         }
         for db in ["0", "1"] {
             self.ask(&["SELECT", db]);
-            for prefix in ["s", "l", "h", "z", "t"] {
+            for prefix in ["s", "l", "h", "z", "t", "x"] {
                 for n in 0..6 {
                     let key = format!("{prefix}{n}");
                     let (ours, theirs) = self.ask(&["DEBUG", "DIGEST-VALUE", &key]);
@@ -153,12 +166,13 @@ impl Pair {
                         let show: &[&str] = match prefix {
                             "l" => &["LRANGE", &key, "0", "-1"],
                             "h" => &["HGETALL", &key],
-                            "z" => &["ZRANGE", &key, "0", "-1", "WITHSCORES"],
+                            "z" | "x" => &["ZRANGE", &key, "0", "-1", "WITHSCORES"],
                             "t" => &["SMEMBERS", &key],
                             _ => &["GET", &key],
                         };
                         let (ours, theirs) = self.ask(show);
                         println!("{key} of database {db}\n    solod {ours}\n    redis {theirs}");
+                        self.fail_at(&key, "the data differ");
                     }
                 }
             }

@@ -70,8 +70,8 @@ impl Host for SimHost {
         self.clock.now()
     }
 
-    fn process(&self) -> ProcessFacts {
-        ProcessFacts::default()
+    fn process(&self) -> Rc<ProcessFacts> {
+        Rc::default()
     }
 
     fn disk_now(&mut self, job: DiskJob) -> DiskDone {

@@ -2,20 +2,74 @@
 
 use solod::{
     commands::context::text,
-    data::entry::{Entry, NEVER},
+    data::{
+        entry::{Entry, NEVER, Value},
+        object::Object,
+    },
     keyspace::Keyspace,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     hash::{DefaultHasher, Hash, Hasher},
     mem,
 };
 
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Content {
+    Text(Vec<u8>),
+    List(VecDeque<Vec<u8>>),
+    Hash(BTreeMap<Vec<u8>, Vec<u8>>),
+    Set(BTreeSet<Vec<u8>>),
+    /// The workload's scores are whole numbers.
+    Zset(BTreeMap<Vec<u8>, i64>),
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(text: Vec<u8>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Content {
+    /// Number of elements of a collection.
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(_) => 1,
+            Self::List(list) => list.len(),
+            Self::Hash(hash) => hash.len(),
+            Self::Set(set) => set.len(),
+            Self::Zset(zset) => zset.len(),
+        }
+    }
+
+    /// For a person.
+    fn shown(&self) -> String {
+        if let Self::Text(text) = self {
+            return shown(text);
+        }
+        let mut all = format!("{self:?}");
+        if all.len() > 200 {
+            all.truncate(200);
+            all += "...";
+        }
+        format!("{} elements {all}", self.len())
+    }
+}
+
 /// A value with its deadline (Unix ms, [`NEVER`] for none).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Held {
-    pub value: Vec<u8>,
+    pub value: Content,
     pub deadline: i64,
+}
+
+impl Held {
+    /// A string's bytes. The workload's commands for strings know no other keys.
+    fn text(&self) -> &[u8] {
+        let Content::Text(text) = &self.value else { panic!("a collection where a string is asked for") };
+        text
+    }
 }
 
 pub type Key = Vec<u8>;
@@ -47,7 +101,7 @@ impl State {
         if self == other {
             return None;
         }
-        let show = |held: Option<&Held>| held.map_or("nothing".to_owned(), |h| format!("{} until {}", shown(&h.value), h.deadline));
+        let show = |held: Option<&Held>| held.map_or("nothing".to_owned(), |h| format!("{} until {}", h.value.shown(), h.deadline));
         let mut found = Vec::new();
         for (i, (a, b)) in self.0.iter().zip(&other.0).enumerate() {
             let keys = a.keys().chain(b.keys().filter(|k| !a.contains_key(*k)));
@@ -62,8 +116,25 @@ impl State {
 
 /// An entry's value and deadline.
 pub fn hold(entry: &Entry) -> Held {
-    let value = text(entry.value()).map_or_else(Vec::new, |t| t.with(<[u8]>::to_vec));
-    Held { value, deadline: entry.deadline() }
+    Held { value: content(entry.value()), deadline: entry.deadline() }
+}
+
+fn bytes(value: Value<'_>) -> Vec<u8> {
+    text(value).map_or_else(Vec::new, |t| t.with(<[u8]>::to_vec))
+}
+
+fn content(value: Value<'_>) -> Content {
+    match value {
+        Value::Object(Object::List(list)) => {
+            let mut all = VecDeque::new();
+            list.for_each(|element| all.push_back(element.item().to_vec()));
+            Content::List(all)
+        }
+        Value::Object(Object::Hash(hash)) => Content::Hash(hash.iter().map(|field| (field.name.to_vec(), bytes(field.value))).collect()),
+        Value::Object(Object::Set(set)) => Content::Set(set.iter().map(|member| member.to_vec()).collect()),
+        Value::Object(Object::Zset(zset)) => Content::Zset(zset.iter().map(|(member, score)| (member.to_vec(), score as i64)).collect()),
+        value => Content::Text(bytes(value)),
+    }
 }
 
 /// A number for what a keyspace holds, in whatever order.
@@ -73,8 +144,9 @@ pub fn digest(keyspace: &Keyspace) -> u64 {
         for entry in db.dict().iter() {
             let mut hasher = DefaultHasher::new();
             (i, entry.key(), entry.deadline()).hash(&mut hasher);
-            if let Some(text) = text(entry.value()) {
-                text.with(|bytes| bytes.hash(&mut hasher));
+            match text(entry.value()) {
+                Some(text) => text.with(|bytes| bytes.hash(&mut hasher)),
+                None => content(entry.value()).hash(&mut hasher),
             }
             sum = sum.wrapping_add(hasher.finish());
         }
@@ -174,11 +246,32 @@ impl Model {
     }
 
     fn value(&self, db: usize, key: &[u8]) -> Option<Vec<u8>> {
-        self.find(db, key).map(|held| held.value.clone())
+        self.find(db, key).map(|held| held.text().to_vec())
     }
 
-    fn put(&mut self, db: usize, key: &[u8], value: Vec<u8>, deadline: i64) {
-        self.state.0[db].insert(key.to_vec(), Held { value, deadline });
+    fn put(&mut self, db: usize, key: &[u8], value: impl Into<Content>, deadline: i64) {
+        self.state.0[db].insert(key.to_vec(), Held { value: value.into(), deadline });
+    }
+
+    /// A collection to add to.
+    fn collection(&mut self, db: usize, key: &[u8], empty: Content) -> &mut Content {
+        if self.find(db, key).is_none() {
+            self.put(db, key, empty, NEVER);
+        }
+        &mut self.state.0[db].get_mut(key).expect("just put there").value
+    }
+
+    /// Takes something out of a collection, which goes with its last element. 0 where there is none.
+    fn reduce(&mut self, db: usize, key: &[u8], take: impl FnOnce(&mut Content) -> i64) -> i64 {
+        if self.find(db, key).is_none() {
+            return 0;
+        }
+        let Some(held) = self.state.0[db].get_mut(key) else { return 0 };
+        let taken = take(&mut held.value);
+        if held.value.len() == 0 {
+            self.state.0[db].remove(key);
+        }
+        taken
     }
 
     fn take(&mut self, db: usize, key: &[u8]) -> Option<Held> {
@@ -207,7 +300,7 @@ impl Model {
             }
             b"GET" => bulk(self.value(db, key).as_deref()),
             b"MGET" => array(&words[1..].iter().map(|k| bulk(self.value(db, k).as_deref())).collect::<Vec<_>>()),
-            b"STRLEN" => int(self.find(db, key).map_or(0, |h| h.value.len() as i64)),
+            b"STRLEN" => int(self.find(db, key).map_or(0, |h| h.text().len() as i64)),
             b"TYPE" => {
                 if self.find(db, key).is_some() {
                     b"+string\r\n".to_vec()
@@ -230,7 +323,7 @@ impl Model {
                     self.put(db, key, word(2).to_vec(), deadline);
                 }
                 match (has("GET"), sets) {
-                    (true, _) => bulk(old.as_ref().map(|h| &h.value[..])),
+                    (true, _) => bulk(old.as_ref().map(Held::text)),
                     (false, true) => OK.to_vec(),
                     (false, false) => bulk(None),
                 }
@@ -246,7 +339,7 @@ impl Model {
                 }
                 int(free.into())
             }
-            b"GETDEL" => bulk(self.take(db, key).as_ref().map(|h| &h.value[..])),
+            b"GETDEL" => bulk(self.take(db, key).as_ref().map(Held::text)),
             b"GETEX" => {
                 let old = self.value(db, key);
                 if let Some(value) = &old {
@@ -286,6 +379,53 @@ impl Model {
                     }
                 }
             }
+            b"RPUSH" | b"LPUSH" => {
+                let at_end = words[0][0] == b'R';
+                let Content::List(list) = self.collection(db, key, Content::List(VecDeque::new())) else { return None };
+                for value in &words[2..] {
+                    if at_end { list.push_back(value.clone()) } else { list.push_front(value.clone()) }
+                }
+                int(list.len() as i64)
+            }
+            b"RPOP" | b"LPOP" => {
+                let (at_end, mut popped) = (words[0][0] == b'R', None);
+                self.reduce(db, key, |content| {
+                    let Content::List(list) = content else { return 0 };
+                    popped = if at_end { list.pop_back() } else { list.pop_front() };
+                    0
+                });
+                bulk(popped.as_deref())
+            }
+            b"HSET" => {
+                let Content::Hash(hash) = self.collection(db, key, Content::Hash(BTreeMap::new())) else { return None };
+                let new = words[2..].chunks_exact(2).filter(|pair| hash.insert(pair[0].clone(), pair[1].clone()).is_none());
+                int(new.count() as i64)
+            }
+            b"HINCRBY" => {
+                let Content::Hash(hash) = self.collection(db, key, Content::Hash(BTreeMap::new())) else { return None };
+                let sum = hash.get(word(2)).map_or(0, |old| number(old)) + number(word(3));
+                hash.insert(word(2).to_vec(), sum.to_string().into_bytes());
+                int(sum)
+            }
+            b"SADD" => {
+                let Content::Set(set) = self.collection(db, key, Content::Set(BTreeSet::new())) else { return None };
+                int(words[2..].iter().filter(|member| set.insert((*member).clone())).count() as i64)
+            }
+            b"ZADD" => {
+                let Content::Zset(zset) = self.collection(db, key, Content::Zset(BTreeMap::new())) else { return None };
+                let new = words[2..].chunks_exact(2).filter(|pair| zset.insert(pair[1].clone(), number(&pair[0])).is_none());
+                int(new.count() as i64)
+            }
+            b"HDEL" | b"SREM" | b"ZREM" => int(self.reduce(db, key, |content| {
+                let gone = |element: &&Vec<u8>| match &mut *content {
+                    Content::Hash(hash) => hash.remove(*element).is_some(),
+                    Content::Set(set) => set.remove(*element),
+                    Content::Zset(zset) => zset.remove(*element).is_some(),
+                    _ => false,
+                };
+                words[2..].iter().filter(gone).count() as i64
+            })),
+            b"LLEN" | b"HLEN" | b"SCARD" | b"ZCARD" => int(self.find(db, key).map_or(0, |held| held.value.len() as i64)),
             b"PEXPIRE" => int(self.expire(db, key, now + number(word(2)), word(3)).into()),
             b"EXPIRE" => int(self.expire(db, key, now + number(word(2)) * 1000, word(3)).into()),
             b"PERSIST" => {

@@ -121,7 +121,7 @@ impl Node {
         self.engine.as_ref().is_some_and(|engine| {
             let keyspace = &engine.server.keyspace;
             let found = keyspace.db(db).dict().find(keyspace.hash(key), key);
-            found.is_some_and(|entry| super::model::hold(entry).value == value)
+            found.is_some_and(|entry| super::model::hold(entry).value == super::model::Content::Text(value.to_vec()))
         })
     }
 }

@@ -56,6 +56,7 @@ impl Plan {
             repl_diskless_sync_delay: 0,
             repl_diskless_load: loads[rng.below(3) as usize],
             rdbcompression: rng.below(2) == 0,
+            shutdown_timeout: [0, 1, 10][rng.below(3) as usize],
             ..Config::default()
         }
     }

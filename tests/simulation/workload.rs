@@ -10,6 +10,9 @@ pub const LEDGER: usize = DBS as usize;
 /// Number of databases.
 pub const DATABASES: u32 = DBS as u32 + 1;
 
+/// Keys that one request removes or writes, at most: more than a segment of a table holds.
+const SWEEP_MAX: u64 = 1000;
+
 /// What a run's clients are like.
 #[derive(Clone, Debug)]
 pub struct Workload {
@@ -23,6 +26,10 @@ pub struct Workload {
     pub big_one_in: u64,
     /// One request in so many empties or swaps databases.
     pub upheaval_one_in: u64,
+    /// One request in so many removes or writes a run of keys, so that tables shrink and grow.
+    pub sweep_one_in: u64,
+    /// The share of requests, in percent, that are about collections.
+    pub collections_percent: u64,
     /// Values written so far.
     serial: u64,
 }
@@ -40,6 +47,8 @@ impl Workload {
             pause_us: 1000 + rng.below(20_000),
             big_one_in: 100 + rng.below(1000),
             upheaval_one_in: 50 + rng.below(2000),
+            sweep_one_in: 30 + rng.below(300),
+            collections_percent: [0, 0, 10, 60][rng.below(4) as usize],
             serial: 0,
         }
     }
@@ -83,6 +92,20 @@ impl Workload {
         (format!("ledger:{}", self.serial).into_bytes(), value.into_bytes())
     }
 
+    /// One request for some keys in a row.
+    fn sweep(&mut self, rng: &mut Rng) -> Words {
+        let count = 1 + rng.below(self.keys.min(SWEEP_MAX));
+        let from = rng.below(self.keys);
+        let keys = (from..self.keys.min(from + count)).map(|key| format!("key:{key}").into_bytes());
+        match rng.below(4) {
+            0 => {
+                let pairs = keys.collect::<Vec<_>>().into_iter().flat_map(|key| [key, self.value(rng).into_bytes()]);
+                words("MSET").into_iter().chain(pairs).collect()
+            }
+            n => words(if n == 1 { "UNLINK" } else { "DEL" }).into_iter().chain(keys).collect(),
+        }
+    }
+
     /// One request that stands for itself.
     pub fn request(&mut self, rng: &mut Rng) -> Words {
         if rng.below(self.upheaval_one_in) == 0 {
@@ -90,6 +113,12 @@ impl Workload {
                 0 => words(&format!("SWAPDB {} {}", rng.below(DBS), rng.below(DBS))),
                 _ => words("FLUSHDB"),
             };
+        }
+        if rng.below(self.sweep_one_in) == 0 {
+            return self.sweep(rng);
+        }
+        if rng.below(100) < self.collections_percent {
+            return self.collection(rng);
         }
         let (key, other) = (self.key(rng), self.key(rng));
         let most_ms = if rng.below(4) == 0 { 20 } else { 3000 };
@@ -118,6 +147,44 @@ impl Workload {
             36 => format!("MSETNX {key} {} {other} {}", self.value(rng), self.value(rng)),
             37 => format!("SELECT {}", rng.below(DBS)),
             _ => return self.question(rng),
+        };
+        words(&line)
+    }
+
+    /// One request about a collection: few keys, and now and then many elements at once, so that some become large.
+    fn collection(&mut self, rng: &mut Rng) -> Words {
+        let kind = ["list", "hash", "set", "zset"][rng.below(4) as usize];
+        let (key, other) = (format!("{kind}:{}", rng.below(8)), format!("{kind}:{}", rng.below(8)));
+        let count = if rng.below(12) == 0 { 1 + rng.below(600) } else { 1 + rng.below(4) };
+        let mut elements = || (0..count).map(|_| format!("e{}", rng.below(1500))).collect::<Vec<_>>();
+        let (names, values) = (elements(), elements());
+        let line = match (rng.below(24), kind) {
+            (0, _) => format!("DEL {key}"),
+            (1, _) => format!("UNLINK {key} {other}"),
+            (2, _) => format!("PEXPIRE {key} {}", 1 + rng.below(3000)),
+            (3, _) => format!("PERSIST {key}"),
+            (4, _) => format!("RENAME {key} {other}"),
+            (5, _) => format!("COPY {key} {other} DB {} REPLACE", rng.below(DBS)),
+            (6, _) => format!("MOVE {key} {}", rng.below(DBS)),
+            (7, "list") => format!("LLEN {key}"),
+            (7, "hash") => format!("HLEN {key}"),
+            (7, "set") => format!("SCARD {key}"),
+            (7, _) => format!("ZCARD {key}"),
+            (8..=13, "list") => format!("{} {key}", if rng.below(2) == 0 { "LPOP" } else { "RPOP" }),
+            (_, "list") => format!("{} {key} {}", if rng.below(2) == 0 { "LPUSH" } else { "RPUSH" }, values.join(" ")),
+            (8..=11, "hash") => format!("HDEL {key} {}", names.join(" ")),
+            (12 | 13, "hash") => format!("HINCRBY {key} n{} {}", rng.below(100), rng.below(1000)),
+            (_, "hash") => {
+                let pairs: Vec<_> = names.iter().zip(&values).map(|(name, value)| format!("{name} {value}")).collect();
+                format!("HSET {key} {}", pairs.join(" "))
+            }
+            (8..=13, "set") => format!("SREM {key} {}", names.join(" ")),
+            (_, "set") => format!("SADD {key} {}", names.join(" ")),
+            (8..=13, _) => format!("ZREM {key} {}", names.join(" ")),
+            _ => {
+                let pairs: Vec<_> = names.iter().map(|name| format!("{} {name}", rng.below(1000))).collect();
+                format!("ZADD {key} {}", pairs.join(" "))
+            }
         };
         words(&line)
     }

@@ -99,6 +99,7 @@ impl World {
             let skew_us = rng.below(400_000) as i64 - 200_000;
             nodes.push(Node::new(config, skew_us, Disk::new(Rng::new(rng.next_u64()), plan.disk_error_one_in)));
         }
+        let passed_over = if workload.collections_percent > 0 { 15 } else { 0 };
         trace!("{plan:?}");
         trace!("{workload:?}");
         Self {
@@ -114,7 +115,7 @@ impl World {
             primary: 0,
             calm: false,
             turns: 0,
-            history: History::default(),
+            history: History::new(passed_over),
             ledger: BTreeMap::new(),
             plan,
         }
@@ -502,11 +503,12 @@ impl World {
 
     fn check_turn(&mut self, node: usize) {
         self.turns += 1;
+        let strangers = self.clients.iter().chain(self.gone.values()).any(|c| c.link.is_some() && c.node == node && !c.exact);
         let started_save = self.nodes[node].engine().server.persistence.saving.as_ref().map(|s| s.file);
         if started_save.is_some() && started_save != self.nodes[node].save.as_ref().map(|s| s.file) {
-            // The cron has begun it, and nothing has changed since.
-            let state = State::of(&self.nodes[node].engine().server.keyspace);
-            self.note_save(node, Some(state));
+            // The cron has begun it, and nothing has changed since; unless it was one of several clients that a pause had held back.
+            let state = (!strangers).then(|| State::of(&self.nodes[node].engine().server.keyspace));
+            self.note_save(node, state);
         }
         self.note_wipe(node);
         let who = format!("n{node}");
@@ -514,7 +516,6 @@ impl World {
             self.fail(&format!("{who} has logged an error: {error}"));
         }
         let plain = self.nodes[node].is_plain_primary();
-        let strangers = self.clients.iter().chain(self.gone.values()).any(|c| c.link.is_some() && c.node == node && !c.exact);
         let Node { engine, model, walks, loads, .. } = &mut self.nodes[node];
         let Some(engine) = engine else { return };
         let mut result = walks.go_on(&mut engine.server.keyspace, &mut self.rng);

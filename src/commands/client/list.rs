@@ -52,13 +52,18 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     let is_me = conn == ctx.conn;
     // While a command runs its client's output is lent to it.
     let out: &Output = if is_me { ctx.out } else { &client.out };
-    let memory = client.memory() + if is_me { out.memory() } else { 0 };
+    // What a replica still has to be sent of the log is held for it as if it lay in its output.
+    let held = client.replica.as_deref().filter(|_| client.kind == ClientKind::Replica && !is_me);
+    let in_log = held.map_or(0, |link| client.behind_in_log(link, ctx.server.replication.stream.end()) as usize);
+    let memory = client.memory() + in_log + if is_me { out.memory() } else { 0 };
     let seconds_since = |ms: u64| ctx.server.mono_ms.saturating_sub(ms) / 1000;
     let argv_mem: usize = if is_me { ctx.args.iter().map(<[u8]>::len).sum() } else { 0 };
     let (multi, multi_mem) = client.multi.as_ref().map_or((-1, 0), |multi| (multi.queue.len() as i64, multi.memory));
     let held = client.pending.as_ref().map_or((0, 0), |p| (p.buf.len(), p.buf.capacity() - p.buf.len()));
     // Whose command this is has at least that in what was read, though no buffer is its own.
     let (qbuf, qbuf_free) = if is_me { (held.0 + request_len(ctx), held.1) } else { held };
+    // What goes beyond a buffer that every client may have counts as output memory.
+    let fixed = out.tail_capacity().min(REPLY_BUFFER);
     let events = if !is_me && !out.is_empty() { "rw" } else { "r" };
     let command = client.last_command.map_or("NULL", |id| ctx.registry.full_name(id));
     // Writing to a vector cannot fail.
@@ -75,11 +80,11 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
         client.subscribed(Topic::Channel),
         client.subscribed(Topic::Pattern),
         client.subscribed(Topic::Shard),
-        out.tail_capacity(),
-        out.tail_len(),
-        if is_me { 0 } else { out.tail_len() },
+        fixed,
+        out.tail_len().min(fixed),
+        if is_me { 0 } else { out.tail_len().min(fixed) },
         out.pieces(),
-        out.memory() - out.tail_capacity(),
+        out.memory() - fixed + in_log,
         client.user,
         if out.resp3() { 3 } else { 2 },
     );
@@ -88,6 +93,9 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     text.extend_from_slice(&client.lib_ver);
     text.push(b'\n');
 }
+
+/// Bytes of a reply buffer as Redis has them: what is more stands in a list there.
+const REPLY_BUFFER: usize = 16 * 1024;
 
 /// Bytes that the command being executed took on the wire.
 fn request_len(ctx: &Ctx) -> usize {

@@ -90,10 +90,12 @@ pub const COMMANDS: &[Command] = &[
         .since(Group::Hash, "2.0.0")
         .doc("Adds a number to the integer in a field; a missing field counts as 0.", "O(1)")
         .args("key field increment:integer")
-        .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE)]),
+        .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE)])
+        .element(2),
     command("hincrbyfloat", hincrbyfloat, 4, WRITE | DENYOOM | FAST)
         .since(Group::Hash, "2.6.0")
         .doc("Adds a number to the floating-point number in a field; a missing field counts as 0.", "O(1)")
         .args("key field increment:double")
-        .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE)]),
+        .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE)])
+        .element(2),
 ];

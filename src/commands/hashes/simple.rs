@@ -141,38 +141,45 @@ pub const COMMANDS: &[Command] = &[
         .doc("Sets fields of a hash.", "O(N) for N fields.")
         .args("key data:(field value)...")
         .keys(&[KeySpec::one(1, k::RW | k::UPDATE)])
+        .element(2)
         .history(&[("4.0.0", "Several fields at once.")]),
     command("hmset", hmset, -4, WRITE | DENYOOM | FAST)
         .since(Group::Hash, "2.0.0")
         .doc("Sets fields of a hash.", "O(N) for N fields.")
         .args("key data:(field value)...")
         .keys(&[KeySpec::one(1, k::RW | k::UPDATE)])
+        .element(2)
         .deprecated("4.0.0", "`HSET` with several fields"),
     command("hsetnx", hsetnx, 4, WRITE | DENYOOM | FAST)
         .since(Group::Hash, "2.0.0")
         .doc("Sets a field of a hash if it is not there yet.", "O(1)")
         .args("key field value")
-        .keys(&[KeySpec::one(1, k::RW | k::INSERT)]),
+        .keys(&[KeySpec::one(1, k::RW | k::INSERT)])
+        .element(2),
     command("hget", hget, 3, READONLY | FAST)
         .since(Group::Hash, "2.0.0")
         .doc("Returns the value of a field of a hash.", "O(1)")
         .args("key field")
-        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2),
     command("hmget", hmget, -3, READONLY | FAST)
         .since(Group::Hash, "2.0.0")
         .doc("Returns the values of fields of a hash.", "O(N) for N fields.")
         .args("key field...")
-        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2),
     command("hexists", hexists, 3, READONLY | FAST)
         .since(Group::Hash, "2.0.0")
         .doc("Says whether a hash has a field.", "O(1)")
         .args("key field")
-        .keys(&[KeySpec::one(1, k::RO)]),
+        .keys(&[KeySpec::one(1, k::RO)])
+        .element(2),
     command("hstrlen", hstrlen, 3, READONLY | FAST)
         .since(Group::Hash, "3.2.0")
         .doc("Returns how many bytes the value of a field has.", "O(1)")
         .args("key field")
-        .keys(&[KeySpec::one(1, k::RO)]),
+        .keys(&[KeySpec::one(1, k::RO)])
+        .element(2),
     command("hlen", hlen, 2, READONLY | FAST)
         .since(Group::Hash, "2.0.0")
         .doc("Returns how many fields a hash has.", "O(1)")
@@ -183,5 +190,6 @@ pub const COMMANDS: &[Command] = &[
         .doc("Removes fields from a hash, and the key with the last of them.", "O(N) for N fields.")
         .args("key field...")
         .keys(&[KeySpec::one(1, k::RW | k::DELETE)])
+        .element(2)
         .history(&[("2.4.0", "Several fields at once.")]),
 ];

@@ -8,10 +8,7 @@ use crate::{
         context::{errors, text},
         scanning::{self, Found, Scan},
     },
-    data::{
-        dict::Cursor,
-        hashmap::{Field, Hash},
-    },
+    data::{dict::Cursor, hashmap::Field},
     resp::output::Output,
 };
 
@@ -37,14 +34,15 @@ fn all(ctx: &mut Ctx<'_>, what: What) {
     } else {
         out.array(len);
     }
-    for field in hash.into_iter().flat_map(Hash::iter).filter(|field| field.is_there(now)) {
+    let Some(hash) = hash else { return };
+    hash.iter().filter(|field| field.is_there(now)).for_each(|field| {
         if what != What::Values {
             reply_name(out, &field);
         }
         if what != What::Names {
             reply_value(out, field.value);
         }
-    }
+    });
 }
 
 fn hgetall(ctx: &mut Ctx) {
@@ -123,6 +121,7 @@ fn hrandfield_several(ctx: &mut Ctx<'_>) {
     if values && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return ctx.error("ERR value is out of range");
     }
+    let most = ctx.reply_limit();
     let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     let (rng, out) = (&mut ctx.server.rng, &mut *ctx.out);
     let Some(hash) = hash.filter(|hash| count != 0 && (!hash.may_owe(now) || hash.len_at(now) > 0)) else { return out.array(0) };
@@ -146,6 +145,9 @@ fn hrandfield_several(ctx: &mut Ctx<'_>) {
     out.array(if flat { 2 * count } else { count });
     for field in std::iter::repeat_with(|| hash.random(rng, now)).take(count).flatten() {
         reply(out, &field);
+        if out.len() >= most {
+            return;
+        }
     }
 }
 

@@ -71,8 +71,9 @@ fn debug(ctx: &mut Ctx) {
         }
         (b"stringmatch-test", 2) => stringmatch_test(ctx),
         (b"structsize", 2) => debug_object::structsize(ctx),
-        // Of what is switched here there is nothing: no table that resizes as a whole, no scripts, no cluster, no checksum to pass over.
-        (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter" | b"set-skip-checksum-validation", 3) => {
+        (b"set-skip-checksum-validation", 3) => set_skip_checksum_validation(ctx),
+        // Of what is switched here there is nothing: no table that resizes as a whole, no scripts, no cluster.
+        (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter", 3) => {
             ctx.out.ok();
         }
         (b"aof-flush-sleep" | b"crash-and-recover" | b"jmap" | b"loadaof" | b"mallctl-str" | b"oom" | b"restart", _) => not_supported(ctx),
@@ -99,7 +100,7 @@ fn change_repl_id(ctx: &mut Ctx) {
 }
 
 fn config_rewrite_force_all(ctx: &mut Ctx) {
-    let path = ctx.server.host.process().config_file;
+    let path = ctx.server.host.process().config_file.clone();
     match crate::commands::config::rewrite_file(ctx.server, &path, true) {
         Ok(()) => ctx.out.ok(),
         Err(_) => ctx.error("ERR CONFIG-REWRITE-FORCE-ALL failed"),
@@ -207,6 +208,11 @@ fn replybuffer(ctx: &mut Ctx) {
     }
 }
 
+fn set_skip_checksum_validation(ctx: &mut Ctx) {
+    ctx.server.skip_checksums = is_on(ctx.arg(2));
+    ctx.out.ok();
+}
+
 fn set_active_expire(ctx: &mut Ctx) {
     ctx.server.active_expire = is_on(ctx.arg(2));
     ctx.out.ok();
@@ -217,6 +223,9 @@ fn sleep(ctx: &mut Ctx) {
     let seconds: f64 = str::from_utf8(ctx.arg(2)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0.0);
     if let Ok(duration) = Duration::try_from_secs_f64(seconds) {
         ctx.server.host.sleep(duration);
+        // What comes next in this turn comes that much later.
+        ctx.server.unix_us = ctx.server.host.unix_us();
+        ctx.server.keyspace.now_ms = ctx.server.unix_us / 1000;
     }
     ctx.out.ok();
 }

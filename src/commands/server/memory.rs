@@ -41,7 +41,7 @@ fn key_usage(ctx: &mut Ctx) {
 }
 
 fn facts(server: &Server) -> MemoryFacts {
-    MemoryFacts::gather(server, server.host.process().rss)
+    MemoryFacts::gather(server)
 }
 
 /// A figure of MEMORY STATS.

@@ -30,7 +30,7 @@ pub struct MemoryFacts {
     pub peak: usize,
     /// Used before the first client came.
     pub startup: usize,
-    /// Resident.
+    /// Resident, as of the last cron.
     pub rss: usize,
     /// Buffers and state of clients that are no replicas.
     pub clients_normal: usize,
@@ -43,8 +43,8 @@ pub struct MemoryFacts {
 }
 
 impl MemoryFacts {
-    /// Looks at every client and every segment's header, but at no key. `rss` is as the operating system says.
-    pub fn gather(server: &Server, rss: usize) -> Self {
+    /// Looks at every client, but at nothing that grows with the keys.
+    pub fn gather(server: &Server) -> Self {
         let used = server.host.used_memory();
         let of_clients = |replicas: bool| {
             let clients = server.clients.iter().filter(|(_, c)| (c.kind == ClientKind::Replica) == replicas);
@@ -55,7 +55,7 @@ impl MemoryFacts {
             used,
             peak: used.max(server.stats.peak_memory),
             startup: server.startup_memory,
-            rss,
+            rss: server.rss,
             clients_normal: of_clients(false),
             clients_replicas: of_clients(true),
             databases: databases.map(|(index, db)| overhead(index, db)).collect(),

@@ -6,7 +6,7 @@ use crate::{
         command::{Group, categories, command, flags::*},
         context::errors,
     },
-    state::{ClientKind, Shutdown},
+    state::{ClientKind, Shutdown, Shutting, shutdown::SHUTDOWN_FAILED},
 };
 
 fn lastsave(ctx: &mut Ctx) {
@@ -72,19 +72,16 @@ fn shutdown(ctx: &mut Ctx) {
         return ctx.error(errors::SYNTAX);
     };
     if options.abort {
-        // Nothing else delays a shutdown.
-        if ctx.server.shutdown_asked.take().is_some() {
-            log::warn!("Shutdown manually aborted.");
-            return ctx.out.ok();
-        }
-        return ctx.error("ERR No shutdown in progress.");
+        return if ctx.server.abort_shutdown() { ctx.out.ok() } else { ctx.error("ERR No shutdown in progress.") };
     }
-    if !ctx.server.shut_down(Shutdown { save: options.save, nosave: options.nosave, force: options.force }) {
-        return ctx.error("ERR Errors trying to SHUTDOWN. Check logs.");
-    }
-    // There is no answer but the end of the connection; whatever follows in the pipeline is not run.
+    let ShutdownOptions { save, nosave, now, force, .. } = options;
     let conn = ctx.conn;
-    ctx.server.close(conn, false);
+    match ctx.server.shut_down(Shutdown { save, nosave, now, force }) {
+        // There is no answer but the end of the connection; whatever follows in the pipeline is not run.
+        Shutting::Down => ctx.server.close(conn, false),
+        Shutting::Waits => ctx.server.wait_for_shutdown(conn),
+        Shutting::Failed => ctx.error(SHUTDOWN_FAILED),
+    }
 }
 
 /// The rows of this group.

@@ -125,7 +125,7 @@ fn several_random(ctx: &mut Ctx<'_>) {
     if count == i64::MIN {
         return ctx.error(format!("ERR value is out of range, value must between {} and {}", -i64::MAX, i64::MAX));
     }
-    let (hash, key) = (ctx.hash(1), ctx.arg(1));
+    let (hash, key, most) = (ctx.hash(1), ctx.arg(1), ctx.reply_limit());
     let set = match ctx.server.keyspace.read_as::<Set>(ctx.db, hash, key) {
         Err(WrongType) => return ctx.wrong_type(),
         Ok(Some(set)) if count != 0 => set,
@@ -138,6 +138,9 @@ fn several_random(ctx: &mut Ctx<'_>) {
         ctx.out.array(many);
         for member in (0..many).map_while(|_| set.random(rng)) {
             reply_member(ctx.out, member);
+            if ctx.out.len() >= most {
+                return;
+            }
         }
         return;
     }

@@ -134,12 +134,14 @@ pub const COMMANDS: &[Command] = &[
         .doc("Adds members to a set, which is made when there is none.", "O(1) for each member.")
         .args("key member...")
         .keys(&[KeySpec::one(1, k::RW | k::INSERT)])
+        .element(2)
         .history(&[("2.4.0", "Several members at once.")]),
     command("srem", srem, -3, WRITE | FAST)
         .since(Group::Set, "1.0.0")
         .doc("Takes members out of a set; the key goes with the last one.", "O(1) for each member.")
         .args("key member...")
         .keys(&[KeySpec::one(1, k::RW | k::DELETE)])
+        .element(2)
         .history(&[("2.4.0", "Several members at once.")]),
     command("smove", smove, 4, WRITE | FAST)
         .since(Group::Set, "1.0.0")
@@ -150,12 +152,14 @@ pub const COMMANDS: &[Command] = &[
         .since(Group::Set, "1.0.0")
         .doc("Says whether something is a member of a set.", "O(1)")
         .args("key member")
-        .keys(&[KeySpec::one(1, k::RO)]),
+        .keys(&[KeySpec::one(1, k::RO)])
+        .element(2),
     command("smismember", smismember, -3, READONLY | FAST)
         .since(Group::Set, "6.2.0")
         .doc("Says of several things whether they are members of a set.", "O(1) for each of them.")
         .args("key member...")
-        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2),
     command("scard", scard, 2, READONLY | FAST)
         .since(Group::Set, "1.0.0")
         .doc("Returns the number of members of a set.", "O(1)")

@@ -139,12 +139,14 @@ pub const COMMANDS: &[Command] = &[
         )
         .args("key [condition:(NX|XX)] [comparison:(GT|LT)] [change:CH] [increment:INCR] data:(score:double member:string)...")
         .keys(&[KeySpec::one(1, k::RW | k::UPDATE)])
+        .element(3)
         .history(&[("2.4.0", "More than one member."), ("3.0.2", "`XX`, `NX`, `CH` and `INCR`."), ("6.2.0", "`GT` and `LT`.")]),
     command("zincrby", zincrby, 4, WRITE | DENYOOM | FAST)
         .since(Group::SortedSet, "1.2.0")
         .doc("Adds a number to the score of a member; a missing member counts as 0.", "O(log(N)) in a sorted set of N members.")
         .args("key increment:integer member:string")
-        .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE)]),
+        .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE)])
+        .element(3),
 ];
 
 #[cfg(test)]

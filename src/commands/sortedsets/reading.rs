@@ -132,7 +132,7 @@ fn several_random(ctx: &mut Ctx<'_>) {
     if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return ctx.error("ERR value is out of range");
     }
-    let (hash, key) = (ctx.hash(1), ctx.arg(1));
+    let (hash, key, most) = (ctx.hash(1), ctx.arg(1), ctx.reply_limit());
     let zset = match ctx.server.keyspace.read_as::<Zset>(ctx.db, hash, key) {
         Err(WrongType) => return ctx.wrong_type(),
         Ok(Some(zset)) if count != 0 => zset,
@@ -147,6 +147,9 @@ fn several_random(ctx: &mut Ctx<'_>) {
             let rank = rng.below(len as u64) as usize;
             if let Some((member, score)) = zset.nth(rank) {
                 reply_element(out, member, score, with_scores);
+            }
+            if out.len() >= most {
+                return;
             }
         }
         return;
@@ -190,23 +193,27 @@ pub const COMMANDS: &[Command] = &[
         .since(Group::SortedSet, "1.2.0")
         .doc("Returns the score of a member.", "O(1)")
         .args("key member:string")
-        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2),
     command("zmscore", zmscore, -3, READONLY | FAST)
         .since(Group::SortedSet, "6.2.0")
         .doc("Returns the scores of members.", "O(N) for N members that are asked for.")
         .args("key member:string...")
-        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
+        .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2),
     command("zrank", zrank, -3, READONLY | FAST)
         .since(Group::SortedSet, "2.0.0")
         .doc("Returns the position of a member, the lowest score first.", LOG_N)
         .args("key member:string [WITHSCORE]")
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2)
         .history(&[("7.2.0", "`WITHSCORE`.")]),
     command("zrevrank", zrevrank, -3, READONLY | FAST)
         .since(Group::SortedSet, "2.0.0")
         .doc("Returns the position of a member, the highest score first.", LOG_N)
         .args("key member:string [WITHSCORE]")
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
+        .element(2)
         .history(&[("7.2.0", "`WITHSCORE`.")]),
     command("zcount", zcount, 4, READONLY | FAST)
         .since(Group::SortedSet, "2.0.0")

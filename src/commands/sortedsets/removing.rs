@@ -75,6 +75,7 @@ pub const COMMANDS: &[Command] = &[
         .doc("Takes members out of a sorted set.", "O(M*log(N)) for M members out of N.")
         .args("key member:string...")
         .keys(&[KeySpec::one(1, k::RW | k::DELETE)])
+        .element(2)
         .history(&[("2.4.0", "More than one member.")]),
     command("zremrangebyrank", zremrangebyrank, 4, WRITE)
         .since(Group::SortedSet, "2.0.0")

@@ -59,6 +59,11 @@ impl<T: Slot> Shelf<T> {
     fn new() -> Self {
         Self { directory: vec![0], segments: vec![Segment::new(0)], depth: 0, due_min: i64::MAX }
     }
+
+    /// Bytes of its directory and segments' headers.
+    fn header_bytes(&self) -> usize {
+        self.directory.capacity() * size_of::<u32>() + self.segments.capacity() * size_of::<Segment<T>>()
+    }
 }
 
 /// Where an entry is, until the table next changes.
@@ -87,6 +92,8 @@ pub struct Dict<T: Slot> {
     /// The largest depth of a shelf there ever was.
     depth_max: u8,
     len: usize,
+    /// Bytes of the shelves' directories, segments' headers and buckets: kept up to date, because a sum over them takes longer the more there are.
+    bytes: usize,
     seed: Seed,
     watches: Watches<T>,
 }
@@ -112,7 +119,7 @@ const DEPTH_MAX: u64 = 31;
 impl<T: Slot> Dict<T> {
     /// An empty table: no allocation until the first entry.
     pub fn new(seed: Seed) -> Self {
-        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, len: 0, seed, watches: Watches::none() }
+        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, len: 0, bytes: 0, seed, watches: Watches::none() }
     }
 
     /// Number of entries.
@@ -235,7 +242,7 @@ impl<T: Slot> Dict<T> {
         let seed = self.seed;
         let segment = &mut self.shelves[handle.shelf as usize].segments[handle.segment as usize];
         let entry = segment.take(handle.place, hash);
-        segment.shrink(seed);
+        self.bytes -= segment.shrink(seed);
         self.len -= 1;
         entry
     }
@@ -245,7 +252,9 @@ impl<T: Slot> Dict<T> {
         debug_assert!(self.find(hash, entry.key()).is_none());
         self.before(hash, entry.key());
         if self.shelves.is_empty() {
-            self.shelves.push(Shelf::new());
+            let shelf = Shelf::new();
+            self.bytes += shelf.header_bytes();
+            self.shelves.push(shelf);
         }
         let deadline = entry.deadline();
         self.len += 1;
@@ -271,7 +280,8 @@ impl<T: Slot> Dict<T> {
         let segment = self.segment_mut(hash)?;
         let place = segment.find(hash, key)?;
         let entry = segment.take(place, hash);
-        segment.shrink(seed);
+        let freed = segment.shrink(seed);
+        self.bytes -= freed;
         self.len -= 1;
         Some(entry)
     }
@@ -295,28 +305,36 @@ impl<T: Slot> Dict<T> {
         let (seed, shelf_bits) = (self.seed, self.shelf_bits);
         let shelf = &mut self.shelves[shelf_index];
         let segment = &mut shelf.segments[segment_index];
+        let buckets_before = segment.bucket_bytes();
         if segment.grow(seed) {
+            self.bytes += segment.bucket_bytes() - buckets_before;
             return;
         }
         if segment.depth < shelf.depth {
+            let headers_before = shelf.header_bytes();
+            let segment = &mut shelf.segments[segment_index];
             let depth = segment.depth;
             let sibling = segment.split(seed, u32::from(shelf_bits) + u32::from(depth));
+            let buckets = segment.bucket_bytes() + sibling.bucket_bytes();
             let sibling_index = shelf.segments.len() as u32;
             shelf.segments.push(sibling);
             // The segment owned 2^(shelf depth - depth) slots in a row: the upper half is the sibling's.
             let span = 1usize << (shelf.depth - depth);
             let first = top(hash << shelf_bits, u32::from(depth)) << (shelf.depth - depth);
             shelf.directory[first + span / 2..first + span].fill(sibling_index);
+            self.bytes = self.bytes + shelf.header_bytes() + buckets - headers_before - buckets_before;
             return;
         }
         if shelf_bits == 0 && shelf.directory.len() >= SHELF_SLOTS {
             self.deal_out();
             return;
         }
+        let headers_before = shelf.header_bytes();
         let doubled = shelf.directory.iter().flat_map(|&s| [s, s]).collect();
         shelf.directory = doubled;
         shelf.depth += 1;
         self.depth_max = self.depth_max.max(shelf.depth);
+        self.bytes = self.bytes + shelf.header_bytes() - headers_before;
     }
 
     /// Makes 2^SHELVES_LOG2 shelves of the first one. Moves headers, never entries, and happens once in a table's life.
@@ -361,6 +379,7 @@ impl<T: Slot> Dict<T> {
         }
         self.shelf_bits = SHELVES_LOG2 as u8;
         self.depth_max = self.shelves.iter().map(|shelf| shelf.depth).max().unwrap_or(0);
+        self.bytes = self.counted_bytes();
     }
 
     /// The prefix of the hash space that begins with directory slot `slot` of `shelf`, left-aligned.
@@ -608,7 +627,7 @@ impl<T: Slot> Dict<T> {
                     let before = segment.len();
                     segment.take_due(now, seed, &mut due);
                     let gone = before - segment.len();
-                    segment.shrink(seed);
+                    self.bytes -= segment.shrink(seed);
                     self.len -= gone;
                     taken += gone + 16;
                 }
@@ -640,8 +659,10 @@ impl<T: Slot> Dict<T> {
         while let Some(shelf) = self.shelves.last_mut() {
             if let Some(segment) = shelf.segments.pop() {
                 self.len -= segment.len();
+                self.bytes -= segment.bucket_bytes();
                 return true;
             }
+            self.bytes -= shelf.header_bytes();
             self.shelves.pop();
         }
         self.shelf_bits = 0;
@@ -653,14 +674,15 @@ impl<T: Slot> Dict<T> {
         mem::replace(self, Self::new(self.seed))
     }
 
-    /// Bytes the table itself takes (directory, segment headers and buckets), without its entries. Walks the shelves' headers only.
+    /// Bytes the table itself takes (directory, segment headers and buckets), without its entries.
     pub fn table_bytes(&self) -> usize {
-        let shelf = |s: &Shelf<T>| {
-            s.directory.capacity() * size_of::<u32>()
-                + s.segments.capacity() * size_of::<Segment<T>>()
-                + s.segments.iter().map(Segment::bucket_bytes).sum::<usize>()
-        };
-        self.shelves.capacity() * size_of::<Shelf<T>>() + self.shelves.iter().map(shelf).sum::<usize>()
+        self.shelves.capacity() * size_of::<Shelf<T>>() + self.bytes
+    }
+
+    /// What `bytes` must be, by looking at every segment's header.
+    fn counted_bytes(&self) -> usize {
+        let shelf = |s: &Shelf<T>| s.header_bytes() + s.segments.iter().map(Segment::bucket_bytes).sum::<usize>();
+        self.shelves.iter().map(shelf).sum()
     }
 
     /// Number of segments, and of buckets in all of them: what `DEBUG HTSTATS` tells.

@@ -215,16 +215,18 @@ impl<T: Slot> Segment<T> {
         true
     }
 
-    /// Gives memory back when three quarters of it stand empty.
+    /// Gives memory back when three quarters of it stand empty: so many bytes.
     #[inline]
-    pub(super) fn shrink(&mut self, seed: Seed) {
+    pub(super) fn shrink(&mut self, seed: Seed) -> usize {
         if self.len() * 4 < capacity(self.buckets.len()) && self.buckets.len() > 1 || self.len == 0 {
-            self.fit(seed);
+            return self.fit(seed);
         }
+        0
     }
 
     #[cold]
-    fn fit(&mut self, seed: Seed) {
+    fn fit(&mut self, seed: Seed) -> usize {
+        let before = self.bucket_bytes();
         let buckets = if self.len == 0 { 0 } else { step_for(self.len() * 3 / 2) };
         if buckets < self.buckets.len() {
             self.resize(seed, buckets);
@@ -232,6 +234,7 @@ impl<T: Slot> Segment<T> {
         if self.len == 0 {
             self.due_min = i64::MAX;
         }
+        before - self.bucket_bytes()
     }
 
     /// Splits by bit `bit` of the hash, counted from the top: keeps the entries where it is 0, returns those where it is 1.

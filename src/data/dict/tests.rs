@@ -62,6 +62,7 @@ fn two_million_entries_come_and_go() {
         assert!(dict.find(dict.hash(&key), &key).is_some());
     }
     assert_eq!(dict.iter().count(), n as usize);
+    assert_eq!(dict.bytes, dict.counted_bytes());
     let bytes = dict.table_bytes() as f64 / f64::from(n);
     assert!(bytes < 15.0, "{bytes} bytes of table an entry");
     for i in 0..n {
@@ -69,6 +70,7 @@ fn two_million_entries_come_and_go() {
         assert!(dict.remove(dict.hash(&key), &key).is_some());
     }
     assert!(dict.is_empty());
+    assert_eq!(dict.bytes, dict.counted_bytes());
     let left = dict.table_bytes();
     assert!(left < n as usize, "{left} bytes stay behind");
 }
@@ -129,8 +131,10 @@ fn a_table_on_its_way_out_is_freed_in_slices() {
     let mut slices = 0;
     while old.drop_slice() {
         slices += 1;
+        assert_eq!(old.bytes, old.counted_bytes());
     }
     assert!(slices > 100 && old.is_empty() && dict.is_empty());
+    assert_eq!((old.bytes, dict.bytes), (0, 0));
     put(&mut old, 1, i64::MAX);
     assert_eq!(old.len(), 1);
 }
@@ -192,6 +196,7 @@ proptest! {
             }
             stayed.retain(|k| model.contains_key(k));
             prop_assert_eq!(dict.len(), model.len());
+            prop_assert_eq!(dict.bytes, dict.counted_bytes());
         }
         prop_assert_eq!(scan_all(&dict), model.keys().copied().collect());
         for (k, d) in &model {

@@ -25,6 +25,7 @@ use bytes::Bytes;
 /// Elements taken before somebody else may have a turn.
 const PART: usize = 512;
 
+/// What is wrong with a value, in the words of Redis's log, which its operators know.
 const BROKEN: fn(&'static str) -> Stop = |what| Stop::Bad(Reason::Value(what));
 
 /// A collection in the making.
@@ -147,7 +148,7 @@ impl Building {
                 let text = strings.next(input)?;
                 let (Content::Set(set), limits) = (&mut self.content, &self.shapes.set) else { return Ok(()) };
                 if !text.with(input, strings, |bytes| set.add(bytes, limits)) {
-                    return Err(BROKEN("a member of a set comes twice"));
+                    return Err(BROKEN("Duplicate set members detected"));
                 }
             }
             types::ZSET | types::ZSET_2 => self.scored(input, strings)?,
@@ -177,10 +178,10 @@ impl Building {
         input.take(len);
         let Content::Zset(zset) = &mut self.content else { return Ok(()) };
         if score.is_nan() {
-            return Err(BROKEN("the score of a member is no number"));
+            return Err(BROKEN("Zset with NAN score detected"));
         }
         if !zset.insert_new(&self.element.first, score, self.shapes.zset) {
-            return Err(BROKEN("a member of a sorted set comes twice"));
+            return Err(BROKEN("Duplicate zset fields detected"));
         }
         Ok(())
     }
@@ -197,20 +198,24 @@ impl Building {
             self.element.parts = 1;
         }
         if !(PLAIN..=PACKED).contains(&self.element.number) {
-            return Err(BROKEN("a node of a list is of no known kind"));
+            return Err(BROKEN("Quicklist integrity check failed."));
         }
         let bytes = strings.next(input)?.into_vec(input, strings);
         let Content::List(list) = &mut self.content else { return Ok(()) };
         if bytes.is_empty() {
-            return Err(BROKEN("a node of a list is empty"));
+            return Err(BROKEN("Empty quicklist node"));
         }
         if self.element.number == PLAIN {
             list.push_shared(End::Back, bytes.into());
             return Ok(());
         }
-        let pack = if self.code == types::LIST_QUICKLIST { containers::ziplist(&bytes) } else { containers::listpack(bytes) };
+        let pack = if self.code == types::LIST_QUICKLIST {
+            containers::ziplist(&bytes).ok_or(BROKEN("Ziplist integrity check failed."))?
+        } else {
+            containers::listpack(bytes).ok_or(BROKEN("Listpack integrity check failed."))?
+        };
         // One without elements is left out, as Redis does.
-        list.append_listpack(pack.ok_or(BROKEN("a node of a list contradicts itself"))?);
+        list.append_listpack(pack);
         Ok(())
     }
 
@@ -294,7 +299,7 @@ impl Building {
         let bytes = strings.next(input)?.into_vec(input, strings);
         let shapes = &self.shapes;
         if self.code == types::SET_INTSET {
-            let ints = Intset::from_bytes(bytes).ok_or(BROKEN("an intset contradicts itself"))?;
+            let ints = Intset::from_bytes(bytes).ok_or(BROKEN("Intset integrity check failed."))?;
             return Ok(built(Set::from_intset(ints, &shapes.set), Set::is_empty));
         }
         let pack = match self.code {
@@ -302,7 +307,16 @@ impl Building {
             types::LIST_ZIPLIST | types::ZSET_ZIPLIST | types::HASH_ZIPLIST => containers::ziplist(&bytes),
             _ => containers::listpack(bytes),
         };
-        let pack = pack.ok_or(BROKEN("a packed collection contradicts itself"))?;
+        let broken = BROKEN(match self.code {
+            types::HASH_ZIPMAP => "Zipmap integrity check failed.",
+            types::LIST_ZIPLIST => "List ziplist integrity check failed.",
+            types::ZSET_ZIPLIST => "Zset ziplist integrity check failed.",
+            types::HASH_ZIPLIST => "Hash ziplist integrity check failed.",
+            types::SET_LISTPACK => "Set listpack integrity check failed.",
+            types::ZSET_LISTPACK => "Zset listpack integrity check failed.",
+            _ => "Hash listpack integrity check failed.",
+        });
+        let Some(pack) = pack else { return Err(broken) };
         Ok(match self.code {
             types::LIST_ZIPLIST => {
                 let mut list = List::new_linked(shapes.list);
@@ -311,13 +325,9 @@ impl Building {
                 list.built(shapes.list);
                 built(list, List::is_empty)
             }
-            types::SET_LISTPACK => {
-                built(Set::from_listpack(pack, &shapes.set).ok_or(BROKEN("a member of a set comes twice"))?, Set::is_empty)
-            }
-            types::ZSET_ZIPLIST | types::ZSET_LISTPACK => {
-                built(Zset::from_listpack(pack, shapes.zset).ok_or(BROKEN("a packed sorted set is none"))?, Zset::is_empty)
-            }
-            code => built(hash(code, pack, &shapes.hash).ok_or(BROKEN("a packed hash is none"))?, Hash::is_empty),
+            types::SET_LISTPACK => built(Set::from_listpack(pack, &shapes.set).ok_or(broken)?, Set::is_empty),
+            types::ZSET_ZIPLIST | types::ZSET_LISTPACK => built(Zset::from_listpack(pack, shapes.zset).ok_or(broken)?, Zset::is_empty),
+            code => built(hash(code, pack, &shapes.hash).ok_or(broken)?, Hash::is_empty),
         })
     }
 }
@@ -325,7 +335,7 @@ impl Building {
 /// Valkey's type of hashes with deadlines, told apart from Redis's of the same number.
 const VALKEY_HASH_2: u8 = 0xfe;
 
-const TWICE: Stop = Stop::Bad(Reason::Value("a field of a hash comes twice"));
+const TWICE: Stop = Stop::Bad(Reason::Value("Duplicate hash fields detected"));
 
 /// Fields and values by turns, and deadlines where the type has them. Old forms do not mind how long their elements are, compact hashes do.
 fn hash(code: u8, pack: Listpack, limits: &hashmap::Limits) -> Option<Hash> {
@@ -351,7 +361,7 @@ fn built<C: Collection>(collection: C, is_empty: impl FnOnce(&C) -> bool) -> Bui
 
 /// What deadlines are counted from.
 fn base(ms: i64) -> Result<i64, Stop> {
-    if ms < 0 { Err(BROKEN("the first deadline of a hash's fields is before all time")) } else { Ok(ms) }
+    if ms < 0 { Err(BROKEN("Hash read invalid minExpire value")) } else { Ok(ms) }
 }
 
 /// A field's deadline in Unix milliseconds; 0 is none.
@@ -361,7 +371,7 @@ fn deadline(ms: u64) -> Result<i64, Stop> {
     match ms {
         0 => Ok(NEVER),
         1..=MAX => Ok(ms as i64),
-        _ => Err(BROKEN("a field's deadline is after all time")),
+        _ => Err(BROKEN("invalid expireAt time")),
     }
 }
 

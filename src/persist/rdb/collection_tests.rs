@@ -1,7 +1,7 @@
 //! Collections there and back, in every form that servers have written, and the forms that none should.
 
 use super::{
-    payload::{Refused, dump, restore},
+    payload::{Refused, Restoring, dump, restore},
     *,
 };
 use crate::data::{
@@ -48,6 +48,10 @@ fn object(entry: &Entry) -> &Object {
 
 fn entry(collection: impl Collection) -> Entry {
     Entry::new_object(b"key", Box::new(collection.into_object()), NEVER)
+}
+
+fn how(shapes: Shapes) -> Restoring {
+    Restoring { verify: true, shapes }
 }
 
 fn shapes() -> Shapes {
@@ -155,7 +159,7 @@ proptest! {
         prop_assert_eq!(decoded.len(), entries.len());
         for (decoded, entry) in decoded.iter().zip(&entries) {
             prop_assert_eq!(content(object(decoded)), content(object(entry)));
-            let restored = restore(&dump(entry, compression), b"to", NEVER, pick(wide_after)).expect("what was dumped");
+            let restored = restore(&dump(entry, compression), b"to", NEVER, how(pick(wide_after))).expect("what was dumped");
             prop_assert_eq!(content(object(&restored)), content(object(entry)));
             prop_assert_eq!(object(&restored).encoding(), object(decoded).encoding());
         }
@@ -169,7 +173,7 @@ proptest! {
             body.truncate(body.len() - 10);
             let at = at.index(body.len());
             body[at] = byte;
-            if let Ok(restored) = restore(&signed(&body, 12), b"to", NEVER, shapes) {
+            if let Ok(restored) = restore(&signed(&body, 12), b"to", NEVER, how(shapes)) {
                 content_if_any(&restored);
             }
         }
@@ -178,7 +182,7 @@ proptest! {
     #[test]
     fn any_bytes_as_a_collection_do_no_harm(code in 0..30u8, bytes in proptest::collection::vec(any::<u8>(), 0..80), valkey: bool) {
         let body = [&[code][..], &bytes].concat();
-        if let Ok(restored) = restore(&signed(&body, if valkey { 80 } else { 12 }), b"to", NEVER, shapes()) {
+        if let Ok(restored) = restore(&signed(&body, if valkey { 80 } else { 12 }), b"to", NEVER, how(shapes())) {
             content_if_any(&restored);
         }
     }
@@ -198,7 +202,7 @@ fn signed(body: &[u8], version: u16) -> Vec<u8> {
 }
 
 fn restored(body: &[u8], version: u16) -> Result<(&'static str, String), Refused> {
-    let entry = restore(&signed(body, version), b"to", NEVER, shapes())?;
+    let entry = restore(&signed(body, version), b"to", NEVER, how(shapes()))?;
     let (_, elements) = content(object(&entry));
     let text: Vec<String> = elements.iter().map(|e| String::from_utf8_lossy(e).into_owned()).collect();
     Ok((object(&entry).encoding(), text.join(",")))

@@ -43,16 +43,25 @@ pub fn value_len(entry: &Entry, compression: bool) -> usize {
     out.whole.iter().map(|piece| piece.len()).sum::<usize>() + out.tail.len()
 }
 
+/// How a payload is taken.
+#[derive(Clone, Copy)]
+pub struct Restoring {
+    /// Whether its checksum has to be right.
+    pub verify: bool,
+    /// What a collection is to look like.
+    pub shapes: Shapes,
+}
+
 /// An entry with the value of a payload, under this key and with this deadline.
-pub fn restore(payload: &[u8], key: &[u8], deadline: i64, shapes: Shapes) -> Result<Entry, Refused> {
+pub fn restore(payload: &[u8], key: &[u8], deadline: i64, how: Restoring) -> Result<Entry, Refused> {
     let (body, footer) = payload.split_last_chunk::<FOOTER>().ok_or(Refused::Footer)?;
     let [low, high, stored @ ..] = *footer;
     let family = Family::of_payload(u32::from(u16::from_le_bytes([low, high]))).ok_or(Refused::Footer)?;
-    if crc::checksum(&payload[..payload.len() - stored.len()]) != u64::from_le_bytes(stored) {
+    if how.verify && crc::checksum(&payload[..payload.len() - stored.len()]) != u64::from_le_bytes(stored) {
         return Err(Refused::Footer);
     }
     let (code, value) = body.split_first().ok_or(Refused::Value)?;
-    let mut making = Making::begin(family, *code, shapes).ok_or(Refused::Value)?;
+    let mut making = Making::begin(family, *code, how.shapes).ok_or(Refused::Value)?;
     let (mut input, mut strings) = (Input::new(Some(value.len() as u64)), Strings::default());
     input.forget_sum();
     input.feed(value);
@@ -60,7 +69,11 @@ pub fn restore(payload: &[u8], key: &[u8], deadline: i64, shapes: Shapes) -> Res
     let built = loop {
         match making.advance(&mut input, &mut strings) {
             Err(Stop::Part) => (),
-            Ok(Built::Empty) | Err(_) => return Err(Refused::Value),
+            Err(Stop::Bad(reason)) => {
+                log::warn!("The payload for key '{}' is refused: {reason}", key.escape_ascii());
+                return Err(Refused::Value);
+            }
+            Ok(Built::Empty) | Err(Stop::More) => return Err(Refused::Value),
             Ok(built) => break built,
         }
     };
@@ -95,25 +108,25 @@ mod tests {
         assert_eq!(dump(&entry(b"v1"), true), b"\x00\x02v1\n\x00_\xe5\xb0^\xcbPy[");
         assert_eq!(dump(&entry(b"70000"), true), b"\x00\xc2p\x11\x01\x00\n\x00\x01\xa4\x08\xfe\x950\x95\xa5");
         let compressed = b"\x00\xc3\x09\x36\x01aa\xe0)\x00\x01aa\n\x00s~<Tm\xe6\xafC";
-        assert!(restore(compressed, b"k", NEVER, Shapes::default()).is_ok_and(|entry| bytes(&entry) == [b'a'; 54]));
+        assert!(restore(compressed, b"k", NEVER, HOW()).is_ok_and(|entry| bytes(&entry) == [b'a'; 54]));
     }
 
     #[test]
     fn what_is_broken_is_refused_by_the_part_that_is() {
         let good = dump(&entry(b"value"), true);
-        assert!(restore(&good, b"k", NEVER, Shapes::default()).is_ok());
-        assert_eq!(restore(b"", b"k", NEVER, Shapes::default()).err(), Some(Refused::Footer));
-        assert_eq!(restore(&good[2..], b"k", NEVER, Shapes::default()).err(), Some(Refused::Footer));
+        assert!(restore(&good, b"k", NEVER, HOW()).is_ok());
+        assert_eq!(restore(b"", b"k", NEVER, HOW()).err(), Some(Refused::Footer));
+        assert_eq!(restore(&good[2..], b"k", NEVER, HOW()).err(), Some(Refused::Footer));
         let signed = |body: &[u8], version: u16| {
             let mut payload = [body, &version.to_le_bytes()].concat();
             payload.extend_from_slice(&crc::checksum(&payload).to_le_bytes());
             payload
         };
-        assert!(restore(&signed(b"\x00\x01v", 80), b"k", NEVER, Shapes::default()).is_ok());
-        assert!(restore(&signed(b"\x00\x01v and more", 12), b"k", NEVER, Shapes::default()).is_ok());
-        assert_eq!(restore(&signed(b"\x00\x01v", 99), b"k", NEVER, Shapes::default()).err(), Some(Refused::Footer));
+        assert!(restore(&signed(b"\x00\x01v", 80), b"k", NEVER, HOW()).is_ok());
+        assert!(restore(&signed(b"\x00\x01v and more", 12), b"k", NEVER, HOW()).is_ok());
+        assert_eq!(restore(&signed(b"\x00\x01v", 99), b"k", NEVER, HOW()).err(), Some(Refused::Footer));
         for body in [&b""[..], b"\x00", b"\x00\x05v", b"\x01\x00", b"\xff\x00", b"\x00\xc4", b"\x00\x81\xff\xff\xff\xff\xff\xff\xff\xff"] {
-            assert_eq!(restore(&signed(body, 10), b"k", NEVER, Shapes::default()).err(), Some(Refused::Value), "{body:?}");
+            assert_eq!(restore(&signed(body, 10), b"k", NEVER, HOW()).err(), Some(Refused::Value), "{body:?}");
         }
     }
 
@@ -135,6 +148,16 @@ mod tests {
         assert_eq!(value_len(&entry(&[b'x'; 100]), false), 102);
     }
 
+    const HOW: fn() -> Restoring = || Restoring { verify: true, shapes: Shapes::default() };
+
+    #[test]
+    fn a_checksum_can_be_passed_over() {
+        let mut payload = dump(&entry(b"value"), true);
+        *payload.last_mut().expect("it is not empty") ^= 1;
+        assert_eq!(restore(&payload, b"k", NEVER, HOW()).err(), Some(Refused::Footer));
+        assert!(restore(&payload, b"k", NEVER, Restoring { verify: false, ..HOW() }).is_ok());
+    }
+
     proptest! {
         #[test]
         fn what_is_dumped_can_be_restored(
@@ -145,7 +168,7 @@ mod tests {
             ],
             compression: bool,
         ) {
-            let restored = restore(&dump(&entry(&value), compression), b"to", 5, Shapes::default());
+            let restored = restore(&dump(&entry(&value), compression), b"to", 5, HOW());
             prop_assert!(restored.is_ok());
             if let Ok(restored) = restored {
                 prop_assert_eq!((restored.key(), restored.deadline()), (&b"to"[..], 5));
@@ -155,7 +178,7 @@ mod tests {
 
         #[test]
         fn any_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = restore(&bytes, b"k", NEVER, Shapes::default());
+            let _ = restore(&bytes, b"k", NEVER, HOW());
         }
     }
 }

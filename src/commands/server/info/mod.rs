@@ -12,13 +12,16 @@ use crate::{
     },
     state::{ProcessFacts, Server},
 };
-use std::fmt::{Display, Write};
+use std::{
+    fmt::{Display, Write},
+    rc::Rc,
+};
 
 /// What sections tell of.
 struct Info<'a> {
     server: &'a Server,
     registry: &'a Registry,
-    process: ProcessFacts,
+    process: Rc<ProcessFacts>,
 }
 
 /// The text being written.

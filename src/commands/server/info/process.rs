@@ -40,6 +40,9 @@ pub(super) fn server(info: &Info, report: &mut Report) {
         .field("executable", &process.executable)
         .field("config_file", &process.config_file)
         .field("io_threads_active", 0);
+    if let Some(shutdown) = &server.shutdown {
+        report.field("shutdown_in_milliseconds", shutdown.left_ms(server.mono_ms));
+    }
     for (i, listener) in listeners(config).iter().enumerate() {
         report.field(format_args!("listener{i}"), listener);
     }
@@ -79,7 +82,7 @@ pub(super) fn clients(info: &Info, report: &mut Report) {
 
 pub(super) fn memory(info: &Info, report: &mut Report) {
     let (server, process) = (info.server, &info.process);
-    let facts = MemoryFacts::gather(server, process.rss);
+    let facts = MemoryFacts::gather(server);
     let text = |bytes: usize| human(bytes as u64);
     let percent = |x: f64| format!("{x:.2}%");
     let ratio = |x: f64| format!("{x:.2}");
@@ -144,13 +147,14 @@ pub(super) fn memory(info: &Info, report: &mut Report) {
 
 pub(super) fn cpu(info: &Info, report: &mut Report) {
     let seconds = |x: f64| format!("{x:.6}");
+    let times = info.server.host.cpu_times();
     report
-        .field("used_cpu_sys", seconds(info.process.cpu_sys_seconds))
-        .field("used_cpu_user", seconds(info.process.cpu_user_seconds))
+        .field("used_cpu_sys", seconds(times.sys))
+        .field("used_cpu_user", seconds(times.user))
         .field("used_cpu_sys_children", seconds(0.0))
         .field("used_cpu_user_children", seconds(0.0))
-        .field("used_cpu_sys_main_thread", seconds(info.process.cpu_sys_main_seconds))
-        .field("used_cpu_user_main_thread", seconds(info.process.cpu_user_main_seconds));
+        .field("used_cpu_sys_main_thread", seconds(times.sys_main))
+        .field("used_cpu_user_main_thread", seconds(times.user_main));
 }
 
 #[cfg(test)]

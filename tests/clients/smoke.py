@@ -1,0 +1,188 @@
+"""What programs in Python do with redis-py, a function for each group of commands. usage: smoke.py PORT PROTOCOL"""
+
+import sys
+import threading
+import time
+
+import redis
+
+PORT, PROTOCOL = int(sys.argv[1]), int(sys.argv[2])
+
+
+def connect(**options):
+    return redis.Redis(port=PORT, protocol=PROTOCOL, decode_responses=True, **options)
+
+
+def equal(found, wanted):
+    assert found == wanted, f"{found!r} is not {wanted!r}"
+
+
+def flat(reply):
+    """Pairs, however a protocol nests them, as a list of pairs."""
+    return [tuple(pair) for pair in reply]
+
+
+def connection(r):
+    equal(r.ping(), True)
+    equal(r.echo("hello"), "hello")
+    equal(r.client_setname("smoke"), True)
+    equal(r.client_getname(), "smoke")
+    assert any(client["name"] == "smoke" for client in r.client_list())
+    equal(r.client_info()["resp"], str(PROTOCOL))
+    assert r.client_id() > 0
+
+
+def strings(r):
+    equal(r.set("k", "v", ex=100), True)
+    equal(r.get("k"), "v")
+    equal(r.get("absent"), None)
+    equal(r.set("k", "w", nx=True), None)
+    equal(r.set("k", "w", get=True), "v")
+    equal(r.mset({"a": 1, "b": 2}), True)
+    equal(r.mget("a", "absent", "b"), ["1", None, "2"])
+    equal((r.incr("n"), r.incrby("n", 41), r.decr("n")), (1, 42, 41))
+    equal(r.incrbyfloat("f", 0.5), 0.5)
+    equal((r.append("k", "!"), r.strlen("k"), r.getrange("k", 0, 0)), (2, 2, "w"))
+    equal(r.setrange("k", 1, "xyz"), 4)
+    equal((r.getdel("k"), r.exists("k")), ("wxyz", 0))
+    equal(r.getex("a", px=10_000), "1")
+    assert 0 < r.pttl("a") <= 10_000
+
+
+def keys(r):
+    r.mset({f"key:{i}": i for i in range(100)})
+    equal(len(set(r.scan_iter(match="key:*", count=7))), 100)
+    equal((r.type("key:1"), r.rename("key:1", "key:x"), r.exists("key:x", "key:1")), ("string", True, 1))
+    equal((r.expire("key:x", 50), r.persist("key:x"), r.ttl("key:x")), (True, True, -1))
+    equal(r.copy("key:x", "key:y"), True)
+    equal(r.object("encoding", "key:x"), "int")
+    equal((r.delete("key:x", "key:y"), r.unlink("key:2"), r.touch("key:3")), (2, 1, 1))
+    equal(r.restore("key:r", 0, redis.Redis(port=PORT).dump("key:3")), "OK")
+    equal(r.get("key:r"), "3")
+    assert r.randomkey()
+    equal(r.dbsize(), 99)
+
+
+def lists(r):
+    equal((r.rpush("l", 1, 2, 3), r.lpush("l", 0), r.llen("l")), (3, 4, 4))
+    equal(r.lrange("l", 0, -1), ["0", "1", "2", "3"])
+    equal((r.lindex("l", 1), r.lpos("l", "2"), r.lset("l", 0, "z")), ("1", 2, True))
+    equal((r.linsert("l", "before", "1", "y"), r.lrem("l", 1, "y"), r.ltrim("l", 0, 2)), (5, 1, True))
+    equal((r.lpop("l"), r.rpop("l", 2), r.exists("l")), ("z", ["2", "1"], 0))
+    r.rpush("l", "a", "b")
+    equal(r.lmove("l", "m", "LEFT", "RIGHT"), "a")
+    equal(list(r.lmpop(2, "none", "l", direction="LEFT")), ["l", ["b"]])
+    equal(list(r.blpop(["none", "m"], 1)), ["m", "a"])
+    equal(r.blpop("none", 0.05), None)
+    waiting = threading.Thread(target=lambda: (time.sleep(0.05), connect().rpush("later", "x")))
+    waiting.start()
+    equal(list(r.blpop("later", 10)), ["later", "x"])
+    waiting.join()
+
+
+def sets(r):
+    equal((r.sadd("s", "a", "b", "c"), r.scard("s"), r.sismember("s", "a")), (3, 3, 1))
+    equal([bool(x) for x in r.smismember("s", ["a", "x"])], [True, False])
+    equal(set(r.smembers("s")), {"a", "b", "c"})
+    r.sadd("t", "b", "c", "d")
+    equal((set(r.sinter("s", "t")), set(r.sunion("s", "t")), set(r.sdiff("s", "t"))), ({"b", "c"}, {"a", "b", "c", "d"}, {"a"}))
+    equal((r.sinterstore("u", "s", "t"), r.sintercard(2, ["s", "t"]), r.smove("s", "t", "a")), (2, 2, True))
+    equal((r.srem("s", "b"), r.spop("s"), r.exists("s")), (1, "c", 0))
+    assert r.srandmember("t") in {"a", "b", "c", "d"}
+    equal(set(r.sscan_iter("t")), {"a", "b", "c", "d"})
+
+
+def hashes(r):
+    equal(r.hset("h", mapping={"a": 1, "b": "two"}), 2)
+    equal((r.hget("h", "a"), r.hget("h", "x"), r.hgetall("h")), ("1", None, {"a": "1", "b": "two"}))
+    equal((r.hmget("h", "a", "x"), r.hlen("h"), r.hexists("h", "b"), r.hstrlen("h", "b")), (["1", None], 2, True, 3))
+    equal((r.hincrby("h", "a", 4), r.hincrbyfloat("h", "f", 1.5), r.hsetnx("h", "a", 0)), (5, 1.5, 0))
+    equal((set(r.hkeys("h")), set(r.hvals("h"))), ({"a", "b", "f"}, {"5", "two", "1.5"}))
+    equal(dict(r.hscan_iter("h")), {"a": "5", "b": "two", "f": "1.5"})
+    assert r.hrandfield("h") in {"a", "b", "f"}
+    equal((r.hdel("h", "a", "b", "f"), r.exists("h")), (3, 0))
+
+
+def sorted_sets(r):
+    equal((r.zadd("z", {"a": 1, "b": 2, "c": 3.5}), r.zcard("z"), r.zscore("z", "c")), (3, 3, 3.5))
+    equal(flat(r.zrange("z", 0, -1, withscores=True)), [("a", 1.0), ("b", 2.0), ("c", 3.5)])
+    equal(r.zrange("z", "-inf", "(3", byscore=True), ["a", "b"])
+    equal(r.zrevrange("z", 0, 0), ["c"])
+    equal((r.zrank("z", "b"), r.zrevrank("z", "b"), r.zcount("z", 1, 2), r.zmscore("z", ["a", "x"])), (1, 1, 2, [1.0, None]))
+    equal((r.zincrby("z", 10, "a"), r.zadd("z", {"a": 1}, nx=True), r.zadd("z", {"a": 12}, gt=True, ch=True)), (11.0, 0, 1))
+    equal((r.zrem("z", "b"), r.zremrangebyscore("z", 0, 3), r.zlexcount("z", "-", "+")), (1, 0, 2))
+    r.zadd("y", {"a": 1, "q": 9})
+    equal(flat(r.zunion(["y", "z"], withscores=True)), [("c", 3.5), ("q", 9.0), ("a", 13.0)])
+    equal((r.zinterstore("x", ["y", "z"]), r.zdiff(["y", "z"])), (1, ["q"]))
+    equal(dict(r.zscan_iter("y")), {"a": 1.0, "q": 9.0})
+    popped = r.zpopmin("y")
+    equal(list(popped[0] if isinstance(popped[0], (list, tuple)) else popped), ["a", 1.0])
+    equal([str(x) for x in r.bzpopmax(["none", "y"], 1)], ["y", "q", "9.0"])
+    assert r.zrandmember("z") in {"a", "c"}
+
+
+def sorting(r):
+    r.rpush("l", 3, 1, 2)
+    equal((r.sort("l"), r.sort("l", desc=True, start=0, num=2)), (["1", "2", "3"], ["3", "2"]))
+    r.mset({"w1": 9, "w2": 8, "w3": 7})
+    equal(r.sort("l", by="w*", get=["#", "w*"]), ["3", "7", "2", "8", "1", "9"])
+
+
+def transactions(r):
+    with r.pipeline(transaction=True) as pipe:
+        equal(pipe.set("a", 1).incr("a").lpush("l", "x").execute(), [True, 2, 1])
+    with r.pipeline() as pipe:
+        pipe.watch("a")
+        connect().set("a", 5)
+        pipe.multi()
+        pipe.incr("a")
+        try:
+            pipe.execute()
+            raise AssertionError("a touched key lets no transaction through")
+        except redis.WatchError:
+            pass
+    with r.pipeline(transaction=False) as pipe:
+        replies = pipe.get("a").lpush("a", 1).execute(raise_on_error=False)
+        equal(replies[0], "5")
+        assert "WRONGTYPE" in str(replies[1])
+
+
+def publishing(r):
+    with r.pubsub() as p:
+        p.subscribe("news")
+        p.psubscribe("w*")
+        got = []
+        until = time.monotonic() + 10
+        published = False
+        while len(got) < 4 and time.monotonic() < until:
+            message = p.get_message(timeout=0.2)
+            if message:
+                got.append((message["type"], message["channel"], message["data"]))
+            if len(got) == 2 and not published:
+                equal((r.publish("news", "hello"), r.publish("weather", "fair")), (1, 1))
+                published = True
+        equal(got, [("subscribe", "news", 1), ("psubscribe", "w*", 2), ("message", "news", "hello"), ("pmessage", "weather", "fair")])
+        equal((r.pubsub_channels(), r.pubsub_numsub("news"), r.pubsub_numpat()), (["news"], [("news", 1)], 1))
+
+
+def server(r):
+    assert r.info("server")["redis_version"].startswith("7.")
+    equal(r.config_set("slowlog-max-len", 64), True)
+    equal(r.config_get("slowlog-max-len"), {"slowlog-max-len": "64"})
+    assert len(r.time()) == 2
+    assert r.command_count() > 150
+    assert "get" in r.command()
+    equal(r.role()[0], "master")
+    assert isinstance(r.slowlog_get(), list)
+    assert r.memory_usage("absent") is None
+    r.set("k", 1)
+    equal((r.flushdb(), r.dbsize()), (True, 0))
+
+
+GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, sorting, transactions, publishing, server]
+for group in GROUPS:
+    client = connect()
+    client.flushall()
+    group(client)
+    client.close()
+print(f"{len(GROUPS)} groups")
