@@ -14,6 +14,7 @@ const fn few(max: usize) -> usize {
 const fn joined_max(max: usize) -> usize {
     max * 4 / 5
 }
+
 pub(super) struct Leaf<E> {
     pub(super) items: [E; LEAF_MAX],
     pub(super) len: u16,
