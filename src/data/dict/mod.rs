@@ -9,7 +9,7 @@
 //!   with one shelf; when that has [`SHELF_SLOTS`] directory slots it is dealt out once into [`SHELVES`]. So no vector
 //!   that ever has to grow grows with the number of keys: each stays within what one shelf needs.
 //! - A [`Segment`] holds at most some four hundred entries. It grows by steps while it is small, then splits in two.
-//! - Segments never merge, so a prefix that once began a segment begins one for ever: that is what makes a scan's
+//! - Segments never merge (a nearly emptied collection is built anew as a whole: [`Dict::gather`]), so a prefix that once began a segment begins one for ever: that is what makes a scan's
 //!   cursor good across splits. An emptied segment gives its memory back and leaves a header behind.
 
 mod segment;
