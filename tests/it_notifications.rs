@@ -85,6 +85,43 @@ fn strings() {
 }
 
 #[test]
+fn sets() {
+    tells(
+        &Server::start(&[]),
+        "KEAn",
+        r#"
+        SADD s a b -> new s, sadd s
+        SADD s a ->
+        SREM s x ->
+        SREM s a -> srem s
+        SREM s b -> srem s, del s
+        SADD s a b -> new s, sadd s
+        SMOVE s t a -> srem s, new t, sadd t
+        SMOVE s t x ->
+        SMOVE s t b -> srem s, del s, sadd t
+        SADD s a b -> new s, sadd s
+        SMOVE s t a -> srem s
+        SMOVE t t a ->
+        SPOP t -> spop t
+        SPOP t 9 -> spop t, del t
+        SPOP s -> spop s, del s
+        SPOP s ->
+        SPOP s 3 ->
+        SADD s 1 2 3 -> new s, sadd s
+        SPOP s 0 ->
+        SPOP s 2 -> spop s
+        SUNIONSTORE d s -> new d, sunionstore d
+        SINTERSTORE d s -> sinterstore d
+        SDIFFSTORE d s s -> del d
+        SDIFFSTORE d s s ->
+        SDIFFSTORE d s -> new d, sdiffstore d
+        SUNIONSTORE d absent -> del d
+        SINTERSTORE d absent ->
+    "#,
+    );
+}
+
+#[test]
 fn keys() {
     tells(
         &Server::start(&[]),

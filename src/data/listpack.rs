@@ -235,7 +235,10 @@ impl Listpack {
         self.0.truncate(len + new - old);
         encoded.write_at(&mut self.0[at..at + new]);
         self.sized();
-        self.shrink();
+        // What has grown may have been given its room on purpose.
+        if new < old {
+            self.shrink();
+        }
     }
 
     /// Takes the element at `pos` out; the one behind it is at `pos` then.

@@ -51,6 +51,8 @@ const WRITE_BYTES: usize = 1 << 20;
 const ACCEPTS: usize = 1000;
 /// Events taken from one poll.
 const EVENTS: usize = 1024;
+/// For so many milliseconds of a load at start nobody is let in: a small file is loaded before anybody could be told of it.
+const QUIET_MS: u64 = 250;
 /// Tokens from here on are not clients.
 const TOKEN_SIGNAL: Token = Token(usize::MAX - 1);
 const TOKEN_DISK: Token = Token(usize::MAX - 2);
@@ -78,6 +80,8 @@ pub struct Reactor {
     notifier: Notifier,
     /// Connections that we are making.
     attempts: Vec<connect::Attempt>,
+    /// Monotonic milliseconds at the start.
+    started_ms: u64,
     /// Whether we have said that we are ready.
     is_ready: bool,
 }
@@ -112,25 +116,20 @@ impl Reactor {
             signals,
             notifier,
             attempts: Vec::new(),
+            started_ms: 0,
             is_ready: false,
         };
         let server = &mut reactor.engine.server;
         server.startup_memory = server.host.used_memory();
+        reactor.started_ms = server.mono_ms;
         reactor.engine.load_from_disk();
-        reactor.await_first_answer();
         Ok(reactor)
     }
 
-    /// Waits until the disk has said whether there is a file to load: where there is none, nobody shall be told of loading.
-    fn await_first_answer(&mut self) {
-        match self.engine.take_action() {
-            Some(Action::Disk(job)) => {
-                let done = self.disk.borrow_mut().run(job);
-                self.engine.disk_done(done);
-            }
-            Some(other) => self.engine.server.actions.push_front(other),
-            None => (),
-        }
+    /// Whether nobody is let in yet.
+    fn is_loading_quietly(&self) -> bool {
+        let server = &self.engine.server;
+        server.loading.is_some() && server.mono_ms.saturating_sub(self.started_ms) < QUIET_MS
     }
 
     /// The engine that this loop drives.
@@ -153,7 +152,8 @@ impl Reactor {
                 self.notifier.ready();
                 log::info!("Ready to accept connections");
             }
-            let sleep_ms = if self.ready.is_empty() { self.engine.sleep_ms() } else { 0 };
+            let admits = !knocking.is_empty() && !self.is_loading_quietly();
+            let sleep_ms = if self.ready.is_empty() && !admits { self.engine.sleep_ms() } else { 0 };
             if let Err(error) = self.poll.poll(&mut events, Some(Duration::from_millis(sleep_ms)))
                 && error.kind() != ErrorKind::Interrupted
             {
@@ -186,7 +186,9 @@ impl Reactor {
             }
             self.read_ready();
             // Behind the reads: who has just left makes room for who comes.
-            knocking.drain(..).for_each(|listener| self.accept(listener));
+            if !self.is_loading_quietly() {
+                knocking.drain(..).for_each(|listener| self.accept(listener));
+            }
             self.engine.finish_turn();
             self.signals.note_shutdown(self.engine.server.shutdown.is_some());
             while let Some(ConnId(conn)) = self.engine.take_dirty() {

@@ -1,6 +1,6 @@
 //! Fields as they are looked at, and chosen by chance.
 
-use super::{Hash, as_number, is_past};
+use super::{Hash, is_past, table::stored};
 use crate::data::{
     dict::Dict,
     entry::{Entry, Value},
@@ -8,6 +8,7 @@ use crate::data::{
     object::Object,
     rng::Rng,
 };
+use bytes::Bytes;
 use std::collections::HashSet;
 
 /// A field of a hash.
@@ -42,13 +43,9 @@ impl Field<'_> {
         match self.value {
             Value::Int(n) => {
                 let mut digits = itoa::Buffer::new();
-                let text = digits.format(n).as_bytes();
-                match as_number(text) {
-                    Some(n) => Entry::new_int(name, n, self.deadline),
-                    None => Entry::new_inline(name, text, self.deadline),
-                }
+                stored(digits.format(n).as_bytes(), Bytes::new).into_entry(name, self.deadline)
             }
-            Value::Str(text) => Entry::new_inline(name, text, self.deadline),
+            Value::Str(text) => stored(text, || Bytes::copy_from_slice(text)).into_entry(name, self.deadline),
             Value::Object(object) => Entry::new_object(name, Box::new(object.clone()), self.deadline),
         }
     }

@@ -55,6 +55,18 @@ fn a_hash_is_compact_until_it_is_large_and_stays_large() {
     assert_eq!(hash.encoding(), "hashtable");
 }
 
+/// What is compact by a generous setting may be longer than an entry holds inline.
+#[test]
+fn a_long_value_survives_the_change_to_a_table() {
+    let (mut hash, long) = (Hash::new(), vec![b'x'; 100_000]);
+    let generous = Limits { value: 1 << 20, ..limits() };
+    hash.set(b"f", &long, || unreachable!("it is compact"), OldDeadline::Drops, 0, &generous);
+    assert_eq!(hash.encoding(), "listpack");
+    hash.make_room(1 << 20, 1, &generous);
+    assert_eq!(hash.encoding(), "hashtable");
+    assert_eq!(contents(&hash)[&b"f"[..]].0, long);
+}
+
 #[test]
 fn triples_are_in_the_order_of_their_deadlines() {
     let mut hash = of(&[("a", "1"), ("b", "two"), ("c", "3"), ("d", "4")]);

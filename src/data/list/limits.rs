@@ -50,6 +50,11 @@ impl Limits {
         }
     }
 
+    /// The bytes that a node will have when it is full, if that is known.
+    pub(super) fn bytes_full(self) -> Option<usize> {
+        self.most().ok()
+    }
+
     /// Whether an element of so many bytes gets a node for itself.
     pub(super) fn is_large(self, len: usize) -> bool {
         len > self.most().unwrap_or(BYTES_SAFE)

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
 /// Bytes of an empty listpack.
-const EMPTY: usize = 7;
+pub(super) const EMPTY: usize = 7;
 /// A shorter node is not compressed.
 const COMPRESSED_MIN: usize = 48;
 /// Nor is one that would become less than this much shorter.
@@ -84,14 +84,14 @@ impl Slot {
         slot
     }
 
-    /// A node of one element.
-    pub fn single(bytes: &[u8], shared: impl FnOnce() -> Bytes, limits: Limits) -> Self {
+    /// A node of one element, with room for so many bytes of more.
+    pub fn single(bytes: &[u8], shared: impl FnOnce() -> Bytes, limits: Limits, room: usize) -> Self {
         if limits.is_large(bytes.len()) {
             let mut slot = Self { count: 0, bytes: 0, node: Arc::new(Node::Plain(shared())) };
             slot.measure();
             return slot;
         }
-        let mut pack = Listpack::with_capacity(Listpack::string_bytes(bytes.len()));
+        let mut pack = Listpack::with_capacity(Listpack::string_bytes(bytes.len()).max(room));
         pack.push(bytes);
         Self::packed(pack)
     }

@@ -15,8 +15,11 @@ use std::collections::VecDeque;
 /// Nodes from which a list is not freed at once.
 const NODES_LARGE: usize = 64;
 
+/// Nodes from which on a new one gets all of its memory at once: what is not used is little then, beside the others.
+const NODES_TRUSTED: usize = 8;
+
 /// Bytes of header and end that two listpacks have once when they are one.
-const MERGED: usize = 7;
+const MERGED: usize = node::EMPTY;
 
 /// A deque of nodes, none of them empty.
 #[derive(Clone)]
@@ -115,7 +118,9 @@ impl Quicklist {
         {
             return;
         }
-        let slot = Slot::single(bytes, shared, limits);
+        // Where many nodes were filled, this one will be.
+        let full = if self.nodes.len() >= NODES_TRUSTED { limits.bytes_full() } else { None };
+        let slot = Slot::single(bytes, shared, limits, full.map_or(0, |full| full - node::EMPTY));
         match end {
             End::Front => self.nodes.push_front(slot),
             End::Back => self.nodes.push_back(slot),
@@ -189,7 +194,7 @@ impl Quicklist {
         }
         let (at, offset) = self.locate(index);
         let (limits, slot) = (self.limits, &mut self.nodes[at]);
-        let single = || Slot::single(bytes, || Bytes::copy_from_slice(bytes), limits);
+        let single = || Slot::single(bytes, || Bytes::copy_from_slice(bytes), limits, 0);
         if slot.count == 1 {
             *slot = single();
         } else if bytes.len() < GIANT && slot.bytes() + bytes.len() < BYTES_MAX {
@@ -235,7 +240,7 @@ impl Quicklist {
         let Some((at, pos, edge)) = found else { return false };
         let limits = self.limits;
         let admits = |slot: &Slot| limits.admits(slot.bytes(), slot.count as usize, bytes.len());
-        let single = || Slot::single(bytes, || Bytes::copy_from_slice(bytes), limits);
+        let single = || Slot::single(bytes, || Bytes::copy_from_slice(bytes), limits, 0);
         if let Some(pos) = pos
             && admits(&self.nodes[at])
         {

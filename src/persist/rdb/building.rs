@@ -14,7 +14,7 @@ use crate::data::{
     hashmap::{self, Hash},
     intset::Intset,
     list::{End, List},
-    listpack::Listpack,
+    listpack::{Item, Listpack},
     number,
     object::Collection,
     set::Set,
@@ -327,7 +327,12 @@ impl Building {
             }
             types::SET_LISTPACK => built(Set::from_listpack(pack, &shapes.set).ok_or(broken)?, Set::is_empty),
             types::ZSET_ZIPLIST | types::ZSET_LISTPACK => built(Zset::from_listpack(pack, shapes.zset).ok_or(broken)?, Zset::is_empty),
-            code => built(hash(code, pack, &shapes.hash).ok_or(broken)?, Hash::is_empty),
+            code => {
+                // As many elements as there have to be are wrong in themselves.
+                let is_twice = code == types::HASH_LISTPACK && pack.len().is_multiple_of(2);
+                let broken = if is_twice { BROKEN("Hash listpack with dup elements") } else { broken };
+                built(hash(code, pack, &shapes.hash).ok_or(broken)?, Hash::is_empty)
+            }
         })
     }
 }
@@ -340,7 +345,10 @@ const TWICE: Stop = Stop::Bad(Reason::Value("Duplicate hash fields detected"));
 /// Fields and values by turns, and deadlines where the type has them. Old forms do not mind how long their elements are, compact hashes do.
 fn hash(code: u8, pack: Listpack, limits: &hashmap::Limits) -> Option<Hash> {
     match code {
-        types::HASH_LISTPACK_EX | types::HASH_LISTPACK_EX_PRE_GA => Hash::from_triples(pack, limits),
+        types::HASH_LISTPACK_EX | types::HASH_LISTPACK_EX_PRE_GA => {
+            let is_past_all = |item| matches!(item, Item::Int(ms) if ms > DEADLINE_MAX as i64);
+            if pack.iter().skip(2).step_by(3).any(is_past_all) { None } else { Hash::from_triples(pack, limits) }
+        }
         types::HASH_ZIPMAP if pack.iter().any(|item| item.len() > limits.value) => {
             let mut hash = hashmap::Builder::new(pack.len() / 2, *limits);
             let (mut a, mut b) = (itoa::Buffer::new(), itoa::Buffer::new());
@@ -364,13 +372,14 @@ fn base(ms: i64) -> Result<i64, Stop> {
     if ms < 0 { Err(BROKEN("Hash read invalid minExpire value")) } else { Ok(ms) }
 }
 
+/// The last deadline that a field can have, in Unix milliseconds: Redis keeps 48 bits of it.
+const DEADLINE_MAX: u64 = (1 << 48) - 1;
+
 /// A field's deadline in Unix milliseconds; 0 is none.
 fn deadline(ms: u64) -> Result<i64, Stop> {
-    /// Redis keeps 48 bits of it.
-    const MAX: u64 = (1 << 48) - 1;
     match ms {
         0 => Ok(NEVER),
-        1..=MAX => Ok(ms as i64),
+        1..=DEADLINE_MAX => Ok(ms as i64),
         _ => Err(BROKEN("invalid expireAt time")),
     }
 }

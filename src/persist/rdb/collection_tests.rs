@@ -304,6 +304,7 @@ fn what_cannot_be_is_refused() {
         ("a member without a score", [&b"\x11"[..], &pack(&[b"a"])].concat()),
         ("a score in letters", [&b"\x11"[..], &pack(&[b"a", b"b"])].concat()),
         ("a deadline that is none", [&b"\x19\0\0\0\0\0\0\0\0"[..], &pack(&[b"a", b"b", b"c"])].concat()),
+        ("a packed deadline after all time", [&b"\x19\0\0\0\0\0\0\0\0"[..], &pack(&[b"a", b"b", b"281474976710656"])].concat()),
         ("a deadline before all time", [&b"\x19"[..], &[0xff; 8], &pack(&[b"a", b"b", b"1"])].concat()),
         ("a deadline after all time", b"\x18\0\0\0\0\0\0\0\0\x01\x81\xff\xff\xff\xff\xff\xff\xff\xff\x01a\x01b".to_vec()),
         ("a zipmap of none", b"\x09\x02\x00\xff".to_vec()),
