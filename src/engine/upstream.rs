@@ -54,6 +54,7 @@ pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, left_out: Op
             for (db, key) in left_out.into_iter().flatten() {
                 server.replication.stream.append(db, OwnedArgs::new(&[name, &key]).args());
             }
+            server.replication.stream.set_needed(None);
         }
     }
 }

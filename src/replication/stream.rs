@@ -185,12 +185,9 @@ impl Stream {
 
     /// Says how far the reader is that is furthest behind (`None`: there is none): what lies behind may be let go.
     pub fn set_needed(&mut self, offset: Option<u64>) {
-        let needed = offset.unwrap_or(u64::MAX);
-        let freed = needed > self.needed;
-        self.needed = needed;
-        if freed {
-            self.trim();
-        }
+        self.needed = offset.unwrap_or(u64::MAX);
+        // What has come since the last block was full counts too.
+        self.trim();
     }
 
     /// Lets blocks go that neither readers nor the backlog need.

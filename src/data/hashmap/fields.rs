@@ -40,12 +40,11 @@ impl Field<'_> {
     pub(super) fn to_entry(self) -> Entry {
         let mut digits = itoa::Buffer::new();
         let name = self.name.text(&mut digits);
+        let store = |text: &[u8]| stored(text, || Bytes::copy_from_slice(text)).into_entry(name, self.deadline);
         match self.value {
-            Value::Int(n) => {
-                let mut digits = itoa::Buffer::new();
-                stored(digits.format(n).as_bytes(), Bytes::new).into_entry(name, self.deadline)
-            }
-            Value::Str(text) => stored(text, || Bytes::copy_from_slice(text)).into_entry(name, self.deadline),
+            Value::Int(n) => store(itoa::Buffer::new().format(n).as_bytes()),
+            // As long as the compact form was allowed to hold it, which may be longer than an entry can.
+            Value::Str(text) => store(text),
             Value::Object(object) => Entry::new_object(name, Box::new(object.clone()), self.deadline),
         }
     }

@@ -68,6 +68,18 @@ fn a_long_value_survives_the_change_to_a_table() {
 }
 
 #[test]
+fn a_compact_hash_with_long_values_becomes_a_table() {
+    let generous = Limits { entries: 2, value: 1 << 20, ..limits() };
+    let long = vec![b'x'; 70_000];
+    let mut hash = Hash::new();
+    for name in ["a", "b", "c"] {
+        hash.set(name.as_bytes(), &long, || Bytes::from(long.clone()), OldDeadline::Drops, 0, &generous);
+    }
+    assert_eq!(hash.encoding(), "hashtable");
+    assert!(hash.iter().all(|field| text(field.value) == long));
+}
+
+#[test]
 fn triples_are_in_the_order_of_their_deadlines() {
     let mut hash = of(&[("a", "1"), ("b", "two"), ("c", "3"), ("d", "4")]);
     assert!(hash.set_deadline(b"c", 500) && hash.set_deadline(b"b", 300) && hash.set_deadline(b"a", 900));

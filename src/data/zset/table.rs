@@ -8,7 +8,7 @@
 use super::{
     Change,
     member::{Link, Member},
-    tree::{self, Place, Tree},
+    tree::{self, Tree},
 };
 use crate::data::{
     dict::Dict,
@@ -40,43 +40,18 @@ unsafe fn bytes_of<'a>(elem: Elem) -> &'a [u8] {
     unsafe { elem.link.bytes() }
 }
 
-/// The place of a score and a member.
-struct At<'a> {
-    score: f64,
-    member: &'a [u8],
-    /// Behind what is there already, not in front of it.
-    behind: bool,
-}
-
-impl Place<Elem> for At<'_> {
-    #[inline]
-    fn after(&self, elems: &[Elem]) -> usize {
-        // By scores alone this takes no branch that could be foretold wrongly; members are asked only where scores are equal.
-        let less = elems.partition_point(|elem| elem.score < self.score);
-        if elems.get(less).is_none_or(|elem| elem.score != self.score) {
-            return less;
-        }
-        let before = |elem: &Elem| {
-            elem.score == self.score && {
-                // SAFETY: only elements of a tree are asked about, during a look-up, when each leads to a member in the table.
-                let bytes = unsafe { bytes_of(*elem) };
-                if self.behind { bytes <= self.member } else { bytes < self.member }
-            }
-        };
-        less + elems[less..].partition_point(before)
-    }
-}
-
-/// In front of this score and member.
+/// Says of a tree's elements whether they come before this score and member.
 #[inline(always)]
-fn before(score: f64, member: &[u8]) -> At<'_> {
-    At { score, member, behind: false }
+fn before(score: f64, member: &[u8]) -> impl Fn(&Elem) -> bool {
+    // SAFETY: only elements of a tree are asked about, during a look-up, when each leads to a member in the table.
+    move |elem| elem.score < score || (elem.score == score && unsafe { bytes_of(*elem) } < member)
 }
 
-/// Behind this score and member.
+/// [`before`], or are these themselves.
 #[inline(always)]
-fn up_to(score: f64, member: &[u8]) -> At<'_> {
-    At { score, member, behind: true }
+fn up_to(score: f64, member: &[u8]) -> impl Fn(&Elem) -> bool {
+    // SAFETY: as in `before`.
+    move |elem| elem.score < score || (elem.score == score && unsafe { bytes_of(*elem) } <= member)
 }
 
 impl Table {
@@ -170,7 +145,7 @@ impl Table {
 
     /// How many members are `below`, where all have the same score.
     pub fn rank_by_member(&self, below: impl Fn(&[u8]) -> bool) -> usize {
-        // SAFETY: as in `At`.
+        // SAFETY: as in `before`.
         self.tree.rank(|elem: &Elem| below(unsafe { bytes_of(*elem) }))
     }
 

@@ -5,8 +5,11 @@
 //! leaf         up to 63 elements in order: with 16 bytes each, one kilobyte
 //! ```
 //!
-//! The tree compares nothing by itself: a [`Place`] says how many of some elements come before it, and so the order is the caller's. An
-//! inner node's firsts are exactly its children's, so that no element that has been taken out is ever shown again.
+//! The tree compares nothing by itself: whoever looks for a place says of an element whether it comes before that place, and so the order
+//! is the caller's. An inner node's firsts are exactly its children's, so that no element that has been taken out is ever shown again.
+//!
+//! A search takes branches, on purpose: the processor guesses on and asks for the next line meanwhile. Without them each waits for the one
+//! before, and where the lines are not at hand, which is where it matters, that takes a third longer.
 //!
 //! A full leaf at the edge of the tree stays full when what comes next goes beyond it, so that elements that come in order fill theirs.
 
@@ -15,7 +18,6 @@ mod node;
 mod tests;
 
 use crate::data::trash::Garbage;
-pub use node::Place;
 use node::{Edges, Inner, Leaf, Node};
 use std::{iter::FusedIterator, ops::Range, slice};
 
@@ -41,14 +43,14 @@ impl<E: Copy> Tree<E> {
         self.len
     }
 
-    /// Adds an element at its place.
-    pub fn insert(&mut self, item: E, place: impl Place<E>) {
+    /// Adds an element behind those of which `before` is true, which are the first ones.
+    pub fn insert(&mut self, item: E, before: impl Fn(&E) -> bool) {
         self.len += 1;
         let Some(root) = &mut self.root else {
             self.root = Some(Node::Leaf(Leaf::new(&[item])));
             return;
         };
-        if let Some(behind) = root.insert(item, &place, Edges { first: true, last: true })
+        if let Some(behind) = root.insert(item, &before, Edges { first: true, last: true })
             && let Some(root) = self.root.take()
         {
             let mut above = Inner::new(root);
@@ -62,10 +64,10 @@ impl<E: Copy> Tree<E> {
         self.insert(item, |_: &E| true);
     }
 
-    /// Takes out the last one of the elements that come before the place. There is one.
-    pub fn remove_last_of(&mut self, place: impl Place<E>) {
+    /// Takes out the last one of the elements of which `up_to` is true, which are the first ones. There is one.
+    pub fn remove_last_of(&mut self, up_to: impl Fn(&E) -> bool) {
         if let Some(root) = &mut self.root {
-            root.remove_last_of(&place);
+            root.remove_last_of(&up_to);
             self.len -= 1;
             self.lower();
         }
@@ -96,17 +98,17 @@ impl<E: Copy> Tree<E> {
         }
     }
 
-    /// How many elements come before the place.
-    pub fn rank(&self, place: impl Place<E>) -> usize {
+    /// How many elements there are of which `before` is true, which are the first ones.
+    pub fn rank(&self, before: impl Fn(&E) -> bool) -> usize {
         let mut rank = 0;
         let mut node = self.root.as_ref();
         while let Some(Node::Inner(inner)) = node {
-            let at = inner.at_place(&place);
+            let at = inner.at_place(&before);
             rank += inner.counts[..at].iter().sum::<usize>();
             node = Some(inner.child(at));
         }
         match node {
-            Some(Node::Leaf(leaf)) => rank + place.after(leaf.items()),
+            Some(Node::Leaf(leaf)) => rank + leaf.items().partition_point(before),
             _ => rank,
         }
     }

@@ -8,12 +8,13 @@ pub(super) const LEAF_MAX: usize = 63;
 const INNER_MAX: usize = 48;
 /// A node with fewer than this joins its neighbour when both together are no more than [`joined_max`].
 const fn few(max: usize) -> usize {
-    max / 4
+    max * 2 / 5
 }
 /// Leaves room behind a joint, so that the next insertion does not part it again.
 const fn joined_max(max: usize) -> usize {
-    max * 3 / 4
+    max * 4 / 5
 }
+
 pub(super) struct Leaf<E> {
     pub(super) items: [E; LEAF_MAX],
     pub(super) len: u16,
@@ -30,20 +31,6 @@ pub(super) struct Inner<E> {
 pub(super) enum Node<E> {
     Leaf(Box<Leaf<E>>),
     Inner(Box<Inner<E>>),
-}
-
-/// A place in the order of the elements.
-pub trait Place<E> {
-    /// How many of these elements, which are in order, come before it.
-    fn after(&self, items: &[E]) -> usize;
-}
-
-/// Says of an element whether it comes before the place.
-impl<E, F: Fn(&E) -> bool> Place<E> for F {
-    #[inline]
-    fn after(&self, items: &[E]) -> usize {
-        items.partition_point(self)
-    }
 }
 
 /// Which edges of the tree a node lies on.
@@ -75,8 +62,8 @@ impl<E: Copy> Leaf<E> {
 
     /// Adds an element; returns the leaf that belongs behind this one if it had to be split.
     #[inline]
-    fn insert(&mut self, item: E, place: &impl Place<E>, edges: Edges) -> Option<Box<Self>> {
-        let at = place.after(self.items());
+    fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Box<Self>> {
+        let at = self.items().partition_point(before);
         if usize::from(self.len) < LEAF_MAX {
             insert_into(&mut self.items, usize::from(self.len), at, item);
             self.len += 1;
@@ -146,10 +133,10 @@ impl<E: Copy> Inner<E> {
         self.children[at].as_mut().expect("there are as many children as the length says")
     }
 
-    /// The child below which a place lies.
+    /// The child below which a place lies that comes behind those elements of which `before` is true.
     #[inline]
-    pub(super) fn at_place(&self, place: &impl Place<E>) -> usize {
-        place.after(self.firsts()).saturating_sub(1)
+    pub(super) fn at_place(&self, before: &impl Fn(&E) -> bool) -> usize {
+        self.firsts().partition_point(before).saturating_sub(1)
     }
 
     /// The child below which element number `rank` is, and its number there.
@@ -203,15 +190,15 @@ impl<E: Copy> Inner<E> {
     }
 
     #[inline]
-    fn insert(&mut self, item: E, place: &impl Place<E>, edges: Edges) -> Option<Box<Self>> {
-        let after = place.after(self.firsts());
+    fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Box<Self>> {
+        let after = self.firsts().partition_point(before);
         let at = after.saturating_sub(1);
         if after == 0 {
             self.firsts[0] = item;
         }
         let below = Edges { first: edges.first && at == 0, last: edges.last && at + 1 == self.len() };
         self.counts[at] += 1;
-        let behind = self.child_mut(at).insert(item, place, below)?;
+        let behind = self.child_mut(at).insert(item, before, below)?;
         self.counts[at] -= behind.count();
         if self.len() < INNER_MAX {
             self.put(at + 1, behind);
@@ -314,22 +301,22 @@ impl<E: Copy> Node<E> {
         }
     }
 
-    pub(super) fn insert(&mut self, item: E, place: &impl Place<E>, edges: Edges) -> Option<Self> {
+    pub(super) fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Self> {
         match self {
-            Self::Leaf(leaf) => leaf.insert(item, place, edges).map(Self::Leaf),
-            Self::Inner(inner) => inner.insert(item, place, edges).map(Self::Inner),
+            Self::Leaf(leaf) => leaf.insert(item, before, edges).map(Self::Leaf),
+            Self::Inner(inner) => inner.insert(item, before, edges).map(Self::Inner),
         }
     }
 
-    pub(super) fn remove_last_of(&mut self, place: &impl Place<E>) {
+    pub(super) fn remove_last_of(&mut self, before: &impl Fn(&E) -> bool) {
         match self {
             Self::Leaf(leaf) => {
-                let at = place.after(leaf.items()) - 1;
+                let at = leaf.items().partition_point(before) - 1;
                 leaf.remove(at..at + 1);
             }
             Self::Inner(inner) => {
-                let at = inner.at_place(place);
-                inner.child_mut(at).remove_last_of(place);
+                let at = inner.at_place(before);
+                inner.child_mut(at).remove_last_of(before);
                 inner.removed(at, 1);
             }
         }
