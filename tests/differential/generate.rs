@@ -121,7 +121,7 @@ impl Generator {
         }
         if name.contains("lex") || args.iter().any(|arg| arg == b"BYLEX") {
             args.iter_mut().filter(|arg| arg.len() == 2 && arg[0] == b'z').for_each(|key| key[0] = EQUAL);
-        } else if self.one_in(25) && !name.ends_with("rank") && !waits {
+        } else if self.one_in(25) && !name.ends_with("rank") && !name.ends_with("scan") && !waits {
             self.spoil(&mut args, words.len());
         }
         Call { name, args, unordered }
