@@ -231,22 +231,18 @@ impl Server {
         false
     }
 
-    /// Any reply to PING will do but one: a server that loads its data is not there yet.
+    /// Any reply to PING will do but one: a server that loads its data is not there yet. Nor is one that refuses or ends the connection.
     fn answers(&self) -> bool {
+        fn pings(mut stream: impl std::io::Read + std::io::Write) -> bool {
+            let mut reply = [0; 64];
+            stream.write_all(b"PING\r\n").is_ok() && stream.read(&mut reply).is_ok_and(|n| n > 0 && !reply.starts_with(b"-LOADING"))
+        }
+        let patience = Some(Duration::from_secs(1));
         let unix_socket = self.unix_socket();
-        let mut conn = if unix_socket.exists() {
-            if unix::UnixStream::connect(&unix_socket).is_err() {
-                return false;
-            }
-            Conn::unix(&unix_socket)
-        } else {
-            if TcpStream::connect(self.address()).is_err() {
-                return false;
-            }
-            Conn::tcp(self.address())
-        };
-        conn.try_send(b"PING\r\n").is_ok()
-            && conn.try_recv(Duration::from_secs(1)).is_some_and(|reply| !reply.to_string().starts_with("-LOADING"))
+        if unix_socket.exists() {
+            return unix::UnixStream::connect(&unix_socket).is_ok_and(|stream| stream.set_read_timeout(patience).is_ok() && pings(stream));
+        }
+        TcpStream::connect(self.address()).is_ok_and(|stream| stream.set_read_timeout(patience).is_ok() && pings(stream))
     }
 
     pub fn address(&self) -> SocketAddr {
