@@ -303,7 +303,7 @@ directives! {
         "repl-diskless-sync-delay" => repl_diskless_sync_delay: u32 = 5, int(0, I32), [];
         /// Replicas that end that wait early: not used.
         "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = 0, int(0, I32), [];
-        /// When a replica loads a snapshot straight from the socket: never, when it is empty, or beside its old data.
+        /// How a replica with data takes a snapshot in: from a file once it is whole (`disabled`, `on-empty-db`), or at once, beside its data (`swapdb`).
         "repl-diskless-load" => repl_diskless_load: ReplDisklessLoad = ReplDisklessLoad::Disabled,
             Kind::Choice(ReplDisklessLoad::NAMES), [DEBUG, DENY_LOADING];
         /// Seconds between pings to replicas.
