@@ -229,25 +229,6 @@ mod tests {
         fn nanos(&self) -> u64 {
             0
         }
-        fn cpu_nanos(&self) -> u64 {
-            0
-        }
-        fn process(&self) -> Rc<ProcessFacts> {
-            Rc::default()
-        }
-        fn used_memory(&self) -> usize {
-            0
-        }
-        fn purge_memory(&mut self) {}
-        fn allocator_stats(&self) -> String {
-            String::new()
-        }
-        fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
-            Err(io::ErrorKind::NotFound.into())
-        }
-        fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
-            Ok(())
-        }
         fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String> {
             self.applied.borrow_mut().push((changed, config.port));
             if config.port == 1 { Err("no".into()) } else { Ok(()) }
