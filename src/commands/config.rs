@@ -209,12 +209,8 @@ const SUBCOMMANDS: &[Command] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        config::Config,
-        engine::Engine,
-        state::{Host, ProcessFacts},
-    };
-    use std::{cell::RefCell, io, rc::Rc};
+    use crate::{config::Config, engine::Engine, state::Host};
+    use std::{cell::RefCell, rc::Rc};
 
     /// A world that refuses port 1, and keeps what it was asked to apply.
     #[derive(Default, Clone)]

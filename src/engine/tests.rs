@@ -1,10 +1,7 @@
 use super::*;
-use crate::{
-    config::DirectiveId,
-    state::{ProcessFacts, client::Peer},
-};
+use crate::state::client::Peer;
 use proptest::prelude::*;
-use std::{cell::Cell, io, rc::Rc};
+use std::{cell::Cell, rc::Rc};
 
 /// A world in which time moves when it is told to.
 #[derive(Clone)]
