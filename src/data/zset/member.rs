@@ -24,7 +24,7 @@ pub struct Member(NonNull<u8>);
 unsafe impl Send for Member {}
 
 /// Another way to a [`Member`], which owns it no more than a page number owns the page.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Link(NonNull<u8>);
 
 // SAFETY: whoever follows one has to know that the Member is still there, on whatever thread.
