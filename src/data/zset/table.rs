@@ -156,7 +156,7 @@ impl Table {
 
     /// Adds a member that is not there, whose hash this is.
     fn add(&mut self, hash: u64, member: &[u8], score: f64) {
-        let link = self.dict.insert_new(hash, Member::new(member, score)).link();
+        let link = self.dict.insert_new(hash, Member::new(score, member)).link();
         self.tree.insert(Elem { score, link }, &before(score, member));
     }
 
@@ -175,6 +175,7 @@ impl Table {
         let Some((handle, found)) = self.dict.find_with_handle(hash, member) else { return false };
         self.tree.remove(Elem { score: found.score(), link: found.link() }, &behind(found.score(), member));
         self.dict.remove_at(handle, hash);
+        self.dict.gather();
         true
     }
 
@@ -207,6 +208,7 @@ impl Table {
                 each(member.bytes(), member.score());
             }
         });
+        self.dict.gather();
     }
 
     /// The member with this rank, and its score.
@@ -234,7 +236,7 @@ impl Clone for Table {
         let mut clone = Self::new(self.dict.seed());
         for (member, score) in self.iter(0..self.len()) {
             let hash = clone.dict.hash(member);
-            let link = clone.dict.insert_new(hash, Member::new(member, score)).link();
+            let link = clone.dict.insert_new(hash, Member::new(score, member)).link();
             clone.tree.push(Elem { score, link });
         }
         clone
