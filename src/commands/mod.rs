@@ -18,6 +18,7 @@ pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
 pub mod lists;
+mod popargs;
 pub mod pubsub;
 pub mod registry;
 pub mod replication;

@@ -10,7 +10,6 @@ use crate::{
     data::{
         entry::NEVER,
         listpack::Item,
-        number,
         object::Collection,
         set::{Limits, Set},
         string::NewString,
@@ -169,21 +168,19 @@ fn sinterstore(ctx: &mut Ctx) {
 }
 
 fn sintercard(ctx: &mut Ctx) {
-    let positive = |n: Option<i64>| n.and_then(|n| usize::try_from(n).ok());
-    let keys = match positive(number::parse_i64(ctx.arg(1))) {
-        None | Some(0) => return ctx.error("ERR numkeys should be greater than 0"),
-        Some(keys) if keys > ctx.argc() - 2 => return ctx.error("ERR Number of keys can't be greater than number of args"),
-        Some(keys) => keys,
-    };
+    let Some(keys) = ctx.count_arg(1, 1, errors::NUMKEYS) else { return };
+    if keys > ctx.argc() - 2 {
+        return ctx.error("ERR Number of keys can't be greater than number of args");
+    }
     let mut limit = 0;
     let mut i = 2 + keys;
     while i < ctx.argc() {
         if !ctx.is_word(i, "limit") || i + 1 == ctx.argc() {
             return ctx.error(errors::SYNTAX);
         }
-        match positive(number::parse_i64(ctx.arg(i + 1))) {
+        match ctx.count_arg(i + 1, 0, "ERR LIMIT can't be negative") {
             Some(n) => limit = n,
-            None => return ctx.error("ERR LIMIT can't be negative"),
+            None => return,
         }
         i += 2;
     }

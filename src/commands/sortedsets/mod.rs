@@ -18,7 +18,6 @@ use crate::{
         entry::NEVER,
         float,
         listpack::Item,
-        number,
         object::Collection,
         string::NewString,
         zset::{Limits, Zset},
@@ -41,15 +40,6 @@ fn float_arg(ctx: &mut Ctx<'_>, i: usize) -> Option<f64> {
         ctx.error(errors::NOT_FLOAT);
     }
     value
-}
-
-/// Argument `i` as an integer of at least `min`; answers with this error when it is none.
-fn count_arg(ctx: &mut Ctx<'_>, i: usize, min: i64, error: &str) -> Option<usize> {
-    let count = number::parse_i64(ctx.arg(i)).filter(|n| *n >= min);
-    if count.is_none() {
-        ctx.error(error);
-    }
-    count.map(|n| n as usize)
 }
 
 /// Adds a member to a reply.
