@@ -1,6 +1,7 @@
 //! What a key can hold: one file a type with its encodings, and the table they all stand on.
 //! Knows no client, no clock and no command.
 
+pub mod block;
 pub mod dict;
 pub mod entry;
 pub mod float;

@@ -161,7 +161,7 @@ fn populate(ctx: &mut Ctx) {
             value.resize(size, 0);
         }
         let entry = if value.len() > INLINE_MAX {
-            Entry::new_object(&key, Box::new(Object::Bytes(value.into())), NEVER)
+            Entry::new_object(&key, Box::new(Object::from_bytes(value.into())), NEVER)
         } else {
             Entry::new_inline(&key, &value, NEVER)
         };

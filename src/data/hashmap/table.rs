@@ -34,7 +34,7 @@ pub(super) fn stored(value: &[u8], own: impl FnOnce() -> Bytes) -> NewString<'_>
     match as_number(value) {
         Some(n) => NewString::Int(n),
         None if value.len() <= INLINE_MAX => NewString::Inline(value),
-        None => NewString::Object(Box::new(Object::Bytes(own()))),
+        None => NewString::Object(Box::new(Object::from_bytes(own()))),
     }
 }
 

@@ -23,7 +23,7 @@ fn pairs(zset: &Zset) -> Vec<(Vec<u8>, f64)> {
 fn the_compact_form_has_the_bytes_of_redis() {
     let zset = zset(&[("b", 1.5), ("7", -3.0), ("a", 1.5), ("big", 1e300), ("inf", f64::INFINITY), ("zero", -0.0)]);
     let expected = b"\x07\x01\xdf\xfd\x02\x84zero\x05\x00\x01\x81a\x02\x831.5\x04\x81b\x02\x831.5\x04\x83big\x04\x861e+300\x07\x83inf\x04\x83inf\x04\xff";
-    assert_eq!(&zset.compact().unwrap().as_bytes()[6..], expected);
+    assert_eq!(&zset.compact().unwrap().to_bytes()[6..], expected);
 }
 
 #[test]
@@ -189,7 +189,7 @@ proptest! {
                 }
                 Step::Clone => zset = zset.clone(),
                 Step::Reload => if let Some(pack) = zset.compact() {
-                    zset = Zset::from_listpack(Listpack::from_bytes(pack.as_bytes().to_vec()).unwrap(), limits()).unwrap();
+                    zset = Zset::from_listpack(Listpack::from_bytes(&pack.to_bytes()).unwrap(), limits()).unwrap();
                 },
                 _ => (),
             }
