@@ -122,6 +122,12 @@ pub fn control(name: &str) -> Option<i64> {
     (failed == 0 && len == size_of::<usize>()).then_some(value as i64)
 }
 
+/// Returns what this thread keeps of small allocations for its next ones (`thread.tcache.flush`).
+pub fn flush_thread() {
+    // SAFETY: the name ends in NUL; this control takes and gives no value.
+    unsafe { mallctl(c"thread.tcache.flush".as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
+}
+
 /// What the allocator holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Held {

@@ -89,6 +89,11 @@ pub trait Host {
         DiskDone { file: job.file(), result: Err("there is no disk".into()) }
     }
 
+    /// Whether who asked for the end has asked again: what takes long is to be given up.
+    fn is_end_urgent(&self) -> bool {
+        false
+    }
+
     /// Bytes handed out by the allocator: what `used_memory` is.
     fn used_memory(&self) -> usize {
         0
@@ -106,6 +111,12 @@ pub trait Host {
     fn allocator_control(&self, name: &str) -> Option<i64> {
         let _ = name;
         None
+    }
+
+    /// Does what a control of the allocator's without a value stands for. `false`: there is none of this name that is safe.
+    fn allocator_act(&mut self, name: &str) -> bool {
+        let _ = name;
+        false
     }
 
     /// Ends the process as if it had crashed, with a report in the log (`DEBUG SEGFAULT`).

@@ -49,6 +49,7 @@ fn debug(ctx: &mut Ctx) {
         (b"listpack", 3) => debug_object::listpack(ctx),
         (b"log", 3) => log(ctx),
         (b"mallctl", 3 | 4) => mallctl(ctx),
+        (b"mallctl-str", 4) => mallctl_str(ctx),
         (b"object", 3) => debug_object::object(ctx),
         (b"panic", 2) => panic!("DEBUG PANIC: as asked"),
         (b"pause-cron", 3) => {
@@ -77,7 +78,7 @@ fn debug(ctx: &mut Ctx) {
         (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter", 3) => {
             ctx.out.ok();
         }
-        (b"aof-flush-sleep" | b"crash-and-recover" | b"jmap" | b"loadaof" | b"mallctl-str" | b"oom" | b"restart", _) => not_supported(ctx),
+        (b"aof-flush-sleep" | b"crash-and-recover" | b"jmap" | b"loadaof" | b"oom" | b"restart", _) => not_supported(ctx),
         _ => unknown_subcommand(ctx),
     }
 }
@@ -116,6 +117,17 @@ fn mallctl(ctx: &mut Ctx) {
     match str::from_utf8(ctx.arg(2)).ok().and_then(|name| ctx.server.host.allocator_control(name)) {
         Some(value) => ctx.out.int(value),
         None => ctx.error("ERR No such file or directory"),
+    }
+}
+
+/// Has the allocator do something, where that is harmless. Strings are neither shown nor set.
+fn mallctl_str(ctx: &mut Ctx) {
+    if ctx.arg(3) != b"VOID" {
+        return not_supported(ctx);
+    }
+    match str::from_utf8(ctx.arg(2)).is_ok_and(|name| ctx.server.host.allocator_act(name)) {
+        true => ctx.out.ok(),
+        false => ctx.error("ERR No such file or directory"),
     }
 }
 
@@ -266,6 +278,8 @@ const HELP: &[&str] = &[
     "    Write this to the log.",
     "MALLCTL <name>",
     "    Show a number that the allocator is set to.",
+    "MALLCTL-STR <name> VOID",
+    "    Have the allocator do something that takes no value: thread.tcache.flush.",
     "OBJECT <key>",
     "    Tell how a value is kept.",
     "PANIC",

@@ -292,10 +292,10 @@ fn combine(ctx: &mut Ctx<'_>, number: usize, operation: Operation, event: Option
             return ctx.out.len_int(count);
         }
     };
-    let result = result.finish(limits);
     match event {
-        Some(event) => store(ctx, result, event),
+        Some(event) => store(ctx, result.finish(limits), event),
         None => {
+            let result = result.sorted();
             reply_header(ctx.out, result.len(), options.with_scores);
             result.iter().for_each(|(member, score)| reply_element(ctx.out, member, score, options.with_scores));
         }

@@ -36,9 +36,14 @@ impl Gathering {
         is_new
     }
 
+    /// The sorted set for one look at it: in the scalable form, which remembers the sign of a zero.
+    pub fn sorted(self) -> Zset {
+        Zset(Form::Table(Box::new(Table::from_dict(self.0))))
+    }
+
     /// The sorted set, in the compact form if all fits.
     pub fn finish(self, limits: Limits) -> Zset {
-        let mut zset = Zset(Form::Table(Box::new(Table::from_dict(self.0))));
+        let mut zset = self.sorted();
         zset.settle(limits);
         zset
     }
