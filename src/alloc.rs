@@ -99,8 +99,7 @@ pub static SETTINGS: Option<&'static c_char> = {
 
 /// Returns unused memory to the operating system.
 pub fn purge() {
-    // SAFETY: the name ends in NUL; this control takes and gives no value.
-    unsafe { mallctl(c"thread.tcache.flush".as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
+    flush_thread();
     // SAFETY: the name ends in NUL; this control takes and gives no value.
     unsafe { mallctl(c"arena.4096.purge".as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
 }
