@@ -27,6 +27,7 @@ pub mod server;
 pub mod sets;
 pub mod sort;
 pub mod sortedsets;
+mod storing;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;

@@ -163,7 +163,11 @@ impl<H: Copy + 'static> Slot for Member<H> {
 
     #[inline(always)]
     fn prefetch(&self) {
-        prefetch::read(self.0.0.as_ptr());
+        /// Bytes of a member and its length that are asked for: a short one lies across two lines a quarter of the time.
+        const SHORT: usize = 24;
+        let base = self.0.0.as_ptr();
+        prefetch::read(base);
+        prefetch::read(base.wrapping_add(size_of::<H>() + SHORT - 1));
     }
 }
 

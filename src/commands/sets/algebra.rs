@@ -5,16 +5,14 @@ use crate::{
     commands::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
-        context::{Event, NEW, errors},
+        context::{Event, errors},
+        storing,
     },
     data::{
-        entry::NEVER,
         listpack::Item,
-        object::Collection,
         set::{Limits, Set},
-        string::NewString,
     },
-    keyspace::{Keyspace, Upsert, WrongType},
+    keyspace::{Keyspace, WrongType},
     resp::{output::Output, request::Args},
 };
 use std::{cmp::Reverse, ops::ControlFlow, ops::Range};
@@ -128,25 +126,10 @@ fn reply_set(out: &mut Output, each: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
     out.append(members);
 }
 
-/// Puts a set under the key at argument 1, whatever was there; an empty one takes the key away. Answers with its length.
+/// [`storing::store`] for a set.
 fn store(ctx: &mut Ctx<'_>, set: Set, event: &'static str) {
-    let (hash, key, len) = (ctx.hash(1), ctx.arg(1), set.len());
-    if len == 0 {
-        if ctx.server.keyspace.remove(ctx.db, hash, key).is_some() {
-            ctx.changed(1, Event('g', "del"));
-        }
-        return ctx.out.int(0);
-    }
-    let value = NewString::Object(Box::new(set.into_object()));
-    match ctx.server.keyspace.upsert(ctx.db, hash, key) {
-        Upsert::Occupied(slot) => slot.put(value, NEVER),
-        Upsert::Vacant(slot) => {
-            slot.put(key, value, NEVER);
-            ctx.notify(key, NEW);
-        }
-    }
-    ctx.changed(1, Event('s', event));
-    ctx.out.len_int(len);
+    let len = set.len();
+    storing::store(ctx, 1, set, len, Event('s', event));
 }
 
 fn sinter(ctx: &mut Ctx) {
