@@ -243,7 +243,7 @@ impl Engine {
     fn load_failed(&mut self, reason: &str) {
         if let Some(load) = self.load.take() {
             if load.is_sync {
-                log::error!("Failed trying to load the MASTER synchronization DB from disk: {reason}");
+                log::warn!("MASTER <-> REPLICA sync failed: Failed trying to load the MASTER synchronization DB from disk: {reason}");
                 return self.retry_link();
             }
             let dir = &self.server.config.dir;
