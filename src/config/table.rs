@@ -400,7 +400,8 @@ directives! {
         "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = false, YES_NO, [DEBUG];
         /// Rehashes tables while idle. Accepted for compatibility: tables grow in place and never rehash.
         "activerehashing" => activerehashing: bool = true, YES_NO, [];
-        /// Moves values to close gaps in memory. Accepted for compatibility, as are all `active-defrag` directives.
+        /// Moves values to close gaps in memory. Accepted in a file for compatibility, as are all `active-defrag` directives; CONFIG SET
+        /// refuses it, as Redis does where its allocator does not help.
         "activedefrag" => activedefrag: bool = false, YES_NO, [DEBUG];
         /// Bytes of gaps below which defragmentation rests.
         "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = 100 << 20, memory(1, I64), [];

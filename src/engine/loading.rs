@@ -3,15 +3,13 @@
 
 pub use crate::persist::load::{LoadFacts, LoadOptions, Loader, LoaderProgress};
 
-use super::{
-    Engine,
-    snapshots::{delay_nanos, ms_until},
-};
+use super::{Engine, snapshots::ms_until};
 use crate::{
     persist::rdb,
     state::{
         Action, LoadingState,
         disk::{DiskDone, DiskJob, Done, FileId},
+        saving::delay_nanos,
     },
 };
 use bytes::Bytes;

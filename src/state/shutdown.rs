@@ -124,6 +124,11 @@ impl Server {
         if !nosave && (how.save || !self.config.save.is_empty()) {
             log::info!("Saving the final RDB snapshot before exiting.");
             if !self.save_now() {
+                if self.host.is_end_urgent() {
+                    log::warn!("The end was asked for again: ending at once, without the snapshot.");
+                    self.actions.push_back(Action::Exit(1));
+                    return Shutting::Down;
+                }
                 if !how.force {
                     log::warn!("Error trying to save the DB, can't exit.");
                     log::warn!("Errors trying to shut down the server. Check the logs for more information.");

@@ -15,6 +15,8 @@ use std::{cell::RefMut, collections::VecDeque};
 const ELEMENTS_LARGE: usize = 512;
 /// Nodes of a list from which it is: a node is up to 64 KiB to be compressed, mostly 8.
 const NODES_LARGE: usize = 8;
+/// Elements of a collection whose size stands for that of all of them.
+const SAMPLES: usize = 5;
 /// Nodes of a list handed over in a step.
 const NODES_STEP: usize = 2;
 
@@ -68,6 +70,21 @@ fn large_of(entry: &Entry) -> Option<&Object> {
     is_large.then_some(object)
 }
 
+/// Bytes of memory that hang off an entry and are copied with it: a large collection is not, or in pieces.
+fn hanging(entry: &Entry) -> usize {
+    let Value::Object(object) = entry.value() else { return 0 };
+    if large_of(entry).is_some() {
+        return 0;
+    }
+    match object {
+        Object::Bytes(bytes) => bytes.len(),
+        Object::List(list) => list.allocated(SAMPLES),
+        Object::Set(set) => set.allocated(SAMPLES),
+        Object::Hash(hash) => hash.allocated(SAMPLES),
+        Object::Zset(zset) => zset.allocated(SAMPLES),
+    }
+}
+
 fn pieces_of(entry: &Entry) -> Option<&dyn Pieces> {
     let Value::Object(object) = entry.value() else { return None };
     pieces::of(object)
@@ -80,6 +97,12 @@ impl Hand<'_> {
             None => self.sink.entry(self.db, entry),
             Some(object) => self.note(dict, entry, object),
         }
+    }
+
+    /// The same, before the walk has come by.
+    pub fn over_early(&mut self, dict: &Dict<Entry>, entry: &Entry) {
+        self.sink.early(entry.allocated() + hanging(entry));
+        self.over(dict, entry);
     }
 
     #[cold]
