@@ -83,16 +83,23 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How jemalloc is set: freed pages go back to the operating system within a second, by its own thread, which sees no data.
+/// How jemalloc is set. Freed pages go back to the operating system within a second, by its own thread, which sees no data; and what is freed
+/// of more than 8 KiB is not kept by a thread for its next use.
+///
+/// It has 128 bytes of its own for each run of pages that it cuts into allocations of one class. Where by itself it takes runs of only a page
+/// or two, because they come out even (powers of two), that is up to 3%; with these lengths, in pages of 4 KiB, it is less than 1%. What
+/// tables are made of, 512 bytes to 4 KiB, is left alone: it comes and goes while they grow, and leaves holes in long runs.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 pub static SETTINGS: Option<&'static c_char> = {
-    const TEXT: &CStr = c"background_thread:true,dirty_decay_ms:200,muzzy_decay_ms:0,narenas:1";
+    const TEXT: &CStr = c"background_thread:true,dirty_decay_ms:200,muzzy_decay_ms:0,narenas:1,tcache_max:8192,\
+        slab_sizes:16-16:2|32-32:4|64-64:4|128-128:4|256-256:4|8192-8192:16";
     // SAFETY: the pointer is to a constant that ends in NUL, as jemalloc reads it.
     Some(unsafe { &*TEXT.as_ptr() })
 };
 
 /// Returns unused memory to the operating system.
 pub fn purge() {
+    flush_thread();
     // SAFETY: the name ends in NUL; this control takes and gives no value.
     unsafe { mallctl(c"arena.4096.purge".as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
 }

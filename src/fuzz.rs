@@ -1,17 +1,12 @@
 //! Entry points of the fuzz targets: what they are handed is what a stranger could send.
 
 use crate::{
-    config::{Config, DirectiveId, Endpoint, Environment, ReplDisklessLoad, Sources, split_args},
+    config::{Config, Endpoint, Environment, ReplDisklessLoad, Sources, split_args},
     data::entry::NEVER,
     engine::Engine,
     persist::rdb::{Decoder, Event, Options, RdbError, Shapes, payload},
     resp::request::{Limits, Parser},
-    state::{Action, ConnId, Host, ProcessFacts, client::Peer},
-};
-use std::{
-    io,
-    path::{Path, PathBuf},
-    rc::Rc,
+    state::{Action, ConnId, Host, client::Peer},
 };
 
 const LIMITS: Limits = Limits { bulk_max: 1 << 16, authenticated: true };
@@ -47,19 +42,7 @@ fn requests<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<Vec<u8>>>, b
 
 struct Nowhere;
 
-impl Environment for Nowhere {
-    fn read(&mut self, _: &Path) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn read_stdin(&mut self) -> io::Result<Vec<u8>> {
-        Ok(Vec::new())
-    }
-
-    fn glob(&mut self, _: &Path) -> Vec<PathBuf> {
-        Vec::new()
-    }
-}
+impl Environment for Nowhere {}
 
 /// A configuration file. What is read from it must survive being rewritten.
 pub fn config(data: &[u8]) {
@@ -114,36 +97,6 @@ impl Host for Still {
 
     fn nanos(&self) -> u64 {
         1 << 40
-    }
-
-    fn cpu_nanos(&self) -> u64 {
-        0
-    }
-
-    fn process(&self) -> Rc<ProcessFacts> {
-        Rc::default()
-    }
-
-    fn used_memory(&self) -> usize {
-        0
-    }
-
-    fn purge_memory(&mut self) {}
-
-    fn allocator_stats(&self) -> String {
-        String::new()
-    }
-
-    fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn apply(&mut self, _: &Config, _: DirectiveId) -> Result<(), String> {
-        Ok(())
     }
 }
 

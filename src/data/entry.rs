@@ -547,7 +547,7 @@ mod tests {
                 match op {
                     Op::Inline(v) => { entry.set_inline(&v); prop_assert!(!entry.is_raw()); value = v }
                     Op::Int(n) => { entry.set_int(n); value = n.to_string().into_bytes() }
-                    Op::Object(v) => { entry.set_object(Box::new(Object::Bytes(Bytes::from(v.clone())))); value = v }
+                    Op::Object(v) => { entry.set_object(Box::new(Object::from_bytes(Bytes::from(v.clone())))); value = v }
                     Op::Deadline(d) => { entry.set_deadline(d); deadline = d }
                     Op::Access(a) => { entry.set_access(a); access = a }
                     Op::Rename(k) => { entry = entry.rename(&k); key = k }

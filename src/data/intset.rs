@@ -1,20 +1,25 @@
 //! The intset: integers in ascending order, each in as many bytes as the widest one needed; the compact form of a set of integers.
 //!
 //! ```text
-//! bytes an integer (u32: 2, 4 or 8)  number of integers (u32)  integer ...    all little-endian
+//! in a file  bytes an integer (u32: 2, 4 or 8)  number of integers (u32)  integer ...    all little-endian
+//! in memory  integer ...
 //! ```
 //!
-//! The bytes are those of Redis's files. It never becomes narrower.
+//! The integers are those of Redis's files. They never become narrower.
 
-use super::entry::size_class;
+use super::block::{self, Block};
 
-const HEADER: usize = 8;
-/// Integers it holds at most, whatever the settings say: Redis's own bound.
-pub const LEN_MAX: usize = 1 << 30;
+/// Bytes in front of the integers in a file.
+const FILE_HEADER: usize = 8;
+/// Integers it holds at most, whatever the settings say. (Redis's own bound is twice this.) There is room for one more, to find out.
+pub const LEN_MAX: usize = block::BYTES_MAX / size_of::<i64>() - 1;
 
-/// Integers in ascending order.
+/// Integers in ascending order. An empty one has no allocation.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Intset(Vec<u8>);
+pub struct Intset(
+    /// The integers; noted is the binary logarithm of their width.
+    Block,
+);
 
 impl Default for Intset {
     fn default() -> Self {
@@ -22,43 +27,57 @@ impl Default for Intset {
     }
 }
 
-/// Bytes that this integer needs.
+/// Bytes that this integer needs, as a power of two.
 #[inline]
-fn width_of(n: i64) -> usize {
+fn shift_of(n: i64) -> u16 {
     if i16::try_from(n).is_ok() {
-        2
+        1
     } else if i32::try_from(n).is_ok() {
-        4
+        2
     } else {
-        8
+        3
     }
 }
 
 impl Intset {
     /// No integer.
     pub fn new() -> Self {
-        let mut bytes = Vec::with_capacity(HEADER + 8);
-        bytes.extend_from_slice(&[2, 0, 0, 0, 0, 0, 0, 0]);
-        Self(bytes)
+        Self::of_width(1, 0)
     }
 
-    /// An intset from its bytes, every one of which is checked: the header, and that the integers ascend. `None` when anything is wrong.
-    pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
-        let (header, integers) = bytes.split_first_chunk::<HEADER>()?;
-        let [w, 0, 0, 0, a, b, c, d] = *header else { return None };
-        let width = usize::from(w);
+    /// No integer yet, and room for so many of this width.
+    fn of_width(shift: u16, len: usize) -> Self {
+        let mut block = Block::with_capacity(len << shift);
+        block.note = shift;
+        Self(block)
+    }
+
+    /// An intset from its bytes in a file, every one of which is checked: the header, and that the integers ascend. `None` when anything is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (header, integers) = bytes.split_first_chunk::<FILE_HEADER>()?;
+        let [width @ (2 | 4 | 8), 0, 0, 0, a, b, c, d] = *header else { return None };
         let len = u32::from_le_bytes([a, b, c, d]) as usize;
-        if !matches!(width, 2 | 4 | 8) || len > LEN_MAX || integers.len() != len * width {
+        if len > LEN_MAX || integers.len() != len * usize::from(width) {
             return None;
         }
-        let set = Self(bytes);
+        let mut block = Block::from(integers);
+        block.note = width.trailing_zeros() as u16;
+        let set = Self(block);
         set.iter().is_sorted_by(|a, b| a < b).then_some(set)
     }
 
-    /// The bytes, as they stand in a file.
+    /// Writes its bytes behind what is there, as they stand in a file.
+    pub fn write_bytes(&self, out: &mut Vec<u8>) {
+        out.reserve(self.byte_len());
+        out.extend_from_slice(&(self.width() as u32).to_le_bytes());
+        out.extend_from_slice(&(self.len() as u32).to_le_bytes());
+        out.extend_from_slice(self.0.bytes());
+    }
+
+    /// How many bytes it takes in a file.
     #[inline]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub fn byte_len(&self) -> usize {
+        FILE_HEADER + self.0.len()
     }
 
     /// How many bytes it holds in memory.
@@ -68,19 +87,19 @@ impl Intset {
 
     #[inline]
     fn width(&self) -> usize {
-        usize::from(self.0[0])
+        1 << self.0.note
     }
 
     /// Number of integers.
     #[inline]
     pub fn len(&self) -> usize {
-        u32::from_le_bytes([self.0[4], self.0[5], self.0[6], self.0[7]]) as usize
+        self.0.len() >> self.0.note
     }
 
     /// Whether there is none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.len() == HEADER
+        self.0.is_empty()
     }
 
     /// Integer number `index`.
@@ -89,8 +108,7 @@ impl Intset {
     /// When there are not so many.
     #[inline]
     pub fn get(&self, index: usize) -> i64 {
-        let width = self.width();
-        read(&self.0[HEADER + index * width..], width)
+        read(&self.0.bytes()[index << self.0.note..], self.width())
     }
 
     /// The smallest.
@@ -105,7 +123,7 @@ impl Intset {
 
     /// All of them, in ascending order.
     pub fn iter(&self) -> Iter<'_> {
-        Iter { rest: &self.0[HEADER..], width: self.width() }
+        Iter { rest: self.0.bytes(), width: self.width() }
     }
 
     /// Where `n` is, or where it belongs.
@@ -131,29 +149,23 @@ impl Intset {
     /// Whether `n` is there.
     #[inline]
     pub fn contains(&self, n: i64) -> bool {
-        width_of(n) <= self.width() && self.search(n).is_ok()
+        shift_of(n) <= self.0.note && self.search(n).is_ok()
     }
 
     /// Adds `n`; `false` when it was there.
     pub fn insert(&mut self, n: i64) -> bool {
-        if width_of(n) > self.width() {
-            self.widen(width_of(n));
+        if shift_of(n) > self.0.note {
+            self.widen(shift_of(n));
         }
         let Err(index) = self.search(n) else { return false };
-        let (width, len) = (self.width(), self.len());
-        self.reserve(self.0.len() + width);
-        let at = HEADER + index * width;
-        self.0.extend_from_slice(&[0; 8][..width]);
-        let end = self.0.len();
-        self.0.copy_within(at..end - width, at + width);
-        self.0[at..at + width].copy_from_slice(&n.to_le_bytes()[..width]);
-        self.set_len(len + 1);
+        let width = self.width();
+        self.0.splice(index * width, 0, width).copy_from_slice(&n.to_le_bytes()[..width]);
         true
     }
 
     /// Takes `n` out; `false` when it was not there.
     pub fn remove(&mut self, n: i64) -> bool {
-        let found = if width_of(n) <= self.width() { self.search(n).ok() } else { None };
+        let found = if shift_of(n) <= self.0.note { self.search(n).ok() } else { None };
         if let Some(index) = found {
             self.remove_at(index);
         }
@@ -165,53 +177,31 @@ impl Intset {
     /// # Panics
     /// When there are not so many.
     pub fn remove_at(&mut self, index: usize) {
-        let (width, len) = (self.width(), self.len());
-        let at = HEADER + index * width;
-        self.0.drain(at..at + width);
-        self.set_len(len - 1);
-        self.shrink();
+        let width = self.width();
+        self.0.splice(index * width, width, 0);
+        self.0.shrink();
     }
 
     /// Keeps only those for which `keep` says so; it is asked in ascending order.
     pub fn retain(&mut self, mut keep: impl FnMut(i64) -> bool) {
-        let (width, mut to) = (self.width(), HEADER);
-        for at in (HEADER..self.0.len()).step_by(width) {
-            if keep(read(&self.0[at..], width)) {
-                self.0.copy_within(at..at + width, to);
+        let (width, bytes, mut to) = (self.width(), self.0.bytes_mut(), 0);
+        for at in (0..bytes.len()).step_by(width) {
+            if keep(read(&bytes[at..], width)) {
+                bytes.copy_within(at..at + width, to);
                 to += width;
             }
         }
         self.0.truncate(to);
-        self.set_len((to - HEADER) / width);
-        self.shrink();
+        self.0.shrink();
     }
 
-    fn set_len(&mut self, len: usize) {
-        self.0[4..HEADER].copy_from_slice(&(len as u32).to_le_bytes());
-    }
-
-    /// Gives every integer so many bytes.
+    /// Gives every integer so many bytes, and has room for one more.
     #[cold]
-    fn widen(&mut self, width: usize) {
-        let mut wide = Vec::with_capacity(size_class(HEADER + (self.len() + 1) * width));
-        wide.extend_from_slice(&[width as u8, 0, 0, 0]);
-        wide.extend_from_slice(&self.0[4..HEADER]);
-        self.iter().for_each(|n| wide.extend_from_slice(&n.to_le_bytes()[..width]));
-        self.0 = wide;
-    }
-
-    /// Makes room for so many bytes in all, as much as the allocator gives for it and no more.
-    #[inline]
-    fn reserve(&mut self, len: usize) {
-        if len > self.0.capacity() {
-            self.0.reserve_exact(size_class(len) - self.0.len());
-        }
-    }
-
-    fn shrink(&mut self) {
-        if size_class(self.0.len()) * 2 <= self.0.capacity() {
-            self.0.shrink_to(size_class(self.0.len()));
-        }
+    fn widen(&mut self, shift: u16) {
+        let mut wide = Self::of_width(shift, self.len() + 1);
+        let width = wide.width();
+        self.iter().for_each(|n| wide.0.append(width).copy_from_slice(&n.to_le_bytes()[..width]));
+        *self = wide;
     }
 }
 
@@ -249,34 +239,41 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
+    fn bytes(set: &Intset) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        set.write_bytes(&mut bytes);
+        assert_eq!(bytes.len(), set.byte_len());
+        bytes
+    }
+
     #[test]
     fn the_bytes_are_those_of_redis() {
         let mut set = Intset::new();
-        assert_eq!(set.as_bytes(), b"\x02\0\0\0\0\0\0\0");
+        assert_eq!(bytes(&set), b"\x02\0\0\0\0\0\0\0");
         for n in [3, -1, 3] {
             set.insert(n);
         }
-        assert_eq!(set.as_bytes(), b"\x02\0\0\0\x02\0\0\0\xff\xff\x03\0");
+        assert_eq!(bytes(&set), b"\x02\0\0\0\x02\0\0\0\xff\xff\x03\0");
         set.insert(-70000);
-        assert_eq!(set.as_bytes(), b"\x04\0\0\0\x03\0\0\0\x90\xee\xfe\xff\xff\xff\xff\xff\x03\0\0\0");
+        assert_eq!(bytes(&set), b"\x04\0\0\0\x03\0\0\0\x90\xee\xfe\xff\xff\xff\xff\xff\x03\0\0\0");
         set.remove(-70000);
-        assert_eq!(set.as_bytes(), b"\x04\0\0\0\x02\0\0\0\xff\xff\xff\xff\x03\0\0\0");
+        assert_eq!(bytes(&set), b"\x04\0\0\0\x02\0\0\0\xff\xff\xff\xff\x03\0\0\0");
     }
 
     #[test]
     fn wrong_bytes_are_refused() {
         let good = b"\x02\0\0\0\x02\0\0\0\xff\xff\x03\0".to_vec();
-        assert!(Intset::from_bytes(good.clone()).is_some());
-        assert!(Intset::from_bytes(b"\x02\0\0\0\0\0\0\0".to_vec()).is_some_and(|s| s.is_empty()));
+        assert!(Intset::from_bytes(&good).is_some());
+        assert!(Intset::from_bytes(b"\x02\0\0\0\0\0\0\0").is_some_and(|s| s.is_empty()));
         for cut in 0..good.len() {
-            assert!(Intset::from_bytes(good[..cut].to_vec()).is_none());
+            assert!(Intset::from_bytes(&good[..cut]).is_none());
         }
         for (at, byte) in [(0, 3), (0, 4), (1, 1), (4, 1), (4, 3), (7, 0x80), (9, 0x7f), (10, 0xff)] {
             let mut bad = good.clone();
             bad[at] = byte;
-            assert!(Intset::from_bytes(bad).is_none() || (at, byte) == (10, 0xff), "{at} {byte}");
+            assert!(Intset::from_bytes(&bad).is_none() || (at, byte) == (10, 0xff), "{at} {byte}");
         }
-        assert!(Intset::from_bytes(b"\x02\0\0\0\x02\0\0\0\x03\0\x03\0".to_vec()).is_none(), "twice the same");
+        assert!(Intset::from_bytes(b"\x02\0\0\0\x02\0\0\0\x03\0\x03\0").is_none(), "twice the same");
     }
 
     fn integer() -> impl Strategy<Value = i64> {
@@ -297,7 +294,7 @@ mod tests {
                 prop_assert_eq!(set.len(), model.len());
                 prop_assert!(set.iter().eq(model.iter().copied()));
                 prop_assert_eq!((set.first(), set.last()), (model.first().copied(), model.last().copied()));
-                prop_assert!(Intset::from_bytes(set.as_bytes().to_vec()).as_ref() == Some(&set));
+                prop_assert!(Intset::from_bytes(&bytes(&set)).as_ref() == Some(&set));
             }
         }
     }

@@ -1,27 +1,33 @@
 //! The listpack: strings and integers in a row, in one allocation; the compact form of every collection.
 //!
 //! ```text
-//! total bytes (u32)  number of elements (u16; 65535: unknown)  element ...  0xff
-//! element: encoding and length, data, then the length of both once more, to be read backwards
+//! in a file    total bytes (u32)  number of elements (u16; 65535: unknown)  element ...  0xff
+//! in memory    element ...
+//! an element   encoding and length, data, then the length of both once more, to be read backwards
 //! ```
 //!
-//! The bytes are those of Redis's files, so that a small collection is saved and loaded by copying it. A string that is
-//! the canonical decimal form of an integer is kept as one.
+//! The elements are those of Redis's files, so that a small collection is saved and loaded by copying it. What stands around them there
+//! is left out here: seven bytes are what a small hash takes a larger size class for. A string that is the canonical decimal form of an integer
+//! is kept as one.
 
 mod element;
 mod position;
 #[cfg(test)]
 mod tests;
 
-use super::{entry::size_class, number};
+use super::{block::Block, number};
 use element::Encoded;
 pub use position::{Iter, Pos};
 use std::fmt;
 
-const HEADER: usize = 6;
-const END: u8 = 0xff;
+/// Bytes in front of the elements in a file.
+const FILE_HEADER: usize = 6;
+/// The byte behind them.
+const FILE_END: u8 = 0xff;
+/// Bytes in a file that are no element's: all those of an empty listpack.
+pub const FILE_EXTRA: usize = FILE_HEADER + 1;
 /// The count that says nothing.
-const UNKNOWN: usize = 0xffff;
+const UNKNOWN: u16 = 0xffff;
 /// What no listpack reaches: Redis takes a quarter of the format's limit for a safe one.
 pub const BYTES_MAX: usize = 1 << 30;
 
@@ -78,15 +84,12 @@ impl fmt::Debug for Item<'_> {
     }
 }
 
-/// Strings and integers in a row.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Listpack(Vec<u8>);
-
-impl Default for Listpack {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+/// Strings and integers in a row. An empty one has no allocation.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Listpack(
+    /// The elements; noted is their number.
+    Block,
+);
 
 impl fmt::Debug for Listpack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,48 +99,58 @@ impl fmt::Debug for Listpack {
 
 impl Listpack {
     /// No element.
+    #[inline]
     pub fn new() -> Self {
-        Self::with_capacity(0)
+        Self::default()
     }
 
     /// No element yet, and room for so many bytes of them.
+    #[inline]
     pub fn with_capacity(bytes: usize) -> Self {
-        let mut all = Vec::with_capacity(size_class(HEADER + 1 + bytes));
-        all.extend_from_slice(&[HEADER as u8 + 1, 0, 0, 0, 0, 0, END]);
-        Self(all)
+        Self(Block::with_capacity(bytes))
     }
 
-    /// A listpack from its bytes, every one of which is checked: the header, that each element ends where the next begins and says so
-    /// backwards, and the end. `None` when anything is wrong.
-    pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
-        let [a, b, c, d, low, high, ..] = *bytes.as_slice() else { return None };
-        if u32::from_le_bytes([a, b, c, d]) as usize != bytes.len() || bytes.len() > HEADER + 1 + BYTES_MAX {
+    /// A listpack from its bytes in a file, every one of which is checked: the header, that each element ends where the next begins and says
+    /// so backwards, and the end. `None` when anything is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let [a, b, c, d, low, high, elements @ .., FILE_END] = bytes else { return None };
+        if u32::from_le_bytes([*a, *b, *c, *d]) as usize != bytes.len() || elements.len() > BYTES_MAX {
             return None;
         }
-        let (mut at, mut count) = (HEADER, 0);
-        while *bytes.get(at)? != END {
-            at += element::checked_len(&bytes[at..bytes.len() - 1])?;
+        let (mut rest, mut count) = (elements, 0);
+        while !rest.is_empty() {
+            rest = &rest[element::checked_len(rest)?..];
             count += 1;
         }
-        let said = usize::from(u16::from_le_bytes([low, high]));
-        (at + 1 == bytes.len() && (said == count || said == UNKNOWN)).then_some(Self(bytes))
+        let said = u16::from_le_bytes([*low, *high]);
+        if said != UNKNOWN && usize::from(said) != count {
+            return None;
+        }
+        let mut block = Block::from(elements);
+        block.note = noted(count);
+        Some(Self(block))
     }
 
-    /// The bytes, as they stand in a file.
-    #[inline]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    /// Writes its bytes behind what is there, as they stand in a file.
+    pub fn write_bytes(&self, out: &mut Vec<u8>) {
+        out.reserve(self.byte_len());
+        out.extend_from_slice(&(self.byte_len() as u32).to_le_bytes());
+        out.extend_from_slice(&self.0.note.to_le_bytes());
+        out.extend_from_slice(self.0.bytes());
+        out.push(FILE_END);
     }
 
-    /// The bytes, as they stand in a file.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.0
+    /// Its bytes, as they stand in a file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.byte_len());
+        self.write_bytes(&mut bytes);
+        bytes
     }
 
     /// How many bytes it takes in a file.
     #[inline]
     pub fn byte_len(&self) -> usize {
-        self.0.len()
+        FILE_EXTRA + self.0.len()
     }
 
     /// How many bytes it holds in memory.
@@ -148,21 +161,16 @@ impl Listpack {
     /// Number of elements. Constant time up to 65534 of them.
     #[inline]
     pub fn len(&self) -> usize {
-        match self.stored_len() {
+        match self.0.note {
             UNKNOWN => self.iter().count(),
-            len => len,
+            len => usize::from(len),
         }
-    }
-
-    #[inline]
-    fn stored_len(&self) -> usize {
-        usize::from(u16::from_le_bytes([self.0[4], self.0[5]]))
     }
 
     /// Whether there is no element.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0[HEADER] == END
+        self.0.is_empty()
     }
 
     /// Bytes an element with these bytes would take at most.
@@ -187,21 +195,21 @@ impl Listpack {
     }
 
     /// [`Listpack::push`] for what is an element already.
+    #[inline]
     pub fn push_item(&mut self, item: Item<'_>) {
         let encoded = Encoded::new(item);
-        self.grow(encoded.total());
-        self.0.pop();
-        encoded.write(&mut self.0);
-        self.0.push(END);
-        self.counted(1);
+        encoded.write(self.0.append(encoded.total()));
+        self.added(1);
     }
 
     /// Adds an element in front.
+    #[inline]
     pub fn push_front(&mut self, bytes: &[u8]) {
-        self.insert(Pos::at(HEADER), bytes);
+        self.insert(Pos::FIRST, bytes);
     }
 
     /// Adds an element in front of the one at `pos`, which may be the [end](Listpack::end). It is at `pos` then.
+    #[inline]
     pub fn insert(&mut self, pos: Pos, bytes: &[u8]) {
         self.insert_item(pos, Item::new(bytes));
     }
@@ -209,8 +217,8 @@ impl Listpack {
     /// [`Listpack::insert`] for what is an element already.
     pub fn insert_item(&mut self, pos: Pos, item: Item<'_>) {
         let encoded = Encoded::new(item);
-        self.splice(pos.index(), 0, &encoded);
-        self.counted(1);
+        encoded.write(self.0.splice(pos.index(), 0, encoded.total()));
+        self.added(1);
     }
 
     /// Puts another element in the place of the one at `pos`.
@@ -220,98 +228,79 @@ impl Listpack {
 
     /// [`Listpack::replace`] for what is an element already.
     pub fn replace_item(&mut self, pos: Pos, item: Item<'_>) {
-        let old = element::len_at(&self.0, pos.index());
-        self.splice(pos.index(), old, &Encoded::new(item));
-    }
-
-    /// Puts an encoded element in the place of `old` bytes.
-    fn splice(&mut self, at: usize, old: usize, encoded: &Encoded<'_>) {
-        let (new, len) = (encoded.total(), self.0.len());
-        if new > old {
-            self.grow(new - old);
-            self.0.resize(len + new - old, 0);
-        }
-        self.0.copy_within(at + old..len, at + new);
-        self.0.truncate(len + new - old);
-        encoded.write_at(&mut self.0[at..at + new]);
-        self.sized();
+        let encoded = Encoded::new(item);
+        let (old, new) = (element::len_at(self.0.bytes(), pos.index()), encoded.total());
+        encoded.write(self.0.splice(pos.index(), old, new));
         // What has grown may have been given its room on purpose.
         if new < old {
-            self.shrink();
+            self.0.shrink();
         }
     }
 
     /// Takes the element at `pos` out; the one behind it is at `pos` then.
+    #[inline]
     pub fn remove(&mut self, pos: Pos) {
         self.remove_some(pos, 1);
     }
 
     /// Takes up to `count` elements from `pos` on out; what is behind them is at `pos` then. Returns how many there were.
+    #[inline]
     pub fn remove_some(&mut self, pos: Pos, count: usize) -> usize {
-        let (mut end, mut removed) = (pos.index(), 0);
-        while removed < count && self.0[end] != END {
-            end += element::len_at(&self.0, end);
+        let bytes = self.0.bytes();
+        let (start, mut end, mut removed) = (pos.index(), pos.index(), 0);
+        while removed < count && end < bytes.len() {
+            end += element::len_at(bytes, end);
             removed += 1;
         }
-        self.0.drain(pos.index()..end);
-        self.counted(-(removed as isize));
-        self.shrink();
+        if end == bytes.len() {
+            self.0.truncate(start);
+        } else {
+            self.0.splice(start, end - start, 0);
+        }
+        self.removed(removed);
+        self.0.shrink();
         removed
     }
 
     /// Cuts it in two in front of `pos`, and returns the second part.
     pub fn split_off(&mut self, pos: Pos) -> Self {
-        let mut rest = Self::with_capacity(self.0.len() - pos.index());
+        let rest = &self.0.bytes()[pos.index()..];
         let count = Iter::new(self, pos).count();
-        rest.0.truncate(HEADER);
-        rest.0.extend_from_slice(&self.0[pos.index()..]);
-        rest.counted(count as isize);
+        let mut rest = Self(Block::from(rest));
+        rest.added(count);
         self.0.truncate(pos.index());
-        self.0.push(END);
-        self.counted(-(count as isize));
-        self.shrink();
+        self.removed(count);
+        self.0.shrink();
         rest
     }
 
     /// Adds all elements of another at the end.
     pub fn append(&mut self, other: &Self) {
-        let count = other.len();
-        self.grow(other.0.len());
-        self.0.pop();
-        self.0.extend_from_slice(&other.0[HEADER..]);
-        self.counted(count as isize);
+        let bytes = other.0.bytes();
+        self.0.append(bytes.len()).copy_from_slice(bytes);
+        self.added(other.len());
     }
 
-    /// Notes so many elements more, and the new number of bytes.
-    fn counted(&mut self, by: isize) {
-        let before = self.stored_len();
-        self.sized();
-        let count = match before {
-            UNKNOWN if by < 0 => self.iter().count(),
-            UNKNOWN => UNKNOWN,
-            known => known.wrapping_add_signed(by),
-        };
-        self.0[4..HEADER].copy_from_slice(&(count.min(UNKNOWN) as u16).to_le_bytes());
-    }
-
-    fn sized(&mut self) {
-        let len = self.0.len() as u32;
-        self.0[..4].copy_from_slice(&len.to_le_bytes());
-    }
-
-    /// Makes room for so many bytes more, as much as the allocator gives for it and no more.
+    /// Notes so many elements more.
     #[inline]
-    fn grow(&mut self, by: usize) {
-        let len = self.0.len() + by;
-        if len > self.0.capacity() {
-            self.0.reserve_exact(size_class(len) - self.0.len());
+    fn added(&mut self, count: usize) {
+        if self.0.note != UNKNOWN {
+            self.0.note = noted(usize::from(self.0.note) + count);
         }
     }
 
-    /// Gives room back that is not worth keeping.
-    fn shrink(&mut self) {
-        if size_class(self.0.len()) * 2 <= self.0.capacity() {
-            self.0.shrink_to(size_class(self.0.len()));
-        }
+    /// Notes so many elements less.
+    #[inline]
+    fn removed(&mut self, count: usize) {
+        self.0.note = match self.0.note {
+            UNKNOWN => noted(self.iter().count()),
+            known => noted(usize::from(known) - count),
+        };
     }
+}
+
+/// A number of elements as it is noted, and stands in a file.
+#[inline]
+fn noted(count: usize) -> u16 {
+    u16::try_from(count).unwrap_or(UNKNOWN)
 }

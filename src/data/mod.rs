@@ -1,6 +1,7 @@
 //! What a key can hold: one file a type with its encodings, and the table they all stand on.
 //! Knows no client, no clock and no command.
 
+pub mod block;
 pub mod dict;
 pub mod entry;
 pub mod float;
@@ -9,6 +10,7 @@ pub mod hash;
 pub mod hashmap;
 pub mod intset;
 pub mod lcs;
+pub mod limits;
 pub mod list;
 pub mod listpack;
 pub mod longdouble;

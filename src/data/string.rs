@@ -30,7 +30,7 @@ impl<'a> NewString<'a> {
         } else if bytes.len() <= INLINE_MAX {
             Self::Inline(bytes)
         } else {
-            Self::Object(Box::new(Object::Bytes(own())))
+            Self::Object(Box::new(Object::from_bytes(own())))
         }
     }
 
@@ -88,7 +88,7 @@ pub fn splice(entry: &mut Entry, at: usize, bytes: &[u8]) -> Option<usize> {
     }
     write_at(&mut text, at, bytes);
     if len > GROWING_MIN {
-        entry.set_object(Box::new(Object::Bytes(Bytes::from(text))));
+        entry.set_object(Box::new(Object::from_bytes(Bytes::from(text))));
     } else {
         entry.set_inline(&text);
         entry.set_raw();

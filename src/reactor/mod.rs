@@ -212,6 +212,7 @@ impl Reactor {
                 Action::Disk(job) => self.disk.borrow_mut().send(job),
                 Action::Connect { link, host, port, source } => self.connect(link, host, port, source),
                 Action::CancelConnect { link } => self.cancel_connect(link),
+                Action::Read(conn) => self.make_ready(conn.0 as usize),
             }
         }
         None

@@ -101,8 +101,9 @@ impl Server {
         true
     }
 
+    /// As in Redis it is the offset alone that counts: where nothing has been written, nobody is behind, though a snapshot may be on its way.
     fn is_a_replica_behind(&self, offset: u64) -> bool {
-        self.replica_links().any(|(_, link)| !link.has(offset))
+        self.replica_links().any(|(_, link)| link.acked_offset < offset)
     }
 
     fn finish_shutdown(&mut self) -> Shutting {
@@ -145,7 +146,7 @@ impl Server {
         let (mut replicas, mut in_sync) = (0, 0);
         for (client, link) in self.replica_links() {
             replicas += 1;
-            if link.has(offset) {
+            if link.acked_offset >= offset {
                 in_sync += 1;
                 continue;
             }

@@ -8,6 +8,7 @@ use crate::{
     commands::{
         Command, Ctx,
         command::{Group, command, flags::*},
+        context::errors,
     },
     config::{ProtectedAction, parse_memory},
     data::{
@@ -147,21 +148,12 @@ fn log(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// A number that is not negative, or an error.
-fn count_arg(ctx: &mut Ctx, i: usize) -> Option<usize> {
-    let count = crate::data::number::parse_i64(ctx.arg(i)).and_then(|n| usize::try_from(n).ok());
-    if count.is_none() {
-        ctx.error("ERR value is out of range, must be positive");
-    }
-    count
-}
-
 /// Adds `prefix:0` to `prefix:(count - 1)` where they are not there. Nobody is told: neither replicas nor subscribers.
 fn populate(ctx: &mut Ctx) {
-    let Some(count) = count_arg(ctx, 2) else { return };
+    let Some(count) = ctx.count_arg(2, 0, errors::NOT_POSITIVE) else { return };
     let mut size = 0;
     if ctx.argc() == 5 {
-        let Some(asked) = count_arg(ctx, 4) else { return };
+        let Some(asked) = ctx.count_arg(4, 0, errors::NOT_POSITIVE) else { return };
         size = asked;
     }
     if size > ctx.server.config.proto_max_bulk_len {
@@ -181,7 +173,7 @@ fn populate(ctx: &mut Ctx) {
             value.resize(size, 0);
         }
         let entry = if value.len() > INLINE_MAX {
-            Entry::new_object(&key, Box::new(Object::Bytes(value.into())), NEVER)
+            Entry::new_object(&key, Box::new(Object::from_bytes(value.into())), NEVER)
         } else {
             Entry::new_inline(&key, &value, NEVER)
         };

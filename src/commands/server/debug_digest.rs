@@ -154,7 +154,7 @@ mod tests {
     fn a_string_has_one_digest_however_it_is_kept() {
         let int = value(&Entry::new_int(b"k", 12345, NEVER));
         assert_eq!(int, value(&Entry::new_inline(b"other", b"12345", NEVER)));
-        assert_eq!(int, value(&Entry::new_object(b"k", Box::new(Object::Bytes("12345".into())), NEVER)));
+        assert_eq!(int, value(&Entry::new_object(b"k", Box::new(Object::from_bytes("12345".into())), NEVER)));
         assert_ne!(int, value(&Entry::new_int(b"k", 12345, 1)), "with a deadline");
         assert_eq!(value(&Entry::new_int(b"k", 1, 1)), value(&Entry::new_int(b"k", 1, 2)), "whichever it is");
     }

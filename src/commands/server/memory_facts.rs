@@ -117,7 +117,7 @@ pub fn usage(entry: &Entry, samples: u64) -> usize {
         Value::Object(object) => {
             size_of::<Object>()
                 + match object {
-                    Object::Bytes(bytes) => entry::size_class(bytes.len()),
+                    Object::Bytes(bytes) => size_of_val(&**bytes) + entry::size_class(bytes.len()),
                     Object::List(list) => list.allocated(samples),
                     Object::Set(set) => set.allocated(samples),
                     Object::Hash(hash) => hash.allocated(samples),
@@ -165,7 +165,7 @@ mod tests {
         let plain = usage(&Entry::new_inline(b"key", b"value", NEVER), 5);
         assert!((16..40).contains(&plain), "{plain}");
         assert!(usage(&Entry::new_inline(b"key", b"value", 1), 5) > plain);
-        let long = Object::Bytes(vec![b'x'; 1 << 20].into());
+        let long = Object::from_bytes(vec![b'x'; 1 << 20].into());
         let long = usage(&Entry::new_object(b"key", Box::new(long), NEVER), 5);
         assert!(((1 << 20)..(1 << 20) + 200).contains(&long), "{long}");
     }

@@ -180,7 +180,7 @@ impl Options {
                 options.with_scores = true;
                 i += 1;
             } else if operation == Operation::Cardinality && left > 1 && ctx.is_word(i, "limit") {
-                options.limit = super::count_arg(ctx, i + 1, 0, "ERR LIMIT can't be negative")?;
+                options.limit = ctx.count_arg(i + 1, 0, "ERR LIMIT can't be negative")?;
                 i += 2;
             } else {
                 ctx.error(errors::SYNTAX);

@@ -54,7 +54,7 @@ impl Field<'_> {
 pub(super) fn entry_bytes(entry: &Entry) -> usize {
     entry.allocated()
         + match entry.value() {
-            Value::Object(object) => size_of::<Object>() + object.bytes().map_or(0, |bytes| bytes.len()),
+            Value::Object(object) => size_of::<Object>() + object.bytes().map_or(0, |bytes| size_of_val(bytes) + bytes.len()),
             _ => 0,
         }
 }

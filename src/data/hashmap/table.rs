@@ -34,7 +34,7 @@ pub(super) fn stored(value: &[u8], own: impl FnOnce() -> Bytes) -> NewString<'_>
     match as_number(value) {
         Some(n) => NewString::Int(n),
         None if value.len() <= INLINE_MAX => NewString::Inline(value),
-        None => NewString::Object(Box::new(Object::Bytes(own()))),
+        None => NewString::Object(Box::new(Object::from_bytes(own()))),
     }
 }
 
@@ -85,6 +85,7 @@ impl Table {
 
     pub fn remove(&mut self, field: &[u8], now: i64) -> bool {
         let Some(entry) = self.dict.remove(self.dict.hash(field), field) else { return false };
+        self.dict.gather();
         self.volatile -= usize::from(entry.is_volatile());
         !is_past(entry.deadline(), now)
     }
@@ -104,6 +105,7 @@ impl Table {
         });
         self.volatile -= taken;
         self.due_at = next.unwrap_or(0);
+        self.dict.gather();
     }
 
     pub fn allocated(&self, samples: usize) -> usize {

@@ -2,14 +2,14 @@
 
 use super::{Element, End, Limits, limits::GIANT};
 use crate::data::{
-    listpack::{Item, Listpack, Pos},
+    listpack::{self, Item, Listpack, Pos},
     lzf,
 };
 use bytes::Bytes;
 use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
-/// Bytes of an empty listpack.
-pub(super) const EMPTY: usize = 7;
+/// Bytes of an empty listpack in a file: what nodes are measured by, as they are in Redis.
+pub(super) const EMPTY: usize = listpack::FILE_EXTRA;
 /// A shorter node is not compressed.
 const COMPRESSED_MIN: usize = 48;
 /// Nor is one that would become less than this much shorter.
@@ -21,12 +21,14 @@ pub(super) enum Node {
     /// Some elements, or one.
     Packed(Listpack),
     /// One that is larger than nodes are, which gains nothing by lying in a listpack.
-    Plain(Bytes),
+    Plain(Box<Bytes>),
     /// Either of them, compressed.
-    Squeezed(Squeezed),
+    Squeezed(Box<Squeezed>),
 }
 
-/// A node's bytes, compressed.
+const _: () = assert!(size_of::<Node>() == size_of::<Listpack>());
+
+/// A node's bytes in a file, compressed.
 #[derive(Clone)]
 pub(super) struct Squeezed {
     lzf: Box<[u8]>,
@@ -61,9 +63,9 @@ impl Squeezed {
     fn restore(&self) -> Node {
         let bytes = lzf::decompress(&self.lzf, self.len).expect("what was compressed here can be restored");
         if self.plain {
-            return Node::Plain(bytes.into());
+            return Node::Plain(Box::new(bytes.into()));
         }
-        Node::Packed(Listpack::from_bytes(bytes).expect("it was a listpack"))
+        Node::Packed(Listpack::from_bytes(&bytes).expect("it was a listpack"))
     }
 }
 
@@ -87,7 +89,7 @@ impl Slot {
     /// A node of one element, with room for so many bytes of more.
     pub fn single(bytes: &[u8], shared: impl FnOnce() -> Bytes, limits: Limits, room: usize) -> Self {
         if limits.is_large(bytes.len()) {
-            let mut slot = Self { count: 0, bytes: 0, node: Arc::new(Node::Plain(shared())) };
+            let mut slot = Self { count: 0, bytes: 0, node: Arc::new(Node::Plain(Box::new(shared()))) };
             slot.measure();
             return slot;
         }
@@ -155,17 +157,15 @@ impl Slot {
     /// Compresses it, if that is worth it.
     pub fn squeeze(&mut self) {
         let (bytes, plain) = match &*self.node {
-            Node::Packed(pack) => (pack.as_bytes(), false),
-            Node::Plain(bytes) => (&bytes[..], true),
+            Node::Packed(pack) if pack.byte_len() < COMPRESSED_MIN => return,
+            Node::Packed(pack) => (Cow::Owned(pack.to_bytes()), false),
+            Node::Plain(bytes) => (Cow::Borrowed(&bytes[..]), true),
             Node::Squeezed(_) => return,
         };
-        if bytes.len() < COMPRESSED_MIN {
-            return;
-        }
         let squeezed = COMPRESSOR.with(|compressor| {
             let mut compressor = compressor.borrow_mut();
-            let lzf = compressor.compress(bytes).filter(|lzf| lzf.len() + SAVED_MIN < bytes.len())?;
-            Some(Squeezed { lzf: lzf.into(), len: bytes.len(), plain })
+            let lzf = compressor.compress(&bytes).filter(|lzf| lzf.len() + SAVED_MIN < bytes.len())?;
+            Some(Box::new(Squeezed { lzf: lzf.into(), len: bytes.len(), plain }))
         });
         if let Some(squeezed) = squeezed {
             self.node = Arc::new(Node::Squeezed(squeezed));
@@ -180,8 +180,8 @@ impl Slot {
             + size_of::<Node>()
             + match &*self.node {
                 Node::Packed(pack) => pack.allocated(),
-                Node::Plain(bytes) => bytes.len(),
-                Node::Squeezed(squeezed) => squeezed.lzf.len(),
+                Node::Plain(bytes) => size_of::<Bytes>() + bytes.len(),
+                Node::Squeezed(squeezed) => size_of::<Squeezed>() + squeezed.lzf.len(),
             }
     }
 
@@ -189,7 +189,7 @@ impl Slot {
         match &*self.node {
             Node::Packed(pack) => NodeView::Packed(pack),
             Node::Plain(bytes) => NodeView::Plain(bytes),
-            Node::Squeezed(Squeezed { lzf, len, plain }) => NodeView::Squeezed { lzf, len: *len, plain: *plain },
+            Node::Squeezed(node) => NodeView::Squeezed { lzf: &node.lzf, len: node.len, plain: node.plain },
         }
     }
 

@@ -234,7 +234,7 @@ impl Quicklist {
                 let edge = if after { pack.next(pos).is_none() } else { pack.prev(pos).is_none() };
                 Some((at, Some(pos), edge))
             }
-            Node::Plain(own) => (own == pivot).then_some((at, None, true)),
+            Node::Plain(own) => (**own == pivot).then_some((at, None, true)),
             Node::Squeezed(_) => None,
         });
         let Some((at, pos, edge)) = found else { return false };
@@ -359,7 +359,7 @@ impl Quicklist {
             let slot = &mut self.nodes[at];
             let is_there = match &*slot.node() {
                 Node::Packed(pack) => pack.first().is_some_and(|first| pack.find_item(first, item, 0).is_some()),
-                Node::Plain(own) => own == bytes,
+                Node::Plain(own) => **own == bytes,
                 Node::Squeezed(_) => false,
             };
             if !is_there {

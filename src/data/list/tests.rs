@@ -70,7 +70,7 @@ fn a_clone_shares_its_nodes_until_they_change() {
     let before = texts(&list);
     let clone = list.clone();
     let address = |list: &List, node| match list.node(node) {
-        Some(NodeView::Packed(pack)) => pack.as_bytes().as_ptr(),
+        Some(NodeView::Packed(pack)) => std::ptr::from_ref(pack),
         _ => panic!("a node"),
     };
     list.push(End::Back, b"more");
@@ -164,7 +164,7 @@ fn reload(list: &List, limits: Limits) -> List {
                 let bytes = crate::data::lzf::decompress(lzf, len).unwrap();
                 match plain {
                     true => new.push(End::Back, &bytes),
-                    false => new.append_listpack(Listpack::from_bytes(bytes).unwrap()),
+                    false => new.append_listpack(Listpack::from_bytes(&bytes).unwrap()),
                 }
             }
         }

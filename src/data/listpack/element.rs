@@ -9,7 +9,7 @@
 //! 11110001, ..010, ..011, ..100 integer of 16, 24, 32, 64 bits
 //! ```
 
-use super::{END, Item};
+use super::Item;
 
 const STRING_6: usize = 1 << 6;
 const STRING_12: usize = 1 << 12;
@@ -89,26 +89,17 @@ impl<'a> Encoded<'a> {
         (&self.head[..usize::from(self.head_len)], self.data)
     }
 
-    /// Writes it behind what is there.
-    #[inline]
-    pub fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head[..usize::from(self.head_len)]);
-        out.extend_from_slice(self.data);
-        let body = self.body();
-        if body <= 127 {
-            return out.push(body as u8);
-        }
-        let at = out.len();
-        out.resize(at + back_bytes(body), 0);
-        put_back(&mut out[at..], body);
-    }
-
     /// Writes it over these bytes, which are as many as it takes.
-    pub fn write_at(&self, out: &mut [u8]) {
+    #[inline]
+    pub fn write(&self, out: &mut [u8]) {
         let (head, body) = (usize::from(self.head_len), self.body());
         out[..head].copy_from_slice(&self.head[..head]);
         out[head..body].copy_from_slice(self.data);
-        put_back(&mut out[body..], body);
+        match &mut out[body..] {
+            // As it is for what is not longer than 127 bytes.
+            [only] => *only = body as u8,
+            back => put_back(back, body),
+        }
     }
 }
 
@@ -202,9 +193,9 @@ pub(super) fn start_before(bytes: &[u8], end: usize) -> usize {
     read_back(bytes, end).map_or(end, |(body, back)| end - body - back)
 }
 
-/// The element at `at`, and the bytes it takes; `None` at the end.
+/// The element at `at`, and the bytes it takes. There is one.
 #[inline]
-pub(super) fn read(bytes: &[u8], at: usize) -> Option<(Item<'_>, usize)> {
+pub(super) fn read(bytes: &[u8], at: usize) -> (Item<'_>, usize) {
     let rest = &bytes[at..];
     let first = rest[0];
     let int = |len: usize| {
@@ -224,8 +215,7 @@ pub(super) fn read(bytes: &[u8], at: usize) -> Option<(Item<'_>, usize)> {
         0xf2 => int(3),
         0xf3 => int(4),
         0xf4 => int(8),
-        END => return None,
         _ => unreachable!("checked when it came in"),
     };
-    Some((item, body + back_bytes(body)))
+    (item, body + back_bytes(body))
 }

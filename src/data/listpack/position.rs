@@ -1,6 +1,6 @@
 //! Places in a listpack: going from one element to the next, finding one, looking at it.
 
-use super::{END, HEADER, Item, Listpack, element, element::Encoded};
+use super::{Item, Listpack, element, element::Encoded};
 use std::iter::FusedIterator;
 
 /// Where an element is, until the listpack next changes in front of it.
@@ -8,6 +8,9 @@ use std::iter::FusedIterator;
 pub struct Pos(u32);
 
 impl Pos {
+    /// Where the first element is, if there is one.
+    pub(super) const FIRST: Self = Self(0);
+
     #[inline]
     pub(super) fn at(index: usize) -> Self {
         Self(index as u32)
@@ -23,37 +26,37 @@ impl Listpack {
     /// The first element.
     #[inline]
     pub fn first(&self) -> Option<Pos> {
-        (!self.is_empty()).then_some(Pos::at(HEADER))
+        self.here(Pos::FIRST)
     }
 
     /// The last element.
     #[inline]
     pub fn last(&self) -> Option<Pos> {
-        (!self.is_empty()).then(|| Pos::at(element::start_before(&self.0, self.0.len() - 1)))
+        self.prev(self.end())
     }
 
     /// Behind the last element.
+    #[inline]
     pub fn end(&self) -> Pos {
-        Pos::at(self.0.len() - 1)
+        Pos::at(self.0.len())
     }
 
     /// The element at or behind `pos`, if it is not the end.
     #[inline]
     pub fn here(&self, pos: Pos) -> Option<Pos> {
-        (self.0[pos.index()] != END).then_some(pos)
+        (pos < self.end()).then_some(pos)
     }
 
     /// The element behind the one at `pos`.
     #[inline]
     pub fn next(&self, pos: Pos) -> Option<Pos> {
-        let next = pos.index() + element::len_at(&self.0, pos.index());
-        (self.0[next] != END).then_some(Pos::at(next))
+        self.here(Pos::at(pos.index() + element::len_at(self.0.bytes(), pos.index())))
     }
 
     /// The element in front of `pos`, which may be the end.
     #[inline]
     pub fn prev(&self, pos: Pos) -> Option<Pos> {
-        (pos.index() > HEADER).then(|| Pos::at(element::start_before(&self.0, pos.index())))
+        (pos > Pos::FIRST).then(|| Pos::at(element::start_before(self.0.bytes(), pos.index())))
     }
 
     /// The element at `pos`.
@@ -62,22 +65,22 @@ impl Listpack {
     /// When `pos` is the end.
     #[inline]
     pub fn get(&self, pos: Pos) -> Item<'_> {
-        element::read(&self.0, pos.index()).expect("a position is an element's").0
+        element::read(self.0.bytes(), pos.index()).0
     }
 
     /// Element number `index`, from whichever end is nearer.
     pub fn nth(&self, index: usize) -> Option<Pos> {
-        let len = self.len();
+        let (len, bytes) = (self.len(), self.0.bytes());
         if index >= len {
             return None;
         }
         if index <= len / 2 {
-            let mut at = HEADER;
-            (0..index).for_each(|_| at += element::len_at(&self.0, at));
+            let mut at = 0;
+            (0..index).for_each(|_| at += element::len_at(bytes, at));
             return Some(Pos::at(at));
         }
-        let mut at = self.0.len() - 1;
-        (index..len).for_each(|_| at = element::start_before(&self.0, at));
+        let mut at = bytes.len();
+        (index..len).for_each(|_| at = element::start_before(bytes, at));
         Some(Pos::at(at))
     }
 
@@ -92,13 +95,11 @@ impl Listpack {
         // Equal elements have equal bytes: comparing those reads nothing.
         let encoded = Encoded::new(item);
         let (head, data) = encoded.parts();
+        let bytes = self.0.bytes();
         let mut at = from.index();
         loop {
-            let rest = &self.0[at..];
-            if rest[0] == END {
-                return None;
-            }
-            if rest[0] == head[0]
+            let rest = bytes.get(at..)?;
+            if *rest.first()? == head[0]
                 && rest.len() > head.len() + data.len()
                 && rest[..head.len()] == *head
                 && rest[head.len()..][..data.len()] == *data
@@ -106,10 +107,10 @@ impl Listpack {
                 return Some(Pos::at(at));
             }
             for _ in 0..=skip {
-                if self.0[at] == END {
+                if at >= bytes.len() {
                     return None;
                 }
-                at += element::len_at(&self.0, at);
+                at += element::len_at(bytes, at);
             }
         }
     }
@@ -117,10 +118,11 @@ impl Listpack {
     /// All elements, from either end.
     #[inline]
     pub fn iter(&self) -> Iter<'_> {
-        Iter { bytes: &self.0, front: HEADER, back: self.0.len() - 1 }
+        Iter::new(self, Pos::FIRST)
     }
 
     /// The elements from `pos` on.
+    #[inline]
     pub fn iter_from(&self, pos: Pos) -> Iter<'_> {
         Iter::new(self, pos)
     }
@@ -141,8 +143,9 @@ pub struct Iter<'a> {
 }
 
 impl<'a> Iter<'a> {
+    #[inline]
     pub(super) fn new(listpack: &'a Listpack, pos: Pos) -> Self {
-        Self { bytes: &listpack.0, front: pos.index(), back: listpack.0.len() - 1 }
+        Self { bytes: listpack.0.bytes(), front: pos.index(), back: listpack.0.len() }
     }
 
     /// Where the next element is.
@@ -159,7 +162,7 @@ impl<'a> Iterator for Iter<'a> {
         if self.front >= self.back {
             return None;
         }
-        let (item, len) = element::read(self.bytes, self.front)?;
+        let (item, len) = element::read(self.bytes, self.front);
         self.front += len;
         Some(item)
     }
@@ -172,7 +175,7 @@ impl DoubleEndedIterator for Iter<'_> {
             return None;
         }
         self.back = element::start_before(self.bytes, self.back);
-        element::read(self.bytes, self.back).map(|(item, _)| item)
+        Some(element::read(self.bytes, self.back).0)
     }
 }
 

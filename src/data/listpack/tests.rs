@@ -30,7 +30,7 @@ fn elements_are_encoded_as_redis_does() {
     ];
     for (text, bytes) in cases {
         let pack = listpack(&[text]);
-        assert_eq!(&pack.as_bytes()[6..pack.byte_len() - 1], bytes, "{}", text.escape_ascii());
+        assert_eq!(&pack.to_bytes()[6..pack.byte_len() - 1], bytes, "{}", text.escape_ascii());
         assert_eq!(texts(&pack), [text]);
     }
 }
@@ -38,21 +38,37 @@ fn elements_are_encoded_as_redis_does() {
 #[test]
 fn what_is_wrong_in_any_byte_is_refused_or_means_the_same() {
     let long = vec![b'x'; 200];
-    let good = listpack(&[b"1", b"two", b"-300", &long, b"99999999999"]).into_bytes();
-    assert!(Listpack::from_bytes(good.clone()).is_some());
+    let good = listpack(&[b"1", b"two", b"-300", &long, b"99999999999"]).to_bytes();
+    assert!(Listpack::from_bytes(&good).is_some());
     for cut in 0..good.len() {
-        assert!(Listpack::from_bytes(good[..cut].to_vec()).is_none(), "{cut}");
+        assert!(Listpack::from_bytes(&good[..cut]).is_none(), "{cut}");
     }
     for at in 0..good.len() {
         for bit in 0..8 {
             let mut bad = good.clone();
             bad[at] ^= 1 << bit;
-            if let Some(pack) = Listpack::from_bytes(bad) {
+            if let Some(pack) = Listpack::from_bytes(&bad) {
                 assert_eq!(pack.iter().count(), 5);
                 assert_eq!(pack.iter().rev().count(), 5);
             }
         }
     }
+}
+
+/// What makes small collections small: nothing is kept but the elements, and room comes in the allocator's classes.
+#[test]
+fn memory_holds_the_elements_and_no_more() {
+    assert_eq!((size_of::<Listpack>(), Listpack::new().allocated(), Listpack::new().byte_len()), (16, 0, 7));
+    let mut hash = Listpack::new();
+    (0..10).for_each(|i| {
+        hash.push(format!("field{i}").as_bytes());
+        hash.push(format!("val:{i:08}").as_bytes());
+    });
+    assert_eq!((hash.byte_len(), hash.allocated()), (227, 224));
+    let room = Listpack::with_capacity(220).allocated();
+    assert_eq!(room, 224);
+    hash.remove_some(hash.nth(4).unwrap(), 16);
+    assert_eq!((hash.byte_len(), hash.allocated()), (51, 48));
 }
 
 #[test]
@@ -62,7 +78,7 @@ fn a_count_beyond_its_field_is_counted() {
     assert_eq!(pack.len(), 70_000);
     pack.remove_some(pack.nth(60_000).unwrap(), 5_000);
     assert_eq!(pack.len(), 65_000);
-    assert_eq!(Listpack::from_bytes(pack.clone().into_bytes()), Some(pack));
+    assert_eq!(Listpack::from_bytes(&pack.to_bytes()).as_ref(), Some(&pack));
 }
 
 #[derive(Debug, Clone)]
@@ -134,7 +150,7 @@ proptest! {
             prop_assert_eq!(pack.len(), model.len());
             let backwards: Vec<_> = pack.iter().rev().map(Item::to_vec).collect();
             prop_assert!(backwards.iter().eq(model.iter().rev()));
-            let read = Listpack::from_bytes(pack.as_bytes().to_vec());
+            let read = Listpack::from_bytes(&pack.to_bytes());
             prop_assert_eq!(read.as_ref(), Some(&pack));
             for (i, e) in model.iter().enumerate() {
                 let found = pack.find(pack.first().unwrap(), e, 0);

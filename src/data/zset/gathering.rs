@@ -22,7 +22,7 @@ impl Gathering {
         let hash = self.0.hash(member);
         match self.0.find_mut(hash, member) {
             Some(found) => found.set_score(score(Some(found.score()))),
-            None => drop(self.0.insert_new(hash, Member::new(member, score(None)))),
+            None => drop(self.0.insert_new(hash, Member::new(score(None), member))),
         }
     }
 

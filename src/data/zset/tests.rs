@@ -23,7 +23,7 @@ fn pairs(zset: &Zset) -> Vec<(Vec<u8>, f64)> {
 fn the_compact_form_has_the_bytes_of_redis() {
     let zset = zset(&[("b", 1.5), ("7", -3.0), ("a", 1.5), ("big", 1e300), ("inf", f64::INFINITY), ("zero", -0.0)]);
     let expected = b"\x07\x01\xdf\xfd\x02\x84zero\x05\x00\x01\x81a\x02\x831.5\x04\x81b\x02\x831.5\x04\x83big\x04\x861e+300\x07\x83inf\x04\x83inf\x04\xff";
-    assert_eq!(&zset.compact().unwrap().as_bytes()[6..], expected);
+    assert_eq!(&zset.compact().unwrap().to_bytes()[6..], expected);
 }
 
 #[test]
@@ -75,6 +75,23 @@ fn a_large_one_is_freed_in_slices() {
     drop((zset, copy));
     assert_eq!(trash::pending(), 4);
     while trash::free_slice() {}
+}
+
+#[test]
+fn a_large_one_emptied_gives_its_memory_back() {
+    for by_rank in [false, true] {
+        let mut zset = Zset::default();
+        assert!((0..100_000u32).all(|n| zset.insert_new(&n.to_be_bytes(), f64::from(n % 1000), limits())));
+        if by_rank {
+            zset.remove_range(50..99_950, |_, _| ());
+        } else {
+            assert!((100..100_000u32).all(|n| zset.remove(&n.to_be_bytes())));
+        }
+        let left = pairs(&zset);
+        assert_eq!(left.len(), 100);
+        assert!(left.iter().all(|(member, score)| zset.score(member) == Some(*score)));
+        assert!(zset.allocated(0) < 16 * 1024, "{}", zset.allocated(0));
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -172,7 +189,7 @@ proptest! {
                 }
                 Step::Clone => zset = zset.clone(),
                 Step::Reload => if let Some(pack) = zset.compact() {
-                    zset = Zset::from_listpack(Listpack::from_bytes(pack.as_bytes().to_vec()).unwrap(), limits()).unwrap();
+                    zset = Zset::from_listpack(Listpack::from_bytes(&pack.to_bytes()).unwrap(), limits()).unwrap();
                 },
                 _ => (),
             }

@@ -61,7 +61,7 @@ impl Sink for Notes {
                     let bytes = lzf::decompress(lzf, len).expect("it was compressed here");
                     match plain {
                         true => coming.elements.push(bytes),
-                        false => coming.elements.extend(Listpack::from_bytes(bytes).expect("a listpack").iter().map(Item::to_vec)),
+                        false => coming.elements.extend(Listpack::from_bytes(&bytes).expect("a listpack").iter().map(Item::to_vec)),
                     }
                 }
             },

@@ -200,20 +200,22 @@ impl Building {
         if !(PLAIN..=PACKED).contains(&self.element.number) {
             return Err(BROKEN("Quicklist integrity check failed."));
         }
-        let bytes = strings.next(input)?.into_vec(input, strings);
+        let text = strings.next(input)?;
         let Content::List(list) = &mut self.content else { return Ok(()) };
-        if bytes.is_empty() {
-            return Err(BROKEN("Empty quicklist node"));
-        }
         if self.element.number == PLAIN {
+            let bytes = text.into_vec(input, strings);
+            if bytes.is_empty() {
+                return Err(EMPTY_NODE);
+            }
             list.push_shared(End::Back, bytes.into());
             return Ok(());
         }
-        let pack = if self.code == types::LIST_QUICKLIST {
-            containers::ziplist(&bytes).ok_or(BROKEN("Ziplist integrity check failed."))?
-        } else {
-            containers::listpack(bytes).ok_or(BROKEN("Listpack integrity check failed."))?
-        };
+        let code = self.code;
+        let pack = text.with(input, strings, |bytes| match (code, bytes) {
+            (_, []) => Err(EMPTY_NODE),
+            (types::LIST_QUICKLIST, bytes) => containers::ziplist(bytes).ok_or(BROKEN("Ziplist integrity check failed.")),
+            (_, bytes) => containers::listpack(bytes).ok_or(BROKEN("Listpack integrity check failed.")),
+        })?;
         // One without elements is left out, as Redis does.
         list.append_listpack(pack);
         Ok(())
@@ -296,18 +298,22 @@ impl Building {
             input.take(size_of::<i64>());
             self.element.parts = 1;
         }
-        let bytes = strings.next(input)?.into_vec(input, strings);
-        let shapes = &self.shapes;
-        if self.code == types::SET_INTSET {
-            let ints = Intset::from_bytes(bytes).ok_or(BROKEN("Intset integrity check failed."))?;
+        let text = strings.next(input)?;
+        let (code, shapes) = (self.code, &self.shapes);
+        if code == types::SET_INTSET {
+            let ints = text.with(input, strings, Intset::from_bytes).ok_or(BROKEN("Intset integrity check failed."))?;
             return Ok(built(Set::from_intset(ints, &shapes.set), Set::is_empty));
         }
-        let pack = match self.code {
-            types::HASH_ZIPMAP => containers::zipmap(&bytes),
-            types::LIST_ZIPLIST | types::ZSET_ZIPLIST | types::HASH_ZIPLIST => containers::ziplist(&bytes),
-            _ => containers::listpack(bytes),
-        };
-        let broken = BROKEN(match self.code {
+        let pack = text.with(
+            input,
+            strings,
+            match code {
+                types::HASH_ZIPMAP => containers::zipmap,
+                types::LIST_ZIPLIST | types::ZSET_ZIPLIST | types::HASH_ZIPLIST => containers::ziplist,
+                _ => containers::listpack,
+            },
+        );
+        let broken = BROKEN(match code {
             types::HASH_ZIPMAP => "Zipmap integrity check failed.",
             types::LIST_ZIPLIST => "List ziplist integrity check failed.",
             types::ZSET_ZIPLIST => "Zset ziplist integrity check failed.",
@@ -317,7 +323,7 @@ impl Building {
             _ => "Hash listpack integrity check failed.",
         });
         let Some(pack) = pack else { return Err(broken) };
-        Ok(match self.code {
+        Ok(match code {
             types::LIST_ZIPLIST => {
                 let mut list = List::new_linked(shapes.list);
                 let mut digits = itoa::Buffer::new();
@@ -339,6 +345,8 @@ impl Building {
 
 /// Valkey's type of hashes with deadlines, told apart from Redis's of the same number.
 const VALKEY_HASH_2: u8 = 0xfe;
+
+const EMPTY_NODE: Stop = Stop::Bad(Reason::Value("Empty quicklist node"));
 
 const TWICE: Stop = Stop::Bad(Reason::Value("Duplicate hash fields detected"));
 

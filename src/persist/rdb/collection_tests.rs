@@ -211,7 +211,7 @@ fn restored(body: &[u8], version: u16) -> Result<(&'static str, String), Refused
 fn pack(items: &[&[u8]]) -> Vec<u8> {
     let mut pack = Listpack::new();
     items.iter().for_each(|item| pack.push(item));
-    let bytes = pack.into_bytes();
+    let bytes = pack.to_bytes();
     [&[bytes.len() as u8], &bytes[..]].concat()
 }
 

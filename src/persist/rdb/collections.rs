@@ -1,6 +1,7 @@
 //! Values as bytes: the type that stands for each, and what follows. A collection goes out whole, or as a head and its elements one by one.
 //!
-//! Each is written in the oldest form that holds it, so that older servers can read it; what lies in memory as it would in a file is copied.
+//! Each is written in the oldest form that holds it, so that older servers can read it; the elements of a small one lie in memory as they
+//! do in a file, and are copied.
 
 use super::{
     format::{VERSION_FIELD_DEADLINES, VERSION_WRITTEN, types},
@@ -95,14 +96,14 @@ fn put_list(out: &mut Out, packer: &mut Packer, list: &List) {
     };
     put_length(&mut out.tail, 1);
     put_length(&mut out.tail, NODE_PACKED);
-    packer.string(&mut out.tail, pack.as_bytes());
+    packer.listpack(&mut out.tail, pack);
 }
 
 fn put_node(out: &mut Out, packer: &mut Packer, node: &NodeView<'_>) {
     let is_plain = matches!(node, NodeView::Plain(_) | NodeView::Squeezed { plain: true, .. });
     put_length(&mut out.tail, if is_plain { NODE_PLAIN } else { NODE_PACKED });
     match node {
-        NodeView::Packed(pack) => packer.string(&mut out.tail, pack.as_bytes()),
+        NodeView::Packed(pack) => packer.listpack(&mut out.tail, pack),
         NodeView::Plain(bytes) => packer.shared(out, bytes),
         NodeView::Squeezed { lzf, len, .. } => put_compressed(&mut out.tail, lzf, *len),
     }
@@ -110,7 +111,7 @@ fn put_node(out: &mut Out, packer: &mut Packer, node: &NodeView<'_>) {
 
 fn put_set(out: &mut Out, packer: &mut Packer, set: &Set) {
     if let Some(ints) = set.ints() {
-        return packer.string(&mut out.tail, ints.as_bytes());
+        return packer.intset(&mut out.tail, ints);
     }
     put_length(&mut out.tail, set.len() as u64);
     set.iter().for_each(|member| put_item(&mut out.tail, packer, member));
@@ -118,7 +119,7 @@ fn put_set(out: &mut Out, packer: &mut Packer, set: &Set) {
 
 fn put_zset(out: &mut Out, packer: &mut Packer, zset: &Zset) {
     if let Some(pack) = zset.compact() {
-        return packer.string(&mut out.tail, pack.as_bytes());
+        return packer.listpack(&mut out.tail, pack);
     }
     put_length(&mut out.tail, zset.len() as u64);
     // The largest first, as Redis does: to insert in front of everything is cheap there.
@@ -130,13 +131,13 @@ fn put_zset(out: &mut Out, packer: &mut Packer, zset: &Zset) {
 
 fn put_hash(out: &mut Out, packer: &mut Packer, hash: &Hash) {
     if let Some(pack) = hash.pairs() {
-        return packer.string(&mut out.tail, pack.as_bytes());
+        return packer.listpack(&mut out.tail, pack);
     }
     let base = deadlines_base(hash);
     if let Some(base) = base {
         put_moment(&mut out.tail, base);
         if let Some(pack) = hash.triples() {
-            return packer.string(&mut out.tail, pack.as_bytes());
+            return packer.listpack(&mut out.tail, pack);
         }
     }
     put_length(&mut out.tail, hash.len() as u64);

@@ -10,7 +10,7 @@
 //! Every byte of them is checked before any is believed, and nothing is allocated beyond what they hold.
 
 use crate::data::{
-    listpack::{BYTES_MAX, Item, Listpack},
+    listpack::{BYTES_MAX, FILE_EXTRA, Item, Listpack},
     number,
 };
 
@@ -18,7 +18,7 @@ const END: u8 = 0xff;
 const LONG: u8 = 0xfe;
 
 /// A listpack from its bytes, as this server would have written it: equal elements have equal bytes then.
-pub(super) fn listpack(bytes: Vec<u8>) -> Option<Listpack> {
+pub(super) fn listpack(bytes: &[u8]) -> Option<Listpack> {
     let listpack = Listpack::from_bytes(bytes)?;
     fn canonical(item: Item<'_>) -> Item<'_> {
         match item {
@@ -28,7 +28,7 @@ pub(super) fn listpack(bytes: Vec<u8>) -> Option<Listpack> {
     }
     // The canonical form of an element is the shortest, and the only one of its length.
     let shortest: usize = listpack.iter().map(|item| Listpack::item_bytes(canonical(item))).sum();
-    if Listpack::new().byte_len() + shortest == listpack.byte_len() {
+    if FILE_EXTRA + shortest == listpack.byte_len() {
         return Some(listpack);
     }
     let mut rewritten = Listpack::with_capacity(shortest);
@@ -260,8 +260,8 @@ mod tests {
         plain.push(b"12");
         plain.push(b"abc");
         assert_ne!(strange, plain);
-        assert_eq!(listpack(strange.into_bytes()), Some(plain.clone()));
-        assert_eq!(listpack(plain.as_bytes().to_vec()), Some(plain));
+        assert_eq!(listpack(&strange.to_bytes()), Some(plain.clone()));
+        assert_eq!(listpack(&plain.to_bytes()), Some(plain));
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
         fn any_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
             ziplist(&bytes);
             zipmap(&bytes);
-            listpack(bytes);
+            listpack(&bytes);
         }
 
         #[test]

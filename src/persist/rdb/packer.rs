@@ -1,7 +1,7 @@
 //! Strings and lengths as bytes, and the pieces that the bytes are gathered into.
 
 use super::format::string_encoding as encoding;
-use crate::data::{lzf::Compressor, number};
+use crate::data::{intset::Intset, listpack::Listpack, lzf::Compressor, number};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -69,6 +69,8 @@ pub(super) struct Packer {
     compressor: Option<Compressor>,
     /// Strings in a row that could not be compressed, tried or not.
     misses: u32,
+    /// Where what is put together for it is put together.
+    scratch: Vec<u8>,
 }
 
 /// After so many strings in a row that could not be compressed, the next ones most likely cannot either...
@@ -78,7 +80,7 @@ const TRIED_EACH: u32 = 8;
 
 impl Packer {
     pub fn new(compression: bool) -> Self {
-        Self { compression, compressor: None, misses: 0 }
+        Self { compression, compressor: None, misses: 0, scratch: Vec::new() }
     }
 
     /// Whether a string of this length is compressed where it can be.
@@ -126,6 +128,36 @@ impl Packer {
         }
         put_length(out, bytes.len() as u64);
         out.extend_from_slice(bytes);
+    }
+
+    /// Writes a string of `len` bytes that has yet to be put together by `write`, and is not the digits of a number.
+    fn composed(&mut self, out: &mut Vec<u8>, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
+        if !self.packs(len) || !self.is_tried() {
+            put_length(out, len as u64);
+            return write(out);
+        }
+        self.scratch.clear();
+        write(&mut self.scratch);
+        match self.compressor.get_or_insert_default().compress(&self.scratch) {
+            Some(packed) => {
+                self.misses = 0;
+                put_compressed(out, packed, len);
+            }
+            None => {
+                put_length(out, len as u64);
+                out.extend_from_slice(&self.scratch);
+            }
+        }
+    }
+
+    /// Writes a listpack.
+    pub fn listpack(&mut self, out: &mut Vec<u8>, pack: &Listpack) {
+        self.composed(out, pack.byte_len(), |out| pack.write_bytes(out));
+    }
+
+    /// Writes a set of integers.
+    pub fn intset(&mut self, out: &mut Vec<u8>, ints: &Intset) {
+        self.composed(out, ints.byte_len(), |out| ints.write_bytes(out));
     }
 }
 

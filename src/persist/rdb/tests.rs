@@ -247,7 +247,7 @@ fn long_values_are_collected_whole() {
 #[test]
 fn a_long_value_leaves_in_pieces_of_its_own_buffer() {
     let value = Bytes::from(vec![7u8; 5_000_000]);
-    let long = Entry::new_object(b"long", Box::new(Object::Bytes(value.clone())), NEVER);
+    let long = Entry::new_object(b"long", Box::new(Object::from_bytes(value.clone())), NEVER);
     let mut encoder = Encoder::new(Settings::default());
     encoder.begin(VERSION_WRITTEN, [("a", "b")]);
     encoder.entry(&long, 0);

@@ -41,7 +41,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Int(n) => NewString::Int(n),
             Self::Str(bytes) => NewString::encode(bytes, || Bytes::copy_from_slice(bytes)),
-            Self::Bytes(bytes) => NewString::Object(Box::new(Object::Bytes(bytes))),
+            Self::Bytes(bytes) => NewString::Object(Box::new(Object::from_bytes(bytes))),
             Self::Object(object) => NewString::Object(object),
         }
     }
