@@ -99,8 +99,7 @@ pub static SETTINGS: Option<&'static c_char> = {
 
 /// Returns unused memory to the operating system.
 pub fn purge() {
-    // SAFETY: the name ends in NUL; this control takes and gives no value.
-    unsafe { mallctl(c"thread.tcache.flush".as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
+    flush_thread();
     // SAFETY: the name ends in NUL; this control takes and gives no value.
     unsafe { mallctl(c"arena.4096.purge".as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
 }
@@ -120,6 +119,12 @@ pub fn control(name: &str) -> Option<i64> {
     // SAFETY: the name ends in NUL, and value and length are ours; a control of another size is refused, with nothing written beyond `len`.
     let failed = unsafe { mallctl(name.as_ptr(), (&raw mut value).cast::<c_void>(), &mut len, ptr::null_mut(), 0) };
     (failed == 0 && len == size_of::<usize>()).then_some(value as i64)
+}
+
+/// Returns what this thread keeps of small allocations for its next ones (`thread.tcache.flush`).
+pub fn flush_thread() {
+    // SAFETY: the name ends in NUL; this control takes and gives no value.
+    unsafe { mallctl(c"thread.tcache.flush".as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
 }
 
 /// What the allocator holds.

@@ -1,17 +1,16 @@
 //! Entry points of the fuzz targets: what they are handed is what a stranger could send.
 
 use crate::{
-    config::{Config, DirectiveId, Endpoint, Environment, ReplDisklessLoad, Sources, split_args},
-    data::entry::NEVER,
+    config::{Config, Endpoint, Environment, ReplDisklessLoad, Sources, split_args},
+    data::entry::{Entry, NEVER},
     engine::Engine,
     persist::rdb::{Decoder, Event, Options, RdbError, Shapes, payload},
     resp::request::{Limits, Parser},
-    state::{Action, ConnId, Host, ProcessFacts, client::Peer},
-};
-use std::{
-    io,
-    path::{Path, PathBuf},
-    rc::Rc,
+    state::{
+        Action, ConnId, Host,
+        client::Peer,
+        disk::{DiskDone, DiskJob, Done},
+    },
 };
 
 const LIMITS: Limits = Limits { bulk_max: 1 << 16, authenticated: true };
@@ -47,19 +46,7 @@ fn requests<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<Vec<u8>>>, b
 
 struct Nowhere;
 
-impl Environment for Nowhere {
-    fn read(&mut self, _: &Path) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn read_stdin(&mut self) -> io::Result<Vec<u8>> {
-        Ok(Vec::new())
-    }
-
-    fn glob(&mut self, _: &Path) -> Vec<PathBuf> {
-        Vec::new()
-    }
-}
+impl Environment for Nowhere {}
 
 /// A configuration file. What is read from it must survive being rewritten.
 pub fn config(data: &[u8]) {
@@ -115,48 +102,69 @@ impl Host for Still {
     fn nanos(&self) -> u64 {
         1 << 40
     }
-
-    fn cpu_nanos(&self) -> u64 {
-        0
-    }
-
-    fn process(&self) -> Rc<ProcessFacts> {
-        Rc::default()
-    }
-
-    fn used_memory(&self) -> usize {
-        0
-    }
-
-    fn purge_memory(&mut self) {}
-
-    fn allocator_stats(&self) -> String {
-        String::new()
-    }
-
-    fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn apply(&mut self, _: &Config, _: DirectiveId) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 /// What a primary may send to a replica: the handshake, a snapshot, the stream. In whole and in pieces, what comes of it must be the same.
 pub fn replication(data: &[u8]) {
     let Some((first, said)) = data.split_first() else { return };
-    let swapdb = first & 0x80 != 0;
-    let pieces = usize::from(first & 0x7f) + 1;
-    assert_eq!(followed(&mut said.chunks(said.len().max(1)), swapdb), followed(&mut said.chunks(pieces), swapdb));
+    let (swapdb, full) = (first & 0x80 != 0, first & 0x40 != 0);
+    let pieces = usize::from(first & 0x3f) + 1;
+    assert_eq!(followed(&mut said.chunks(said.len().max(1)), swapdb, full), followed(&mut said.chunks(pieces), swapdb, full));
 }
 
-/// What a replica holds of its primary's history, and how far the link is: its offset, state, keys, and answers.
-fn followed(pieces: &mut dyn Iterator<Item = &[u8]>, swapdb: bool) -> (u64, &'static str, Vec<Vec<u8>>) {
+/// A disk with one file at a time, which does at once what it is asked for.
+#[derive(Default)]
+struct Disk {
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Disk {
+    fn run(&mut self, job: DiskJob) -> DiskDone {
+        let file = job.file();
+        let done = match job {
+            DiskJob::Create { .. } => {
+                *self = Self::default();
+                Done::Created
+            }
+            DiskJob::Open { .. } => Done::Opened(Some(self.bytes.len() as u64)),
+            DiskJob::Append { pieces, .. } => {
+                let before = self.bytes.len();
+                pieces.iter().for_each(|piece| self.bytes.extend_from_slice(piece));
+                Done::Appended((self.bytes.len() - before) as u64)
+            }
+            DiskJob::Read { bytes, .. } => {
+                let from = self.read;
+                self.read = self.bytes.len().min(from + bytes);
+                Done::Read(self.bytes[from..self.read].to_vec().into())
+            }
+            DiskJob::Commit { .. } => Done::Committed,
+            DiskJob::Abort { .. } => Done::Aborted,
+            DiskJob::Remove { .. } => Done::Removed,
+        };
+        DiskDone { file, result: Ok(done) }
+    }
+
+    /// Does what there is to do, until there is no more.
+    fn serve(&mut self, engine: &mut Engine) {
+        loop {
+            engine.finish_turn();
+            let actions: Vec<_> = std::iter::from_fn(|| engine.take_action()).collect();
+            if actions.is_empty() {
+                return;
+            }
+            for action in actions {
+                if let Action::Disk(job) = action {
+                    engine.disk_done(self.run(job));
+                }
+            }
+        }
+    }
+}
+
+/// What a replica holds of its primary's history, and how far the link is: its offset, state, keys, and answers. A `full` one has a key of its
+/// own before, so that the snapshot goes by way of the disk, or beside it.
+fn followed(pieces: &mut dyn Iterator<Item = &[u8]>, swapdb: bool, full: bool) -> (u64, &'static str, Vec<Vec<u8>>) {
     const LINK: ConnId = ConnId(0);
     let replicaof = Some(Endpoint { host: "h".into(), port: 1 });
     let repl_diskless_load = if swapdb { ReplDisklessLoad::SwapDb } else { ReplDisklessLoad::Disabled };
@@ -167,8 +175,16 @@ fn followed(pieces: &mut dyn Iterator<Item = &[u8]>, swapdb: bool) -> (u64, &'st
         _ => None,
     });
     assert!(link.is_some_and(|link| engine.link_connected(link, LINK, Peer::default())));
+    let mut disk = Disk::default();
+    if full {
+        let hash = engine.server.keyspace.hash(b"old");
+        assert!(engine.server.keyspace.load_insert(0, hash, Entry::new_inline(b"old", b"1", NEVER), false).is_ok());
+    }
     for piece in pieces {
         engine.receive(LINK, piece);
+        if full {
+            disk.serve(&mut engine);
+        }
         if let Some(client) = engine.server.clients.get_mut(LINK) {
             client.out.take_all();
         }
@@ -200,11 +216,11 @@ mod tests {
         let mark = b"0123456789012345678901234567890123456789";
         let marked = [HANDSHAKE, b"$EOF:", mark, b"\r\n", &snapshot, mark, STREAM].concat();
         for said in [sized, marked] {
-            for swapdb in [false, true] {
-                let whole = super::followed(&mut [&said[..]].into_iter(), swapdb);
+            for (swapdb, full) in [(false, false), (true, false), (false, true), (true, true)] {
+                let whole = super::followed(&mut [&said[..]].into_iter(), swapdb, full);
                 assert_eq!(whole, (14 + STREAM.len() as u64, "connected", vec![b"a".to_vec(), b"b".to_vec(), b"k".to_vec()]));
                 for cut in 1..said.len() {
-                    assert_eq!(super::followed(&mut [&said[..cut], &said[cut..]].into_iter(), swapdb), whole, "cut at {cut}");
+                    assert_eq!(super::followed(&mut [&said[..cut], &said[cut..]].into_iter(), swapdb, full), whole, "cut at {cut}");
                 }
             }
         }
@@ -217,7 +233,7 @@ mod tests {
         let stream = b"PING\r\nMULTI\r\nSET a 1\r\nMULTI\r\nSET b 1\r\n";
         let said = [HANDSHAKE, format!("${}\r\n", snapshot.len()).as_bytes(), &snapshot, stream].concat();
         for piece in 1..said.len() {
-            assert_eq!(super::followed(&mut said.chunks(piece), false), (14 + 6, "connected", vec![b"k".to_vec()]), "{piece}");
+            assert_eq!(super::followed(&mut said.chunks(piece), false, false), (14 + 6, "connected", vec![b"k".to_vec()]), "{piece}");
         }
     }
 
@@ -230,7 +246,7 @@ mod tests {
         let behind_exec = STREAM.windows(6).position(|w| w == b"EXEC\r\n").expect("there is one") + 6;
         for end in 0..=STREAM.len() {
             let said = [&head[..], &STREAM[..end]].concat();
-            let (offset, _, keys) = super::followed(&mut [&said[..]].into_iter(), false);
+            let (offset, _, keys) = super::followed(&mut [&said[..]].into_iter(), false, false);
             let applied = offset - 14;
             assert!(applied <= end as u64);
             let (in_multi, has_a) = (end >= multi && end < behind_exec, keys.contains(&b"a".to_vec()));

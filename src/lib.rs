@@ -21,10 +21,10 @@
 //!
 //! # Where `unsafe` is allowed
 //!
-//! Everywhere else it does not compile. In [`data::entry`] (a key and its value in one allocation), [`data::block`] (a small buffer), [`data::member`] (a member of a
-//! large set), [`data::zset`]'s `member` and `table` (a member with its score, and the tree that leads to it), [`data::prefetch`] (a
-//! hint to the processor), [`alloc`] (the global allocator), and in the reactor's `clock` (the processor's counter) and `daemon` (fork,
-//! limits, local time). Their tests also run under AddressSanitizer: `make asan`.
+//! Everywhere else it does not compile. In [`data::entry`] (a key and its value in one allocation), [`data::block`] (a small buffer),
+//! [`data::member`] (a member of a large set or sorted set), [`data::zset`]'s `table` (the tree that leads to its members),
+//! [`data::prefetch`] (a hint to the processor), [`alloc`] (the global allocator), and in the reactor's `clock` (the processor's counter)
+//! and `daemon` (fork, limits, local time). Their tests also run under AddressSanitizer: `make asan`.
 #![deny(unsafe_code)]
 
 pub mod alloc;

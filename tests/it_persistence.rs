@@ -237,7 +237,7 @@ fn a_shutdown_saves_where_it_should() {
     for (points, how, saved) in cases {
         let mut server = Server::start(&[DEBUG, &["--save", points]].concat());
         let mut conn = server.connect();
-        replies!(conn, "DEBUG POPULATE 5000" => "OK", "SET last 1" => "OK", "CONFIG SET rdb-key-save-delay 100000" => "OK");
+        replies!(conn, "DEBUG POPULATE 1000" => "OK", "SET last 1" => "OK", "CONFIG SET rdb-key-save-delay 1000" => "OK");
         replies!(conn, "BGSAVE" => "Background saving started");
         match how.starts_with("SHUTDOWN") {
             true => conn.send(format!("{how}\r\n").as_bytes()),
@@ -262,6 +262,34 @@ fn the_configuration_says_what_a_signal_does() {
     server.signal("INT");
     assert_eq!(server.wait(), Some(0));
     assert_eq!(names(&server.dir), ["dump.rdb"]);
+}
+
+#[test]
+fn who_asks_for_the_end_twice_gets_it_at_once_and_nothing_is_left_of_the_save() {
+    let mut server = Server::start(&[DEBUG, &["--save", "10000 1"]].concat());
+    replies!(server.connect(), "DEBUG POPULATE 20" => "OK", "CONFIG SET rdb-key-save-delay 100000000" => "OK");
+    server.signal("INT");
+    wait_until(|| names(&server.dir) == [format!("temp-{}.rdb", server.pid)]);
+    server.signal("INT");
+    assert_eq!(server.wait(), Some(1));
+    assert_eq!(names(&server.dir), [""; 0]);
+}
+
+#[test]
+fn what_a_save_copies_because_of_writes_is_told() {
+    let server = Server::start(DEBUG);
+    let mut conn = server.connect();
+    let figure = |name: &str| server.info(name).parse::<u64>().unwrap();
+    replies!(conn, "DEBUG POPULATE 100 k 500" => "OK", "CONFIG SET rdb-key-save-delay 100000000" => "OK");
+    assert_eq!((figure("current_cow_size"), figure("rdb_last_cow_size")), (0, 0));
+    replies!(conn, "BGSAVE" => "Background saving started", "SET new 1" => "OK");
+    (0..100).for_each(|n| assert_eq!(conn.run(&format!("APPEND k:{n} x")).int(), 501));
+    let copied = figure("current_cow_size");
+    // Those that the save had come to already are not copied.
+    assert!((1..70_000).contains(&copied), "{copied}");
+    replies!(conn, "CONFIG SET rdb-key-save-delay 0" => "OK");
+    wait_for_save(&server);
+    assert_eq!((figure("current_cow_size"), figure("rdb_last_cow_size")), (0, copied));
 }
 
 const MISCONF: &str = "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify \
@@ -341,7 +369,7 @@ fn a_full_disk_fails_the_save_and_leaves_the_old_file() {
     let mut server = Server::start(DEBUG);
     let mut conn = server.connect();
     replies!(conn, "SET a 1" => "OK", "SAVE" => "OK", "DEBUG POPULATE 20000" => "OK");
-    for (save, name) in [("SAVE", format!("temp-{}-now.rdb", server.pid)), ("BGSAVE", format!("temp-{}.rdb", server.pid))] {
+    for (save, name) in [("SAVE", format!("temp-{}.rdb", server.pid)), ("BGSAVE", format!("temp-{}-bg.rdb", server.pid))] {
         std::os::unix::fs::symlink("/dev/full", server.dir.join(&name)).unwrap();
         conn.run(save);
         wait_for_save(&server);

@@ -401,28 +401,68 @@ fn lies_end_the_link_with_a_reason_and_leave_the_data() {
         (lie("hello\r\n"), "expected a snapshot, received 'hello'"),
         (lie(&"x".repeat(5000)), "a line of more than"),
     ];
-    let replica = solod(&["--repl-diskless-load", "swapdb"]);
-    replica.ask("SET mine 1");
-    for (lie, reason) in lies {
-        let port = lying_primary(vec![lie; 3]);
-        replica.ask(&format!("REPLICAOF 127.0.0.1 {port}"));
-        wait_until(|| replica.log().contains(reason));
-        assert_eq!(replica.ask("GET mine"), *r#""1""#, "{reason}");
+    for load in ["disabled", "swapdb"] {
+        let replica = solod(&["--repl-diskless-load", load]);
+        replica.ask("SET mine 1");
+        for (lie, reason) in &lies {
+            let port = lying_primary(vec![lie.clone(); 3]);
+            replica.ask(&format!("REPLICAOF 127.0.0.1 {port}"));
+            wait_until(|| replica.log().contains(reason));
+            assert_eq!(replica.ask("GET mine"), *r#""1""#, "{reason}");
+        }
+        replica.ask("REPLICAOF NO ONE");
+        assert_eq!(replica.ask("GET mine"), *r#""1""#);
+        assert_eq!(replica.ask("SET mine 2"), *"OK");
     }
-    replica.ask("REPLICAOF NO ONE");
-    assert_eq!(replica.ask("GET mine"), *r#""1""#);
-    assert_eq!(replica.ask("SET mine 2"), *"OK");
 
-    // Data that was given up for a snapshot is gone when that does not come to its end.
+    // Data that was given up for a whole snapshot is gone when that cannot be loaded.
     let replica = solod(&[]);
     replica.ask("SET mine 1");
-    let snapshot = snapshot_with("SET a 1");
-    let broken = [format!("${}\r\n", snapshot.len()).as_bytes(), &snapshot[..snapshot.len() - 12]].concat();
-    let port = lying_primary(vec![[full.as_bytes(), &broken].concat(); 20]);
+    let mut broken = snapshot_with("SET a 1");
+    let last = broken.len() - 1;
+    broken[last] ^= 1;
+    let lie = [full.as_bytes(), format!("${}\r\n", broken.len()).as_bytes(), &broken].concat();
+    let port = lying_primary(vec![lie; 20]);
     replica.ask(&format!("REPLICAOF 127.0.0.1 {port}"));
-    wait_until(|| replica.log().contains("I/O error trying to sync with MASTER: connection lost"));
+    wait_until(|| replica.log().contains("Failed trying to load the MASTER synchronization DB from disk"));
     wait_until(|| replica.ask("REPLICAOF NO ONE").to_string() == "OK");
     assert_eq!(replica.ask("DBSIZE").int(), 0);
+}
+
+#[test]
+fn until_a_snapshot_is_whole_nothing_is_given_up_for_it() {
+    let snapshot = snapshot_with("SET a 1");
+    let begun = &snapshot[..snapshot.len() - 12];
+    let (full, mark) = (format!("+FULLRESYNC {} 0\r\n", "a".repeat(40)), "m".repeat(40));
+    let primary = redis(&[]);
+    primary.ask("SET mine 1");
+    let replica = replica_of(&primary, &[]);
+    wait_for_link(&replica);
+    let sub_replica = replica_of(&replica, &[]);
+    wait_for_link(&sub_replica);
+    let mut resumed = 0;
+    for load in ["disabled", "on-empty-db", "swapdb"] {
+        for announced in [format!("${}\r\n", snapshot.len()), format!("$EOF:{mark}\r\n")] {
+            replica.ask(&format!("CONFIG SET repl-diskless-load {load}"));
+            let losses = || replica.log().matches("I/O error trying to sync with MASTER: connection lost").count();
+            let before = losses();
+            let port = lying_primary(vec![[full.as_bytes(), announced.as_bytes(), begun].concat(); 20]);
+            replica.ask(&format!("REPLICAOF 127.0.0.1 {port}"));
+            wait_until(|| losses() > before);
+            primary.ask("INCR mine");
+            // While a snapshot of another history is loaded beside the old data, everything else is refused.
+            wait_until(|| replica.ask(&format!("REPLICAOF 127.0.0.1 {}", primary.port)).to_string() == "OK");
+            resumed += 1;
+            wait_until(|| primary.info("sync_partial_ok") == resumed.to_string());
+            assert_in_step(&primary, &replica);
+            assert_in_step(&primary, &sub_replica);
+        }
+    }
+    assert_eq!(primary.info("sync_full"), "1");
+    assert_eq!((replica.info("sync_full"), replica.info("sync_partial_ok")), ("1".to_owned(), "0".to_owned()));
+    assert!(!sub_replica.log().contains("Connection with master lost"));
+    let left = std::fs::read_dir(&replica.dir).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with("temp-"));
+    assert_eq!(left.count(), 0);
 }
 
 /// A snapshot that redis-server has made of what this command leaves.

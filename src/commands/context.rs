@@ -85,6 +85,10 @@ pub mod errors {
     pub const NOT_FLOAT: &str = "ERR value is not a valid float";
     /// The key has to be there and is not.
     pub const NO_SUCH_KEY: &str = "ERR no such key";
+    /// A number that may not be negative.
+    pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
+    /// A number of keys that is none.
+    pub const NUMKEYS: &str = "ERR numkeys should be greater than 0";
     /// A position outside of the value.
     pub const OUT_OF_RANGE: &str = "ERR index out of range";
     /// A string that would grow beyond `proto-max-bulk-len`.
@@ -150,6 +154,15 @@ impl<'a> Ctx<'a> {
             self.error(errors::NOT_INTEGER);
         }
         value
+    }
+
+    /// Argument `i` as an integer of at least `min`; answers with this error when it is none.
+    pub fn count_arg(&mut self, i: usize, min: i64, error: &str) -> Option<usize> {
+        let count = number::parse_i64(self.arg(i)).filter(|n| *n >= min);
+        if count.is_none() {
+            self.error(error);
+        }
+        count.map(|n| n as usize)
     }
 
     /// The hash of argument `i` as a key.

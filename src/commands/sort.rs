@@ -3,16 +3,17 @@
 use super::{
     Ctx,
     command::{Begin, Command, Find, Group, KeySpec, categories, command, flags::*, key_flags as k},
-    context::{self, Event, NEW, errors},
+    context::{self, Event, errors},
+    storing,
     strings::reply_value,
 };
 use crate::{
     data::{
-        entry::{Entry, NEVER, Value},
+        entry::Value,
         float,
         list::{End, Limits, List},
         listpack::Item,
-        object::{Collection, Object},
+        object::Object,
     },
     keyspace::Keyspace,
     resp::request::Args,
@@ -332,8 +333,7 @@ fn sort_generic(ctx: &mut Ctx<'_>, read_only: bool) {
 /// Makes the result the list at argument `store`, whatever was there; no result is no list.
 fn put_result(ctx: &mut Ctx<'_>, store: usize, rows: &Rows, wanted: Range<usize>, options: &Options<'_>) {
     let limits = Limits { size: ctx.server.config.list_max_listpack_size, depth: ctx.server.config.list_compress_depth };
-    let (db, hash, key) = (ctx.db, ctx.hash(store), ctx.arg(store));
-    let mut lookup = Lookup { keyspace: &mut ctx.server.keyspace, db, key: Vec::new() };
+    let mut lookup = Lookup { keyspace: &mut ctx.server.keyspace, db: ctx.db, key: Vec::new() };
     let mut list = List::new_linked(limits);
     for row in &rows.rows[wanted] {
         let element = rows.element(row);
@@ -352,18 +352,8 @@ fn put_result(ctx: &mut Ctx<'_>, store: usize, rows: &Rows, wanted: Range<usize>
     }
     list.built(limits);
     let len = list.len();
-    ctx.out.len_int(len);
-    let there = ctx.server.keyspace.remove(db, hash, key).is_some();
-    if len > 0 {
-        ctx.server.keyspace.insert(db, hash, Entry::new_object(key, Box::new(list.into_object()), NEVER));
-        if !there {
-            ctx.notify(key, NEW);
-        }
-        ctx.changed(store, Event('l', "sortstore"));
-        ctx.server.keyspace.dirty += len as u64 - 1;
-    } else if there {
-        ctx.changed(store, Event('g', "del"));
-    }
+    storing::store(ctx, store, list, len, Event('l', "sortstore"));
+    ctx.server.keyspace.dirty += len.saturating_sub(1) as u64;
 }
 
 fn sort(ctx: &mut Ctx) {

@@ -21,16 +21,24 @@ pub struct Sources {
     pub options: Vec<u8>,
 }
 
-/// What reading a configuration needs of the world outside.
+/// What reading a configuration needs of the world outside. Where nothing else is said, nothing is there.
 pub trait Environment {
     /// The content of a file.
-    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>>;
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        let _ = path;
+        Err(io::ErrorKind::NotFound.into())
+    }
 
     /// All of standard input.
-    fn read_stdin(&mut self) -> io::Result<Vec<u8>>;
+    fn read_stdin(&mut self) -> io::Result<Vec<u8>> {
+        Ok(Vec::new())
+    }
 
     /// The files that a pattern matches, sorted; none is not an error.
-    fn glob(&mut self, pattern: &Path) -> Vec<PathBuf>;
+    fn glob(&mut self, pattern: &Path) -> Vec<PathBuf> {
+        let _ = pattern;
+        Vec::new()
+    }
 
     /// Makes `dir` the working directory, for relative paths in the lines that follow, and says its absolute path.
     /// An error is a reason such as `No such file or directory`.
@@ -232,17 +240,7 @@ pub(super) mod tests {
     pub(in crate::config) fn load_text(text: &[u8]) -> Result<Loaded, LoadError> {
         /// Nothing but the text.
         struct Nowhere;
-        impl Environment for Nowhere {
-            fn read(&mut self, _: &Path) -> io::Result<Vec<u8>> {
-                Err(io::ErrorKind::NotFound.into())
-            }
-            fn read_stdin(&mut self) -> io::Result<Vec<u8>> {
-                Ok(Vec::new())
-            }
-            fn glob(&mut self, _: &Path) -> Vec<PathBuf> {
-                Vec::new()
-            }
-        }
+        impl Environment for Nowhere {}
         let sources = Sources { options: text.to_vec(), ..Sources::default() };
         Config::load(&sources, &mut Nowhere)
     }

@@ -36,7 +36,7 @@ pub(crate) use number::parse_memory;
 pub use runtime::{SetContext, SetError, is_secret};
 pub use scalar::MemoryOrPercent;
 pub use table::{Config, DirectiveId, TABLE, lookup};
-pub use words::{quote, split_args};
+pub use words::{quote, quote_into, split_args};
 
 /// The version of Redis whose behaviour we promise; clients read it in INFO and HELLO.
 pub const REDIS_VERSION: &str = "7.2.5";

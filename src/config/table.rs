@@ -303,7 +303,7 @@ directives! {
         "repl-diskless-sync-delay" => repl_diskless_sync_delay: u32 = 5, int(0, I32), [];
         /// Replicas that end that wait early: not used.
         "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = 0, int(0, I32), [];
-        /// When a replica loads a snapshot straight from the socket: never, when it is empty, or beside its old data.
+        /// How a replica with data takes a snapshot in: from a file once it is whole (`disabled`, `on-empty-db`), or at once, beside its data (`swapdb`).
         "repl-diskless-load" => repl_diskless_load: ReplDisklessLoad = ReplDisklessLoad::Disabled,
             Kind::Choice(ReplDisklessLoad::NAMES), [DEBUG, DENY_LOADING];
         /// Seconds between pings to replicas.
@@ -400,7 +400,8 @@ directives! {
         "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = false, YES_NO, [DEBUG];
         /// Rehashes tables while idle. Accepted for compatibility: tables grow in place and never rehash.
         "activerehashing" => activerehashing: bool = true, YES_NO, [];
-        /// Moves values to close gaps in memory. Accepted for compatibility, as are all `active-defrag` directives.
+        /// Moves values to close gaps in memory. Accepted in a file for compatibility, as are all `active-defrag` directives; CONFIG SET
+        /// refuses it, as Redis does where its allocator does not help.
         "activedefrag" => activedefrag: bool = false, YES_NO, [DEBUG];
         /// Bytes of gaps below which defragmentation rests.
         "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = 100 << 20, memory(1, I64), [];

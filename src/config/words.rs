@@ -87,21 +87,26 @@ fn hex_value(digit: u8) -> u8 {
 /// Writes `word` in double quotes so that [`split_args`] gives it back, whatever its bytes.
 pub fn quote(word: &[u8]) -> Vec<u8> {
     let mut quoted = Vec::with_capacity(word.len() + 2);
-    quoted.push(b'"');
+    quote_into(&mut quoted, word);
+    quoted
+}
+
+/// [`quote`] at the end of a line.
+pub fn quote_into(line: &mut Vec<u8>, word: &[u8]) {
+    line.push(b'"');
     for &byte in word {
         match byte {
-            b'\\' | b'"' => quoted.extend([b'\\', byte]),
-            b'\n' => quoted.extend(b"\\n"),
-            b'\r' => quoted.extend(b"\\r"),
-            b'\t' => quoted.extend(b"\\t"),
-            0x07 => quoted.extend(b"\\a"),
-            0x08 => quoted.extend(b"\\b"),
-            b' '..=b'~' => quoted.push(byte),
-            _ => quoted.extend(format!("\\x{byte:02x}").bytes()),
+            b'\\' | b'"' => line.extend([b'\\', byte]),
+            b'\n' => line.extend(b"\\n"),
+            b'\r' => line.extend(b"\\r"),
+            b'\t' => line.extend(b"\\t"),
+            0x07 => line.extend(b"\\a"),
+            0x08 => line.extend(b"\\b"),
+            b' '..=b'~' => line.push(byte),
+            _ => line.extend(format!("\\x{byte:02x}").bytes()),
         }
     }
-    quoted.push(b'"');
-    quoted
+    line.push(b'"');
 }
 
 /// Writes `words` as one line, quoting only the words that need it.

@@ -10,6 +10,7 @@ pub mod hash;
 pub mod hashmap;
 pub mod intset;
 pub mod lcs;
+pub mod limits;
 pub mod list;
 pub mod listpack;
 pub mod longdouble;

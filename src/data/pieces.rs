@@ -77,7 +77,7 @@ impl Piece for Member {
 
 impl Piece for zset::Member {
     fn copy(&self) -> Self {
-        Self::new(self.bytes(), self.score())
+        self.clone()
     }
 
     fn show(&self) -> Element<'_> {

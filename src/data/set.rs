@@ -324,7 +324,7 @@ fn insert(table: &mut Dict<Member>, member: &[u8]) -> bool {
     if table.find(hash, member).is_some() {
         return false;
     }
-    table.insert_new(hash, Member::new(member));
+    table.insert_new(hash, Member::new((), member));
     true
 }
 

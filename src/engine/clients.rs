@@ -122,9 +122,11 @@ impl Engine {
         self.server.clients.get(conn).is_some_and(|c| !c.out.is_empty())
     }
 
-    /// Whether bytes of a client should be read now. One that waits has its input left in the kernel.
+    /// Whether bytes of a client should be read now. Otherwise they are left in the kernel: until [`Action::Read`](crate::state::Action),
+    /// or for ever if the client is about to be closed.
+    #[inline]
     pub fn wants_input(&self, conn: ConnId) -> bool {
-        self.server.clients.get(conn).is_some_and(|c| !c.closing())
+        self.held_input != Some(conn) && self.server.clients.get(conn).is_some_and(|c| !c.closing())
     }
 
     /// Lets clients go on that wait for the end of a pause.

@@ -260,9 +260,15 @@ impl Engine {
     #[inline(never)]
     fn look_inside(&self, db: usize, parser: &Parser, input: &[u8], ahead: &[Ahead]) {
         let mut near = [const { None }; BATCH];
+        // Requests in a row are often about one key. Where its hash deceives, what is brought near is not needed, and no more.
+        let mut last = (0, None);
         for (i, (a, near)) in ahead.iter().zip(&mut near).enumerate().filter(|(_, (a, _))| a.element != 0) {
             let args = parser.args(parser.request(i), input);
-            *near = self.server.keyspace.prefetch_element(db, a.hashed.1, args.get(a.hashed.0), args.get(a.element));
+            let hash = a.hashed.1;
+            if last.0 != hash {
+                last = (hash, self.server.keyspace.glance(db, hash, args.get(a.hashed.0)));
+            }
+            *near = last.1.and_then(|object| object.prefetch(args.get(a.element)));
         }
         near.iter().flatten().for_each(Near::prefetch);
     }

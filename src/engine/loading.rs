@@ -3,15 +3,13 @@
 
 pub use crate::persist::load::{LoadFacts, LoadOptions, Loader, LoaderProgress};
 
-use super::{
-    Engine,
-    snapshots::{delay_nanos, ms_until},
-};
+use super::{Engine, snapshots::ms_until};
 use crate::{
     persist::rdb,
     state::{
         Action, LoadingState,
         disk::{DiskDone, DiskJob, Done, FileId},
+        saving::delay_nanos,
     },
 };
 use bytes::Bytes;
@@ -34,6 +32,8 @@ const REPORT_BYTES: u64 = 1 << 30;
 pub(super) struct FileLoad {
     file: FileId,
     path: String,
+    /// It holds our primary's snapshot, and goes into tables beside those in use.
+    is_sync: bool,
     loader: Loader,
     /// What was read and is not loaded.
     chunks: VecDeque<Bytes>,
@@ -49,6 +49,24 @@ pub(super) struct FileLoad {
     report_bytes: u64,
 }
 
+impl FileLoad {
+    fn new(file: FileId, path: String, is_sync: bool, loader: Loader, started_nanos: u64) -> Box<Self> {
+        Box::new(Self {
+            file,
+            path,
+            is_sync,
+            loader,
+            chunks: VecDeque::new(),
+            reading: 0,
+            at_end: false,
+            busy: false,
+            started_nanos,
+            stepped: (0, 0),
+            report_bytes: REPORT_BYTES,
+        })
+    }
+}
+
 impl Engine {
     /// Begins to load the file that `dir` and `dbfilename` name. Until that is done most commands are refused.
     pub fn load_from_disk(&mut self) {
@@ -56,20 +74,20 @@ impl Engine {
         let path = self.server.config.dbfilename.clone();
         let keep_expired = self.server.config.replicaof.is_some();
         let options = LoadOptions { keep_expired, ..LoadOptions::default() };
-        self.load = Some(Box::new(FileLoad {
-            file,
-            path: path.clone(),
-            loader: Loader::new(options),
-            chunks: VecDeque::new(),
-            reading: 0,
-            at_end: false,
-            busy: false,
-            started_nanos: self.server.host.nanos(),
-            stepped: (0, 0),
-            report_bytes: REPORT_BYTES,
-        }));
+        self.load = Some(FileLoad::new(file, path.clone(), false, Loader::new(options), self.server.host.nanos()));
         self.server.loading = Some(LoadingState { started_unix_seconds: self.server.unix_seconds(), ..Default::default() });
         self.server.ask_disk(DiskJob::Open { file, path });
+    }
+
+    /// Begins to load our primary's snapshot from a file that is open.
+    pub(super) fn load_sync(&mut self, file: FileId, path: String, loader: Loader) {
+        self.load = Some(FileLoad::new(file, path, true, loader, self.server.host.nanos()));
+        self.read_ahead();
+    }
+
+    /// Gives up to load our primary's snapshot from its file.
+    pub(super) fn give_up_load_sync(&mut self) {
+        self.load.take_if(|load| load.is_sync);
     }
 
     /// Whether a file that is being loaded wants a slice now.
@@ -113,6 +131,11 @@ impl Engine {
         }
         let before = load.loader.keys() + load.loader.expired();
         let result = load.loader.step(&mut self.server.keyspace, STEP_KEYS);
+        // Not before it has proved to be a snapshot at all.
+        if load.is_sync && load.loader.offset() > 0 && self.server.loading.is_none() {
+            self.drop_old_data();
+        }
+        let Some(load) = &mut self.load else { return };
         if let Some(state) = &mut self.server.loading {
             state.loaded_bytes = load.loader.offset();
             state.used_memory = load.loader.facts().used_memory.unwrap_or(0);
@@ -199,6 +222,9 @@ impl Engine {
 
     fn loaded(&mut self) {
         let Some(mut load) = self.load.take() else { return };
+        if load.is_sync {
+            return self.end_spool(&load.loader);
+        }
         let left_out = load.loader.take_left_out();
         let server = &mut self.server;
         server.ask_disk(DiskJob::Abort { file: load.file });
@@ -216,6 +242,10 @@ impl Engine {
 
     fn load_failed(&mut self, reason: &str) {
         if let Some(load) = self.load.take() {
+            if load.is_sync {
+                log::warn!("MASTER <-> REPLICA sync failed: Failed trying to load the MASTER synchronization DB from disk: {reason}");
+                return self.retry_link();
+            }
             let dir = &self.server.config.dir;
             log::error!("Internal error in RDB reading: {reason}");
             log::error!("Can't load the RDB file {} (in server root dir {dir}): {reason}", load.path);

@@ -16,6 +16,7 @@ mod propagation;
 mod redact;
 mod replicas;
 mod snapshots;
+mod spool;
 mod transaction;
 mod upstream;
 
@@ -50,7 +51,9 @@ pub struct Engine {
     /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
     barred: u64,
     /// The snapshot that our primary is sending.
-    upstream_load: Option<loading::Loader>,
+    arriving: Option<upstream::Arriving>,
+    /// Our primary's connection, while no more of it is to be read.
+    held_input: Option<ConnId>,
     /// Attempts to reach a primary, so far.
     links: u64,
     /// Monotonic milliseconds of the next sign of life to our primary.
@@ -65,7 +68,7 @@ pub struct Engine {
     serving: bool,
     /// Monotonic milliseconds of the next cron.
     cron_at_ms: u64,
-    /// The file that is being loaded at start.
+    /// The file that is being loaded: our own at start, or one that holds our primary's snapshot.
     load: Option<Box<loading::FileLoad>>,
     /// Monotonic nanoseconds at the end of the last command: the start of the next one.
     nanos: u64,
@@ -129,7 +132,8 @@ impl Engine {
             resumable: Vec::new(),
             unit: Default::default(),
             barred: 0,
-            upstream_load: None,
+            arriving: None,
+            held_input: None,
             links: 0,
             upstream_beat_ms: 0,
             was_paused: false,
@@ -165,7 +169,7 @@ impl Engine {
     /// The disk's answer to an [`Action::Disk`].
     pub fn disk_done(&mut self, mut done: DiskDone) {
         // What was asked for by something that is over has no taker any more.
-        let _ = self.save_answered(&done) || self.load_answered(&mut done);
+        let _ = self.save_answered(&done) || self.load_answered(&mut done) || self.spool_answered(&done);
     }
 
     /// Something for the driver to do.

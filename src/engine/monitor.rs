@@ -1,7 +1,7 @@
 //! MONITOR: every command, as a line, to those who asked.
 
 use super::{Engine, redact};
-use crate::{commands::CommandId, resp::request::Args, state::ConnId};
+use crate::{commands::CommandId, config::quote_into, resp::request::Args, state::ConnId};
 
 impl Engine {
     pub(super) fn feed_monitors(&mut self, conn: ConnId, id: CommandId, args: Args<'_>) {
@@ -15,7 +15,7 @@ impl Engine {
         let mut line = format!("+{}.{:06} [{db} {addr}]", us / 1_000_000, us % 1_000_000).into_bytes();
         for arg in redact::redacted(self.registry.full_name(id), args) {
             line.push(b' ');
-            quote(&mut line, arg);
+            quote_into(&mut line, arg);
         }
         line.extend_from_slice(b"\r\n");
         for monitor in self.server.monitors.clone() {
@@ -29,22 +29,4 @@ impl Engine {
             self.server.limit_output(monitor);
         }
     }
-}
-
-/// Appends `bytes` in quotes, with everything unprintable escaped.
-fn quote(line: &mut Vec<u8>, bytes: &[u8]) {
-    line.push(b'"');
-    for &byte in bytes {
-        match byte {
-            b'\\' | b'"' => line.extend_from_slice(&[b'\\', byte]),
-            b'\n' => line.extend_from_slice(b"\\n"),
-            b'\r' => line.extend_from_slice(b"\\r"),
-            b'\t' => line.extend_from_slice(b"\\t"),
-            0x07 => line.extend_from_slice(b"\\a"),
-            0x08 => line.extend_from_slice(b"\\b"),
-            b' '..=b'~' => line.push(byte),
-            _ => line.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
-        }
-    }
-    line.push(b'"');
 }

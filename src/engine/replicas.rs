@@ -1,9 +1,6 @@
 //! Replicas: snapshots sent to them in slices, the log of writes fed to them, and time: pings, silence, and clients in WAIT.
 
-use super::{
-    Engine,
-    snapshots::{delay_nanos, ms_until},
-};
+use super::{Engine, snapshots::ms_until};
 use crate::{
     config::ClientClass,
     persist::rdb::Progress,
@@ -13,6 +10,7 @@ use crate::{
         ClientKind, ConnId,
         client::Blocked,
         replicas::{Form, FullSync},
+        saving::delay_nanos,
     },
 };
 use bytes::Bytes;

@@ -5,7 +5,7 @@ use crate::{
     persist::rdb::Progress,
     state::{
         disk::{DiskDone, DiskJob, Done},
-        saving::{appended, log_not_created, log_not_moved, log_not_written, take_pieces},
+        saving::{appended, delay_nanos, log_not_created, log_not_moved, log_not_written, take_pieces},
     },
 };
 
@@ -146,26 +146,4 @@ impl Engine {
 /// Whole milliseconds, at least one, until `nanos`.
 pub(super) fn ms_until(nanos: u64, now: u64) -> u64 {
     nanos.saturating_sub(now).div_ceil(1_000_000).max(1)
-}
-
-/// What `rdb-key-save-delay` and `key-load-delay` cost for so many keys: microseconds for each, or if negative a microsecond for as many.
-pub(super) fn delay_nanos(setting: i32, keys: u64) -> u64 {
-    match setting {
-        0 => 0,
-        1.. => keys * u64::from(setting.unsigned_abs()) * 1000,
-        _ => keys * 1000 / u64::from(setting.unsigned_abs()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_delay_is_microseconds_a_key_or_keys_a_microsecond() {
-        assert_eq!(delay_nanos(0, 100), 0);
-        assert_eq!(delay_nanos(3, 100), 300_000);
-        assert_eq!(delay_nanos(-10, 100), 10_000);
-        assert_eq!(delay_nanos(i32::MIN, 1), 0);
-    }
 }

@@ -1,10 +1,7 @@
 use super::*;
-use crate::{
-    config::DirectiveId,
-    state::{ProcessFacts, client::Peer},
-};
+use crate::state::client::Peer;
 use proptest::prelude::*;
-use std::{cell::Cell, io, rc::Rc};
+use std::{cell::Cell, rc::Rc};
 
 /// A world in which time moves when it is told to.
 #[derive(Clone)]
@@ -16,28 +13,6 @@ impl Host for Still {
     }
     fn nanos(&self) -> u64 {
         self.0.get() as u64 * 1000
-    }
-    fn cpu_nanos(&self) -> u64 {
-        0
-    }
-    fn process(&self) -> Rc<ProcessFacts> {
-        Rc::default()
-    }
-    fn used_memory(&self) -> usize {
-        0
-    }
-    fn purge_memory(&mut self) {}
-    fn allocator_stats(&self) -> String {
-        String::new()
-    }
-    fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-    fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-    fn apply(&mut self, _: &Config, _: DirectiveId) -> Result<(), String> {
-        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@
 use super::{
     Engine,
     loading::{LoadFacts, LoadOptions, Loader, LoaderProgress},
+    spool::Spool,
 };
 use crate::{
     commands::upstream::abort_failover,
@@ -27,6 +28,14 @@ const EACH_MS: u64 = 1000;
 const SETTLING_MS: u64 = 1000;
 /// Requests of the stream executed at a time.
 const BATCH: usize = 32;
+
+/// The snapshot that our primary is sending.
+pub(super) enum Arriving {
+    /// It is loaded as it comes.
+    Straight(Box<Loader>),
+    /// It is kept until it is whole.
+    Spooled(Spool),
+}
 
 /// Goes on from the moment that a file of ours was saved at: as a replica of its history, or as a primary whose replicas may know it. They are
 /// told of the keys that were left out, if these are known.
@@ -89,14 +98,14 @@ impl Engine {
     /// What a turn has to do for the link: a new attempt when it is due, and an acknowledgement when it is wanted.
     #[inline]
     pub(super) fn upstream_turn(&mut self) {
-        if self.server.replication.upstream.is_some() || self.upstream_load.is_some() {
+        if self.server.replication.upstream.is_some() || self.arriving.is_some() {
             self.serve_upstream();
         }
     }
 
     fn serve_upstream(&mut self) {
         let now = self.server.mono_ms;
-        if self.upstream_load.is_some() && !self.server.replication.upstream.as_ref().is_some_and(Upstream::is_in_transfer) {
+        if self.arriving.is_some() && !self.server.replication.upstream.as_ref().is_some_and(Upstream::is_in_transfer) {
             self.give_up_load();
         }
         if std::mem::take(&mut self.server.replication.ack_wanted) {
@@ -125,7 +134,7 @@ impl Engine {
             Some(upstream) if matches!(upstream.phase, Phase::Waiting) && self.server.loading.is_none() => {
                 upstream.retry_at_ms.saturating_sub(self.server.mono_ms)
             }
-            _ if self.server.replication.ack_wanted || self.upstream_load.is_some() && self.server.replication.upstream.is_none() => 0,
+            _ if self.server.replication.ack_wanted || self.arriving.is_some() && self.server.replication.upstream.is_none() => 0,
             _ => u64::MAX,
         }
     }
@@ -140,7 +149,7 @@ impl Engine {
             self.upstream_beat_ms = now + EACH_MS;
         }
         let Some(upstream) = &self.server.replication.upstream else { return };
-        let silent = now.saturating_sub(upstream.heard_ms) > timeout_ms;
+        let silent = self.held_input.is_none() && now.saturating_sub(upstream.heard_ms) > timeout_ms;
         match &upstream.phase {
             Phase::Waiting => (),
             Phase::Connecting if silent => {
@@ -160,8 +169,8 @@ impl Engine {
                 self.lose_link(now);
             }
             // It keeps the primary from taking a long load for our end.
-            Phase::Handshake(h) if second && h.is_transfer() => self.say_upstream(b"\n"),
-            Phase::Handshake(_) => (),
+            Phase::Handshake(_) | Phase::Loading if second && upstream.is_in_transfer() => self.say_upstream(b"\n"),
+            Phase::Handshake(_) | Phase::Loading => (),
             Phase::Online if silent => {
                 log::warn!("MASTER timeout: no data nor PING received...");
                 self.lose_link(now);
@@ -247,19 +256,20 @@ impl Engine {
             };
             if let Err(reason) = went {
                 log::warn!("MASTER <-> REPLICA sync failed: {reason}");
-                self.lose_link(now + EACH_MS);
+                self.retry_link();
                 return;
             }
         }
-        if !bytes.is_empty() {
-            self.apply(conn, bytes);
+        match &mut self.arriving {
+            Some(Arriving::Spooled(spool)) => spool.keep_rest(bytes),
+            _ if !bytes.is_empty() => self.apply(conn, bytes),
+            _ => (),
         }
     }
 
     fn refused(&mut self, refusal: &Refusal) {
         log::warn!("{refusal}");
-        let retry_at = self.server.mono_ms + EACH_MS;
-        self.lose_link(retry_at);
+        self.retry_link();
         if self.server.replication.upstream.as_ref().is_some_and(|u| u.failover) {
             abort_failover(&mut self.server, "Failover target rejected psync request");
         }
@@ -284,7 +294,7 @@ impl Engine {
                 self.begin_load(form);
                 Ok(())
             }
-            Found::Synced => self.end_load(),
+            Found::Synced => self.transferred(),
             Found::Payload(_) => Ok(()),
         }
     }
@@ -335,55 +345,81 @@ impl Engine {
         }
     }
 
-    /// A snapshot begins. It goes into fresh tables; what becomes of the data that is there is `repl-diskless-load`'s to say.
+    /// A snapshot begins. It goes into fresh tables, straight away where nothing is lost if it does not come to its end: `swapdb` keeps the old
+    /// data beside it, and who has none has nothing to keep. Otherwise it waits in a file until it is whole.
     fn begin_load(&mut self, form: Form) {
         let server = &mut self.server;
-        let keeps = server.config.repl_diskless_load == ReplDisklessLoad::SwapDb;
-        let Some(upstream) = server.replication.upstream.as_mut() else { return };
-        let total = match form {
+        let beside = server.config.repl_diskless_load == ReplDisklessLoad::SwapDb;
+        let empty = server.keyspace.iter().all(|(_, db)| db.is_empty());
+        let followed = server.replicas() > 0 && server.config.repl_diskless_load == ReplDisklessLoad::Disabled;
+        let straight = beside || empty && !followed;
+        let to = if straight { "parser" } else { "disk" };
+        let (total, mark) = match form {
             Form::Sized(size) => {
-                log::info!("MASTER <-> REPLICA sync: receiving {size} bytes from master to parser");
-                Some(size)
+                log::info!("MASTER <-> REPLICA sync: receiving {size} bytes from master to {to}");
+                (Some(size), None)
             }
             Form::Marked(mark) => {
-                let mark = String::from_utf8_lossy(&mark);
-                log::info!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF {mark} to parser");
-                None
+                let text = String::from_utf8_lossy(&mark);
+                log::info!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF {text} to {to}");
+                (None, Some(mark))
             }
         };
+        let Some(upstream) = server.replication.upstream.as_mut() else { return };
         upstream.transfer = Transfer { total, read: 0 };
-        let upstream_promise = upstream.promised.as_ref().and_then(|(id, _)| *id);
-        let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-        let decode = rdb::Options { verify: server.config.rdbchecksum && !server.skip_checksums, size: total, shapes };
-        self.upstream_load = Some(Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() }));
-        server.keyspace.begin_load(true);
-        if keeps {
-            // What is there may be read meanwhile if it is an earlier state of what is coming; otherwise it is kept for the case that nothing comes of it.
-            let same_history = upstream_promise.is_some_and(|id| id == server.replication.id);
-            self.note_load(same_history);
+        // What is there may be read meanwhile if it is an earlier state of what is coming; otherwise it is kept for the case that nothing comes of it.
+        let promised = upstream.promised.as_ref().and_then(|(id, _)| *id);
+        let same_history = promised.is_some_and(|id| id == server.replication.id);
+        if !straight {
+            self.begin_spool(mark);
+            return;
+        }
+        let loader = self.sync_loader(total);
+        self.arriving = Some(Arriving::Straight(Box::new(loader)));
+        if beside {
+            self.note_load(same_history, total);
             log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
         }
     }
 
-    /// Gives the old data up: what is coming is a snapshot, and the settings do not ask for both to be held.
-    fn drop_old_data(&mut self) {
+    /// What loads a snapshot of so many bytes into fresh tables.
+    pub(super) fn sync_loader(&mut self, size: Option<u64>) -> Loader {
+        let server = &mut self.server;
+        server.keyspace.begin_load(true);
+        let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
+        let decode = rdb::Options { verify: server.config.rdbchecksum && !server.skip_checksums, size, shapes };
+        Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() })
+    }
+
+    /// Gives the old data up, and with it the history that it belongs to: a snapshot that takes its place is being loaded, and the settings do not
+    /// ask for both to be held.
+    pub(super) fn drop_old_data(&mut self) {
         log::info!("MASTER <-> REPLICA sync: Flushing old data");
         let server = &mut self.server;
         for db in 0..server.keyspace.databases() {
             server.keyspace.flush(db);
         }
+        let mut total = None;
         if let Some(upstream) = server.replication.upstream.as_mut() {
             upstream.resumable = false;
+            total = match upstream.phase {
+                Phase::Loading => Some(upstream.transfer.read),
+                _ => upstream.transfer.total,
+            };
         }
         self.server.close_replicas();
         self.server.replication.stream.close();
-        self.note_load(false);
+        self.note_load(false, total);
         log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
     }
 
     /// Bytes of the snapshot. Where it ends, how many of them do not belong to it.
     fn load(&mut self, payload: &[u8]) -> Result<Option<usize>, String> {
-        let Some(loader) = self.upstream_load.as_mut() else { return Err("no snapshot was announced".into()) };
+        let loader = match &mut self.arriving {
+            Some(Arriving::Straight(loader)) => loader,
+            Some(Arriving::Spooled(_)) => return Ok(self.spool(payload)),
+            None => return Err("no snapshot was announced".into()),
+        };
         let progress = loader.feed(&mut self.server.keyspace, payload).map_err(|e| e.to_string())?;
         let (offset, left) = (loader.offset(), loader.rest().len());
         if let Some(upstream) = self.server.replication.upstream.as_mut() {
@@ -406,17 +442,28 @@ impl Engine {
         Ok(marked.then_some(left.min(payload.len())))
     }
 
-    /// The whole snapshot is here: it takes its place.
-    fn end_load(&mut self) -> Result<(), String> {
-        let Some(loader) = self.upstream_load.take() else { return Err("no snapshot was announced".into()) };
-        loader.finish().map_err(|e| e.to_string())?;
+    /// The whole snapshot has come.
+    fn transferred(&mut self) -> Result<(), String> {
+        if let Some(Arriving::Straight(loader)) = &self.arriving {
+            loader.finish().map_err(|e| e.to_string())?;
+        }
+        match self.arriving.take() {
+            Some(Arriving::Straight(loader)) => self.end_load(&loader),
+            Some(Arriving::Spooled(spool)) => self.load_spooled(spool),
+            None => return Err("no snapshot was announced".into()),
+        }
+        Ok(())
+    }
+
+    /// The whole snapshot is loaded: it takes its place.
+    pub(super) fn end_load(&mut self, loader: &Loader) {
         // Done already if the old data had to go first.
         self.server.close_replicas();
         self.server.replication.stream.close();
         let server = &mut self.server;
         server.loading = None;
         server.keyspace.commit_load();
-        let Some(upstream) = server.replication.upstream.as_mut() else { return Ok(()) };
+        let Some(upstream) = server.replication.upstream.as_mut() else { return };
         upstream.db =
             loader.facts().stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
         let (id, offset) = upstream.promised.take().unwrap_or((None, 0));
@@ -425,20 +472,22 @@ impl Engine {
         server.replication.stream.restart_at(offset);
         self.go_online();
         log::info!("MASTER <-> REPLICA sync: Finished with success, {} keys", loader.keys());
-        Ok(())
     }
 
     /// Gives up a snapshot that is not whole. Old data that was kept is all there is again.
     fn give_up_load(&mut self) {
-        if self.upstream_load.take().is_some() {
-            self.server.keyspace.abort_load();
-            self.server.loading = None;
+        self.held_input = None;
+        let Some(arriving) = self.arriving.take() else { return };
+        if let Arriving::Spooled(spool) = arriving {
+            self.give_up_load_sync();
+            self.remove_spool(&spool);
         }
+        self.server.keyspace.abort_load();
+        self.server.loading = None;
     }
 
-    fn note_load(&mut self, asynchronous: bool) {
+    fn note_load(&mut self, asynchronous: bool, total: Option<u64>) {
         let server = &mut self.server;
-        let total = server.replication.upstream.as_ref().and_then(|u| u.transfer.total);
         server.loading = Some(LoadingState {
             started_unix_seconds: server.unix_seconds(),
             total_bytes: total.unwrap_or(0),
@@ -447,8 +496,14 @@ impl Engine {
         });
     }
 
+    /// Gives the link up; the next attempt is a little later.
+    pub(super) fn retry_link(&mut self) {
+        let retry_at = self.server.mono_ms + EACH_MS;
+        self.lose_link(retry_at);
+    }
+
     /// Gives the link up, whatever its state; the next attempt is at `retry_at_ms`.
-    fn lose_link(&mut self, retry_at_ms: u64) {
+    pub(super) fn lose_link(&mut self, retry_at_ms: u64) {
         self.give_up_load();
         let server = &mut self.server;
         let seconds = server.unix_seconds();
@@ -466,7 +521,14 @@ impl Engine {
     /// A connection is gone: was it our primary's?
     pub(super) fn upstream_gone(&mut self, conn: ConnId) {
         let now = self.server.mono_ms;
-        let Some(upstream) = self.server.replication.upstream.as_ref().filter(|u| u.conn == Some(conn.0)) else { return };
+        let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
+        if let Phase::Loading = upstream.phase {
+            // All that is needed is here. What the primary has had to say since, it will say again.
+            log::warn!("Connection with master lost while its snapshot is being loaded.");
+            upstream.conn = None;
+            self.held_input = None;
+            return;
+        }
         // At once, since the primary's backlog may not wait; but not in a circle.
         let at_once = upstream.is_online() && now.saturating_sub(upstream.online_ms) >= EACH_MS;
         if upstream.is_online() {
@@ -507,7 +569,7 @@ impl Engine {
     }
 
     /// Bytes of the stream: what is whole is executed, and passed on to our own replicas as it is.
-    fn apply(&mut self, conn: ConnId, bytes: &[u8]) {
+    pub(super) fn apply(&mut self, conn: ConnId, bytes: &[u8]) {
         let Some(upstream) = self.server.replication.upstream.as_mut() else { return };
         let mut raw = std::mem::take(&mut upstream.unapplied);
         let mut at = std::mem::take(&mut upstream.queued);
@@ -567,8 +629,7 @@ impl Engine {
         if let Some(error) = wrong {
             log::error!("PROTOCOL error from our MASTER ({error}): the link is dropped, and the next synchronisation will be a full one");
             upstream.resumable = false;
-            let retry_at = self.server.mono_ms + EACH_MS;
-            self.lose_link(retry_at);
+            self.retry_link();
         }
     }
 

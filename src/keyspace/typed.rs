@@ -3,7 +3,7 @@
 use super::Keyspace;
 use crate::data::{
     entry::{Entry, NEVER, Value},
-    object::{Collection, Near},
+    object::{Collection, Object},
 };
 
 /// The value at the key is of another type.
@@ -22,11 +22,11 @@ fn of_mut<C: Collection>(entry: &mut Entry) -> Result<&mut C, WrongType> {
 }
 
 impl Keyspace {
-    /// Hint that an element of the collection at a key will be looked for soon, see [`Object::prefetch`](crate::data::object::Object::prefetch).
+    /// The value at a key if it may be a collection, be it past its deadline: for hints, see [`Object::prefetch`].
     #[inline]
-    pub fn prefetch_element(&self, db: usize, hash: u64, key: &[u8], element: &[u8]) -> Option<Near<'_>> {
+    pub fn glance(&self, db: usize, hash: u64, key: &[u8]) -> Option<&Object> {
         match self.dbs[db].dict.find(hash, key)?.value() {
-            Value::Object(object) => object.prefetch(element),
+            Value::Object(object) => Some(object),
             _ => None,
         }
     }

@@ -35,6 +35,9 @@ pub trait Sink {
 
     /// The first large collection is whole.
     fn large_done(&mut self);
+
+    /// So many bytes of memory have been handed over before their turn, since they were about to change.
+    fn early(&mut self, _bytes: usize) {}
 }
 
 /// Names a walk.
@@ -113,12 +116,12 @@ impl Walk {
         let homes = early.map_or(0, |(_, homes)| homes);
         let mut hand = self.hand(table, db);
         let now = if whole {
-            hand_over(dict, hash, home, homes, |entry| hand.over(dict, entry));
+            hand_over(dict, hash, home, homes, |entry| hand.over_early(dict, entry));
             ALL
         } else {
             let bit = 1 << home.index;
             if homes & bit == 0 {
-                dict.for_each_homed(hash, home.index..home.index + 1, 0, |entry| hand.over(dict, entry));
+                dict.for_each_homed(hash, home.index..home.index + 1, 0, |entry| hand.over_early(dict, entry));
             }
             homes | bit
         };

@@ -28,6 +28,7 @@ pub struct RdbSink {
     larges: VecDeque<(usize, Option<Head>)>,
     keys: u64,
     bytes: u64,
+    early_bytes: u64,
     /// Unix time that marks of access count from.
     now_ms: i64,
 }
@@ -39,7 +40,16 @@ impl RdbSink {
         let version = if keyspace.hashes_with_deadlines() > 0 { VERSION_FIELD_DEADLINES } else { VERSION_WRITTEN };
         encoder.begin(version, info.aux());
         let sizes = keyspace.iter().map(|(_, db)| Size { keys: db.len(), volatile: db.volatile(), told: false }).collect();
-        Rc::new(RefCell::new(Self { encoder, db: None, sizes, larges: VecDeque::new(), keys: 0, bytes: 0, now_ms: keyspace.now_ms }))
+        Rc::new(RefCell::new(Self {
+            encoder,
+            db: None,
+            sizes,
+            larges: VecDeque::new(),
+            keys: 0,
+            bytes: 0,
+            early_bytes: 0,
+            now_ms: keyspace.now_ms,
+        }))
     }
 
     /// Begins a snapshot of this moment.
@@ -78,6 +88,11 @@ impl RdbSink {
     /// Bytes taken so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes of memory copied out of turn so far, since writes came upon them: what copies of pages are to a fork.
+    pub fn early_bytes(&self) -> u64 {
+        self.early_bytes
     }
 
     /// Begins the first of the large collections that wait.
@@ -133,5 +148,9 @@ impl Sink for RdbSink {
         self.keys += 1;
         self.larges.pop_front();
         self.open_next();
+    }
+
+    fn early(&mut self, bytes: usize) {
+        self.early_bytes += bytes as u64;
     }
 }

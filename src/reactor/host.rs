@@ -6,6 +6,7 @@ use super::{
     disk::Disk,
     listen::{Listeners, reason},
     logger,
+    signals::Urgency,
     title::Title,
 };
 use crate::{
@@ -22,6 +23,7 @@ pub struct RealHost {
     listeners: Rc<RefCell<Listeners>>,
     disk: Rc<RefCell<Disk>>,
     title: Title,
+    urgency: Urgency,
 }
 
 /// Descriptors beside the clients': listeners, log, files.
@@ -29,9 +31,15 @@ const RESERVED_DESCRIPTORS: u64 = 32;
 
 impl RealHost {
     /// `config_file` is empty when there is none.
-    pub fn new(config_file: String, listeners: Rc<RefCell<Listeners>>, disk: Rc<RefCell<Disk>>, supervised: bool) -> Self {
+    pub fn new(
+        config_file: String,
+        listeners: Rc<RefCell<Listeners>>,
+        disk: Rc<RefCell<Disk>>,
+        urgency: Urgency,
+        supervised: bool,
+    ) -> Self {
         let title = Title::new(&config_file);
-        Self { clock: Clock::new(), process: Rc::new(process_facts(config_file, supervised)), listeners, disk, title }
+        Self { clock: Clock::new(), process: Rc::new(process_facts(config_file, supervised)), listeners, disk, title, urgency }
     }
 
     /// Shows the process's title for the first time.
@@ -122,7 +130,20 @@ impl Host for RealHost {
     }
 
     fn disk_now(&mut self, job: DiskJob) -> DiskDone {
-        self.disk.borrow_mut().run(job)
+        // An unfinished file is not to be left behind.
+        let (begins, ends) = (matches!(job, DiskJob::Create { .. }), matches!(job, DiskJob::Commit { .. } | DiskJob::Abort { .. }));
+        if begins {
+            self.urgency.hold();
+        }
+        let done = self.disk.borrow_mut().run(job);
+        if ends || begins && done.result.is_err() {
+            self.urgency.release();
+        }
+        done
+    }
+
+    fn is_end_urgent(&self) -> bool {
+        self.urgency.is_high()
     }
 
     fn used_memory(&self) -> usize {
@@ -139,6 +160,14 @@ impl Host for RealHost {
 
     fn allocator_control(&self, name: &str) -> Option<i64> {
         alloc::control(name)
+    }
+
+    fn allocator_act(&mut self, name: &str) -> bool {
+        let is_known = name == "thread.tcache.flush";
+        if is_known {
+            alloc::flush_thread();
+        }
+        is_known
     }
 
     fn crash(&mut self, why: &str) {

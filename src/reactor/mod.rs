@@ -100,7 +100,7 @@ impl Reactor {
         let disk = Disk::start(waker).map_err(|e| text("Can't start the disk thread", e))?;
         let disk = Rc::new(RefCell::new(disk));
         let file = config_file.unwrap_or_default();
-        let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), notifier.is_supervised());
+        let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), signals.urgency(), notifier.is_supervised());
         let config = host.raise_file_limit(config);
         host.show_title(&config);
         let random = host::random_u64();
@@ -212,6 +212,7 @@ impl Reactor {
                 Action::Disk(job) => self.disk.borrow_mut().send(job),
                 Action::Connect { link, host, port, source } => self.connect(link, host, port, source),
                 Action::CancelConnect { link } => self.cancel_connect(link),
+                Action::Read(conn) => self.make_ready(conn.0 as usize),
             }
         }
         None

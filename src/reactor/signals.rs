@@ -12,22 +12,60 @@ use std::{
     },
 };
 
+/// Whether the end has been asked for, and again.
+#[derive(Clone, Default)]
+pub struct Urgency {
+    /// A shutdown has been asked for.
+    asked: Arc<AtomicBool>,
+    /// SIGINT has come since.
+    again: Arc<AtomicBool>,
+    /// SIGINT ends the process wherever it is.
+    ends: Arc<AtomicBool>,
+}
+
+impl Urgency {
+    /// Whether the end has been asked for again.
+    pub fn is_high(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) && self.again.load(Ordering::Relaxed)
+    }
+
+    /// From now on nothing ends the process at once: there is something that has to be put away first, by whoever looks at [`Urgency::is_high`].
+    pub fn hold(&self) {
+        self.ends.store(false, Ordering::Relaxed);
+    }
+
+    /// Takes [`Urgency::hold`] back.
+    pub fn release(&self) {
+        self.ends.store(self.asked.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    fn note(&self, asked: bool) {
+        self.asked.store(asked, Ordering::Relaxed);
+        self.release();
+    }
+}
+
 /// Signals as events of the poll loop.
 pub struct Signals {
     source: signal_hook_mio::v1_0::Signals,
-    /// A shutdown has been asked for: another SIGINT ends the process wherever it is.
-    asked: Arc<AtomicBool>,
+    urgency: Urgency,
 }
 
 impl Signals {
     /// Starts watching.
     pub fn new(registry: &Registry, token: Token) -> io::Result<Self> {
-        let asked = Arc::new(AtomicBool::new(false));
+        let urgency = Urgency::default();
         // Before the others, so that the first SIGINT is not taken for a second one.
-        signal_hook::flag::register_conditional_shutdown(SIGINT, 1, Arc::clone(&asked))?;
+        signal_hook::flag::register_conditional_shutdown(SIGINT, 1, Arc::clone(&urgency.ends))?;
+        signal_hook::flag::register(SIGINT, Arc::clone(&urgency.again))?;
         let mut source = signal_hook_mio::v1_0::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGABRT])?;
         registry.register(&mut source, token, Interest::READABLE)?;
-        Ok(Self { source, asked })
+        Ok(Self { source, urgency })
+    }
+
+    /// How urgent the end is, for whoever does not come back to the loop soon.
+    pub fn urgency(&self) -> Urgency {
+        self.urgency.clone()
     }
 
     /// Does what the signals that came ask for.
@@ -49,13 +87,14 @@ impl Signals {
                 engine.server.shutdown_asked = Some(how);
                 continue;
             }
-            self.asked.store(true, Ordering::Relaxed);
+            self.urgency.again.store(false, Ordering::Relaxed);
+            self.urgency.note(true);
             engine.server.shut_down(how);
         }
     }
 
     /// Takes note of whether a shutdown is under way: it may have failed, or been called off.
     pub fn note_shutdown(&self, under_way: bool) {
-        self.asked.store(under_way, Ordering::Relaxed);
+        self.urgency.note(under_way);
     }
 }

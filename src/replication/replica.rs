@@ -15,6 +15,8 @@ pub enum Phase {
     Connecting,
     /// Getting in step.
     Handshake(Handshake),
+    /// The whole snapshot has come, and is being loaded. Nothing is read meanwhile; the connection may be gone by the end of it.
+    Loading,
     /// What comes is the primary's stream of writes.
     Online,
 }
@@ -97,9 +99,13 @@ impl Upstream {
         matches!(self.phase, Phase::Online)
     }
 
-    /// Whether a snapshot is coming, or promised.
+    /// Whether a snapshot is coming, or promised, or being loaded.
     pub fn is_in_transfer(&self) -> bool {
-        matches!(&self.phase, Phase::Handshake(h) if h.is_transfer())
+        match &self.phase {
+            Phase::Handshake(handshake) => handshake.is_transfer(),
+            Phase::Loading => true,
+            _ => false,
+        }
     }
 
     /// The link's state, as ROLE names it.
@@ -109,6 +115,7 @@ impl Upstream {
             Phase::Connecting => "connecting",
             Phase::Handshake(h) if h.is_transfer() => "sync",
             Phase::Handshake(_) => "handshake",
+            Phase::Loading => "sync",
             Phase::Online => "connected",
         }
     }

@@ -41,6 +41,8 @@ pub struct CpuTimes {
 }
 
 /// What the engine asks of the world. Implemented by the reactor, and by the simulator.
+///
+/// Every host has a clock. The rest is as it is where there is nothing but a clock, until a host says otherwise.
 pub trait Host {
     /// Unix time in microseconds.
     fn unix_us(&self) -> i64;
@@ -57,10 +59,14 @@ pub trait Host {
     }
 
     /// CPU time of this thread in nanoseconds.
-    fn cpu_nanos(&self) -> u64;
+    fn cpu_nanos(&self) -> u64 {
+        0
+    }
 
     /// What does not change about us.
-    fn process(&self) -> Rc<ProcessFacts>;
+    fn process(&self) -> Rc<ProcessFacts> {
+        Rc::default()
+    }
 
     /// Resident bytes. Takes some ten microseconds: the cron asks, and keeps the answer in [`Server::rss`](super::Server::rss).
     fn rss(&self) -> usize {
@@ -83,19 +89,34 @@ pub trait Host {
         DiskDone { file: job.file(), result: Err("there is no disk".into()) }
     }
 
+    /// Whether who asked for the end has asked again: what takes long is to be given up.
+    fn is_end_urgent(&self) -> bool {
+        false
+    }
+
     /// Bytes handed out by the allocator: what `used_memory` is.
-    fn used_memory(&self) -> usize;
+    fn used_memory(&self) -> usize {
+        0
+    }
 
     /// Returns unused memory to the operating system (`MEMORY PURGE`).
-    fn purge_memory(&mut self);
+    fn purge_memory(&mut self) {}
 
     /// The allocator's statistics, for a person.
-    fn allocator_stats(&self) -> String;
+    fn allocator_stats(&self) -> String {
+        String::new()
+    }
 
     /// A control of the allocator's that is a number, by its name.
     fn allocator_control(&self, name: &str) -> Option<i64> {
         let _ = name;
         None
+    }
+
+    /// Does what a control of the allocator's without a value stands for. `false`: there is none of this name that is safe.
+    fn allocator_act(&mut self, name: &str) -> bool {
+        let _ = name;
+        false
     }
 
     /// Ends the process as if it had crashed, with a report in the log (`DEBUG SEGFAULT`).
@@ -104,11 +125,20 @@ pub trait Host {
     }
 
     /// Reads the configuration file.
-    fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>>;
+    fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>> {
+        let _ = path;
+        Err(io::ErrorKind::NotFound.into())
+    }
 
     /// Replaces the configuration file as a whole or not at all.
-    fn replace_config_file(&mut self, path: &str, text: &[u8]) -> io::Result<()>;
+    fn replace_config_file(&mut self, path: &str, text: &[u8]) -> io::Result<()> {
+        let _ = (path, text);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Puts a changed setting into force where that concerns sockets, limits, logging or the working directory. The error is a reason.
-    fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String>;
+    fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String> {
+        let _ = (config, changed);
+        Ok(())
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, rc::Rc, time::Duration};
 
 /// A dataset being loaded.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +71,8 @@ pub struct Persistence {
     pub last_try_unix_seconds: i64,
     /// How many seconds it took.
     pub last_took_seconds: Option<i64>,
+    /// Bytes of memory that it copied since writes came upon them.
+    pub last_early_bytes: u64,
     /// SAVEs and BGSAVEs begun.
     pub saves: u64,
     /// Keys that the last load has loaded.
@@ -89,6 +91,7 @@ impl Default for Persistence {
             last_ok: true,
             last_try_unix_seconds: 0,
             last_took_seconds: None,
+            last_early_bytes: 0,
             saves: 0,
             loaded_keys: 0,
             loaded_expired: 0,
@@ -136,7 +139,7 @@ impl Server {
 
     /// Begins to save this moment's data in the background. None is under way.
     pub fn begin_bgsave(&mut self) {
-        let temporary = format!("temp-{}.rdb", self.host.pid());
+        let temporary = format!("temp-{}-bg.rdb", self.host.pid());
         let to = self.config.dbfilename.clone();
         let file = self.next_file();
         let keys_total = self.keyspace.iter().map(|(_, db)| db.len() as u64).sum();
@@ -173,6 +176,7 @@ impl Server {
             self.keyspace.cancel_walk(walk);
         }
         self.persistence.last_took_seconds = Some(self.unix_seconds() - saving.started_unix_seconds);
+        self.persistence.last_early_bytes = saving.sink.borrow().early_bytes();
         Some(saving)
     }
 
@@ -188,7 +192,7 @@ impl Server {
     #[must_use]
     pub fn save_now(&mut self) -> bool {
         // Not the name that a BGSAVE writes under: one that was just cancelled may still have it.
-        let temporary = format!("temp-{}-now.rdb", self.host.pid());
+        let temporary = format!("temp-{}.rdb", self.host.pid());
         let (file, sync_every) = (self.next_file(), self.sync_every());
         if let Err(reason) = self.host.disk_now(DiskJob::Create { file, path: temporary.clone(), sync_every }).result {
             log_not_created(&temporary, &self.config.dir, &reason);
@@ -220,10 +224,17 @@ impl Server {
         let mut walking = true;
         loop {
             if walking {
+                let before = sink.borrow().keys();
                 walking = self.keyspace.step_walk(walk);
                 if !walking {
                     sink.borrow_mut().finish();
                 }
+                let keys = sink.borrow().keys() - before;
+                self.stand_still(delay_nanos(self.config.rdb_key_save_delay, keys));
+            }
+            if self.host.is_end_urgent() {
+                self.keyspace.cancel_walk(walk);
+                return Err("given up".into());
             }
             let progress = sink.borrow_mut().poll(SAVE_PIECE);
             if progress != Progress::Done && sink.borrow().ready_bytes() < SAVE_PIECE {
@@ -240,6 +251,16 @@ impl Server {
         }
     }
 
+    /// As long as is said, or until the end has become urgent.
+    fn stand_still(&mut self, nanos: u64) {
+        let mut left = Duration::from_nanos(nanos);
+        while !left.is_zero() && !self.host.is_end_urgent() {
+            let part = left.min(Duration::from_millis(10));
+            self.host.sleep(part);
+            left -= part;
+        }
+    }
+
     /// What FLUSHALL does to saves: the one under way is given up, and where there are save points the file is made to hold nothing too.
     pub fn reset_saves(&mut self) {
         self.cancel_bgsave();
@@ -247,6 +268,15 @@ impl Server {
             // What failed is in the log, and the save points will ask again.
             let _ = self.save_now();
         }
+    }
+}
+
+/// What `rdb-key-save-delay` and `key-load-delay` cost for so many keys: microseconds for each, or if negative a microsecond for as many.
+pub fn delay_nanos(setting: i32, keys: u64) -> u64 {
+    match setting {
+        0 => 0,
+        1.. => keys * u64::from(setting.unsigned_abs()) * 1000,
+        _ => keys * 1000 / u64::from(setting.unsigned_abs()),
     }
 }
 
@@ -274,4 +304,17 @@ pub fn log_not_moved(temporary: &str, to: &str, dir: &str, reason: &str) {
 /// The bytes of an answer to [`DiskJob::Append`].
 pub fn appended(done: &Done) -> u64 {
     if let Done::Appended(bytes) = done { *bytes } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_is_microseconds_a_key_or_keys_a_microsecond() {
+        assert_eq!(delay_nanos(0, 100), 0);
+        assert_eq!(delay_nanos(3, 100), 300_000);
+        assert_eq!(delay_nanos(-10, 100), 10_000);
+        assert_eq!(delay_nanos(i32::MIN, 1), 0);
+    }
 }

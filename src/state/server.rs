@@ -43,6 +43,8 @@ pub enum Action {
     },
     /// Does this beside the loop, after the disk work asked for before, and hands the answer to the engine.
     Disk(DiskJob),
+    /// Reads on from a connection whose input was not wanted for a while.
+    Read(ConnId),
 }
 
 /// The connected clients by connection.

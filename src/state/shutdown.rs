@@ -101,8 +101,9 @@ impl Server {
         true
     }
 
+    /// As in Redis it is the offset alone that counts: where nothing has been written, nobody is behind, though a snapshot may be on its way.
     fn is_a_replica_behind(&self, offset: u64) -> bool {
-        self.replica_links().any(|(_, link)| !link.has(offset))
+        self.replica_links().any(|(_, link)| link.acked_offset < offset)
     }
 
     fn finish_shutdown(&mut self) -> Shutting {
@@ -123,6 +124,11 @@ impl Server {
         if !nosave && (how.save || !self.config.save.is_empty()) {
             log::info!("Saving the final RDB snapshot before exiting.");
             if !self.save_now() {
+                if self.host.is_end_urgent() {
+                    log::warn!("The end was asked for again: ending at once, without the snapshot.");
+                    self.actions.push_back(Action::Exit(1));
+                    return Shutting::Down;
+                }
                 if !how.force {
                     log::warn!("Error trying to save the DB, can't exit.");
                     log::warn!("Errors trying to shut down the server. Check the logs for more information.");
@@ -140,7 +146,7 @@ impl Server {
         let (mut replicas, mut in_sync) = (0, 0);
         for (client, link) in self.replica_links() {
             replicas += 1;
-            if link.has(offset) {
+            if link.acked_offset >= offset {
                 in_sync += 1;
                 continue;
             }

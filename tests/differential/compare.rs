@@ -1,6 +1,7 @@
 //! When two replies count as the same.
 
 use crate::{common::Value, generate::Call};
+use solod::data::float;
 
 /// How much of a command's result is up to chance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,11 @@ impl Chance {
 fn is_unsorted(args: &[Vec<u8>]) -> bool {
     let by = |pair: &[Vec<u8>]| pair[0].eq_ignore_ascii_case(b"BY") && !pair[1].contains(&b'*');
     args[0].starts_with(b"sort") && args.windows(2).any(by)
+}
+
+/// Whether a reply may have scores in it.
+fn has_scores(name: &str) -> bool {
+    name.starts_with('z') || name.starts_with("bz")
 }
 
 /// Whether a reply's elements come in pairs that stay together.
@@ -69,13 +75,31 @@ fn shape(value: &Value) -> String {
     }
 }
 
-/// The reply without the sign of zeros: a small sorted set of ours forgets it sooner than one of Redis does.
-fn unsigned_zeros(value: &Value) -> Value {
+/// The reply with its numbers in as few digits as tell which they are.
+fn with_fewest_digits(value: &Value) -> Value {
     match value {
-        Value::Bulk(text) if text == b"-0" => Value::Bulk(b"0".to_vec()),
-        Value::Double(text) if text == "-0" => Value::Double("0".to_owned()),
-        Value::Array(items) => Value::Array(items.iter().map(unsigned_zeros).collect()),
+        Value::Bulk(text) => Value::Bulk(fewest_digits(text).unwrap_or_else(|| text.clone())),
+        Value::Array(items) => Value::Array(items.iter().map(with_fewest_digits).collect()),
         other => other.clone(),
+    }
+}
+
+fn fewest_digits(text: &[u8]) -> Option<Vec<u8>> {
+    let mut shortest = Vec::new();
+    float::write(&mut shortest, float::parse(text)?);
+    Some(shortest)
+}
+
+/// Whether two replies are the same but for how 7.0 writes a double: with 17 digits, where 7.2 and solod write as few as tell which it is.
+pub fn same_but_for_digits(ours: &Value, theirs: &Value) -> bool {
+    let same = |ours: &[u8], theirs: &[u8]| ours == theirs || fewest_digits(theirs).is_some_and(|shortest| ours == shortest);
+    match (ours, theirs) {
+        (Value::Bulk(ours), Value::Bulk(theirs)) => same(ours, theirs),
+        (Value::Double(ours), Value::Double(theirs)) => same(ours.as_bytes(), theirs.as_bytes()),
+        (Value::Array(ours), Value::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| same_but_for_digits(ours, theirs))
+        }
+        (ours, theirs) => ours == theirs,
     }
 }
 
@@ -83,8 +107,8 @@ pub fn same(call: &Call, chance: Chance, ours: &Value, theirs: &Value) -> bool {
     if ours == theirs {
         return true;
     }
-    if call.name.starts_with("zunion") || call.name.starts_with("zinter") {
-        return unsigned_zeros(ours) == unsigned_zeros(theirs);
+    if has_scores(&call.name) && same_but_for_digits(ours, theirs) {
+        return true;
     }
     match (chance, ours, theirs) {
         (Chance::Chooses, _, _) => return shape(ours) == shape(theirs),
@@ -99,6 +123,8 @@ pub fn same(call: &Call, chance: Chance, ours: &Value, theirs: &Value) -> bool {
             return true;
         }
         let pairs = in_pairs(&call.name);
+        let shorter = |value: &Value| if has_scores(&call.name) { with_fewest_digits(value) } else { value.clone() };
+        let (a, b) = (a.iter().map(shorter).collect::<Vec<_>>(), b.iter().map(shorter).collect::<Vec<_>>());
         return a.len() == 2 && b.len() == 2 && a[0] == b[0] && sorted(&a[1], pairs) == sorted(&b[1], pairs);
     }
     (call.unordered || is_unsorted(&call.args)) && sorted(ours, in_pairs(&call.name)) == sorted(theirs, in_pairs(&call.name))

@@ -48,6 +48,10 @@ const NEWER: &[(&str, &str)] = &[("zrank", "WITHSCORE"), ("zrevrank", "WITHSCORE
 /// What the names of sorted sets begin with whose members all have the same score.
 const EQUAL: u8 = b'x';
 
+/// What the names of keys begin with, and how many of each there are, numbered from 0.
+pub const KEY_PREFIXES: &[u8] = &[b's', b'l', b'h', b'z', b't', EQUAL];
+pub const KEYS_EACH: u8 = 6;
+
 struct Known {
     name: String,
     words: Vec<Vec<u8>>,
@@ -156,7 +160,7 @@ impl Generator {
     }
 
     fn key_of(&mut self, prefix: u8) -> Vec<u8> {
-        vec![prefix, b'0' + self.below(6) as u8]
+        vec![prefix, b'0' + self.below(u64::from(KEYS_EACH)) as u8]
     }
 
     /// A string, a field, a member.
@@ -183,11 +187,14 @@ impl Generator {
         }
     }
 
-    /// A number that both versions write alike: 7.0 writes 17 digits, 7.2 as few as tell it from its neighbours.
     fn double(&mut self) -> Vec<u8> {
-        match self.below(12) {
-            0 => self.pick(&["inf", "-inf", "+inf", "nan", "x", "", "1e400", "12e2"]).into(),
-            1..=4 => format!("{}.{}", self.below(9), self.pick(&["25", "5", "75", "125"])).into_bytes(),
+        match self.below(16) {
+            0 => self.pick(&["inf", "-inf", "+inf", "nan", "x", "", "1e400", "12e2", "-0", "4.9e-324", "1.7976931348623157e308"]).into(),
+            1..=4 => format!("{}.{}", self.below(9), self.pick(&["25", "5", "75", "1", "3", "07"])).into_bytes(),
+            5 | 6 => {
+                let (sign, digits, exponent) = (self.pick(&["", "-"]), self.rng.next_u64() >> 11, self.below(40) as i64 - 30);
+                format!("{sign}{}.{}e{exponent}", digits % 10, digits / 10).into_bytes()
+            }
             _ => (self.below(30) as i64 - 10).to_string().into_bytes(),
         }
     }
@@ -284,11 +291,13 @@ impl Maker<'_> {
             Kind::Key => self.key(),
             Kind::Pattern if self.name.starts_with("sort") => generator.pick(&["s*", "h*->m1", "*", "nothing", "#", "h0->*"]).into(),
             Kind::Pattern => generator.pattern(),
-            Kind::Double if argument.name == "timeout" => b"0.01".to_vec(),
+            Kind::Double if argument.name == "timeout" => b"0.001".to_vec(),
             Kind::Double => generator.double(),
             Kind::UnixTime => generator.pick(&["1", "0", "4102444800", "4102444800000", "-5"]).into(),
             Kind::Integer => match argument.name.as_str() {
                 "cursor" => b"0".to_vec(),
+                // A negative one is answered with as many elements as it says.
+                "count" if self.name.contains("rand") => (generator.below(50) as i64 - 25).to_string().into_bytes(),
                 "count" if self.name.ends_with("scan") => b"100000".to_vec(),
                 "db" | "destination-db" | "index" if self.group == Group::Generic => generator.pick(&["0", "0", "1"]).into(),
                 "numkeys" => {

@@ -169,7 +169,7 @@ impl History {
         let Some(engine) = &node.engine else { return Ok(()) };
         let server = &engine.server;
         let (stream, upstream) = (&server.replication.stream, &server.replication.upstream);
-        let follows = upstream.as_ref().is_none_or(|u| u.resumable && !u.is_in_transfer());
+        let follows = upstream.as_ref().is_none_or(|u| u.resumable);
         if server.loading.is_some() || !stream.is_open() || !follows {
             node.seen = None;
             return Ok(());

@@ -197,7 +197,7 @@ impl World {
         let place = |node: &super::node::Node| {
             let server = &node.engine.as_ref()?.server;
             let upstream = server.replication.upstream.as_ref()?;
-            let whole = server.loading.is_none() && upstream.resumable && !upstream.is_in_transfer();
+            let whole = server.loading.is_none() && upstream.resumable;
             (whole && server.replication.id == id).then(|| server.replication.stream.end())
         };
         up().filter_map(|(i, node)| Some((place(node)?, i))).max().map(|(_, i)| i)
@@ -352,9 +352,9 @@ impl World {
         let n = &mut self.nodes[node];
         let Some(engine) = &n.engine else { return };
         let replication = &engine.server.replication;
-        let in_transfer = replication.upstream.as_ref().is_some_and(|u| u.is_in_transfer());
+        let gave_up = replication.upstream.as_ref().is_some_and(|u| !u.resumable);
         let changed = n.seen_id.replace(replication.id).is_some_and(|id| id != replication.id) && replication.is_replica();
-        if in_transfer || changed {
+        if gave_up || changed {
             n.wiped_at_ns = self.clock.now();
             self.no_longer_holds(node);
         }

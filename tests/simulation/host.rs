@@ -1,13 +1,9 @@
 //! The clock, and the world as one engine is shown it.
 
 use super::disk::Disk;
-use solod::{
-    config::{Config, DirectiveId},
-    state::{DiskDone, Host, ProcessFacts, disk::DiskJob},
-};
+use solod::state::{DiskDone, Host, disk::DiskJob};
 use std::{
     cell::{Cell, RefCell},
-    io,
     rc::Rc,
 };
 
@@ -70,33 +66,7 @@ impl Host for SimHost {
         self.clock.now()
     }
 
-    fn process(&self) -> Rc<ProcessFacts> {
-        Rc::default()
-    }
-
     fn disk_now(&mut self, job: DiskJob) -> DiskDone {
         self.disk.borrow_mut().now(job)
-    }
-
-    fn used_memory(&self) -> usize {
-        0
-    }
-
-    fn purge_memory(&mut self) {}
-
-    fn allocator_stats(&self) -> String {
-        String::new()
-    }
-
-    fn read_config_file(&self, _: &str) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn replace_config_file(&mut self, _: &str, _: &[u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn apply(&mut self, _: &Config, _: DirectiveId) -> Result<(), String> {
-        Ok(())
     }
 }

@@ -32,6 +32,8 @@ pub struct Way {
     last_ns: u64,
     /// The sender has more than fitted.
     pub choked: bool,
+    /// Packets that have arrived and that the receiver does not want to read yet.
+    pub unread: usize,
 }
 
 /// A connection. `ends[0]` called, `ends[1]` answered; `ways[i]` leads away from `ends[i]`.
@@ -102,6 +104,14 @@ impl Link {
             way.in_flight -= bytes.len();
         }
         Some(packet)
+    }
+
+    /// Puts back what was not read of a packet.
+    pub fn put_back(&mut self, from: usize, bytes: &[u8]) {
+        let way = &mut self.ways[from];
+        way.in_flight += bytes.len();
+        way.packets.push_front(Packet::Bytes(bytes.to_vec()));
+        way.unread += 1;
     }
 
     /// Loses what is on its way, but for a first part of it, which arrives.

@@ -8,7 +8,12 @@ use super::{
     net::LinkId,
 };
 use slab::Slab;
-use solod::{config::Config, engine::Engine, replication::ReplId, state::disk::FileId};
+use solod::{
+    config::Config,
+    engine::Engine,
+    replication::ReplId,
+    state::{ConnId, disk::FileId},
+};
 use std::{cell::RefCell, rc::Rc};
 
 /// A save that was seen to begin.
@@ -100,6 +105,14 @@ impl Node {
     /// The server, which is up.
     pub fn engine(&mut self) -> &mut Engine {
         self.engine.as_mut().expect("the node is up")
+    }
+
+    /// Whether it leaves what has arrived by a connection alone for now.
+    pub fn holds_input(&self, conn: ConnId) -> bool {
+        self.engine.as_ref().is_some_and(|engine| {
+            let listens = engine.server.clients.get(conn).is_some_and(|client| !client.closing());
+            listens && !engine.wants_input(conn)
+        })
     }
 
     /// Whether what clients ask for is done at once: no replica, nothing being loaded, nobody held back.

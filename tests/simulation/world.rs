@@ -275,6 +275,12 @@ impl World {
     /// A packet has reached a node.
     fn take_in(&mut self, node: usize, id: LinkId, from: usize) {
         let Some(link) = self.links.get_mut(&id) else { return };
+        if let End::Node(_, conn) = link.ends[1 - from]
+            && self.nodes[node].holds_input(conn)
+        {
+            link.ways[from].unread += 1;
+            return;
+        }
         let Some(packet) = link.arrive(from) else { return };
         if std::mem::take(&mut link.ways[from].choked) {
             self.at(0, Event::Writable(id, from));
@@ -295,8 +301,13 @@ impl World {
                 if matches!(sender, End::Node(..)) {
                     trace!("{} n{node} {conn:?} gets {}", self.stamp(), shown(&bytes));
                 }
-                for piece in bytes.chunks(READ_BYTES) {
+                for (i, piece) in bytes.chunks(READ_BYTES).enumerate() {
                     if !self.nodes[node].engine().wants_input(conn) {
+                        if self.nodes[node].holds_input(conn)
+                            && let Some(link) = self.links.get_mut(&id)
+                        {
+                            link.put_back(from, &bytes[i * READ_BYTES..]);
+                        }
                         break;
                     }
                     self.read(node, conn, piece);
@@ -305,6 +316,15 @@ impl World {
                     }
                 }
             }
+        }
+    }
+
+    /// A node reads on from a connection that it had left alone.
+    fn read_on(&mut self, node: usize, conn: ConnId) {
+        let Some(&(id, end)) = self.nodes[node].conns.get(conn.0 as usize) else { return };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        for _ in 0..std::mem::take(&mut link.ways[1 - end].unread) {
+            self.at(0, Event::Arrival(id, 1 - end));
         }
     }
 
@@ -427,6 +447,7 @@ impl World {
                 }
                 // An attempt that comes through all the same is one that nobody wants any more.
                 Action::CancelConnect { .. } => (),
+                Action::Read(conn) => self.read_on(node, conn),
             }
         }
         self.check_turn(node);

@@ -45,7 +45,7 @@ fn blmpop(ctx: &mut Ctx) {
     let Some(mpop) = mpop_args(ctx, 2) else { return };
     let Some(deadline_ms) = blocking::timeout(ctx, 1) else { return };
     if mpop_first(ctx, &mpop).is_none() {
-        ctx.block(BlockOn { first: mpop.first, count: mpop.keys, deadline_ms, in_vain: InVain::NullArray });
+        ctx.block(BlockOn { first: mpop.keys.start, count: mpop.keys.len(), deadline_ms, in_vain: InVain::NullArray });
     }
 }
 

@@ -15,7 +15,6 @@ use crate::{
     data::{
         list::{Element, End, Limits, List},
         listpack::Item,
-        number,
     },
     resp::output::Output,
 };
@@ -61,15 +60,6 @@ fn end_arg(ctx: &mut Ctx<'_>, i: usize) -> Option<End> {
     }
     ctx.error(errors::SYNTAX);
     None
-}
-
-/// Argument `i` as an integer of at least `min`; answers with `error` when it is none.
-fn count_arg(ctx: &mut Ctx<'_>, i: usize, min: i64, error: &str) -> Option<usize> {
-    let count = number::parse_i64(ctx.arg(i)).filter(|n| *n >= min);
-    if count.is_none() {
-        ctx.error(error);
-    }
-    count.map(|n| n as usize)
 }
 
 /// Where an index from either end lies in a list of this length; `None` outside of it.

@@ -1,11 +1,12 @@
 //! LPOP, RPOP, LMPOP: taking elements from an end.
 
-use super::{count_arg, end_arg, limits, popped, reply_element, reply_elements};
+use super::{limits, popped, reply_element, reply_elements};
 use crate::{
     commands::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::errors,
+        popargs::PopArgs,
     },
     data::list::{End, List},
     keyspace::WrongType,
@@ -78,7 +79,7 @@ fn pop_some(ctx: &mut Ctx<'_>, end: End) {
     if ctx.argc() > 3 {
         return ctx.wrong_arity();
     }
-    let Some(count) = count_arg(ctx, 2, 0, "ERR value is out of range, must be positive") else { return };
+    let Some(count) = ctx.count_arg(2, 0, errors::NOT_POSITIVE) else { return };
     match take(ctx, 1, end, |out, list| take_some(out, list, end, count)) {
         Ok(Some(_)) => (),
         Ok(None) => ctx.out.null_array(),
@@ -94,40 +95,14 @@ fn rpop(ctx: &mut Ctx) {
     pop(ctx, End::Back);
 }
 
-/// What LMPOP and BLMPOP are asked for.
-pub(super) struct Mpop {
-    /// Argument index of the first key.
-    pub first: usize,
-    pub keys: usize,
-    pub end: End,
-    pub count: usize,
-}
-
 /// The arguments of LMPOP and BLMPOP from the number of keys on, which is argument `at`; answers with an error when they are wrong.
-pub(super) fn mpop_args(ctx: &mut Ctx<'_>, at: usize) -> Option<Mpop> {
-    let keys = count_arg(ctx, at, 1, "ERR numkeys should be greater than 0")?;
-    let end_at = at.saturating_add(keys).saturating_add(1);
-    if end_at >= ctx.argc() {
-        ctx.error(errors::SYNTAX);
-        return None;
-    }
-    let end = end_arg(ctx, end_at)?;
-    let mut count = None;
-    let mut i = end_at + 1;
-    while i < ctx.argc() {
-        if count.is_some() || !ctx.is_word(i, "count") || i + 1 == ctx.argc() {
-            ctx.error(errors::SYNTAX);
-            return None;
-        }
-        count = Some(count_arg(ctx, i + 1, 1, "ERR count should be greater than 0")?);
-        i += 2;
-    }
-    Some(Mpop { first: at + 1, keys, end, count: count.unwrap_or(1) })
+pub(super) fn mpop_args(ctx: &mut Ctx<'_>, at: usize) -> Option<PopArgs<End>> {
+    PopArgs::parse(ctx, at, [("left", End::Front), ("right", End::Back)])
 }
 
 /// Answers from the first list that is there; `None` when none is, `Some` when an answer was given.
-pub(super) fn mpop_first(ctx: &mut Ctx<'_>, mpop: &Mpop) -> Option<()> {
-    for i in mpop.first..mpop.first + mpop.keys {
+pub(super) fn mpop_first(ctx: &mut Ctx<'_>, mpop: &PopArgs<End>) -> Option<()> {
+    for i in mpop.keys.clone() {
         let key = ctx.arg(i);
         let taken = take(ctx, i, mpop.end, |out, list| {
             out.array(2);

@@ -1,6 +1,6 @@
 //! What looks at lists: LLEN, LINDEX, LRANGE, LPOS.
 
-use super::{count_arg, position, range, reply_element, reply_elements};
+use super::{position, range, reply_element, reply_elements};
 use crate::{
     commands::{
         Ctx,
@@ -81,9 +81,9 @@ fn search_args(ctx: &mut Ctx<'_>) -> Option<Search> {
             search.skip = rank.unsigned_abs() as usize - 1;
             search.from = if rank > 0 { End::Front } else { End::Back };
         } else if ctx.is_word(i, "count") && has_value {
-            search.count = Some(or_all(count_arg(ctx, i + 1, 0, "ERR COUNT can't be negative")?));
+            search.count = Some(or_all(ctx.count_arg(i + 1, 0, "ERR COUNT can't be negative")?));
         } else if ctx.is_word(i, "maxlen") && has_value {
-            search.most = or_all(count_arg(ctx, i + 1, 0, "ERR MAXLEN can't be negative")?);
+            search.most = or_all(ctx.count_arg(i + 1, 0, "ERR MAXLEN can't be negative")?);
         } else {
             ctx.error(errors::SYNTAX);
             return None;

@@ -8,6 +8,7 @@ use crate::{
     commands::{
         Command, Ctx,
         command::{Group, command, flags::*},
+        context::errors,
     },
     config::{ProtectedAction, parse_memory},
     data::{
@@ -48,6 +49,7 @@ fn debug(ctx: &mut Ctx) {
         (b"listpack", 3) => debug_object::listpack(ctx),
         (b"log", 3) => log(ctx),
         (b"mallctl", 3 | 4) => mallctl(ctx),
+        (b"mallctl-str", 4) => mallctl_str(ctx),
         (b"object", 3) => debug_object::object(ctx),
         (b"panic", 2) => panic!("DEBUG PANIC: as asked"),
         (b"pause-cron", 3) => {
@@ -76,7 +78,7 @@ fn debug(ctx: &mut Ctx) {
         (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter", 3) => {
             ctx.out.ok();
         }
-        (b"aof-flush-sleep" | b"crash-and-recover" | b"jmap" | b"loadaof" | b"mallctl-str" | b"oom" | b"restart", _) => not_supported(ctx),
+        (b"aof-flush-sleep" | b"crash-and-recover" | b"jmap" | b"loadaof" | b"oom" | b"restart", _) => not_supported(ctx),
         _ => unknown_subcommand(ctx),
     }
 }
@@ -118,6 +120,17 @@ fn mallctl(ctx: &mut Ctx) {
     }
 }
 
+/// Has the allocator do something, where that is harmless. Strings are neither shown nor set.
+fn mallctl_str(ctx: &mut Ctx) {
+    if ctx.arg(3) != b"VOID" {
+        return not_supported(ctx);
+    }
+    match str::from_utf8(ctx.arg(2)).is_ok_and(|name| ctx.server.host.allocator_act(name)) {
+        true => ctx.out.ok(),
+        false => ctx.error("ERR No such file or directory"),
+    }
+}
+
 fn client_eviction(ctx: &mut Ctx) {
     if ctx.server.config.maxmemory_clients.bytes(ctx.server.config.maxmemory) == 0 {
         return ctx.error("ERR maxmemory-clients is disabled.");
@@ -135,21 +148,12 @@ fn log(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// A number that is not negative, or an error.
-fn count_arg(ctx: &mut Ctx, i: usize) -> Option<usize> {
-    let count = crate::data::number::parse_i64(ctx.arg(i)).and_then(|n| usize::try_from(n).ok());
-    if count.is_none() {
-        ctx.error("ERR value is out of range, must be positive");
-    }
-    count
-}
-
 /// Adds `prefix:0` to `prefix:(count - 1)` where they are not there. Nobody is told: neither replicas nor subscribers.
 fn populate(ctx: &mut Ctx) {
-    let Some(count) = count_arg(ctx, 2) else { return };
+    let Some(count) = ctx.count_arg(2, 0, errors::NOT_POSITIVE) else { return };
     let mut size = 0;
     if ctx.argc() == 5 {
-        let Some(asked) = count_arg(ctx, 4) else { return };
+        let Some(asked) = ctx.count_arg(4, 0, errors::NOT_POSITIVE) else { return };
         size = asked;
     }
     if size > ctx.server.config.proto_max_bulk_len {
@@ -274,6 +278,8 @@ const HELP: &[&str] = &[
     "    Write this to the log.",
     "MALLCTL <name>",
     "    Show a number that the allocator is set to.",
+    "MALLCTL-STR <name> VOID",
+    "    Have the allocator do something that takes no value: thread.tcache.flush.",
     "OBJECT <key>",
     "    Tell how a value is kept.",
     "PANIC",

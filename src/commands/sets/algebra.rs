@@ -5,17 +5,14 @@ use crate::{
     commands::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
-        context::{Event, NEW, errors},
+        context::{Event, errors},
+        storing,
     },
     data::{
-        entry::NEVER,
         listpack::Item,
-        number,
-        object::Collection,
         set::{Limits, Set},
-        string::NewString,
     },
-    keyspace::{Keyspace, Upsert, WrongType},
+    keyspace::{Keyspace, WrongType},
     resp::{output::Output, request::Args},
 };
 use std::{cmp::Reverse, ops::ControlFlow, ops::Range};
@@ -129,25 +126,10 @@ fn reply_set(out: &mut Output, each: impl FnOnce(&mut dyn FnMut(Item<'_>))) {
     out.append(members);
 }
 
-/// Puts a set under the key at argument 1, whatever was there; an empty one takes the key away. Answers with its length.
+/// [`storing::store`] for a set.
 fn store(ctx: &mut Ctx<'_>, set: Set, event: &'static str) {
-    let (hash, key, len) = (ctx.hash(1), ctx.arg(1), set.len());
-    if len == 0 {
-        if ctx.server.keyspace.remove(ctx.db, hash, key).is_some() {
-            ctx.changed(1, Event('g', "del"));
-        }
-        return ctx.out.int(0);
-    }
-    let value = NewString::Object(Box::new(set.into_object()));
-    match ctx.server.keyspace.upsert(ctx.db, hash, key) {
-        Upsert::Occupied(slot) => slot.put(value, NEVER),
-        Upsert::Vacant(slot) => {
-            slot.put(key, value, NEVER);
-            ctx.notify(key, NEW);
-        }
-    }
-    ctx.changed(1, Event('s', event));
-    ctx.out.len_int(len);
+    let len = set.len();
+    storing::store(ctx, 1, set, len, Event('s', event));
 }
 
 fn sinter(ctx: &mut Ctx) {
@@ -169,21 +151,19 @@ fn sinterstore(ctx: &mut Ctx) {
 }
 
 fn sintercard(ctx: &mut Ctx) {
-    let positive = |n: Option<i64>| n.and_then(|n| usize::try_from(n).ok());
-    let keys = match positive(number::parse_i64(ctx.arg(1))) {
-        None | Some(0) => return ctx.error("ERR numkeys should be greater than 0"),
-        Some(keys) if keys > ctx.argc() - 2 => return ctx.error("ERR Number of keys can't be greater than number of args"),
-        Some(keys) => keys,
-    };
+    let Some(keys) = ctx.count_arg(1, 1, errors::NUMKEYS) else { return };
+    if keys > ctx.argc() - 2 {
+        return ctx.error("ERR Number of keys can't be greater than number of args");
+    }
     let mut limit = 0;
     let mut i = 2 + keys;
     while i < ctx.argc() {
         if !ctx.is_word(i, "limit") || i + 1 == ctx.argc() {
             return ctx.error(errors::SYNTAX);
         }
-        match positive(number::parse_i64(ctx.arg(i + 1))) {
+        match ctx.count_arg(i + 1, 0, "ERR LIMIT can't be negative") {
             Some(n) => limit = n,
-            None => return ctx.error("ERR LIMIT can't be negative"),
+            None => return,
         }
         i += 2;
     }

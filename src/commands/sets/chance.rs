@@ -7,7 +7,7 @@ use crate::{
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::{Event, errors},
     },
-    data::{listpack::Item, number, set::Set},
+    data::{listpack::Item, set::Set},
     keyspace::WrongType,
     resp::request::OwnedArgs,
 };
@@ -43,8 +43,7 @@ fn spop(ctx: &mut Ctx) {
 }
 
 fn pop_several(ctx: &mut Ctx<'_>) {
-    let count = number::parse_i64(ctx.arg(2)).and_then(|n| usize::try_from(n).ok());
-    let Some(count) = count else { return ctx.error("ERR value is out of range, must be positive") };
+    let Some(count) = ctx.count_arg(2, 0, errors::NOT_POSITIVE) else { return };
     let (hash, key, limits, is_logged) = (ctx.hash(1), ctx.arg(1), limits(ctx), ctx.is_logged());
     let set = match ctx.server.keyspace.write_as::<Set>(ctx.db, hash, key) {
         Err(WrongType) => return ctx.wrong_type(),

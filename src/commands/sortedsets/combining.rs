@@ -180,7 +180,7 @@ impl Options {
                 options.with_scores = true;
                 i += 1;
             } else if operation == Operation::Cardinality && left > 1 && ctx.is_word(i, "limit") {
-                options.limit = super::count_arg(ctx, i + 1, 0, "ERR LIMIT can't be negative")?;
+                options.limit = ctx.count_arg(i + 1, 0, "ERR LIMIT can't be negative")?;
                 i += 2;
             } else {
                 ctx.error(errors::SYNTAX);
@@ -292,10 +292,10 @@ fn combine(ctx: &mut Ctx<'_>, number: usize, operation: Operation, event: Option
             return ctx.out.len_int(count);
         }
     };
-    let result = result.finish(limits);
     match event {
-        Some(event) => store(ctx, result, event),
+        Some(event) => store(ctx, result.finish(limits), event),
         None => {
+            let result = result.sorted();
             reply_header(ctx.out, result.len(), options.with_scores);
             result.iter().for_each(|(member, score)| reply_element(ctx.out, member, score, options.with_scores));
         }

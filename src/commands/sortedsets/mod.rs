@@ -11,19 +11,15 @@ pub mod walking;
 
 use super::{
     Ctx,
-    context::{Event, NEW, errors},
+    context::{Event, errors},
+    storing,
 };
 use crate::{
     data::{
-        entry::NEVER,
         float,
         listpack::Item,
-        number,
-        object::Collection,
-        string::NewString,
         zset::{Limits, Zset},
     },
-    keyspace::Upsert,
     resp::output::Output,
 };
 
@@ -41,15 +37,6 @@ fn float_arg(ctx: &mut Ctx<'_>, i: usize) -> Option<f64> {
         ctx.error(errors::NOT_FLOAT);
     }
     value
-}
-
-/// Argument `i` as an integer of at least `min`; answers with this error when it is none.
-fn count_arg(ctx: &mut Ctx<'_>, i: usize, min: i64, error: &str) -> Option<usize> {
-    let count = number::parse_i64(ctx.arg(i)).filter(|n| *n >= min);
-    if count.is_none() {
-        ctx.error(error);
-    }
-    count.map(|n| n as usize)
 }
 
 /// Adds a member to a reply.
@@ -101,25 +88,10 @@ fn reply_element(out: &mut Output, member: Item<'_>, score: f64, with_scores: bo
     reply_score(out, score);
 }
 
-/// Puts a sorted set under the key at argument 1, whatever was there; an empty one takes the key away. Answers with its length.
+/// [`storing::store`] for a sorted set.
 fn store(ctx: &mut Ctx<'_>, zset: Zset, event: &'static str) {
-    let (hash, key, len) = (ctx.hash(1), ctx.arg(1), zset.len());
-    if len == 0 {
-        if ctx.server.keyspace.remove(ctx.db, hash, key).is_some() {
-            ctx.changed(1, Event('g', "del"));
-        }
-        return ctx.out.int(0);
-    }
-    let value = NewString::Object(Box::new(zset.into_object()));
-    match ctx.server.keyspace.upsert(ctx.db, hash, key) {
-        Upsert::Occupied(slot) => slot.put(value, NEVER),
-        Upsert::Vacant(slot) => {
-            slot.put(key, value, NEVER);
-            ctx.notify(key, NEW);
-        }
-    }
-    ctx.changed(1, Event('z', event));
-    ctx.out.len_int(len);
+    let len = zset.len();
+    storing::store(ctx, 1, zset, len, Event('z', event));
 }
 
 /// Says that the sorted set at argument `i` has lost members: none of them is no change.

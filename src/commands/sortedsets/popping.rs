@@ -1,12 +1,13 @@
 //! Members taken out at either end, also by those who wait for some.
 
-use super::{count_arg, removed, reply_member, reply_score};
+use super::{removed, reply_member, reply_score};
 use crate::{
     commands::{
         Ctx,
         blocking::timeout,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::{BlockOn, InVain, errors},
+        popargs::PopArgs,
     },
     data::{listpack::Item, zset::Zset},
     keyspace::WrongType,
@@ -111,7 +112,7 @@ fn pop_one_key(ctx: &mut Ctx<'_>, end: End) {
     }
     let (mut count, mut shape) = (1, Shape::Flat);
     if ctx.argc() == 3 {
-        match count_arg(ctx, 2, 0, "ERR value is out of range, must be positive") {
+        match ctx.count_arg(2, 0, errors::NOT_POSITIVE) {
             Some(n) => count = n,
             None => return,
         }
@@ -134,32 +135,9 @@ fn zpopmax(ctx: &mut Ctx) {
     pop_one_key(ctx, End::Max);
 }
 
-/// ZMPOP's arguments from the number of keys on: where the keys are, which end, and how many members.
-fn parse(ctx: &mut Ctx<'_>, number: usize) -> Option<(Range<usize>, End, usize)> {
-    let keys = count_arg(ctx, number, 1, "ERR numkeys should be greater than 0")?;
-    let first = number + 1;
-    let end = first.saturating_add(keys);
-    let which = match end {
-        at if at >= ctx.argc() => None,
-        at if ctx.is_word(at, "min") => Some(End::Min),
-        at if ctx.is_word(at, "max") => Some(End::Max),
-        _ => None,
-    };
-    let Some(which) = which else {
-        ctx.error(errors::SYNTAX);
-        return None;
-    };
-    let mut count = None;
-    let mut i = end + 1;
-    while i < ctx.argc() {
-        if count.is_some() || !ctx.is_word(i, "count") || i + 1 == ctx.argc() {
-            ctx.error(errors::SYNTAX);
-            return None;
-        }
-        count = Some(count_arg(ctx, i + 1, 1, "ERR count should be greater than 0")?);
-        i += 2;
-    }
-    Some((first..end, which, count.unwrap_or(1)))
+/// The arguments of ZMPOP and BZMPOP from the number of keys on, which is argument `at`; answers with an error when they are wrong.
+fn parse(ctx: &mut Ctx<'_>, at: usize) -> Option<PopArgs<End>> {
+    PopArgs::parse(ctx, at, [("min", End::Min), ("max", End::Max)])
 }
 
 /// Takes members out of the first sorted set that is there, and writes into the log which and how many.
@@ -169,7 +147,7 @@ fn pop_first(ctx: &mut Ctx<'_>, (i, len): (usize, usize), end: End, count: usize
 }
 
 fn zmpop(ctx: &mut Ctx) {
-    let Some((keys, end, count)) = parse(ctx, 1) else { return };
+    let Some(PopArgs { keys, end, count }) = parse(ctx, 1) else { return };
     match find(ctx, keys) {
         Ok(Some(found)) => pop_first(ctx, found, end, count),
         Ok(None) => ctx.out.null_array(),
@@ -178,7 +156,7 @@ fn zmpop(ctx: &mut Ctx) {
 }
 
 fn bzmpop(ctx: &mut Ctx) {
-    let Some((keys, end, count)) = parse(ctx, 2) else { return };
+    let Some(PopArgs { keys, end, count }) = parse(ctx, 2) else { return };
     let Some(deadline_ms) = timeout(ctx, 1) else { return };
     match find(ctx, keys.clone()) {
         Ok(Some(found)) => pop_first(ctx, found, end, count),

@@ -216,6 +216,7 @@ mod tests {
         Step,
         Drop,
         Take,
+        Gather,
     }
 
     fn op() -> impl Strategy<Value = Op> {
@@ -230,6 +231,7 @@ mod tests {
             12 => Just(Op::Step),
             1 => Just(Op::Drop),
             1 => Just(Op::Take),
+            1 => Just(Op::Gather),
         ]
     }
 
@@ -270,6 +272,7 @@ mod tests {
                     Op::Step => watches.retain_mut(|watch| step(&dict, watch)),
                     Op::Drop => dict = Dict::new(Seed::new(seed)),
                     Op::Take => { dict.take(); }
+                    Op::Gather => dict.gather_now(),
                 }
             }
             watches.iter_mut().for_each(|watch| while step(&dict, watch) {});

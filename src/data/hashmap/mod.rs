@@ -16,6 +16,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use super::limits::Limits;
 use super::{
     dict::Dict,
     entry::{Entry, NEVER, Value},
@@ -33,17 +34,6 @@ use table::Table;
 
 /// The time at which no deadline is past.
 pub const ANY_TIME: i64 = i64::MIN;
-
-/// Up to where a hash is compact, and what a table is seeded with.
-#[derive(Clone, Copy)]
-pub struct Limits {
-    /// Fields of a compact hash (`hash-max-listpack-entries`).
-    pub entries: usize,
-    /// Bytes of a field or value of a compact hash (`hash-max-listpack-value`).
-    pub value: usize,
-    /// The seed of a table's hash.
-    pub seed: Seed,
-}
 
 /// What becomes of a field's deadline when its value is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

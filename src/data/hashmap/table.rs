@@ -85,6 +85,7 @@ impl Table {
 
     pub fn remove(&mut self, field: &[u8], now: i64) -> bool {
         let Some(entry) = self.dict.remove(self.dict.hash(field), field) else { return false };
+        self.dict.gather();
         self.volatile -= usize::from(entry.is_volatile());
         !is_past(entry.deadline(), now)
     }
@@ -104,6 +105,7 @@ impl Table {
         });
         self.volatile -= taken;
         self.due_at = next.unwrap_or(0);
+        self.dict.gather();
     }
 
     pub fn allocated(&self, samples: usize) -> usize {

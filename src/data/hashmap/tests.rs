@@ -121,6 +121,25 @@ fn a_field_past_its_deadline_is_hidden_until_it_is_taken_out() {
 }
 
 #[test]
+fn a_large_hash_emptied_gives_its_memory_back() {
+    for by_deadline in [false, true] {
+        let mut hash = Hash::new();
+        (0..100_000u32).for_each(|n| assert!(set(&mut hash, &n.to_be_bytes(), b"v")));
+        if by_deadline {
+            assert!((100..100_000u32).all(|n| hash.set_deadline(&n.to_be_bytes(), 5)));
+            hash.set_deadline(&7u32.to_be_bytes(), 90);
+            while hash.take_due(50, 100, |_| ()) {}
+            assert_eq!(hash.due_min(), 90);
+        } else {
+            assert!((100..100_000u32).all(|n| hash.remove(&n.to_be_bytes(), 0)));
+        }
+        assert_eq!(hash.len(), 100);
+        assert!((0..100u32).all(|n| hash.get(&n.to_be_bytes(), 0).is_some()));
+        assert!(hash.allocated(0) < 16 * 1024, "{}", hash.allocated(0));
+    }
+}
+
+#[test]
 fn what_a_file_says_twice_is_refused() {
     let pack = |items: &[&str]| {
         let mut pack = Listpack::new();

@@ -166,6 +166,18 @@ fn most_of_a_set_popped_leaves_a_new_small_one() {
 }
 
 #[test]
+fn a_large_set_emptied_gives_its_memory_back() {
+    let limits = limits();
+    let mut large = Set::table(limits.seed);
+    (0..100_000u32).for_each(|i| {
+        large.add(&i.to_be_bytes(), &limits);
+    });
+    assert!((100..100_000u32).all(|i| large.remove(&i.to_be_bytes())));
+    assert_eq!(contents(&large), (0..100u32).map(|i| i.to_be_bytes().to_vec()).collect());
+    assert!(large.allocated(0) < 8 * 1024, "{}", large.allocated(0));
+}
+
+#[test]
 fn a_large_set_emptied_by_chance_stays_quick_to_choose_from() {
     let (limits, mut rng) = (limits(), Rng::new(5));
     let mut large = Set::table(limits.seed);

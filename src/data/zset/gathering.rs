@@ -22,7 +22,7 @@ impl Gathering {
         let hash = self.0.hash(member);
         match self.0.find_mut(hash, member) {
             Some(found) => found.set_score(score(Some(found.score()))),
-            None => drop(self.0.insert_new(hash, Member::new(member, score(None)))),
+            None => drop(self.0.insert_new(hash, Member::new(score(None), member))),
         }
     }
 
@@ -36,9 +36,14 @@ impl Gathering {
         is_new
     }
 
+    /// The sorted set for one look at it: in the scalable form, which remembers the sign of a zero.
+    pub fn sorted(self) -> Zset {
+        Zset(Form::Table(Box::new(Table::from_dict(self.0))))
+    }
+
     /// The sorted set, in the compact form if all fits.
     pub fn finish(self, limits: Limits) -> Zset {
-        let mut zset = Zset(Form::Table(Box::new(Table::from_dict(self.0))));
+        let mut zset = self.sorted();
         zset.settle(limits);
         zset
     }

@@ -11,6 +11,7 @@ mod table;
 mod tests;
 mod tree;
 
+pub use super::limits::Limits;
 use super::{
     dict::Dict,
     hash::Seed,
@@ -20,17 +21,6 @@ pub use gathering::Gathering;
 pub use member::Member;
 use std::ops::Range;
 use table::Table;
-
-/// What the compact form may hold, and what the scalable one needs.
-#[derive(Clone, Copy)]
-pub struct Limits {
-    /// `zset-max-listpack-entries`.
-    pub entries: usize,
-    /// `zset-max-listpack-value`, in bytes.
-    pub value: usize,
-    /// The seed of the table.
-    pub seed: Seed,
-}
 
 /// What became of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

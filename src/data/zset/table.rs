@@ -8,7 +8,7 @@
 use super::{
     Change,
     member::{Link, Member},
-    tree::{self, Tree},
+    tree::{self, Place, Tree, count_below},
 };
 use crate::data::{
     dict::Dict,
@@ -18,40 +18,86 @@ use crate::data::{
 use std::{cmp::Ordering, ops::Range};
 
 /// An element of the tree: a score, and the way to its member.
-#[derive(Clone, Copy)]
-struct Elem {
-    score: f64,
-    link: Link,
-}
+type Elem = tree::Elem<Link>;
 
 /// The scalable form of a sorted set.
 pub struct Table {
     dict: Dict<Member>,
-    tree: Tree<Elem>,
+    tree: Tree<Link>,
 }
 
-/// A member of the table that the element leads to.
+/// The bytes of a member of the table.
 ///
 /// # Safety
-/// The element has to be one of the tree's, and its table borrowed for `'a`.
+/// The link has to be of one of the tree's elements, and its table borrowed for `'a`.
 #[inline(always)]
-unsafe fn bytes_of<'a>(elem: Elem) -> &'a [u8] {
+unsafe fn bytes_of<'a>(link: Link) -> &'a [u8] {
     // SAFETY: a tree's element leads to a member that is in the table, and while that is borrowed it stays.
-    unsafe { elem.link.bytes() }
+    unsafe { link.bytes() }
 }
 
-/// Says of a tree's elements whether they come before this score and member.
-#[inline(always)]
-fn before(score: f64, member: &[u8]) -> impl Fn(&Elem) -> bool {
-    // SAFETY: only elements of a tree are asked about, during a look-up, when each leads to a member in the table.
-    move |elem| elem.score < score || (elem.score == score && unsafe { bytes_of(*elem) } < member)
+/// The place in front of a score and member, or behind them.
+struct At<'a> {
+    score: f64,
+    member: &'a [u8],
+    behind: bool,
 }
 
-/// [`before`], or are these themselves.
+/// The place in front of this score and member.
 #[inline(always)]
-fn up_to(score: f64, member: &[u8]) -> impl Fn(&Elem) -> bool {
-    // SAFETY: as in `before`.
-    move |elem| elem.score < score || (elem.score == score && unsafe { bytes_of(*elem) } <= member)
+fn before(score: f64, member: &[u8]) -> At<'_> {
+    At { score, member, behind: false }
+}
+
+/// The place behind them.
+#[inline(always)]
+fn behind(score: f64, member: &[u8]) -> At<'_> {
+    At { score, member, behind: true }
+}
+
+impl Place<Link> for At<'_> {
+    #[inline(always)]
+    fn count_before(&self, scores: &[f64], links: &[Link]) -> usize {
+        let below = count_below(scores, self.score);
+        if scores.get(below) != Some(&self.score) {
+            return below;
+        }
+        self.among_equals(scores, links, below)
+    }
+}
+
+impl At<'_> {
+    /// How many elements come before it, the first `below` of which have a lower score, and the next one the same.
+    #[inline(never)]
+    fn among_equals(&self, scores: &[f64], links: &[Link], below: usize) -> usize {
+        let equals = scores[below..links.len()].iter().filter(|score| **score == self.score).count();
+        // SAFETY: only elements of a tree are asked about, during a look-up, when each leads to a member in the table.
+        let comes_before = |link: &Link| match unsafe { bytes_of(*link) }.cmp(self.member) {
+            Ordering::Less => true,
+            Ordering::Equal => self.behind,
+            Ordering::Greater => false,
+        };
+        below + links[below..below + equals].partition_point(comes_before)
+    }
+}
+
+/// The place behind the elements with such scores, which are the first ones.
+struct ByScore<F>(F);
+
+impl<F: Fn(f64) -> bool> Place<Link> for ByScore<F> {
+    fn count_before(&self, scores: &[f64], links: &[Link]) -> usize {
+        scores[..links.len()].partition_point(|score| (self.0)(*score))
+    }
+}
+
+/// The place behind such members, which are the first ones where all have the same score.
+struct ByMember<F>(F);
+
+impl<F: Fn(&[u8]) -> bool> Place<Link> for ByMember<F> {
+    fn count_before(&self, _: &[f64], links: &[Link]) -> usize {
+        // SAFETY: as in `At`.
+        links.partition_point(|link| (self.0)(unsafe { bytes_of(*link) }))
+    }
 }
 
 impl Table {
@@ -65,7 +111,7 @@ impl Table {
         let mut elems: Vec<Elem> = dict.iter().map(|member| Elem { score: member.score(), link: member.link() }).collect();
         // SAFETY: each element leads to a member that is in the table, which is not changed meanwhile.
         elems.sort_unstable_by(|a, b| {
-            a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal).then_with(|| unsafe { bytes_of(*a).cmp(bytes_of(*b)) })
+            a.score.partial_cmp(&b.score).unwrap_or(Ordering::Equal).then_with(|| unsafe { bytes_of(a.link).cmp(bytes_of(b.link)) })
         });
         let mut tree = Tree::default();
         elems.into_iter().for_each(|elem| tree.push(elem));
@@ -102,16 +148,16 @@ impl Table {
             return Change::None;
         }
         let link = found.link();
-        self.tree.remove_last_of(up_to(old, member));
+        self.tree.remove(Elem { score: old, link }, &behind(old, member));
         found.set_score(score);
-        self.tree.insert(Elem { score, link }, before(score, member));
+        self.tree.insert(Elem { score, link }, &before(score, member));
         Change::Updated
     }
 
     /// Adds a member that is not there, whose hash this is.
     fn add(&mut self, hash: u64, member: &[u8], score: f64) {
-        let link = self.dict.insert_new(hash, Member::new(member, score)).link();
-        self.tree.insert(Elem { score, link }, before(score, member));
+        let link = self.dict.insert_new(hash, Member::new(score, member)).link();
+        self.tree.insert(Elem { score, link }, &before(score, member));
     }
 
     /// Adds a member; says whether it was not there.
@@ -127,26 +173,26 @@ impl Table {
     pub fn remove(&mut self, member: &[u8]) -> bool {
         let hash = self.dict.hash(member);
         let Some((handle, found)) = self.dict.find_with_handle(hash, member) else { return false };
-        self.tree.remove_last_of(up_to(found.score(), member));
+        self.tree.remove(Elem { score: found.score(), link: found.link() }, &behind(found.score(), member));
         self.dict.remove_at(handle, hash);
+        self.dict.gather();
         true
     }
 
     /// The rank of a member, and its score.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
         let score = self.score(member)?;
-        Some((self.tree.rank(before(score, member)), score))
+        Some((self.tree.rank(&before(score, member)), score))
     }
 
     /// How many members have a score that is `below`: those with the lowest ones.
     pub fn rank_by_score(&self, below: impl Fn(f64) -> bool) -> usize {
-        self.tree.rank(|elem: &Elem| below(elem.score))
+        self.tree.rank(&ByScore(below))
     }
 
     /// How many members are `below`, where all have the same score.
     pub fn rank_by_member(&self, below: impl Fn(&[u8]) -> bool) -> usize {
-        // SAFETY: as in `before`.
-        self.tree.rank(|elem: &Elem| below(unsafe { bytes_of(*elem) }))
+        self.tree.rank(&ByMember(below))
     }
 
     /// Takes out the members in this range of ranks, and shows each.
@@ -155,19 +201,20 @@ impl Table {
         self.tree.remove_range(range, |elem| {
             // SAFETY: the element has just been in the tree, so its member is in the table. From here on the tree compares nothing, and
             // so does not follow it.
-            let bytes = unsafe { bytes_of(elem) };
+            let bytes = unsafe { bytes_of(elem.link) };
             let member = dict.remove(dict.hash(bytes), bytes);
             debug_assert!(member.is_some());
             if let Some(member) = member {
                 each(member.bytes(), member.score());
             }
         });
+        self.dict.gather();
     }
 
     /// The member with this rank, and its score.
     pub fn nth(&self, rank: usize) -> Option<(&[u8], f64)> {
         // SAFETY: the table is borrowed for as long as the bytes are.
-        self.tree.get(rank).map(|elem| (unsafe { bytes_of(elem) }, elem.score))
+        self.tree.get(rank).map(|elem| (unsafe { bytes_of(elem.link) }, elem.score))
     }
 
     /// The members in this range of ranks.
@@ -189,7 +236,7 @@ impl Clone for Table {
         let mut clone = Self::new(self.dict.seed());
         for (member, score) in self.iter(0..self.len()) {
             let hash = clone.dict.hash(member);
-            let link = clone.dict.insert_new(hash, Member::new(member, score)).link();
+            let link = clone.dict.insert_new(hash, Member::new(score, member)).link();
             clone.tree.push(Elem { score, link });
         }
         clone
@@ -206,7 +253,7 @@ impl Drop for Table {
 }
 
 /// Members with their scores in order, from both ends.
-pub struct Iter<'a>(tree::Iter<'a, Elem>);
+pub struct Iter<'a>(tree::Iter<'a, Link>);
 
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a [u8], f64);
@@ -214,7 +261,7 @@ impl<'a> Iterator for Iter<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         // SAFETY: the table is borrowed for 'a, as the tree is that this came from.
-        self.0.next().map(|elem| (unsafe { bytes_of(elem) }, elem.score))
+        self.0.next().map(|elem| (unsafe { bytes_of(elem.link) }, elem.score))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -226,6 +273,6 @@ impl DoubleEndedIterator for Iter<'_> {
     #[inline]
     fn next_back(&mut self) -> Option<Self::Item> {
         // SAFETY: as in `next`.
-        self.0.next_back().map(|elem| (unsafe { bytes_of(elem) }, elem.score))
+        self.0.next_back().map(|elem| (unsafe { bytes_of(elem.link) }, elem.score))
     }
 }

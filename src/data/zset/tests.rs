@@ -77,6 +77,23 @@ fn a_large_one_is_freed_in_slices() {
     while trash::free_slice() {}
 }
 
+#[test]
+fn a_large_one_emptied_gives_its_memory_back() {
+    for by_rank in [false, true] {
+        let mut zset = Zset::default();
+        assert!((0..100_000u32).all(|n| zset.insert_new(&n.to_be_bytes(), f64::from(n % 1000), limits())));
+        if by_rank {
+            zset.remove_range(50..99_950, |_, _| ());
+        } else {
+            assert!((100..100_000u32).all(|n| zset.remove(&n.to_be_bytes())));
+        }
+        let left = pairs(&zset);
+        assert_eq!(left.len(), 100);
+        assert!(left.iter().all(|(member, score)| zset.score(member) == Some(*score)));
+        assert!(zset.allocated(0) < 16 * 1024, "{}", zset.allocated(0));
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Upsert(Vec<u8>, f64),

@@ -5,11 +5,12 @@
 //! leaf         up to 63 elements in order: with 16 bytes each, one kilobyte
 //! ```
 //!
-//! The tree compares nothing by itself: whoever looks for a place says of an element whether it comes before that place, and so the order
-//! is the caller's. An inner node's firsts are exactly its children's, so that no element that has been taken out is ever shown again.
+//! An element is a score and a link to what has that score. The tree follows no link and compares nothing by itself: a [`Place`] says how many
+//! elements of a node come before it, and so the order is the caller's. An inner node's firsts are exactly its children's, so that no element
+//! that has been taken out is ever shown again.
 //!
-//! A search takes branches, on purpose: the processor guesses on and asks for the next line meanwhile. Without them each waits for the one
-//! before, and where the lines are not at hand, which is where it matters, that takes a third longer.
+//! A node keeps its scores in a row, apart from the links, to be counted and not to be searched ([`count_below`]): there is no branch to guess,
+//! and no line of the memory whose address waits for another's.
 //!
 //! A full leaf at the edge of the tree stays full when what comes next goes beyond it, so that elements that come in order fill theirs.
 
@@ -19,38 +20,71 @@ mod tests;
 
 use crate::data::trash::Garbage;
 use node::{Edges, Inner, Leaf, Node};
-use std::{iter::FusedIterator, ops::Range, slice};
+use std::{iter::FusedIterator, ops::Range};
 
 /// Leaves freed in a slice.
 const LEAVES_PER_SLICE: usize = 16;
 
+/// An element: a score, and the way to what has it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Elem<L> {
+    /// Not NaN.
+    pub score: f64,
+    pub link: L,
+}
+
+/// A place between two elements, or at either end.
+pub trait Place<L> {
+    /// How many of these elements come before it: they are in order, so they are the first ones. Behind their scores there may be infinite
+    /// ones of no element: there are as many as links.
+    fn count_before(&self, scores: &[f64], links: &[L]) -> usize;
+}
+
+/// Scores that are counted together.
+const EIGHT: usize = 8;
+
+/// How many of these scores are below another.
+#[inline(always)]
+pub fn count_below(scores: &[f64], score: f64) -> usize {
+    scores.iter().map(|s| u64::from(*s < score)).sum::<u64>() as usize
+}
+
+/// Behind all elements.
+struct End;
+
+impl<L> Place<L> for End {
+    fn count_before(&self, _: &[f64], links: &[L]) -> usize {
+        links.len()
+    }
+}
+
 /// Elements in an order that the caller keeps.
-pub struct Tree<E> {
-    root: Option<Node<E>>,
+pub struct Tree<L> {
+    root: Option<Node<L>>,
     len: usize,
 }
 
-impl<E> Default for Tree<E> {
+impl<L> Default for Tree<L> {
     fn default() -> Self {
         Self { root: None, len: 0 }
     }
 }
 
-impl<E: Copy> Tree<E> {
+impl<L: Copy + PartialEq> Tree<L> {
     /// Number of elements.
     #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Adds an element behind those of which `before` is true, which are the first ones.
-    pub fn insert(&mut self, item: E, before: impl Fn(&E) -> bool) {
+    /// Adds an element at its place.
+    pub fn insert(&mut self, elem: Elem<L>, place: &impl Place<L>) {
         self.len += 1;
         let Some(root) = &mut self.root else {
-            self.root = Some(Node::Leaf(Leaf::new(&[item])));
+            self.root = Some(Node::Leaf(Leaf::new(elem)));
             return;
         };
-        if let Some(behind) = root.insert(item, &before, Edges { first: true, last: true })
+        if let Some(behind) = root.insert(elem, place, Edges { first: true, last: true })
             && let Some(root) = self.root.take()
         {
             let mut above = Inner::new(root);
@@ -60,21 +94,21 @@ impl<E: Copy> Tree<E> {
     }
 
     /// Adds an element behind all others.
-    pub fn push(&mut self, item: E) {
-        self.insert(item, |_: &E| true);
+    pub fn push(&mut self, elem: Elem<L>) {
+        self.insert(elem, &End);
     }
 
-    /// Takes out the last one of the elements of which `up_to` is true, which are the first ones. There is one.
-    pub fn remove_last_of(&mut self, up_to: impl Fn(&E) -> bool) {
+    /// Takes out an element that is there; `behind` is the place behind it.
+    pub fn remove(&mut self, elem: Elem<L>, behind: &impl Place<L>) {
         if let Some(root) = &mut self.root {
-            root.remove_last_of(&up_to);
+            root.remove(elem, behind);
             self.len -= 1;
             self.lower();
         }
     }
 
     /// Takes out the elements in this range of ranks, and shows each.
-    pub fn remove_range(&mut self, range: Range<usize>, mut each: impl FnMut(E)) {
+    pub fn remove_range(&mut self, range: Range<usize>, mut each: impl FnMut(Elem<L>)) {
         let mut left = range.end.min(self.len).saturating_sub(range.start);
         while let Some(root) = self.root.as_mut().filter(|_| left > 0) {
             let gone = root.remove_some(range.start, left, &mut each);
@@ -98,25 +132,25 @@ impl<E: Copy> Tree<E> {
         }
     }
 
-    /// How many elements there are of which `before` is true, which are the first ones.
-    pub fn rank(&self, before: impl Fn(&E) -> bool) -> usize {
+    /// How many elements come before a place.
+    pub fn rank(&self, place: &impl Place<L>) -> usize {
         let mut rank = 0;
         let mut node = self.root.as_ref();
         while let Some(Node::Inner(inner)) = node {
-            let at = inner.at_place(&before);
+            let at = inner.at_place(place);
             rank += inner.counts[..at].iter().sum::<usize>();
             node = Some(inner.child(at));
         }
         match node {
-            Some(Node::Leaf(leaf)) => rank + leaf.items().partition_point(before),
+            Some(Node::Leaf(leaf)) => rank + leaf.count_before(place),
             _ => rank,
         }
     }
 
-    /// The leaf that has element number `rank`, and its number there; nothing when there are not so many.
-    fn leaf_at(&self, mut rank: usize) -> (&[E], usize) {
+    /// The leaf that has element number `rank`, and its number there; `None` when there are not so many.
+    fn leaf_at(&self, mut rank: usize) -> Option<(&Leaf<L>, usize)> {
         if rank >= self.len {
-            return (&[], 0);
+            return None;
         }
         let mut node = self.root.as_ref();
         while let Some(Node::Inner(inner)) = node {
@@ -125,21 +159,20 @@ impl<E: Copy> Tree<E> {
             node = Some(inner.child(at));
         }
         match node {
-            Some(Node::Leaf(leaf)) => (leaf.items(), rank),
-            _ => (&[], 0),
+            Some(Node::Leaf(leaf)) => Some((leaf, rank)),
+            _ => None,
         }
     }
 
     /// Element number `rank`.
-    pub fn get(&self, rank: usize) -> Option<E> {
-        let (leaf, at) = self.leaf_at(rank);
-        leaf.get(at).copied()
+    pub fn get(&self, rank: usize) -> Option<Elem<L>> {
+        self.leaf_at(rank).map(|(leaf, at)| leaf.row.get(at))
     }
 
     /// The elements in this range of ranks.
-    pub fn iter(&self, range: Range<usize>) -> Iter<'_, E> {
+    pub fn iter(&self, range: Range<usize>) -> Iter<'_, L> {
         let end = range.end.min(self.len);
-        Iter { tree: self, left: range.start.min(end)..end, ahead: [].iter(), behind: [].iter() }
+        Iter { tree: self, left: range.start.min(end)..end, ahead: Part::none(), behind: Part::none() }
     }
 
     /// Bytes that its nodes take.
@@ -148,7 +181,7 @@ impl<E: Copy> Tree<E> {
     }
 }
 
-impl<E: Copy> Garbage for Tree<E> {
+impl<L: Copy + PartialEq> Garbage for Tree<L> {
     fn free_slice(&mut self) -> bool {
         for _ in 0..LEAVES_PER_SLICE {
             if self.root.as_mut().is_none_or(Node::free_last) {
@@ -165,26 +198,63 @@ impl<E: Copy> Garbage for Tree<E> {
     }
 }
 
-/// Elements in order, from both ends.
-pub struct Iter<'a, E> {
-    tree: &'a Tree<E>,
-    /// Ranks not yet shown.
-    left: Range<usize>,
-    ahead: slice::Iter<'a, E>,
-    behind: slice::Iter<'a, E>,
+/// Elements of a leaf in a row.
+struct Part<'a, L> {
+    scores: &'a [f64],
+    links: &'a [L],
 }
 
-impl<E: Copy> Iterator for Iter<'_, E> {
-    type Item = E;
+impl<'a, L: Copy + PartialEq> Part<'a, L> {
+    const fn none() -> Self {
+        Self { scores: &[], links: &[] }
+    }
+
+    /// Of a tree, those of a leaf from element number `rank` on.
+    fn from(tree: &'a Tree<L>, rank: usize) -> Self {
+        let part = |(leaf, at): (&'a Leaf<L>, usize)| Self { scores: &leaf.scores()[at..], links: &leaf.links()[at..] };
+        tree.leaf_at(rank).map_or(Self::none(), part)
+    }
+
+    /// Of a tree, those of a leaf up to element number `rank`.
+    fn up_to(tree: &'a Tree<L>, rank: usize) -> Self {
+        let part = |(leaf, at): (&'a Leaf<L>, usize)| Self { scores: &leaf.scores()[..=at], links: &leaf.links()[..=at] };
+        tree.leaf_at(rank).map_or(Self::none(), part)
+    }
 
     #[inline]
-    fn next(&mut self) -> Option<E> {
+    fn pop_front(&mut self) -> Option<Elem<L>> {
+        let ((&score, scores), (&link, links)) = (self.scores.split_first()?, self.links.split_first()?);
+        *self = Self { scores, links };
+        Some(Elem { score, link })
+    }
+
+    #[inline]
+    fn pop_back(&mut self) -> Option<Elem<L>> {
+        let ((&score, scores), (&link, links)) = (self.scores.split_last()?, self.links.split_last()?);
+        *self = Self { scores, links };
+        Some(Elem { score, link })
+    }
+}
+
+/// Elements in order, from both ends.
+pub struct Iter<'a, L> {
+    tree: &'a Tree<L>,
+    /// Ranks not yet shown.
+    left: Range<usize>,
+    ahead: Part<'a, L>,
+    behind: Part<'a, L>,
+}
+
+impl<L: Copy + PartialEq> Iterator for Iter<'_, L> {
+    type Item = Elem<L>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Elem<L>> {
         let rank = self.left.next()?;
-        if self.ahead.len() == 0 {
-            let (leaf, at) = self.tree.leaf_at(rank);
-            self.ahead = leaf[at..].iter();
+        if self.ahead.scores.is_empty() {
+            self.ahead = Part::from(self.tree, rank);
         }
-        self.ahead.next().copied()
+        self.ahead.pop_front()
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -192,17 +262,16 @@ impl<E: Copy> Iterator for Iter<'_, E> {
     }
 }
 
-impl<E: Copy> DoubleEndedIterator for Iter<'_, E> {
+impl<L: Copy + PartialEq> DoubleEndedIterator for Iter<'_, L> {
     #[inline]
-    fn next_back(&mut self) -> Option<E> {
+    fn next_back(&mut self) -> Option<Elem<L>> {
         let rank = self.left.next_back()?;
-        if self.behind.len() == 0 {
-            let (leaf, at) = self.tree.leaf_at(rank);
-            self.behind = leaf[..=at].iter();
+        if self.behind.scores.is_empty() {
+            self.behind = Part::up_to(self.tree, rank);
         }
-        self.behind.next_back().copied()
+        self.behind.pop_back()
     }
 }
 
-impl<E: Copy> ExactSizeIterator for Iter<'_, E> {}
-impl<E: Copy> FusedIterator for Iter<'_, E> {}
+impl<L: Copy + PartialEq> ExactSizeIterator for Iter<'_, L> {}
+impl<L: Copy + PartialEq> FusedIterator for Iter<'_, L> {}

@@ -15,6 +15,8 @@ use std::{cell::RefMut, collections::VecDeque};
 const ELEMENTS_LARGE: usize = 512;
 /// Nodes of a list from which it is: a node is up to 64 KiB to be compressed, mostly 8.
 const NODES_LARGE: usize = 8;
+/// Elements of a collection whose size stands for that of all of them.
+const SAMPLES: usize = 5;
 /// Nodes of a list handed over in a step.
 const NODES_STEP: usize = 2;
 
@@ -68,6 +70,14 @@ fn large_of(entry: &Entry) -> Option<&Object> {
     is_large.then_some(object)
 }
 
+/// Bytes of memory that hang off an entry and are copied with it: a large collection is not, or in pieces.
+fn hanging(entry: &Entry) -> usize {
+    match entry.value() {
+        Value::Object(object) if large_of(entry).is_none() => object.allocated(SAMPLES),
+        _ => 0,
+    }
+}
+
 fn pieces_of(entry: &Entry) -> Option<&dyn Pieces> {
     let Value::Object(object) = entry.value() else { return None };
     pieces::of(object)
@@ -80,6 +90,12 @@ impl Hand<'_> {
             None => self.sink.entry(self.db, entry),
             Some(object) => self.note(dict, entry, object),
         }
+    }
+
+    /// The same, before the walk has come by.
+    pub fn over_early(&mut self, dict: &Dict<Entry>, entry: &Entry) {
+        self.sink.early(entry.allocated() + hanging(entry));
+        self.over(dict, entry);
     }
 
     #[cold]

@@ -50,7 +50,7 @@ pub enum Found<'a> {
     Partial(Option<ReplId>),
     /// A snapshot begins.
     Snapshot(Form),
-    /// Bytes of the snapshot. Of a marked one too many: see [`Handshake::snapshot_ended`].
+    /// Bytes of the snapshot. Of a marked one too many: see [`Handshake::snapshot_ended`] and [`Handshake::mark_found`].
     Payload(&'a [u8]),
     /// The snapshot is over. Everything behind is the stream.
     Synced,
@@ -188,6 +188,13 @@ impl Handshake {
     pub fn snapshot_ended(&mut self) {
         if let Expect::Marked(mark) = self.expect {
             self.expect = Expect::Mark(mark, 0);
+        }
+    }
+
+    /// Says that the mark has come, by somebody who has looked for it. What lies behind it is to be handed in again.
+    pub fn mark_found(&mut self) {
+        if let Expect::Marked(_) = self.expect {
+            self.expect = Expect::Left(0);
         }
     }
 

@@ -9,11 +9,15 @@ pub(super) fn persistence(info: &Info, report: &mut Report) {
     // Redis has one process for both, and so one figure.
     let sending = info.server.replica_links().any(|(_, link)| matches!(link.phase, Phase::Snapshot { .. }));
     let (keys, keys_total) = saving.map_or((0, 0), |s| (s.sink.borrow().keys(), s.keys_total));
+    // What is copied on writes here, entries and not pages, only becomes more, and is known at any time.
+    let copied = saving.map_or(0, |s| s.sink.borrow().early_bytes());
     report
         .field("loading", u8::from(loading.as_ref().is_some_and(|l| !l.asynchronous)))
         .field("async_loading", u8::from(loading.as_ref().is_some_and(|l| l.asynchronous)));
-    report.idle(&[("current_cow_peak", "0"), ("current_cow_size", "0"), ("current_cow_size_age", "0")]);
     report
+        .field("current_cow_peak", copied)
+        .field("current_cow_size", copied)
+        .field("current_cow_size_age", 0)
         .field("current_fork_perc", format_args!("{:.2}", keys as f64 * 100.0 / keys_total.max(1) as f64))
         .field("current_save_keys_processed", keys)
         .field("current_save_keys_total", keys_total)
@@ -24,7 +28,7 @@ pub(super) fn persistence(info: &Info, report: &mut Report) {
         .field("rdb_last_bgsave_time_sec", persistence.last_took_seconds.unwrap_or(-1))
         .field("rdb_current_bgsave_time_sec", saving.map_or(-1, |s| now - s.started_unix_seconds))
         .field("rdb_saves", persistence.saves)
-        .field("rdb_last_cow_size", 0)
+        .field("rdb_last_cow_size", persistence.last_early_bytes)
         .field("rdb_last_load_keys_expired", persistence.loaded_expired)
         .field("rdb_last_load_keys_loaded", persistence.loaded_keys);
     report.idle(&[

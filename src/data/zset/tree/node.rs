@@ -1,5 +1,6 @@
 //! Leaves and inner nodes, and what is done from a node downwards.
 
+use super::{EIGHT, Elem, Place, count_below};
 use std::ops::Range;
 
 /// Elements of a leaf: with 16 bytes each and the leaf's own length, 1 KiB.
@@ -15,22 +16,31 @@ const fn joined_max(max: usize) -> usize {
     max * 4 / 5
 }
 
-pub(super) struct Leaf<E> {
-    pub(super) items: [E; LEAF_MAX],
+/// Room for some elements: their scores apart, because a search reads all of those and hardly any link. Scores that are not in use are infinite.
+#[repr(C)]
+pub(super) struct Row<L, const N: usize> {
+    pub(super) scores: [f64; N],
+    links: [L; N],
+}
+
+#[repr(C)]
+pub(super) struct Leaf<L> {
+    pub(super) row: Row<L, LEAF_MAX>,
     pub(super) len: u16,
 }
 
-pub(super) struct Inner<E> {
-    pub(super) firsts: [E; INNER_MAX],
+#[repr(C)]
+pub(super) struct Inner<L> {
+    pub(super) firsts: Row<L, INNER_MAX>,
     pub(super) counts: [usize; INNER_MAX],
-    pub(super) children: [Option<Node<E>>; INNER_MAX],
+    pub(super) children: [Option<Node<L>>; INNER_MAX],
     pub(super) len: u16,
 }
 
 /// The children of one node are all of one kind: every leaf is equally deep.
-pub(super) enum Node<E> {
-    Leaf(Box<Leaf<E>>),
-    Inner(Box<Inner<E>>),
+pub(super) enum Node<L> {
+    Leaf(Box<Leaf<L>>),
+    Inner(Box<Inner<L>>),
 }
 
 /// Which edges of the tree a node lies on.
@@ -47,63 +57,148 @@ fn insert_into<T: Copy>(items: &mut [T], len: usize, at: usize, item: T) {
     items[at] = item;
 }
 
-impl<E: Copy> Leaf<E> {
-    /// A leaf of these items; there is at least one.
-    pub(super) fn new(items: &[E]) -> Box<Self> {
-        let mut leaf = Box::new(Self { items: [items[0]; LEAF_MAX], len: items.len() as u16 });
-        leaf.items[..items.len()].copy_from_slice(items);
+impl<L: Copy, const N: usize> Row<L, N> {
+    /// Without an element, but for links to be written over.
+    fn empty(link: L) -> Self {
+        Self { scores: [f64::INFINITY; N], links: [link; N] }
+    }
+
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Elem<L> {
+        Elem { score: self.scores[at], link: self.links[at] }
+    }
+
+    #[inline]
+    fn set(&mut self, at: usize, elem: Elem<L>) {
+        (self.scores[at], self.links[at]) = (elem.score, elem.link);
+    }
+
+    /// How many of the first `len` elements lie in front of a place.
+    #[inline]
+    fn count_before(&self, len: usize, place: &impl Place<L>) -> usize {
+        place.count_before(self.in_use(len), &self.links[..len])
+    }
+
+    /// The first `len` scores, and infinite ones up to a multiple of [`EIGHT`] if there is room for them.
+    #[inline]
+    fn in_use(&self, len: usize) -> &[f64] {
+        &self.scores[..len.next_multiple_of(EIGHT).min(N)]
+    }
+
+    #[inline]
+    fn insert(&mut self, len: usize, at: usize, elem: Elem<L>) {
+        insert_into(&mut self.scores, len, at, elem.score);
+        insert_into(&mut self.links, len, at, elem.link);
+    }
+
+    /// Takes these out of the first `len` elements.
+    #[inline]
+    fn remove(&mut self, len: usize, range: Range<usize>) {
+        self.scores.copy_within(range.end..len, range.start);
+        self.links.copy_within(range.end..len, range.start);
+        self.scores[len - range.len()..len].fill(f64::INFINITY);
+    }
+
+    /// Moves these elements, which are the last ones in use, to another row, from number `at` on.
+    fn hand_over(&mut self, range: Range<usize>, to: &mut Self, at: usize) {
+        to.scores[at..at + range.len()].copy_from_slice(&self.scores[range.clone()]);
+        to.links[at..at + range.len()].copy_from_slice(&self.links[range.clone()]);
+        self.scores[range].fill(f64::INFINITY);
+    }
+}
+
+impl<L: Copy + PartialEq> Leaf<L> {
+    /// A leaf of one element.
+    pub(super) fn new(elem: Elem<L>) -> Box<Self> {
+        let mut leaf = Box::new(Self { row: Row::empty(elem.link), len: 1 });
+        leaf.row.set(0, elem);
         leaf
     }
 
     #[inline]
-    pub(super) fn items(&self) -> &[E] {
-        &self.items[..usize::from(self.len)]
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    #[inline]
+    pub(super) fn scores(&self) -> &[f64] {
+        &self.row.scores[..self.len()]
+    }
+
+    #[inline]
+    pub(super) fn links(&self) -> &[L] {
+        &self.row.links[..self.len()]
+    }
+
+    #[inline]
+    pub(super) fn count_before(&self, place: &impl Place<L>) -> usize {
+        self.row.count_before(self.len(), place)
+    }
+
+    /// The number of an element that is here. Follows no link, and so reads nothing but the leaf.
+    #[inline]
+    fn find(&self, elem: Elem<L>) -> usize {
+        let below = count_below(self.row.in_use(self.len()), elem.score);
+        below + self.links()[below..].iter().position(|link| *link == elem.link).expect("the element is where its place is")
     }
 
     /// Adds an element; returns the leaf that belongs behind this one if it had to be split.
     #[inline]
-    fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Box<Self>> {
-        let at = self.items().partition_point(before);
-        if usize::from(self.len) < LEAF_MAX {
-            insert_into(&mut self.items, usize::from(self.len), at, item);
+    fn insert(&mut self, elem: Elem<L>, place: &impl Place<L>, edges: Edges) -> Option<Box<Self>> {
+        let at = self.count_before(place);
+        if self.len() < LEAF_MAX {
+            self.row.insert(self.len(), at, elem);
             self.len += 1;
             return None;
         }
-        Some(self.split(item, at, edges))
+        Some(self.split(elem, at, edges))
     }
 
     #[cold]
-    fn split(&mut self, item: E, at: usize, edges: Edges) -> Box<Self> {
+    fn split(&mut self, elem: Elem<L>, at: usize, edges: Edges) -> Box<Self> {
         if at == LEAF_MAX && edges.last {
-            return Self::new(&[item]);
+            return Self::new(elem);
         }
         if at == 0 && edges.first {
-            let behind = Self::new(&self.items);
-            self.items[0] = item;
+            let behind = self.split_off(0);
+            self.row.set(0, elem);
             self.len = 1;
             return behind;
         }
         let half = LEAF_MAX.div_ceil(2);
-        let mut behind = Self::new(&self.items[half..]);
-        self.len = half as u16;
+        let mut behind = self.split_off(half);
         let (leaf, at) = if at <= half { (self, at) } else { (&mut *behind, at - half) };
-        insert_into(&mut leaf.items, usize::from(leaf.len), at, item);
+        leaf.row.insert(leaf.len(), at, elem);
         leaf.len += 1;
         behind
     }
 
+    /// Moves the elements from number `at` on to a leaf of their own. There is at least one.
+    fn split_off(&mut self, at: usize) -> Box<Self> {
+        let mut behind = Self::new(self.row.get(at));
+        self.row.hand_over(at..self.len(), &mut behind.row, 0);
+        behind.len = self.len - at as u16;
+        self.len = at as u16;
+        behind
+    }
+
+    #[inline]
     fn remove(&mut self, range: Range<usize>) {
-        self.items.copy_within(range.end..usize::from(self.len), range.start);
-        self.len -= range.len() as u16;
+        let gone = range.len() as u16;
+        self.row.remove(self.len(), range);
+        self.len -= gone;
     }
 }
 
-impl<E: Copy> Inner<E> {
+impl<L: Copy + PartialEq> Inner<L> {
+    /// A node without a child.
+    fn empty(link: L) -> Box<Self> {
+        Box::new(Self { firsts: Row::empty(link), counts: [0; INNER_MAX], children: [const { None }; INNER_MAX], len: 0 })
+    }
+
     /// A node above this child.
-    pub(super) fn new(child: Node<E>) -> Box<Self> {
-        let first = child.first();
-        let mut inner =
-            Box::new(Self { firsts: [first; INNER_MAX], counts: [0; INNER_MAX], children: [const { None }; INNER_MAX], len: 0 });
+    pub(super) fn new(child: Node<L>) -> Box<Self> {
+        let mut inner = Self::empty(child.first().link);
         inner.put(0, child);
         inner
     }
@@ -114,29 +209,24 @@ impl<E: Copy> Inner<E> {
     }
 
     #[inline]
-    pub(super) fn firsts(&self) -> &[E] {
-        &self.firsts[..self.len()]
-    }
-
-    #[inline]
     pub(super) fn counts(&self) -> &[usize] {
         &self.counts[..self.len()]
     }
 
     #[inline]
-    pub(super) fn child(&self, at: usize) -> &Node<E> {
+    pub(super) fn child(&self, at: usize) -> &Node<L> {
         self.children[at].as_ref().expect("there are as many children as the length says")
     }
 
     #[inline]
-    fn child_mut(&mut self, at: usize) -> &mut Node<E> {
+    fn child_mut(&mut self, at: usize) -> &mut Node<L> {
         self.children[at].as_mut().expect("there are as many children as the length says")
     }
 
-    /// The child below which a place lies that comes behind those elements of which `before` is true.
+    /// The child below which a place lies.
     #[inline]
-    pub(super) fn at_place(&self, before: &impl Fn(&E) -> bool) -> usize {
-        self.firsts().partition_point(before).saturating_sub(1)
+    pub(super) fn at_place(&self, place: &impl Place<L>) -> usize {
+        self.firsts.count_before(self.len(), place).saturating_sub(1)
     }
 
     /// The child below which element number `rank` is, and its number there.
@@ -152,18 +242,18 @@ impl<E: Copy> Inner<E> {
     }
 
     /// Puts a child in front of number `at`. There is room.
-    pub(super) fn put(&mut self, at: usize, child: Node<E>) {
+    pub(super) fn put(&mut self, at: usize, child: Node<L>) {
         let len = self.len();
-        insert_into(&mut self.firsts, len, at, child.first());
+        self.firsts.insert(len, at, child.first());
         insert_into(&mut self.counts, len, at, child.count());
         self.children[len] = Some(child);
         self.children[at..=len].rotate_right(1);
         self.len += 1;
     }
 
-    pub(super) fn take(&mut self, at: usize) -> Node<E> {
+    pub(super) fn take(&mut self, at: usize) -> Node<L> {
         let len = self.len();
-        self.firsts.copy_within(at + 1..len, at);
+        self.firsts.remove(len, at..at + 1);
         self.counts.copy_within(at + 1..len, at);
         self.children[at..len].rotate_left(1);
         self.len -= 1;
@@ -172,8 +262,7 @@ impl<E: Copy> Inner<E> {
 
     /// Moves the children from number `at` on to a node of their own. There is at least one.
     fn split_off(&mut self, at: usize) -> Box<Self> {
-        let mut behind =
-            Box::new(Self { firsts: [self.firsts[at]; INNER_MAX], counts: [0; INNER_MAX], children: [const { None }; INNER_MAX], len: 0 });
+        let mut behind = Self::empty(self.firsts.get(at).link);
         self.hand_over(at, &mut behind);
         behind
     }
@@ -182,7 +271,7 @@ impl<E: Copy> Inner<E> {
     fn hand_over(&mut self, at: usize, to: &mut Self) {
         let (len, end) = (self.len(), to.len());
         let count = len - at;
-        to.firsts[end..end + count].copy_from_slice(&self.firsts[at..len]);
+        self.firsts.hand_over(at..len, &mut to.firsts, end);
         to.counts[end..end + count].copy_from_slice(&self.counts[at..len]);
         to.children[end..end + count].iter_mut().zip(&mut self.children[at..len]).for_each(|(to, from)| *to = from.take());
         to.len += count as u16;
@@ -190,15 +279,15 @@ impl<E: Copy> Inner<E> {
     }
 
     #[inline]
-    fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Box<Self>> {
-        let after = self.firsts().partition_point(before);
-        let at = after.saturating_sub(1);
-        if after == 0 {
-            self.firsts[0] = item;
+    fn insert(&mut self, elem: Elem<L>, place: &impl Place<L>, edges: Edges) -> Option<Box<Self>> {
+        let before = self.firsts.count_before(self.len(), place);
+        let at = before.saturating_sub(1);
+        if before == 0 {
+            self.firsts.set(0, elem);
         }
         let below = Edges { first: edges.first && at == 0, last: edges.last && at + 1 == self.len() };
         self.counts[at] += 1;
-        let behind = self.child_mut(at).insert(item, before, below)?;
+        let behind = self.child_mut(at).insert(elem, place, below)?;
         self.counts[at] -= behind.count();
         if self.len() < INNER_MAX {
             self.put(at + 1, behind);
@@ -208,7 +297,7 @@ impl<E: Copy> Inner<E> {
     }
 
     #[cold]
-    fn split(&mut self, at: usize, child: Node<E>, edges: Edges) -> Box<Self> {
+    fn split(&mut self, at: usize, child: Node<L>, edges: Edges) -> Box<Self> {
         if at == INNER_MAX && edges.last {
             return Self::new(child);
         }
@@ -233,7 +322,7 @@ impl<E: Copy> Inner<E> {
         }
         let child = self.child(at);
         let (first, few) = (child.first(), child.len() < few(child.max()));
-        self.firsts[at] = first;
+        self.firsts.set(at, first);
         if few {
             self.join(at);
         }
@@ -254,9 +343,9 @@ impl<E: Copy> Inner<E> {
             let right = self.take(left + 1);
             self.counts[left] += count;
             match (self.child_mut(left), right) {
-                (Node::Leaf(left), Node::Leaf(right)) => {
-                    let len = usize::from(left.len);
-                    left.items[len..both].copy_from_slice(right.items());
+                (Node::Leaf(left), Node::Leaf(mut right)) => {
+                    let (len, gone) = (left.len(), right.len());
+                    right.row.hand_over(0..gone, &mut left.row, len);
                     left.len = both as u16;
                 }
                 (Node::Inner(left), Node::Inner(mut right)) => right.hand_over(0, left),
@@ -267,19 +356,19 @@ impl<E: Copy> Inner<E> {
     }
 }
 
-impl<E: Copy> Node<E> {
+impl<L: Copy + PartialEq> Node<L> {
     #[inline]
-    pub(super) fn first(&self) -> E {
+    pub(super) fn first(&self) -> Elem<L> {
         match self {
-            Self::Leaf(leaf) => leaf.items[0],
-            Self::Inner(inner) => inner.firsts[0],
+            Self::Leaf(leaf) => leaf.row.get(0),
+            Self::Inner(inner) => inner.firsts.get(0),
         }
     }
 
     /// Elements below it.
     fn count(&self) -> usize {
         match self {
-            Self::Leaf(leaf) => usize::from(leaf.len),
+            Self::Leaf(leaf) => leaf.len(),
             Self::Inner(inner) => inner.counts().iter().sum(),
         }
     }
@@ -288,7 +377,7 @@ impl<E: Copy> Node<E> {
     #[inline]
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Leaf(leaf) => usize::from(leaf.len),
+            Self::Leaf(leaf) => leaf.len(),
             Self::Inner(inner) => inner.len(),
         }
     }
@@ -301,32 +390,32 @@ impl<E: Copy> Node<E> {
         }
     }
 
-    pub(super) fn insert(&mut self, item: E, before: &impl Fn(&E) -> bool, edges: Edges) -> Option<Self> {
+    pub(super) fn insert(&mut self, elem: Elem<L>, place: &impl Place<L>, edges: Edges) -> Option<Self> {
         match self {
-            Self::Leaf(leaf) => leaf.insert(item, before, edges).map(Self::Leaf),
-            Self::Inner(inner) => inner.insert(item, before, edges).map(Self::Inner),
+            Self::Leaf(leaf) => leaf.insert(elem, place, edges).map(Self::Leaf),
+            Self::Inner(inner) => inner.insert(elem, place, edges).map(Self::Inner),
         }
     }
 
-    pub(super) fn remove_last_of(&mut self, before: &impl Fn(&E) -> bool) {
+    pub(super) fn remove(&mut self, elem: Elem<L>, behind: &impl Place<L>) {
         match self {
             Self::Leaf(leaf) => {
-                let at = leaf.items().partition_point(before) - 1;
+                let at = leaf.find(elem);
                 leaf.remove(at..at + 1);
             }
             Self::Inner(inner) => {
-                let at = inner.at_place(before);
-                inner.child_mut(at).remove_last_of(before);
+                let at = inner.at_place(behind);
+                inner.child_mut(at).remove(elem, behind);
                 inner.removed(at, 1);
             }
         }
     }
 
-    pub(super) fn remove_some(&mut self, rank: usize, count: usize, each: &mut impl FnMut(E)) -> usize {
+    pub(super) fn remove_some(&mut self, rank: usize, count: usize, each: &mut impl FnMut(Elem<L>)) -> usize {
         match self {
             Self::Leaf(leaf) => {
-                let end = usize::from(leaf.len).min(rank.saturating_add(count));
-                leaf.items[rank..end].iter().copied().for_each(each);
+                let end = leaf.len().min(rank.saturating_add(count));
+                (rank..end).for_each(|at| each(leaf.row.get(at)));
                 leaf.remove(rank..end);
                 end - rank
             }
@@ -352,10 +441,10 @@ impl<E: Copy> Node<E> {
     /// Bytes of the node and all below it. Looks at inner nodes only.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Leaf(_) => size_of::<Leaf<E>>(),
+            Self::Leaf(_) => size_of::<Leaf<L>>(),
             Self::Inner(inner) => match inner.child(0) {
-                Self::Leaf(_) => size_of::<Inner<E>>() + inner.len() * size_of::<Leaf<E>>(),
-                Self::Inner(_) => size_of::<Inner<E>>() + inner.children.iter().flatten().map(Self::bytes).sum::<usize>(),
+                Self::Leaf(_) => size_of::<Inner<L>>() + inner.len() * size_of::<Leaf<L>>(),
+                Self::Inner(_) => size_of::<Inner<L>>() + inner.children.iter().flatten().map(Self::bytes).sum::<usize>(),
             },
         }
     }
