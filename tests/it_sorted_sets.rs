@@ -316,6 +316,9 @@ fn unions_intersections_and_differences() {
         ZUNION 2 a s WITHSCORES                 -> ["7", "1", "x", "2", "y", "3", "z", "3"]
         ZUNION 2 a b WEIGHTS 2 0.5 AGGREGATE MAX WITHSCORES -> ["x", "2", "y", "5", "z", "10", "w", "15", "v", "20"]
         ZUNION 2 a b AGGREGATE MIN WITHSCORES   -> ["x", "1", "y", "2", "z", "3", "w", "30", "v", "40"]
+        ZADD zero 0 o                           -> 1
+        ZUNION 1 zero WEIGHTS -1 WITHSCORES     -> ["o", "-0"]
+        ZINTER 1 zero WEIGHTS -1 WITHSCORES     -> ["o", "-0"]
         ZINTER 2 a b WITHSCORES                 -> ["y", "12", "z", "23"]
         ZINTER 3 a b s WITHSCORES               -> ["y", "13"]
         ZINTER 2 a a WITHSCORES                 -> ["x", "2", "y", "4", "z", "6"]
