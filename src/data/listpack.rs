@@ -104,10 +104,10 @@ impl Listpack {
         Self::default()
     }
 
-    /// No element yet, and room for so many bytes of them.
+    /// No element yet, and room for so many bytes of them, as far as a listpack may have so many.
     #[inline]
     pub fn with_capacity(bytes: usize) -> Self {
-        Self(Block::with_capacity(bytes))
+        Self(Block::with_capacity(bytes.min(BYTES_MAX)))
     }
 
     /// A listpack from its bytes in a file, every one of which is checked: the header, that each element ends where the next begins and says

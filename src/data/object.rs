@@ -2,7 +2,7 @@
 
 use super::{
     dict::{Dict, Slot},
-    entry::Entry,
+    entry::{Entry, size_class},
     hashmap::Hash,
     list::List,
     member::Member,
@@ -137,6 +137,17 @@ impl Object {
             Self::Set(set) => set.encoding(),
             Self::Hash(hash) => hash.encoding(),
             Self::Zset(zset) => zset.encoding(),
+        }
+    }
+
+    /// Bytes of memory it takes, the object itself not counted. Of a value with many elements `samples` are looked at (0: all of them).
+    pub fn allocated(&self, samples: usize) -> usize {
+        match self {
+            Self::Bytes(bytes) => size_of_val(&**bytes) + size_class(bytes.len()),
+            Self::List(list) => list.allocated(samples),
+            Self::Set(set) => set.allocated(samples),
+            Self::Hash(hash) => hash.allocated(samples),
+            Self::Zset(zset) => zset.allocated(samples),
         }
     }
 }

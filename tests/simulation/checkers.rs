@@ -1,7 +1,7 @@
 //! What must hold, watched from outside.
 
 use super::{
-    model::{Held, Key, Model, State, digest, hold},
+    model::{Held, Key, Model, State, digest, emptied, hold},
     node::Node,
 };
 use solod::{
@@ -11,7 +11,11 @@ use solod::{
     persist::load::{LoadOptions, Loader},
     replication::{ReplId, Stream},
 };
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
 
 /// Walks over a keyspace at a time.
 const WALKS_MAX: usize = 3;
@@ -62,7 +66,8 @@ pub fn bounds_hold(node: &Node) -> Result<(), String> {
 #[derive(Default)]
 struct Notes {
     seen: BTreeMap<(usize, Key), Held>,
-    large: Vec<(usize, Key)>,
+    /// Large collections that are not whole, in the order of their coming.
+    coming: VecDeque<(usize, Key, Held)>,
     twice: Option<String>,
 }
 
@@ -73,15 +78,23 @@ impl Sink for Notes {
         }
     }
 
-    // What becomes of its elements is checked where a file is.
     fn large(&mut self, db: usize, entry: &Entry) {
-        self.entry(db, entry);
-        self.large.push((db, entry.key().to_vec()));
+        self.coming.push_back((db, entry.key().to_vec(), emptied(entry)));
     }
 
-    fn element(&mut self, _: Element<'_>) {}
+    fn element(&mut self, element: Element<'_>) {
+        let Some((db, key, held)) = self.coming.front_mut() else { panic!("an element of no collection") };
+        if !held.value.add(element) {
+            self.twice = Some(format!("db {db} {}: an element was handed over twice, or is of another kind", key.escape_ascii()));
+        }
+    }
 
-    fn large_done(&mut self) {}
+    fn large_done(&mut self) {
+        let (db, key, held) = self.coming.pop_front().expect("a collection is whole that was under way");
+        if self.seen.insert((db, key), held).is_some() {
+            self.twice = Some(format!("db {db}: a collection was handed over twice"));
+        }
+    }
 }
 
 struct Walking {
@@ -117,15 +130,14 @@ impl Walking {
         if let Some(twice) = notes.twice {
             return Err(twice);
         }
-        let (mut found, mut expected) = (State(vec![BTreeMap::new(); self.expected.0.len()]), self.expected);
+        if !notes.coming.is_empty() {
+            return Err("a snapshot has ended before its collections were whole".to_owned());
+        }
+        let mut found = State(vec![BTreeMap::new(); self.expected.0.len()]);
         for ((db, key), held) in notes.seen {
             found.0[db].insert(key, held);
         }
-        for (db, key) in notes.large {
-            found.0[db].remove(&key);
-            expected.0[db].remove(&key).ok_or("a large collection was handed over that was not there")?;
-        }
-        match found.difference(&expected) {
+        match found.difference(&self.expected) {
             None => Ok(()),
             Some(difference) => Err(format!("a snapshot is not the state at its beginning (snapshot | state): {difference}")),
         }

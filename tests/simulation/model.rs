@@ -4,7 +4,9 @@ use solod::{
     commands::context::text,
     data::{
         entry::{Entry, NEVER, Value},
+        list::NodeView,
         object::Object,
+        pieces::Element,
     },
     keyspace::Keyspace,
 };
@@ -32,6 +34,25 @@ impl From<Vec<u8>> for Content {
 }
 
 impl Content {
+    /// Adds what a walk hands over. `false`: that is of another kind, or was there already.
+    pub fn add(&mut self, element: Element<'_>) -> bool {
+        match (self, element) {
+            (Self::Set(set), Element::Member(member)) => set.insert(member.to_vec()),
+            (Self::Hash(hash), Element::Field(field)) => hash.insert(field.key().to_vec(), bytes(field.value())).is_none(),
+            (Self::Zset(zset), Element::Scored(member, score)) => zset.insert(member.to_vec(), score as i64).is_none(),
+            (Self::List(list), Element::Node(NodeView::Packed(pack))) => {
+                list.extend(pack.iter().map(|item| item.to_vec()));
+                true
+            }
+            (Self::List(list), Element::Node(NodeView::Plain(item))) => {
+                list.push_back(item.to_vec());
+                true
+            }
+            // The workload's lists are not compressed.
+            _ => false,
+        }
+    }
+
     /// Number of elements of a collection.
     fn len(&self) -> usize {
         match self {
@@ -117,6 +138,18 @@ impl State {
 /// An entry's value and deadline.
 pub fn hold(entry: &Entry) -> Held {
     Held { value: content(entry.value()), deadline: entry.deadline() }
+}
+
+/// The content of a large collection to which elements will be added ([`Content::add`]).
+pub fn emptied(entry: &Entry) -> Held {
+    let value = match entry.value() {
+        Value::Object(Object::List(_)) => Content::List(VecDeque::new()),
+        Value::Object(Object::Hash(_)) => Content::Hash(BTreeMap::new()),
+        Value::Object(Object::Set(_)) => Content::Set(BTreeSet::new()),
+        Value::Object(Object::Zset(_)) => Content::Zset(BTreeMap::new()),
+        value => Content::Text(bytes(value)),
+    };
+    Held { value, deadline: entry.deadline() }
 }
 
 fn bytes(value: Value<'_>) -> Vec<u8> {

@@ -114,16 +114,7 @@ pub fn usage(entry: &Entry, samples: u64) -> usize {
     let samples = samples as usize;
     let hanging = match entry.value() {
         Value::Int(_) | Value::Str(_) => 0,
-        Value::Object(object) => {
-            size_of::<Object>()
-                + match object {
-                    Object::Bytes(bytes) => size_of_val(&**bytes) + entry::size_class(bytes.len()),
-                    Object::List(list) => list.allocated(samples),
-                    Object::Set(set) => set.allocated(samples),
-                    Object::Hash(hash) => hash.allocated(samples),
-                    Object::Zset(zset) => zset.allocated(samples),
-                }
-        }
+        Value::Object(object) => size_of::<Object>() + object.allocated(samples),
     };
     SLOT_BYTES + entry.allocated() + hanging
 }

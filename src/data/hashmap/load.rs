@@ -3,7 +3,7 @@
 use super::{Hash, Limits, Packed, Repr, Table, Triples, packed, table::stored};
 use crate::data::{
     entry::NEVER,
-    listpack::{Item, Listpack},
+    listpack::{BYTES_MAX, Item, Listpack},
 };
 use bytes::Bytes;
 use std::cell::Cell;
@@ -85,7 +85,8 @@ impl Builder {
     /// is there already; a compact hash finds that out only in [`Builder::finish`].
     pub fn push(&mut self, field: &[u8], value: &[u8], own: impl FnOnce() -> Bytes, deadline: i64) -> bool {
         let Limits { entries, value: longest, seed } = self.limits;
-        if !matches!(self.hash.0, Repr::Table(_)) && (field.len() > longest || value.len() > longest || self.hash.len() >= entries) {
+        let outgrown = field.len() > longest || value.len() > longest || self.hash.len() >= entries;
+        if !matches!(self.hash.0, Repr::Table(_)) && (outgrown || self.hash.compact_bytes() + field.len() + value.len() > BYTES_MAX) {
             if !self.hash.packed().is_none_or(are_different) {
                 return false;
             }

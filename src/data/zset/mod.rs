@@ -139,10 +139,11 @@ impl Zset {
             return;
         }
         let (longest, all) = table.iter(0..table.len()).fold((0, 0), |(longest, all), (m, _)| (m.len().max(longest), all + m.len()));
-        if longest > limits.value || all > BYTES_MAX {
+        let bytes = all + 8 * table.len();
+        if longest > limits.value || bytes > BYTES_MAX {
             return;
         }
-        let mut pack = Listpack::with_capacity(all + 8 * table.len());
+        let mut pack = Listpack::with_capacity(bytes);
         table.iter(0..table.len()).for_each(|(member, score)| pack::push(&mut pack, member, score));
         self.0 = Form::Pack(pack);
     }

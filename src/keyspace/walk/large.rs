@@ -72,16 +72,9 @@ fn large_of(entry: &Entry) -> Option<&Object> {
 
 /// Bytes of memory that hang off an entry and are copied with it: a large collection is not, or in pieces.
 fn hanging(entry: &Entry) -> usize {
-    let Value::Object(object) = entry.value() else { return 0 };
-    if large_of(entry).is_some() {
-        return 0;
-    }
-    match object {
-        Object::Bytes(bytes) => bytes.len(),
-        Object::List(list) => list.allocated(SAMPLES),
-        Object::Set(set) => set.allocated(SAMPLES),
-        Object::Hash(hash) => hash.allocated(SAMPLES),
-        Object::Zset(zset) => zset.allocated(SAMPLES),
+    match entry.value() {
+        Value::Object(object) if large_of(entry).is_none() => object.allocated(SAMPLES),
+        _ => 0,
     }
 }
 

@@ -115,6 +115,9 @@ fn integer(encoding: u8, rest: &[u8]) -> Option<(Item<'_>, &[u8])> {
 /// Fields and values of a zipmap, by turns.
 pub(super) fn zipmap(bytes: &[u8]) -> Option<Listpack> {
     let [said, pairs @ .., END] = bytes else { return None };
+    if bytes.len() > BYTES_MAX {
+        return None;
+    }
     let (mut rest, mut count) = (pairs, 0usize);
     let mut listpack = Listpack::with_capacity(pairs.len());
     while !rest.is_empty() {
