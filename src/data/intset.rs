@@ -5,7 +5,8 @@
 //! in memory  integer ...
 //! ```
 //!
-//! The integers are those of Redis's files. They never become narrower.
+//! In memory there is one more width, of 3 bytes, which a file has as 4: most numbers that name something are below eight million. Otherwise the
+//! integers are those of Redis's files. They never become narrower.
 
 use super::block::{self, Block};
 
@@ -17,7 +18,7 @@ pub const LEN_MAX: usize = block::BYTES_MAX / size_of::<i64>() - 1;
 /// Integers in ascending order. An empty one has no allocation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Intset(
-    /// The integers; noted is the binary logarithm of their width.
+    /// The integers; noted is their width in bytes: 2, 3, 4 or 8.
     Block,
 );
 
@@ -27,28 +28,33 @@ impl Default for Intset {
     }
 }
 
-/// Bytes that this integer needs, as a power of two.
+/// The integers that three bytes hold.
+const THREE_BYTES: std::ops::RangeInclusive<i64> = -(1 << 23)..=(1 << 23) - 1;
+
+/// Bytes that this integer needs.
 #[inline]
-fn shift_of(n: i64) -> u16 {
+fn width_of(n: i64) -> u16 {
     if i16::try_from(n).is_ok() {
-        1
-    } else if i32::try_from(n).is_ok() {
         2
-    } else {
+    } else if THREE_BYTES.contains(&n) {
         3
+    } else if i32::try_from(n).is_ok() {
+        4
+    } else {
+        8
     }
 }
 
 impl Intset {
     /// No integer.
     pub fn new() -> Self {
-        Self::of_width(1, 0)
+        Self::of_width(2, 0)
     }
 
     /// No integer yet, and room for so many of this width.
-    fn of_width(shift: u16, len: usize) -> Self {
-        let mut block = Block::with_capacity(len << shift);
-        block.note = shift;
+    fn of_width(width: u16, len: usize) -> Self {
+        let mut block = Block::with_capacity(len * usize::from(width));
+        block.note = width;
         Self(block)
     }
 
@@ -61,23 +67,35 @@ impl Intset {
             return None;
         }
         let mut block = Block::from(integers);
-        block.note = width.trailing_zeros() as u16;
-        let set = Self(block);
-        set.iter().is_sorted_by(|a, b| a < b).then_some(set)
+        block.note = u16::from(width);
+        let mut set = Self(block);
+        if !set.iter().is_sorted_by(|a, b| a < b) {
+            return None;
+        }
+        let ends = [set.first(), set.last()];
+        if width == 4 && ends.iter().flatten().all(|n| THREE_BYTES.contains(n)) {
+            set = set.with_width(3, len);
+        }
+        Some(set)
     }
 
     /// Writes its bytes behind what is there, as they stand in a file.
     pub fn write_bytes(&self, out: &mut Vec<u8>) {
         out.reserve(self.byte_len());
-        out.extend_from_slice(&(self.width() as u32).to_le_bytes());
+        let width = self.file_width();
+        out.extend_from_slice(&(width as u32).to_le_bytes());
         out.extend_from_slice(&(self.len() as u32).to_le_bytes());
-        out.extend_from_slice(self.0.bytes());
+        if width == self.width() {
+            out.extend_from_slice(self.0.bytes());
+        } else {
+            self.iter().for_each(|n| out.extend_from_slice(&n.to_le_bytes()[..width]));
+        }
     }
 
     /// How many bytes it takes in a file.
     #[inline]
     pub fn byte_len(&self) -> usize {
-        FILE_HEADER + self.0.len()
+        FILE_HEADER + self.len() * self.file_width()
     }
 
     /// How many bytes it holds in memory.
@@ -87,13 +105,24 @@ impl Intset {
 
     #[inline]
     fn width(&self) -> usize {
-        1 << self.0.note
+        usize::from(self.0.note)
+    }
+
+    /// Bytes that an integer takes in a file.
+    fn file_width(&self) -> usize {
+        self.width().next_power_of_two()
     }
 
     /// Number of integers.
     #[inline]
     pub fn len(&self) -> usize {
-        self.0.len() >> self.0.note
+        // Divided by what is known where it is compiled.
+        match self.0.note {
+            2 => self.0.len() / 2,
+            3 => self.0.len() / 3,
+            4 => self.0.len() / 4,
+            _ => self.0.len() / 8,
+        }
     }
 
     /// Whether there is none.
@@ -108,7 +137,7 @@ impl Intset {
     /// When there are not so many.
     #[inline]
     pub fn get(&self, index: usize) -> i64 {
-        read(&self.0.bytes()[index << self.0.note..], self.width())
+        read(&self.0.bytes()[index * self.width()..], self.width())
     }
 
     /// The smallest.
@@ -149,13 +178,13 @@ impl Intset {
     /// Whether `n` is there.
     #[inline]
     pub fn contains(&self, n: i64) -> bool {
-        shift_of(n) <= self.0.note && self.search(n).is_ok()
+        width_of(n) <= self.0.note && self.search(n).is_ok()
     }
 
     /// Adds `n`; `false` when it was there.
     pub fn insert(&mut self, n: i64) -> bool {
-        if shift_of(n) > self.0.note {
-            self.widen(shift_of(n));
+        if width_of(n) > self.0.note {
+            self.widen(width_of(n));
         }
         let Err(index) = self.search(n) else { return false };
         let width = self.width();
@@ -165,7 +194,7 @@ impl Intset {
 
     /// Takes `n` out; `false` when it was not there.
     pub fn remove(&mut self, n: i64) -> bool {
-        let found = if shift_of(n) <= self.0.note { self.search(n).ok() } else { None };
+        let found = if width_of(n) <= self.0.note { self.search(n).ok() } else { None };
         if let Some(index) = found {
             self.remove_at(index);
         }
@@ -197,11 +226,16 @@ impl Intset {
 
     /// Gives every integer so many bytes, and has room for one more.
     #[cold]
-    fn widen(&mut self, shift: u16) {
-        let mut wide = Self::of_width(shift, self.len() + 1);
-        let width = wide.width();
-        self.iter().for_each(|n| wide.0.append(width).copy_from_slice(&n.to_le_bytes()[..width]));
-        *self = wide;
+    fn widen(&mut self, width: u16) {
+        *self = self.with_width(width, self.len() + 1);
+    }
+
+    /// The same in integers of so many bytes, which all of them fit in, and room for `len`.
+    fn with_width(&self, width: u16, len: usize) -> Self {
+        let mut other = Self::of_width(width, len);
+        let width = other.width();
+        self.iter().for_each(|n| other.0.append(width).copy_from_slice(&n.to_le_bytes()[..width]));
+        other
     }
 }
 
@@ -210,6 +244,8 @@ impl Intset {
 fn read(bytes: &[u8], width: usize) -> i64 {
     match width {
         2 => i64::from(i16::from_le_bytes([bytes[0], bytes[1]])),
+        // The highest byte last, and down again with its sign.
+        3 => i64::from(i32::from_le_bytes([0, bytes[0], bytes[1], bytes[2]]) >> 8),
         4 => i64::from(i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
         _ => i64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]]),
     }
@@ -276,8 +312,21 @@ mod tests {
         assert!(Intset::from_bytes(b"\x02\0\0\0\x02\0\0\0\x03\0\x03\0").is_none(), "twice the same");
     }
 
+    #[test]
+    fn three_bytes_are_a_width_in_memory_alone() {
+        let (mut set, most) = (Intset::new(), (1 << 23) - 1);
+        for n in [most, -most - 1, 70_000] {
+            set.insert(n);
+        }
+        assert_eq!((set.width(), bytes(&set)[0]), (3, 4));
+        let again = Intset::from_bytes(&bytes(&set));
+        assert_eq!(again.as_ref().map(|s| (s.width(), s.iter().collect())), Some((3, vec![-most - 1, 70_000, most])));
+        set.insert(most + 1);
+        assert_eq!((set.width(), set.last()), (4, Some(most + 1)));
+    }
+
     fn integer() -> impl Strategy<Value = i64> {
-        prop_oneof![4 => -20..20i64, 2 => -40_000..40_000i64, 1 => any::<i32>().prop_map(i64::from), 1 => any::<i64>(), 1 => Just(i64::MIN), 1 => Just(i64::MAX)]
+        prop_oneof![4 => -20..20i64, 2 => -40_000..40_000i64, 2 => (-3..3i64).prop_map(|n| (1 << 23) + n), 2 => (-3..3i64).prop_map(|n| n - (1 << 23)), 1 => any::<i32>().prop_map(i64::from), 1 => any::<i64>(), 1 => Just(i64::MIN), 1 => Just(i64::MAX)]
     }
 
     proptest! {
@@ -294,7 +343,7 @@ mod tests {
                 prop_assert_eq!(set.len(), model.len());
                 prop_assert!(set.iter().eq(model.iter().copied()));
                 prop_assert_eq!((set.first(), set.last()), (model.first().copied(), model.last().copied()));
-                prop_assert!(Intset::from_bytes(&bytes(&set)).as_ref() == Some(&set));
+                prop_assert_eq!(Intset::from_bytes(&bytes(&set)).map(|again| bytes(&again)), Some(bytes(&set)));
             }
         }
     }
