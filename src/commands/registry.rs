@@ -137,6 +137,13 @@ impl Registry {
         }
     }
 
+    /// Whether these arguments name what others with the same first one do, whatever follows it.
+    pub fn is_named_by_first(&self, lookup: Lookup) -> bool {
+        let Lookup::Found(id) = lookup else { return false };
+        let row = &self.rows[usize::from(id)];
+        row.parent.is_none() && row.subcommands.is_empty()
+    }
+
     /// A command by its index.
     #[inline(always)]
     pub fn get(&self, id: CommandId) -> &'static Command {

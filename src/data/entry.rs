@@ -476,6 +476,12 @@ impl Slot for Entry {
     fn prefetch(&self) {
         Entry::prefetch(self);
     }
+
+    #[inline(always)]
+    fn prefetch_whole(&self) {
+        Entry::prefetch(self);
+        super::prefetch::read(self.base().wrapping_add(120));
+    }
 }
 
 #[cfg(test)]

@@ -21,7 +21,10 @@ const DISTANCE_MAX: usize = 1 << 13;
 /// Redis does not compress what would not become at least this much shorter.
 const SAVED_MIN: usize = 4;
 
+/// The table's size for a string of any length, and for one short enough that a table which stays in the nearest cache finds as much in it.
 const TABLE_BITS: u32 = 14;
+const SHORT_TABLE_BITS: u32 = 10;
+const SHORT_MAX: usize = 256;
 
 /// Bytes of output buffer that stay allocated from one string to the next.
 const OUTPUT_KEPT_MAX: usize = 1 << 16;
@@ -59,11 +62,18 @@ impl Compressor {
     pub fn compress(&mut self, input: &[u8]) -> Option<&[u8]> {
         let output_max = input.len().checked_sub(SAVED_MIN).filter(|&max| max > 0)?;
         let origin = self.places_for(input.len())?;
+        match input.len() {
+            ..=SHORT_MAX => self.compress_at::<SHORT_TABLE_BITS>(input, origin, output_max),
+            _ => self.compress_at::<TABLE_BITS>(input, origin, output_max),
+        }
+    }
+
+    fn compress_at<const BITS: u32>(&mut self, input: &[u8], origin: u32, output_max: usize) -> Option<&[u8]> {
         self.output.clear();
         self.output.shrink_to(OUTPUT_KEPT_MAX);
         let (mut at, mut literals) = (0, 0);
         while let Some(four) = input.get(at..).and_then(|rest| rest.first_chunk()) {
-            let Some(from) = self.see(origin, input, at, *four) else {
+            let Some(from) = self.see::<BITS>(origin, input, at, *four) else {
                 // The longer nothing repeats, the less often it is worth to look.
                 at += 1 + ((at - literals) >> 6);
                 continue;
@@ -79,7 +89,7 @@ impl Compressor {
             // Where one repetition ends, the next is likeliest to start.
             for place in at - 2..at {
                 if let Some(four) = input.get(place..).and_then(|rest| rest.first_chunk()) {
-                    self.see(origin, input, place, *four);
+                    self.see::<BITS>(origin, input, place, *four);
                 }
             }
         }
@@ -104,9 +114,9 @@ impl Compressor {
 
     /// Notes the first three of the `four` bytes at `at`, and returns where the same three were seen last, if a reference reaches there.
     #[inline(always)]
-    fn see(&mut self, origin: u32, input: &[u8], at: usize, four: [u8; 4]) -> Option<usize> {
+    fn see<const BITS: u32>(&mut self, origin: u32, input: &[u8], at: usize, four: [u8; 4]) -> Option<usize> {
         let three = |four: [u8; 4]| u32::from_le_bytes(four) & 0xff_ffff;
-        let hash = three(four).wrapping_mul(0x9E37_79B1) >> (32 - TABLE_BITS);
+        let hash = three(four).wrapping_mul(0x9E37_79B1) >> (32 - BITS);
         let last = std::mem::replace(&mut self.seen[hash as usize], origin + at as u32);
         // Whether it was seen in this string, whether it is the same and whether it is near are one question to the processor, and the answer
         // is mostly no: asked one by one, the first would often be guessed wrong.

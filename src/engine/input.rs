@@ -196,8 +196,15 @@ impl Engine {
         out.lend(&mut self.buffers);
         let mut ahead = [Ahead { lookup: Lookup::Unknown, hashed: (0, 0), element: 0 }; BATCH];
         let ahead = &mut ahead[..count];
+        // Requests in a row are often of one kind: the name is looked up for the first of them.
+        let (mut name, mut lookup) = (&[][..], Lookup::Unknown);
         for (i, a) in ahead.iter_mut().enumerate() {
-            *a = self.look_ahead(db, &parser.args(parser.request(i), input), count > 1);
+            let args = parser.args(parser.request(i), input);
+            if name.is_empty() || args.get(0) != name {
+                lookup = self.registry.resolve(&args);
+                name = if self.registry.is_named_by_first(lookup) { args.get(0) } else { &[] };
+            }
+            *a = self.look_ahead(db, lookup, &args, count > 1);
         }
         if count > 1 {
             for a in ahead.iter().filter(|a| a.hashed.0 != 0) {
@@ -239,8 +246,7 @@ impl Engine {
     }
 
     #[inline(always)]
-    fn look_ahead(&mut self, db: usize, args: &Args<'_>, prefetch: bool) -> Ahead {
-        let lookup = self.registry.resolve(args);
+    fn look_ahead(&mut self, db: usize, lookup: Lookup, args: &Args<'_>, prefetch: bool) -> Ahead {
         let (mut hashed, mut element) = ((0, 0), 0);
         if let Lookup::Found(id) = lookup
             && let command = self.registry.get(id)

@@ -40,7 +40,7 @@ impl Keyspace {
             if aside {
                 self.aside[db].replace_at(handle, hash, entry);
             } else {
-                self.before_removal(db, hash);
+                self.before_removal(db, hash, handle);
                 self.dbs[db].touch_watched(entry.key());
                 self.dbs[db].replace_at(handle, hash, entry);
             }

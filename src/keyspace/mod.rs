@@ -35,7 +35,7 @@ use std::{
     collections::{BTreeSet, VecDeque},
     rc::Rc,
 };
-use walk::{TableId, Tables, Walk};
+use walk::{Change, TableId, Tables, Walk};
 
 /// Counters that INFO's stats section shows.
 #[derive(Default, Clone)]
@@ -205,7 +205,7 @@ impl Keyspace {
         match self.expire_mode {
             ExpireMode::Delete if self.holds_expired => None,
             ExpireMode::Delete => {
-                self.before_removal(db, hash);
+                self.before_removal(db, hash, handle);
                 let entry = self.dbs[db].remove_at(handle, hash);
                 self.forget_expired(db, entry);
                 None
@@ -264,7 +264,7 @@ impl Keyspace {
     #[inline(always)]
     pub fn write(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&mut Entry> {
         let handle = self.locate(db, hash, key)?;
-        self.before_change(db, hash);
+        self.before_change(db, hash, handle);
         let entry = self.dbs[db].dict.at_mut(handle);
         self.access.touch(entry, self.now_ms);
         Some(entry)
@@ -276,7 +276,7 @@ impl Keyspace {
         let handle = self.locate(db, hash, key);
         match handle {
             // Whoever holds the place may also empty it.
-            Some(_) => self.before_removal(db, hash),
+            Some(handle) => self.before_removal(db, hash, handle),
             None => {
                 self.make_way(db, hash, key);
                 self.before_insertion(db, hash);
@@ -293,7 +293,7 @@ impl Keyspace {
     #[inline]
     pub fn occupied(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Occupied<'_>> {
         let handle = self.locate(db, hash, key)?;
-        self.before_removal(db, hash);
+        self.before_removal(db, hash, handle);
         Some(Occupied::new(&mut self.dbs[db], &mut self.access, self.now_ms, handle, hash))
     }
 
@@ -364,7 +364,7 @@ impl Keyspace {
     fn delete_hidden(&mut self, db: usize, hash: u64, key: &[u8]) {
         let found = self.dbs[db].dict.find_with_handle(hash, key).map(|(handle, _)| handle);
         if let Some(handle) = found {
-            self.before_removal(db, hash);
+            self.before_removal(db, hash, handle);
             let entry = self.dbs[db].remove_at(handle, hash);
             self.forget_expired(db, entry);
         }
@@ -374,14 +374,14 @@ impl Keyspace {
     #[inline]
     pub fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Entry> {
         let handle = self.locate(db, hash, key)?;
-        self.before_removal(db, hash);
+        self.before_removal(db, hash, handle);
         Some(self.dbs[db].remove_at(handle, hash))
     }
 
     /// Gives a live key a deadline (Unix ms), or takes it away with [`NEVER`]. `false` when there is no such key.
     pub fn set_deadline(&mut self, db: usize, hash: u64, key: &[u8], deadline: i64) -> bool {
         let Some(handle) = self.locate(db, hash, key) else { return false };
-        self.before_change(db, hash);
+        self.before_change(db, hash, handle);
         self.dbs[db].set_deadline_at(handle, hash, deadline);
         true
     }
@@ -496,19 +496,19 @@ impl Keyspace {
         }
     }
 
-    /// To be said before the value or the deadline of the key with this hash changes.
+    /// To be said before the value or the deadline of the entry at `handle` changes.
     #[inline(always)]
-    fn before_change(&mut self, db: usize, hash: u64) {
+    fn before_change(&mut self, db: usize, hash: u64, handle: Handle) {
         if !self.walks.is_empty() {
-            self.save_first(db, hash, false);
+            self.save_first(db, hash, Change::Entry(handle));
         }
     }
 
     #[inline(always)]
-    fn before_removal(&mut self, db: usize, hash: u64) {
+    fn before_removal(&mut self, db: usize, hash: u64, handle: Handle) {
         if !self.walks.is_empty() {
-            let whole = self.dbs[db].dict.remove_reshapes(hash);
-            self.save_first(db, hash, whole);
+            let reshapes = self.dbs[db].dict.remove_reshapes(hash);
+            self.save_first(db, hash, if reshapes { Change::Segment } else { Change::Entry(handle) });
         }
     }
 
@@ -519,8 +519,8 @@ impl Keyspace {
             if dict.insert_deals_out(hash) {
                 self.walks.iter_mut().for_each(|w| w.complete_all(*table, dict));
             }
-            let whole = dict.insert_reshapes(hash);
-            self.save_first(db, hash, whole);
+            let change = if dict.insert_reshapes(hash) { Change::Segment } else { Change::Arrival };
+            self.save_first(db, hash, change);
         }
     }
 
@@ -534,7 +534,7 @@ impl Keyspace {
         match dict.find_due(*expire_at, now, segments) {
             Ok(hash) => {
                 *expire_at = hash;
-                self.save_first(db, hash, true);
+                self.save_first(db, hash, Change::Segment);
             }
             Err(next) => *expire_at = next.unwrap_or(0),
         }
@@ -542,9 +542,9 @@ impl Keyspace {
     }
 
     #[cold]
-    fn save_first(&mut self, db: usize, hash: u64, whole: bool) {
+    fn save_first(&mut self, db: usize, hash: u64, change: Change) {
         let Db { table, dict, .. } = &self.dbs[db];
-        self.walks.iter_mut().for_each(|w| w.save_first(*table, dict, hash, whole));
+        self.walks.iter_mut().for_each(|w| w.save_first(*table, dict, hash, change));
     }
 
     /// Keys that were flushed, and large values that are gone, and are not freed yet: INFO's `lazyfree_pending_objects`.

@@ -62,7 +62,7 @@ impl Keyspace {
             let entry = self.insert(db, hash, Entry::new_object(key, Box::new(new().into_object()), NEVER));
             return Ok((of_mut(entry)?, true));
         };
-        self.before_change(db, hash);
+        self.before_change(db, hash, handle);
         let entry = self.dbs[db].dict.at_mut(handle);
         self.access.touch(entry, self.now_ms);
         Ok((of_mut(entry)?, false))

@@ -1,9 +1,9 @@
 //! Snapshots without a fork: a walk over the keyspace as it was at one moment.
 //!
 //! A walk goes through the tables in hash order and hands every entry to its [`Sink`]. Before anything changes in a part that
-//! it has not reached, the old entries of that part are handed over first ([`Walk::save_first`]). The part is as small as one
-//! home bucket, some six entries, so a write pays about a microsecond for it, once; only when a segment is about to grow, split or shrink is all of it
-//! handed over. So what the sink gets is the state at the walk's beginning, each entry exactly once, in no promised order.
+//! it has not reached, the old state of that part is handed over first ([`Walk::save_first`]). The part is a single entry; only when a segment
+//! is about to grow, split or shrink is all of it handed over. So what the sink gets is the state at the walk's beginning, each entry exactly
+//! once, in no promised order.
 //!
 //! A large collection is handed over in pieces ([`large`]): when the walk comes to it, or before anything in its part changes, it is only noted
 //! as it is, and its elements follow in later steps, whatever becomes of the key meanwhile.
@@ -11,12 +11,12 @@
 //! Any number of walks run side by side. A table that is flushed lives on until the walks that began before are through with it.
 
 use crate::data::{
-    dict::{Dict, Home},
+    dict::{Dict, Handle, SlotSet},
     entry::Entry,
     pieces::Element,
 };
-use large::Large;
 pub(super) use large::Tables;
+use large::{Hand, Large};
 use std::{cell::RefCell, collections::BTreeMap, collections::VecDeque, rc::Rc};
 
 mod large;
@@ -47,17 +47,43 @@ pub struct WalkId(pub(super) u64);
 /// Names a table, wherever SWAPDB moves it.
 pub(super) type TableId = u64;
 
-/// Home buckets of a segment that have been handed over, a bit each.
-type Homes = u64;
-const ALL: Homes = Homes::MAX;
-/// Home buckets handed over in a step: some fifty entries, about ten microseconds.
+/// Buckets handed over in a step: some fifty entries, about ten microseconds.
 const PART: usize = 8;
 
-/// A part of hash space in which something was handed over before the walk came by.
-struct Early {
+/// What is about to change in a table.
+#[derive(Clone, Copy)]
+pub(super) enum Change {
+    /// This entry, which may also go.
+    Entry(Handle),
+    /// An entry is added.
+    Arrival,
+    /// The segment grows, splits or shrinks.
+    Segment,
+}
+
+/// What was one segment when something was about to change in it for the first time, or when the walk came to it.
+struct Begun {
     /// Where it ends (`None`: with hash space).
     end: Option<u64>,
-    homes: Homes,
+    /// Entries still to be handed over. What has come since has no part in it.
+    pending: SlotSet,
+}
+
+/// By table and beginning.
+type Segments = BTreeMap<(TableId, u64), Begun>;
+
+/// Does something with what is pending in the segment that owns `hash`.
+#[inline]
+fn with_pending(begun: &mut Segments, table: TableId, dict: &Dict<Entry>, hash: u64, act: impl FnOnce(&mut SlotSet)) {
+    if let Some((_, segment)) = begun.range_mut((table, 0)..=(table, hash)).next_back()
+        && segment.end.is_none_or(|end| hash < end)
+    {
+        return act(&mut segment.pending);
+    }
+    let (start, end) = dict.span(hash);
+    let mut pending = dict.slots_in_use(hash);
+    act(&mut pending);
+    begun.insert((table, start), Begun { end, pending });
 }
 
 pub(super) struct Walk {
@@ -66,8 +92,8 @@ pub(super) struct Walk {
     tables: VecDeque<(TableId, usize)>,
     /// Where the next segment of the current table begins.
     at: u64,
-    /// By table and beginning.
-    early: BTreeMap<(TableId, u64), Early>,
+    /// Segments at and ahead of the walk of which something has been handed over.
+    begun: Segments,
     /// Large collections that are not whole, in the order of their coming.
     larges: VecDeque<Large>,
     sink: Rc<RefCell<dyn Sink>>,
@@ -75,7 +101,7 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(id: u64, tables: VecDeque<(TableId, usize)>, sink: Rc<RefCell<dyn Sink>>) -> Self {
-        Self { id: WalkId(id), tables, at: 0, early: BTreeMap::new(), larges: VecDeque::new(), sink }
+        Self { id: WalkId(id), tables, at: 0, begun: BTreeMap::new(), larges: VecDeque::new(), sink }
     }
 
     /// Whether it still has to come by in this table.
@@ -94,78 +120,49 @@ impl Walk {
         if at == 0 && hash < self.at { None } else { Some(self.tables[at].1) }
     }
 
-    /// What was handed over early around `hash`, and where that part begins.
-    fn early_at(&self, table: TableId, hash: u64) -> Option<(u64, Homes)> {
-        let (key, early) = self.early.range((table, 0)..=(table, hash)).next_back()?;
-        if early.end.is_none_or(|end| hash < end) { Some((key.1, early.homes)) } else { None }
-    }
-
-    /// Hands over what the key with this hash shares a home bucket with, before it changes. `whole`: the segment itself is about to change.
-    pub(super) fn save_first(&mut self, table: TableId, dict: &Dict<Entry>, hash: u64, whole: bool) {
+    /// Hands over what `change` is about to change in the segment that owns `hash`, unless that has been done.
+    pub(super) fn save_first(&mut self, table: TableId, dict: &Dict<Entry>, hash: u64, change: Change) {
         let Some(db) = self.ahead(table, hash) else { return };
-        let early = self.early_at(table, hash);
-        if early.is_some_and(|(_, homes)| homes == ALL) {
-            return;
-        }
-        let Some(home) = dict.home(hash) else {
-            // Nothing was there: nothing that comes now belongs to the walk.
-            let (start, end) = dict.span(hash);
-            self.early.insert((table, start), Early { end, homes: ALL });
-            return;
-        };
-        let homes = early.map_or(0, |(_, homes)| homes);
-        let mut hand = self.hand(table, db);
-        let now = if whole {
-            hand_over(dict, hash, home, homes, |entry| hand.over_early(dict, entry));
-            ALL
-        } else {
-            let bit = 1 << home.index;
-            if homes & bit == 0 {
-                dict.for_each_homed(hash, home.index..home.index + 1, 0, |entry| hand.over_early(dict, entry));
-            }
-            homes | bit
-        };
-        drop(hand);
-        let (start, end) = dict.span(hash);
-        self.early.insert((table, start), Early { end, homes: now });
+        let Self { begun, sink, larges, .. } = self;
+        let mut hand = Hand::new(sink, larges, table, db);
+        with_pending(begun, table, dict, hash, |pending| match change {
+            Change::Entry(handle) if pending.take(handle) => hand.over_early(dict, dict.at(handle)),
+            Change::Segment => dict.take_slots(hash, pending, usize::MAX, |entry| hand.over_early(dict, entry)),
+            // That the segment is known from now on keeps what comes apart from what was there.
+            Change::Arrival | Change::Entry(_) => (),
+        });
     }
 
-    /// Completes every part of a table of which something was handed over: its segments are about to be split out of turn.
+    /// Completes every segment of a table of which something was handed over: it is about to be split out of turn.
     pub(super) fn complete_all(&mut self, table: TableId, dict: &Dict<Entry>) {
-        let starts: Vec<u64> = self.early.range((table, 0)..=(table, u64::MAX)).filter(|(_, e)| e.homes != ALL).map(|(k, _)| k.1).collect();
-        starts.into_iter().for_each(|start| self.save_first(table, dict, start, true));
+        let begun = self.begun.range((table, 0)..=(table, u64::MAX));
+        let starts: Vec<u64> = begun.filter(|(_, segment)| !segment.pending.is_empty()).map(|(key, _)| key.1).collect();
+        starts.into_iter().for_each(|start| self.save_first(table, dict, start, Change::Segment));
     }
 
     /// Hands over the next part of a segment; `false` when that was the last.
     pub(super) fn step(&mut self, dict: &Dict<Entry>) -> bool {
         let Some(&(table, db)) = self.tables.front() else { return false };
         let mut next = None;
-        if !dict.is_empty() || dict.has_segments() {
-            let (start, end) = dict.span(self.at);
-            next = end;
-            let homes = self.early_at(table, start).map_or(0, |(_, homes)| homes);
-            if let Some(home) = dict.home(start)
-                && homes != ALL
-            {
-                let from = (homes.trailing_ones() as usize).min(home.count);
-                let to = home.count.min(from + PART);
-                let mut hand = self.hand(table, db);
-                dict.for_each_homed(start, from..to, homes, |entry| hand.over(dict, entry));
-                drop(hand);
-                if to < home.count {
-                    let part = (ALL >> (64 - PART)) << from;
-                    self.early.insert((table, start), Early { end, homes: homes | part });
-                    return true;
-                }
+        if dict.has_segments() {
+            let mut rests = false;
+            with_pending(&mut self.begun, table, dict, self.at, |pending| {
+                let mut hand = Hand::new(&self.sink, &mut self.larges, table, db);
+                dict.take_slots(self.at, pending, PART, |entry| hand.over(dict, entry));
+                rests = !pending.is_empty();
+            });
+            if rests {
+                return true;
             }
+            next = dict.span(self.at).1;
         }
         match next {
             Some(next) => {
                 // What lies behind needs no marks any more; a part that reaches ahead keeps its own.
-                while let Some((&key, _)) = self.early.range((table, 0)..(table, next)).next_back()
-                    && self.early.get(&key).is_some_and(|e| e.end.is_some_and(|end| end <= next))
+                while let Some((&key, _)) = self.begun.range((table, 0)..(table, next)).next_back()
+                    && self.begun.get(&key).is_some_and(|e| e.end.is_some_and(|end| end <= next))
                 {
-                    self.early.remove(&key);
+                    self.begun.remove(&key);
                 }
                 self.at = next;
             }
@@ -182,21 +179,13 @@ impl Walk {
     /// Leaves the current table behind.
     pub(super) fn next_table(&mut self) {
         if let Some((table, _)) = self.tables.pop_front() {
-            let behind: Vec<_> = self.early.range((table, 0)..=(table, u64::MAX)).map(|(k, _)| *k).collect();
+            let behind: Vec<_> = self.begun.range((table, 0)..=(table, u64::MAX)).map(|(k, _)| *k).collect();
             behind.iter().for_each(|key| {
-                self.early.remove(key);
+                self.begun.remove(key);
             });
         }
         self.at = 0;
     }
-}
-
-/// Hands over the home buckets of a segment that have not been.
-fn hand_over(dict: &Dict<Entry>, hash: u64, home: Home, homes: Homes, visit: impl FnMut(&Entry)) {
-    if homes == 0 {
-        return dict.for_each_in_segment(hash, visit);
-    }
-    dict.for_each_homed(hash, 0..home.count, homes, visit);
 }
 
 #[cfg(test)]

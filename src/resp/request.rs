@@ -269,8 +269,13 @@ impl Parser {
                 match buf.get(self.at) {
                     None => return Ok(()),
                     Some(b'*') => {
-                        let Some(count) = self.line(buf, ProtocolError::CountTooBig)? else { return Ok(()) };
-                        let count = decimal(count).filter(|c| *c <= MULTIBULK_MAX).ok_or(ProtocolError::InvalidMultibulkLength)?;
+                        let count = match self.short_header(buf) {
+                            Some(count) => count,
+                            None => {
+                                let Some(count) = self.line(buf, ProtocolError::CountTooBig)? else { return Ok(()) };
+                                decimal(count).filter(|c| *c <= MULTIBULK_MAX).ok_or(ProtocolError::InvalidMultibulkLength)?
+                            }
+                        };
                         if count > UNAUTHENTICATED_ARGS && !limits.authenticated {
                             return Err(ProtocolError::UnauthenticatedMultibulk);
                         }
@@ -299,6 +304,20 @@ impl Parser {
     fn finish(&mut self) {
         let count = self.args.len() as u32 - self.first;
         self.requests.push(Request { first: self.first, count, end: self.at as u32 });
+    }
+
+    /// The number of a header of up to three digits that is all there, as nearly every one is. No argument of such a length is too long.
+    #[inline(always)]
+    fn short_header(&mut self, buf: &[u8]) -> Option<i64> {
+        let digit = |d: u8| i64::from(d - b'0');
+        let (number, digits) = match buf[self.at + 1..] {
+            [d @ b'0'..=b'9', b'\r', _, ..] => (digit(d), 1),
+            [c @ b'1'..=b'9', d @ b'0'..=b'9', b'\r', _, ..] => (digit(c) * 10 + digit(d), 2),
+            [b @ b'1'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b'\r', _, ..] => (digit(b) * 100 + digit(c) * 10 + digit(d), 3),
+            _ => return None,
+        };
+        self.at += digits + 3;
+        Some(number)
     }
 
     /// The bytes between the type byte and the line's end, once they are all there.
@@ -345,19 +364,24 @@ impl Parser {
                             return Err(ProtocolError::ExpectedDollar(*got));
                         }
                     }
-                    let Some(len) = self.line(buf, ProtocolError::BulkCountTooBig)? else { return Ok(false) };
-                    let len = decimal(len).filter(|l| (0..=limits.bulk_max).contains(l)).ok_or(ProtocolError::InvalidBulkLength)?;
-                    if len > UNAUTHENTICATED_BULK && !limits.authenticated {
-                        return Err(ProtocolError::UnauthenticatedBulk);
+                    match self.short_header(buf) {
+                        Some(len) => len as usize,
+                        None => {
+                            let Some(len) = self.line(buf, ProtocolError::BulkCountTooBig)? else { return Ok(false) };
+                            let len = decimal(len).filter(|l| (0..=limits.bulk_max).contains(l)).ok_or(ProtocolError::InvalidBulkLength)?;
+                            if len > UNAUTHENTICATED_BULK && !limits.authenticated {
+                                return Err(ProtocolError::UnauthenticatedBulk);
+                            }
+                            len as usize
+                        }
                     }
-                    self.bulk = Some(len as usize);
-                    len as usize
                 }
             };
             if buf.len() - self.at >= len + 2 {
                 self.args.push(Arg { start: self.at as u32, len: len as u32 });
                 self.at += len + 2;
             } else {
+                self.bulk = Some(len);
                 if len >= BIG_ARG && self.fills {
                     let mut own = BytesMut::with_capacity((len + 2).min(BIG_ARG_FIRST));
                     own.extend_from_slice(&buf[self.at..]);

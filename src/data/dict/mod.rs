@@ -13,6 +13,7 @@
 //!   cursor good across splits. An emptied segment gives its memory back and leaves a header behind.
 
 mod segment;
+mod slots;
 mod watch;
 
 use super::{
@@ -21,7 +22,8 @@ use super::{
     trash::{self, Garbage, LARGE},
 };
 use segment::Segment;
-use std::{mem, ops::Range};
+pub use slots::SlotSet;
+use std::mem;
 use watch::Watches;
 
 /// What a table can hold: an owning pointer to something that has a key.
@@ -38,6 +40,10 @@ pub trait Slot: 'static {
     }
     /// Asks for what `key` reads to be brought near.
     fn prefetch(&self) {}
+    /// The same, for a walk that will read its value too.
+    fn prefetch_whole(&self) {
+        self.prefetch();
+    }
 }
 
 /// Directory slots at which the first shelf is dealt out: about a million entries.
@@ -72,15 +78,6 @@ pub struct Handle {
     shelf: u32,
     segment: u32,
     place: segment::Place,
-}
-
-/// A home bucket of the segment that owns a hash.
-#[derive(Clone, Copy, Debug)]
-pub struct Home {
-    /// Its index: below 64.
-    pub index: usize,
-    /// How many the segment has.
-    pub count: usize,
 }
 
 /// A table of `T` by key.
@@ -394,15 +391,16 @@ impl<T: Slot> Dict<T> {
         !self.shelves.is_empty()
     }
 
-    /// The home bucket of `hash`; `None` where its segment has no bucket at all.
-    pub fn home(&self, hash: u64) -> Option<Home> {
-        self.segment(hash)?.home(hash)
+    /// The slots in use of the segment that owns `hash`.
+    pub fn slots_in_use(&self, hash: u64) -> SlotSet {
+        let (shelf, segment) = self.locate(hash);
+        self.shelves[shelf].segments[segment].slots_in_use()
     }
 
-    /// Every entry of the segment that owns `hash` whose home bucket is among `homes` and has no bit in `but`.
-    pub fn for_each_homed(&self, hash: u64, homes: Range<usize>, but: u64, visit: impl FnMut(&T)) {
+    /// Every entry in the first `buckets` buckets, of the segment that owns `hash`, of which `slots` has some, which are taken out of it.
+    pub fn take_slots(&self, hash: u64, slots: &mut SlotSet, buckets: usize, visit: impl FnMut(&T)) {
         if let Some(segment) = self.segment(hash) {
-            segment.for_each_homed(homes, but, self.seed, visit);
+            segment.take_slots(slots, buckets, visit);
         }
     }
 

@@ -3,15 +3,17 @@
 //! A bucket is one cache line: seven slots of a pointer each, seven one-byte tags, and a count of the entries that wanted to be
 //! here and had to go on to a later bucket (so that a look-up knows when to stop, and a removal leaves no tombstone).
 
-use super::Slot;
+use super::{Slot, slots::SlotSet};
 use crate::data::{hash::Seed, prefetch};
-use std::{mem, ops::Range};
+use std::mem;
 
 const SLOTS: usize = 7;
+/// Buckets of the largest segment.
+pub(super) const BUCKETS_MAX: usize = 64;
 /// Sizes a segment grows through, in buckets: each is a size class of the allocator, and a step wastes at most a third.
-const STEPS: [u16; 17] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64];
+const STEPS: [u16; 17] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, BUCKETS_MAX as u16];
 /// Slots of the largest segment.
-pub(super) const SLOTS_MAX: usize = 64 * SLOTS;
+pub(super) const SLOTS_MAX: usize = BUCKETS_MAX * SLOTS;
 
 const fn capacity(buckets: usize) -> usize {
     // A single bucket has no neighbour to overflow into and needs none: all of its slots may be used.
@@ -42,8 +44,8 @@ impl<T> Bucket<T> {
 /// Where an entry is: bucket and slot.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    bucket: u16,
-    slot: u8,
+    pub(super) bucket: u16,
+    pub(super) slot: u8,
 }
 
 #[derive(Clone)]
@@ -197,11 +199,6 @@ impl<T: Slot> Segment<T> {
         self.put(place, hash, entry);
     }
 
-    pub(super) fn home(&self, hash: u64) -> Option<super::Home> {
-        let count = self.buckets.len();
-        if count == 0 { None } else { Some(super::Home { index: home(hash, count), count }) }
-    }
-
     /// Whether [`Segment::shrink`] will do something after one more entry has been taken out.
     pub(super) fn is_about_to_shrink(&self) -> bool {
         self.len <= 1 || (self.len() - 1) * 4 < capacity(self.buckets.len()) && self.buckets.len() > 1
@@ -276,28 +273,28 @@ impl<T: Slot> Segment<T> {
         }
     }
 
-    /// Every entry whose home is one of these buckets and has no bit in `but`, asking for those of the next bucket ahead.
-    pub(super) fn for_each_homed(&self, homes: Range<usize>, but: u64, seed: Seed, mut visit: impl FnMut(&T)) {
-        if homes.is_empty() {
-            return;
+    /// The slots in use.
+    pub(super) fn slots_in_use(&self) -> SlotSet {
+        let in_use = |bucket: &Bucket<T>| (0..SLOTS).fold(0, |bits, slot| bits | u8::from(bucket.tags[slot] != 0) << slot);
+        SlotSet::new(self.buckets.iter().map(in_use))
+    }
+
+    /// Every entry in the first `buckets` buckets of which `slots` has some, which are taken out of it; asks for those of the next bucket ahead.
+    pub(super) fn take_slots(&self, slots: &mut SlotSet, buckets: usize, mut visit: impl FnMut(&T)) {
+        let from = slots.first_bucket();
+        let to = self.buckets.len().min(from.saturating_add(buckets));
+        self.prefetch_whole(from);
+        for at in from..to {
+            self.prefetch_whole(at + 1);
+            for slot in slots.take_bucket(at) {
+                self.buckets[at].slots[slot].iter().for_each(&mut visit);
+            }
         }
-        let count = self.buckets.len();
-        let mut at = homes.start;
-        self.prefetch_entries(at);
-        for done in 1..=count {
-            let next = if at + 1 == count { 0 } else { at + 1 };
-            self.prefetch_entries(next);
-            for entry in self.buckets[at].slots.iter().flatten() {
-                let home = home(seed.hash(entry.key()), count);
-                if homes.contains(&home) && but >> home & 1 == 0 {
-                    visit(entry);
-                }
-            }
-            // Behind the last of them, only what passed on from there can belong to them.
-            if done >= homes.len() && self.buckets[at].tags[SLOTS] == 0 {
-                return;
-            }
-            at = next;
+    }
+
+    fn prefetch_whole(&self, bucket: usize) {
+        for entry in self.buckets.get(bucket).into_iter().flat_map(|b| b.slots.iter().flatten()) {
+            entry.prefetch_whole();
         }
     }
 

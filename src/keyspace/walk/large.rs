@@ -9,7 +9,10 @@ use crate::data::{
     object::Object,
     pieces::{self, Element, Pieces, WatchId},
 };
-use std::{cell::RefMut, collections::VecDeque};
+use std::{
+    cell::{RefCell, RefMut},
+    collections::VecDeque,
+};
 
 /// Elements of a table from which it is handed over in pieces.
 const ELEMENTS_LARGE: usize = 512;
@@ -83,7 +86,12 @@ fn pieces_of(entry: &Entry) -> Option<&dyn Pieces> {
     pieces::of(object)
 }
 
-impl Hand<'_> {
+impl<'w> Hand<'w> {
+    /// For entries of a table that had database index `db` when the walk began.
+    pub fn new(sink: &'w RefCell<dyn Sink>, larges: &'w mut VecDeque<Large>, table: TableId, db: usize) -> Self {
+        Self { sink: sink.borrow_mut(), larges, table, db }
+    }
+
     #[inline]
     pub fn over(&mut self, dict: &Dict<Entry>, entry: &Entry) {
         match large_of(entry) {
@@ -115,10 +123,6 @@ impl Hand<'_> {
 }
 
 impl Walk {
-    pub(super) fn hand(&mut self, table: TableId, db: usize) -> Hand<'_> {
-        Hand { sink: self.sink.borrow_mut(), larges: &mut self.larges, table, db }
-    }
-
     /// Whether a large collection is to be gone on with before anything else.
     pub(in crate::keyspace) fn has_large(&self) -> bool {
         !self.larges.is_empty()
