@@ -5,7 +5,7 @@
 //! is about to grow, split or shrink is all of it handed over. So what the sink gets is the state at the walk's beginning, each entry exactly
 //! once, in no promised order.
 //!
-//! A large collection is handed over in pieces ([`large`]): when the walk comes to it, or before anything in its part changes, it is only noted
+//! A large collection is handed over in pieces ([`large`]): when the walk comes to it, or before it changes, it is only noted
 //! as it is, and its elements follow in later steps, whatever becomes of the key meanwhile.
 //!
 //! Any number of walks run side by side. A table that is flushed lives on until the walks that began before are through with it.
@@ -126,10 +126,10 @@ impl Walk {
         let Self { begun, sink, larges, .. } = self;
         let mut hand = Hand::new(sink, larges, table, db);
         with_pending(begun, table, dict, hash, |pending| match change {
-            Change::Entry(handle) if pending.take(handle) => hand.over_early(dict, dict.at(handle)),
+            Change::Entry(handle) => dict.take_slot(handle, pending).into_iter().for_each(|entry| hand.over_early(dict, entry)),
             Change::Segment => dict.take_slots(hash, pending, usize::MAX, |entry| hand.over_early(dict, entry)),
             // That the segment is known from now on keeps what comes apart from what was there.
-            Change::Arrival | Change::Entry(_) => (),
+            Change::Arrival => (),
         });
     }
 
@@ -158,7 +158,7 @@ impl Walk {
         }
         match next {
             Some(next) => {
-                // What lies behind needs no marks any more; a part that reaches ahead keeps its own.
+                // What lies behind needs no marks any more; what reaches ahead keeps its own.
                 while let Some((&key, _)) = self.begun.range((table, 0)..(table, next)).next_back()
                     && self.begun.get(&key).is_some_and(|e| e.end.is_some_and(|end| end <= next))
                 {

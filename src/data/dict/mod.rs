@@ -397,6 +397,11 @@ impl<T: Slot> Dict<T> {
         self.shelves[shelf].segments[segment].slots_in_use()
     }
 
+    /// The entry at `handle`, if `slots`, which are of its segment, have its slot, which is taken out of them.
+    pub fn take_slot(&self, handle: Handle, slots: &mut SlotSet) -> Option<&T> {
+        self.shelves[handle.shelf as usize].segments[handle.segment as usize].take_slot(slots, handle.place)
+    }
+
     /// Every entry in the first `buckets` buckets, of the segment that owns `hash`, of which `slots` has some, which are taken out of it.
     pub fn take_slots(&self, hash: u64, slots: &mut SlotSet, buckets: usize, visit: impl FnMut(&T)) {
         if let Some(segment) = self.segment(hash) {

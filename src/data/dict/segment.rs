@@ -3,13 +3,14 @@
 //! A bucket is one cache line: seven slots of a pointer each, seven one-byte tags, and a count of the entries that wanted to be
 //! here and had to go on to a later bucket (so that a look-up knows when to stop, and a removal leaves no tombstone).
 
-use super::{Slot, slots::SlotSet};
+use super::{
+    Slot,
+    slots::{BUCKETS_MAX, SlotSet},
+};
 use crate::data::{hash::Seed, prefetch};
 use std::mem;
 
 const SLOTS: usize = 7;
-/// Buckets of the largest segment.
-pub(super) const BUCKETS_MAX: usize = 64;
 /// Sizes a segment grows through, in buckets: each is a size class of the allocator, and a step wastes at most a third.
 const STEPS: [u16; 17] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, BUCKETS_MAX as u16];
 /// Slots of the largest segment.
@@ -44,8 +45,8 @@ impl<T> Bucket<T> {
 /// Where an entry is: bucket and slot.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    pub(super) bucket: u16,
-    pub(super) slot: u8,
+    bucket: u16,
+    slot: u8,
 }
 
 #[derive(Clone)]
@@ -277,6 +278,11 @@ impl<T: Slot> Segment<T> {
     pub(super) fn slots_in_use(&self) -> SlotSet {
         let in_use = |bucket: &Bucket<T>| (0..SLOTS).fold(0, |bits, slot| bits | u8::from(bucket.tags[slot] != 0) << slot);
         SlotSet::new(self.buckets.iter().map(in_use))
+    }
+
+    /// The entry at `place`, if `slots` has its slot, which is taken out of it.
+    pub(super) fn take_slot(&self, slots: &mut SlotSet, place: Place) -> Option<&T> {
+        slots.take(usize::from(place.bucket), place.slot).then(|| self.get(place))
     }
 
     /// Every entry in the first `buckets` buckets of which `slots` has some, which are taken out of it; asks for those of the next bucket ahead.

@@ -1,6 +1,7 @@
 //! Slots of a segment, marked by a walk over the table.
 
-use super::{Handle, segment::BUCKETS_MAX};
+/// Buckets of the largest segment.
+pub(super) const BUCKETS_MAX: usize = 64;
 
 /// Some slots of one segment, which has not grown, shrunk or split since: a byte a bucket, a bit a slot.
 pub struct SlotSet([u8; BUCKETS_MAX]);
@@ -17,9 +18,9 @@ impl SlotSet {
         self.0 == [0; BUCKETS_MAX]
     }
 
-    /// Takes out the slot of the entry at `handle`, which is in this segment; whether it was in the set.
-    pub fn take(&mut self, handle: Handle) -> bool {
-        let (byte, bit) = (&mut self.0[usize::from(handle.place.bucket)], 1 << handle.place.slot);
+    /// Takes out a slot; whether it was there.
+    pub(super) fn take(&mut self, bucket: usize, slot: u8) -> bool {
+        let (byte, bit) = (&mut self.0[bucket], 1 << slot);
         let had = *byte & bit != 0;
         *byte &= !bit;
         had
