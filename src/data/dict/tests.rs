@@ -1,4 +1,5 @@
-use super::{Rng, *};
+use super::*;
+use crate::data::rng::Rng;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 

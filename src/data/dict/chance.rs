@@ -1,0 +1,65 @@
+//! Entries chosen by chance.
+
+use super::{Dict, Handle, Slot, segment};
+use crate::data::rng::Rng;
+
+impl<T: Slot> Dict<T> {
+    /// An entry chosen by chance, each as likely as the others; in a table that is mostly empty, nearly so.
+    pub fn random(&self, rng: &mut Rng) -> Option<&T> {
+        self.random_handle(rng).map(|handle| self.at(handle))
+    }
+
+    /// Where an entry chosen by chance is: see [`Dict::random`].
+    pub fn random_handle(&self, rng: &mut Rng) -> Option<Handle> {
+        /// A table of which no more than this part is in use takes too many refusals.
+        const SPARSE: u128 = 32;
+        if self.len == 0 {
+            return None;
+        }
+        if (self.len as u128 * SPARSE) >> self.bits() < segment::SLOTS_MAX as u128 && self.bits() > 0 {
+            return self.random_in_window(rng);
+        }
+        // A segment comes up as often as its share of hash space says, and is refused the more often the larger that share is; a
+        // slot of it, of all that the largest segment has, is refused when it is not there or empty. So each entry has the same chance.
+        loop {
+            let hash = rng.next_u64();
+            let (shelf, index) = self.locate(hash);
+            let segment = &self.shelves[shelf].segments[index];
+            let slots = if self.bits() == 0 { segment.slots() } else { segment::SLOTS_MAX << (self.depth_max - segment.depth).min(40) };
+            if let Some(place) = segment.place_at(rng.below(slots as u64) as usize) {
+                return Some(Handle { shelf: shelf as u32, segment: index as u32, place });
+            }
+        }
+    }
+
+    /// An entry chosen among those of some segments in a row, chosen by chance: their hashes are as good as random.
+    fn random_in_window(&self, rng: &mut Rng) -> Option<Handle> {
+        /// Entries among which to choose, so that it matters little how they fell.
+        const WINDOW: usize = 64;
+        let start = rng.next_u64();
+        let (mut at, mut seen) = (start, 0);
+        let end = loop {
+            let (shelf, index) = self.locate(at);
+            seen += self.shelves[shelf].segments[index].len();
+            at = self.span(at).1.unwrap_or(0);
+            if seen >= WINDOW || self.span(start).0 == at {
+                break at;
+            }
+        };
+        let mut nth = rng.below(seen as u64) as usize;
+        at = start;
+        loop {
+            let (shelf, index) = self.locate(at);
+            let segment = &self.shelves[shelf].segments[index];
+            if nth < segment.len() {
+                let place = segment.nth(nth)?;
+                return Some(Handle { shelf: shelf as u32, segment: index as u32, place });
+            }
+            nth -= segment.len();
+            at = self.span(at).1.unwrap_or(0);
+            if at == end {
+                return None;
+            }
+        }
+    }
+}
