@@ -27,10 +27,10 @@ pub enum Effect {
     Verbatim,
     /// The command as it came, even if it changed nothing.
     Always,
-    /// Nothing.
-    Nothing,
     /// This instead, so that it has the same effect at any time and place.
     Instead(OwnedArgs),
+    /// These, even if it changed nothing.
+    Several(Vec<OwnedArgs>),
 }
 
 /// What is to happen after a command besides its reply.
@@ -65,8 +65,6 @@ pub struct Ctx<'a> {
     pub hashed: (usize, u64),
     /// What the log of writes gets when the command has changed something.
     pub effect: Effect,
-    /// More that the log gets behind it: database index and command.
-    pub also: Vec<(usize, OwnedArgs)>,
     /// What is to happen after the command.
     pub outcome: Outcome,
     /// It runs inside EXEC.

@@ -306,18 +306,17 @@ impl Engine {
             out,
             hashed,
             effect: Default::default(),
-            also: Vec::new(),
             outcome: Outcome::Done,
             in_exec,
         };
         (command.handler)(&mut ctx);
-        let Ctx { outcome, effect, also, .. } = ctx;
+        let Ctx { outcome, effect, .. } = ctx;
         if outcome == Outcome::Exec {
             self.exec(conn, out);
         } else if fed {
             // SAVE makes it less, and changes nothing.
             let changed = self.server.keyspace.dirty > dirty;
-            self.log_call(conn, id, &Logged { db, args, effect, also, changed }, in_exec);
+            self.log_call(conn, id, &Logged { db, args, effect, changed }, in_exec);
         } else if self.server.keyspace.expire_mode == ExpireMode::Hide && command.flags & flags::WRITE != 0 {
             self.note_own_deadlines(db, id, args);
         }

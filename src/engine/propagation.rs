@@ -26,7 +26,6 @@ pub(super) struct Logged<'a> {
     pub db: usize,
     pub args: Args<'a>,
     pub effect: Effect,
-    pub also: Vec<(usize, OwnedArgs)>,
     /// It changed data.
     pub changed: bool,
 }
@@ -41,7 +40,7 @@ impl Engine {
             Effect::Instead(args) if call.changed => Some(args.args()),
             _ => None,
         };
-        if in_exec || !call.also.is_empty() || !self.server.keyspace.gone.is_empty() {
+        if in_exec || matches!(call.effect, Effect::Several(_)) || !self.server.keyspace.gone.is_empty() {
             return self.log_several(conn, id, call, own, in_exec);
         }
         if let Some(args) = own {
@@ -58,8 +57,8 @@ impl Engine {
         if let Some(args) = own {
             self.log_one(call.db, args, apart);
         }
-        for (db, args) in &call.also {
-            self.log_one(*db, args.args(), apart);
+        if let Effect::Several(commands) = &call.effect {
+            commands.iter().for_each(|args| self.log_one(call.db, args.args(), apart));
         }
         if !in_exec {
             self.end_unit(conn);

@@ -76,7 +76,8 @@ impl<'a> Args<'a> {
         if arg.start == OWN_BUFFER {
             return self.own.get(arg.len as usize).map_or(&[], |b| b);
         }
-        self.buf.get(arg.start as usize..).and_then(|b| b.get(..arg.len as usize)).unwrap_or_default()
+        let start = arg.start as usize;
+        self.buf.get(start..start + arg.len as usize).unwrap_or_default()
     }
 
     /// Argument `i` to keep: without a copy where it came in a buffer of its own.

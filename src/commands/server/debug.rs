@@ -6,7 +6,7 @@
 use super::{debug_digest, debug_object, debug_protocol, help, persistence, unknown_subcommand};
 use crate::{
     commands::{
-        Command, Ctx,
+        Command, Ctx, Effect,
         command::{Group, command, flags::*},
         context::errors,
     },
@@ -195,7 +195,7 @@ fn quicklist_packed_threshold(ctx: &mut Ctx) {
 
 fn replicate(ctx: &mut Ctx) {
     let words: Vec<&[u8]> = ctx.args.skip(2).iter().collect();
-    ctx.also.push((ctx.db, OwnedArgs::new(&words)));
+    ctx.effect = Effect::Several(vec![OwnedArgs::new(&words)]);
     ctx.out.ok();
 }
 

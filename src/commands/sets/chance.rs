@@ -78,8 +78,7 @@ fn pop_several(ctx: &mut Ctx<'_>) {
     } else {
         set.keep_some(len - count, &mut ctx.server.rng, &limits).iter().for_each(&mut see);
     }
-    ctx.effect = Effect::Nothing;
-    ctx.also = log.batches.into_iter().map(|batch| (ctx.db, batch)).collect();
+    ctx.effect = Effect::Several(log.batches);
     ctx.changed(1, Event('s', "spop"));
     ctx.server.keyspace.dirty += count as u64 - 1;
 }
