@@ -126,7 +126,11 @@ impl Walk {
         let Self { begun, sink, larges, .. } = self;
         let mut hand = Hand::new(sink, larges, table, db);
         with_pending(begun, table, dict, hash, |pending| match change {
-            Change::Entry(handle) => dict.take_slot(handle, pending).into_iter().for_each(|entry| hand.over_early(dict, entry)),
+            Change::Entry(handle) => {
+                if let Some(entry) = dict.take_slot(handle, pending) {
+                    hand.over_early(dict, entry);
+                }
+            }
             Change::Segment => dict.take_slots(hash, pending, usize::MAX, |entry| hand.over_early(dict, entry)),
             // That the segment is known from now on keeps what comes apart from what was there.
             Change::Arrival => (),

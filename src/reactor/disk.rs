@@ -1,6 +1,9 @@
 //! The helper thread: it does the disk's blocking work, one job after the other, and never sees a key.
 
-use super::daemon;
+use super::{
+    daemon,
+    direct::{self, Direct},
+};
 use crate::{
     alloc,
     state::disk::{DiskDone, DiskJob, Done, FileId},
@@ -10,8 +13,9 @@ use mio::Waker;
 use std::{
     collections::{HashMap, VecDeque},
     fs::{self, File},
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read},
     ops::Range,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -111,24 +115,74 @@ struct Open {
     unfinished: bool,
     sync_every: u64,
     written: u64,
-    /// What is on its way to the disk.
+    /// What is on its way from the page cache to the disk.
     setting_out: Range<u64>,
+    /// How it goes on once it is large, see [`Open::go_direct`], unless it cannot.
+    direct: Option<Direct>,
+    stays_cached: bool,
     /// Why it takes no more.
     failed: Option<(ErrorKind, String)>,
 }
 
 impl Open {
+    /// Returns how many bytes went to the file: not always all of these, and those left over from before with them.
     fn append(&mut self, pieces: &[Bytes]) -> io::Result<u64> {
-        let mut written = 0;
+        let before = self.written;
         for piece in pieces {
-            self.file.write_all(piece)?;
-            written += piece.len() as u64;
+            self.put(piece)?;
         }
-        self.written += written;
-        if self.sync_every > 0 && self.written - self.setting_out.end >= self.sync_every {
+        if self.sync_every > 0 && self.direct.is_none() && self.written - self.setting_out.end >= self.sync_every {
             self.set_out()?;
+            if !self.stays_cached {
+                self.go_direct();
+            }
         }
-        Ok(written)
+        Ok(self.written - before)
+    }
+
+    fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let lead = self.written.next_multiple_of(direct::ALIGN as u64) - self.written;
+            match &mut self.direct {
+                None => return self.put_cached(bytes),
+                Some(_) if lead > 0 => {
+                    let (head, rest) = bytes.split_at(bytes.len().min(lead as usize));
+                    self.put_cached(head)?;
+                    bytes = rest;
+                }
+                Some(direct) => {
+                    bytes = direct.fill(bytes);
+                    match direct.write(self.written) {
+                        Ok(written) => self.written += written,
+                        // Some filesystems say only now that they cannot do it.
+                        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                            self.put_rest()?;
+                            self.stays_cached = true;
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put_cached(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.written)?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Has the next bytes written past the page cache, if they can be. A file that is to reach the disk steadily and is this large already is a
+    /// snapshot that nobody is about to read.
+    fn go_direct(&mut self) {
+        self.direct = Direct::open(&self.path);
+        self.stays_cached = self.direct.is_none();
+    }
+
+    /// Ends writing past the page cache: what is less than a chunk goes through it.
+    fn put_rest(&mut self) -> io::Result<()> {
+        self.direct.take().map_or(Ok(()), |direct| self.put_cached(direct.chunk()))
     }
 
     /// Sends what was last written on its way, and waits for what set out before: so no more than twice `sync_every` is ever waiting,
@@ -142,6 +196,7 @@ impl Open {
     }
 
     fn commit(&mut self, to: &str, fsync: bool) -> io::Result<()> {
+        self.put_rest()?;
         let directory = self.path.parent().unwrap_or(Path::new("/"));
         if fsync {
             self.file.sync_all()?;
@@ -162,7 +217,17 @@ impl Files {
                 let open = File::create(path)?;
                 self.0.insert(
                     file,
-                    Open { file: open, path: path.into(), unfinished: true, sync_every, written: 0, setting_out: 0..0, failed: None },
+                    Open {
+                        file: open,
+                        path: path.into(),
+                        unfinished: true,
+                        sync_every,
+                        written: 0,
+                        setting_out: 0..0,
+                        direct: None,
+                        stays_cached: false,
+                        failed: None,
+                    },
                 );
                 Ok(Done::Created)
             }
@@ -188,7 +253,17 @@ impl Files {
                 let size = open.metadata()?.len();
                 self.0.insert(
                     file,
-                    Open { file: open, path: path.into(), unfinished: false, sync_every: 0, written: 0, setting_out: 0..0, failed: None },
+                    Open {
+                        file: open,
+                        path: path.into(),
+                        unfinished: false,
+                        sync_every: 0,
+                        written: 0,
+                        setting_out: 0..0,
+                        direct: None,
+                        stays_cached: false,
+                        failed: None,
+                    },
                 );
                 Ok(Done::Opened(Some(size)))
             }
@@ -252,6 +327,25 @@ mod tests {
         assert_eq!(disk.take_done(), Some(DiskDone { file: FILE, result: Ok(Done::Appended(6)) }), "what was asked before is answered too");
         assert_eq!(names(dir.path()), ["final"]);
         assert_eq!(fs::read(dir.path().join("final")).unwrap(), b"abcabc");
+    }
+
+    #[test]
+    fn a_large_file_goes_past_the_page_cache_and_holds_every_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = disk();
+        let path = dir.path().join("temp").to_str().unwrap().into();
+        assert_eq!(disk.run(DiskJob::Create { file: FILE, path, sync_every: 10_000 }).result, Ok(Done::Created));
+        let all: Vec<u8> = (0..5_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let (mut rest, mut size, mut appended) = (&all[..], 1, 0);
+        while !rest.is_empty() {
+            let (piece, others) = rest.split_at(rest.len().min(size));
+            let result = disk.run(DiskJob::Append { file: FILE, pieces: vec![Bytes::copy_from_slice(piece)] }).result;
+            appended += if let Ok(Done::Appended(bytes)) = result { bytes as usize } else { panic!("{result:?}") };
+            (rest, size) = (others, size * 7 % 300_007);
+            assert!(appended + rest.len() <= all.len() && appended + rest.len() + (1 << 20) > all.len());
+        }
+        assert_eq!(disk.run(DiskJob::Commit { file: FILE, to: "final".into(), fsync: true }).result, Ok(Done::Committed));
+        assert!(fs::read(dir.path().join("final")).unwrap() == all);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod clock;
 mod connect;
 mod crash;
 mod daemon;
+mod direct;
 mod disk;
 mod host;
 mod listen;

@@ -84,7 +84,7 @@ impl DiskJob {
 pub enum Done {
     /// The file is there.
     Created,
-    /// So many bytes were written.
+    /// So many bytes went to the file. Some of them may follow with a later job, and the last when it is committed.
     Appended(u64),
     /// The file has its place.
     Committed,
