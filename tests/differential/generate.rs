@@ -124,7 +124,9 @@ impl Generator {
             args.retain(|arg| arg != b"ALPHA");
         }
         if name.contains("lex") || args.iter().any(|arg| arg == b"BYLEX") {
-            args.iter_mut().filter(|arg| arg.len() == 2 && arg[0] == b'z').for_each(|key| key[0] = EQUAL);
+            // Whatever a key is named after: RENAME may have put a sorted set of many scores there.
+            let is_key = |arg: &&mut Vec<u8>| matches!(arg[..], [b'a'..=b'z', b'0'..=b'9']);
+            args.iter_mut().filter(is_key).for_each(|key| key[0] = EQUAL);
         } else if self.one_in(25) && !name.ends_with("rank") && !name.ends_with("scan") && !waits {
             self.spoil(&mut args, words.len());
         }
