@@ -19,7 +19,7 @@ use crate::{
 
 pub use crate::state::blocking::{BlockOn, InVain};
 
-/// What the log of writes gets of a command that changed something.
+/// What the log of writes gets of a command that changed something. It is small: each command makes one.
 #[derive(Default)]
 pub enum Effect {
     /// The command as it came.
@@ -28,13 +28,13 @@ pub enum Effect {
     /// The command as it came, even if it changed nothing.
     Always,
     /// This instead, so that it has the same effect at any time and place.
-    Instead(OwnedArgs),
+    Instead(Box<OwnedArgs>),
     /// These, even if it changed nothing.
     Several(Vec<OwnedArgs>),
 }
 
-/// What is to happen after a command besides its reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// What is to happen after a command besides its reply. It is small: each command makes one.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Outcome {
     /// Nothing.
     #[default]
@@ -42,7 +42,7 @@ pub enum Outcome {
     /// The queued transaction is to be run.
     Exec,
     /// The client waits until one of its keys has something for it, and the command is run again.
-    Block(BlockOn),
+    Block(Box<BlockOn>),
 }
 
 /// What a command is given.
@@ -271,7 +271,7 @@ impl<'a> Ctx<'a> {
     /// transaction nobody waits, nor does our primary: the reply is the one for having waited in vain.
     pub fn block(&mut self, on: BlockOn) {
         if !self.in_exec && self.client().kind != ClientKind::Primary {
-            self.outcome = Outcome::Block(on);
+            self.outcome = Outcome::Block(Box::new(on));
             return;
         }
         match on.in_vain {
@@ -304,13 +304,13 @@ impl<'a> Ctx<'a> {
     /// What the log of writes gets instead of the command.
     pub fn log_instead(&mut self, parts: &[&[u8]]) {
         if self.is_logged() {
-            self.effect = Effect::Instead(OwnedArgs::new(parts));
+            self.effect = Effect::Instead(Box::new(OwnedArgs::new(parts)));
         }
     }
 
     /// [`Ctx::log_instead`] for what is built only when [`Ctx::is_logged`].
     pub fn log_owned(&mut self, args: OwnedArgs) {
-        self.effect = Effect::Instead(args);
+        self.effect = Effect::Instead(Box::new(args));
     }
 
     /// Adds these arguments to a command that is being built; large ones are shared.

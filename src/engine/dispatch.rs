@@ -105,13 +105,14 @@ impl Engine {
     ) -> bool {
         if *ordinary
             && let Lookup::Found(id) = lookup
-            && self.registry.get(id).accepts(args.len())
-            && self.registry.get(id).flags & self.barred == 0
+            && let command = self.registry.get(id)
+            && command.accepts(args.len())
+            && command.flags & self.barred == 0
         {
             if let Some(on) = self.call(conn, id, args, hashed, out, false) {
-                self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), on);
+                self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on);
             }
-            let flags = self.registry.get(id).flags;
+            let flags = command.flags;
             if flags & DATA == 0 || flags & flags::BLOCKING != 0 {
                 self.turn_reply_mode(conn);
                 *ordinary = self.is_ordinary(conn);
@@ -231,7 +232,7 @@ impl Engine {
             out.protocol = unheard.protocol;
         }
         if let Some(on) = blocks {
-            self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), on);
+            self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on);
         }
         self.turn_reply_mode(conn);
         true
@@ -286,7 +287,7 @@ impl Engine {
         hashed: (usize, u64),
         out: &mut Output,
         in_exec: bool,
-    ) -> Option<BlockOn> {
+    ) -> Option<Box<BlockOn>> {
         let command = self.registry.get(id);
         let client = self.server.clients.get_mut(conn)?;
         client.last_command = Some(id);

@@ -197,12 +197,13 @@ impl Engine {
         let mut ahead = [Ahead { lookup: Lookup::Unknown, hashed: (0, 0), element: 0 }; BATCH];
         let ahead = &mut ahead[..count];
         // Requests in a row are often of one kind: the name is looked up for the first of them.
-        let (mut name, mut lookup) = (&[][..], Lookup::Unknown);
+        let (mut lookup, mut is_of_all_alike) = (Lookup::Unknown, false);
         for (i, a) in ahead.iter_mut().enumerate() {
-            let args = parser.args(parser.request(i), input);
-            if name.is_empty() || args.get(0) != name {
+            let request = parser.request(i);
+            let args = parser.args(request, input);
+            if !(is_of_all_alike && request.begins_alike()) {
                 lookup = self.registry.resolve(&args);
-                name = if self.registry.is_named_by_first(lookup) { args.get(0) } else { &[] };
+                is_of_all_alike = self.registry.is_named_by_first(lookup);
             }
             *a = self.look_ahead(db, lookup, &args, count > 1);
         }

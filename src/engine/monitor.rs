@@ -4,6 +4,7 @@ use super::{Engine, redact};
 use crate::{commands::CommandId, config::quote_into, resp::request::Args, state::ConnId};
 
 impl Engine {
+    #[cold]
     pub(super) fn feed_monitors(&mut self, conn: ConnId, id: CommandId, args: Args<'_>) {
         let Some(client) = self.server.clients.get(conn) else { return };
         let (db, us) = (client.db, self.server.host.unix_us());

@@ -32,7 +32,7 @@ pub(super) struct Logged<'a> {
 
 impl Engine {
     /// Logs what a call did.
-    #[inline]
+    #[inline(never)]
     pub(super) fn log_call(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, in_exec: bool) {
         let own = match &call.effect {
             Effect::Verbatim if call.changed => Some(call.args),
@@ -126,6 +126,7 @@ impl Engine {
     }
 
     /// Takes note of keys that expired or were evicted while no command ran, or that nobody has to be told of.
+    #[cold]
     pub(super) fn forget_gone(&mut self) {
         if self.server.replication.stream.is_fed() {
             self.log_gone(true);

@@ -4,6 +4,8 @@ use super::Engine;
 use crate::{resp::output::Output, state::ConnId};
 
 impl Engine {
+    // Apart, so that the frame of every call is small.
+    #[inline(never)]
     pub(super) fn exec(&mut self, conn: ConnId, out: &mut Output) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
         let Some(multi) = client.multi.take() else { return };

@@ -35,9 +35,16 @@ pub struct Request {
     count: u32,
     /// Input bytes up to its end.
     end: u32,
+    begins_alike: bool,
 }
 
 impl Request {
+    /// Whether it is known to have the number of arguments, and the first argument, of the request in front of it. For the first request
+    /// of a batch that may be one that is done with.
+    pub fn begins_alike(&self) -> bool {
+        self.begins_alike
+    }
+
     /// Number of arguments, the command's name among them. Never 0.
     pub fn argc(&self) -> usize {
         self.count as usize
@@ -233,6 +240,29 @@ pub struct Parser {
     split: SplitArgs,
 }
 
+/// How a request began: the bytes up to the end of its first argument.
+struct Beginning {
+    at: usize,
+    len: usize,
+    /// Number of arguments that it announces.
+    count: u32,
+    /// Length of the first.
+    name: u32,
+}
+
+impl Beginning {
+    /// Whether the bytes from `at` on are the same.
+    #[inline(always)]
+    fn recurs(&self, buf: &[u8], at: usize) -> bool {
+        let (Some(old), Some(new)) = (buf.get(self.at..self.at + self.len), buf.get(at..at + self.len)) else { return false };
+        match self.len {
+            // Two words, which overlap, are compared faster than a length that the compiler does not know.
+            8..=16 => old.first_chunk::<8>() == new.first_chunk() && old.last_chunk::<8>() == new.last_chunk(),
+            _ => old == new,
+        }
+    }
+}
+
 struct Filling {
     buf: BytesMut,
     /// Length with the CRLF.
@@ -265,8 +295,18 @@ impl Parser {
     ///
     /// `buf` must begin with the same bytes as at the last call, but for those given up by [`Parser::rebase`].
     pub fn parse(&mut self, buf: &[u8], most: usize, limits: Limits) -> Result<(), ProtocolError> {
+        // Requests in a row are often of one kind: where one begins with the bytes of the last, they need not be understood again.
+        let mut last: Option<Beginning> = None;
         while self.requests.len() < most {
-            if self.missing == 0 {
+            let start = (self.missing == 0).then_some(self.at);
+            let mut alike = false;
+            if let Some(last) = last.as_ref().filter(|last| last.recurs(buf, self.at)) {
+                alike = true;
+                self.first = self.args.len() as u32;
+                self.at += last.len;
+                self.args.push(Arg { start: self.at as u32 - 2 - last.name, len: last.name });
+                self.missing = last.count - 1;
+            } else if self.missing == 0 {
                 match buf.get(self.at) {
                     None => return Ok(()),
                     Some(b'*') => {
@@ -297,14 +337,25 @@ impl Parser {
             if !self.bulks(buf, limits)? {
                 return Ok(());
             }
-            self.finish();
+            self.finish(alike);
+            if !alike {
+                last = start.and_then(|at| self.beginning(at));
+            }
         }
         Ok(())
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, begins_alike: bool) {
         let count = self.args.len() as u32 - self.first;
-        self.requests.push(Request { first: self.first, count, end: self.at as u32 });
+        self.requests.push(Request { first: self.first, count, end: self.at as u32, begins_alike });
+    }
+
+    /// The beginning of the request just parsed, which began at `at`.
+    #[inline]
+    fn beginning(&self, at: usize) -> Option<Beginning> {
+        let args = &self.args[self.first as usize..];
+        let name = args.first().filter(|name| name.start != OWN_BUFFER)?;
+        Some(Beginning { at, len: (name.start + name.len) as usize + 2 - at, count: args.len() as u32, name: name.len })
     }
 
     /// The number of a header of up to three digits that is all there, as nearly every one is. No argument of such a length is too long.
@@ -415,7 +466,7 @@ impl Parser {
             self.args.push(Arg { start: OWN_BUFFER, len: self.own.len() as u32 });
             self.own.push(Bytes::from(word));
         }
-        self.finish();
+        self.finish(false);
         Ok(true)
     }
 
@@ -507,7 +558,7 @@ impl Parser {
         self.bulk = None;
         self.missing -= 1;
         if self.missing == 0 {
-            self.finish();
+            self.finish(false);
         }
     }
 

@@ -32,7 +32,7 @@ fn spop(ctx: &mut Ctx) {
         let member = member.text(&mut digits);
         ctx.out.bulk(member);
         if is_logged {
-            ctx.effect = Effect::Instead(OwnedArgs::new(&[b"SREM", key, member]));
+            ctx.effect = Effect::Instead(Box::new(OwnedArgs::new(&[b"SREM", key, member])));
         }
     });
     let emptied = set.is_empty();

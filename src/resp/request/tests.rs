@@ -119,6 +119,27 @@ proptest! {
     }
 
     #[test]
+    fn requests_that_begin_alike_are_known_and_the_same(
+        requests in proptest::collection::vec(
+            (prop::sample::select(vec!["a", "GET", "GEt", "SETEX", "ZREVRANGEBYSCORE", ""]), proptest::collection::vec(arg(), 0..3)),
+            1..20,
+        ),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let requests: Requests =
+            requests.into_iter().map(|(name, rest)| [name.as_bytes().to_vec()].into_iter().chain(rest).collect()).collect();
+        let wire = encode(&requests);
+        let (mut parser, cut) = (Parser::in_place(blanks), cut.index(wire.len()));
+        parser.parse(&wire, 64, LIMITS).unwrap();
+        let alike: Vec<bool> = (0..parser.requests()).map(|i| parser.request(i).begins_alike()).collect();
+        let same = |pair: &[Vec<Vec<u8>>]| pair[0].len() == pair[1].len() && pair[0][0] == pair[1][0];
+        let expected: Vec<bool> = [false].into_iter().chain(requests.windows(2).map(same)).collect();
+        prop_assert_eq!(alike, expected);
+        prop_assert_eq!(feed(&[&wire], 64, LIMITS).0, requests.clone());
+        prop_assert_eq!(feed(&[&wire[..cut], &wire[cut..]], 64, LIMITS).0, requests);
+    }
+
+    #[test]
     fn random_bytes_never_panic(wire in proptest::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"*$\r\n019".to_vec())], 0..200)) {
         let single: Vec<&[u8]> = wire.chunks(1).collect();
         prop_assert_eq!(feed(&single, 3, LIMITS), feed(&[&wire], 64, LIMITS));
