@@ -2,9 +2,9 @@
 
 /// For how long after a command the loop counts as busy, in nanoseconds.
 const BUSY_NANOS: u64 = 1_000_000;
-/// How long a slice may take while the loop is not busy, in nanoseconds: what the first request has to wait for. Under load it is a single step.
+/// How long a slice may take, in nanoseconds: what a request may have to wait for. Under load it is shorter where turns are.
 const SLICE_NANOS: u64 = 25_000;
-/// Under load a slice is followed by so many times its own length without one.
+/// Under load a slice is followed by so many times its own length without one, and takes no longer than what has passed allows.
 const REST: u64 = 3;
 
 /// When the next slice may run.
@@ -13,6 +13,8 @@ pub(super) struct Pace {
     /// Commands run when we last looked, and when that number last changed.
     commands: u64,
     busy_nanos: u64,
+    /// When the last slice ended.
+    ended_nanos: u64,
     /// Under load, no slice before this.
     rest_until_nanos: u64,
 }
@@ -25,7 +27,7 @@ impl Pace {
         }
         match self.is_busy(now_nanos) {
             false => Some(SLICE_NANOS),
-            true => (now_nanos >= self.rest_until_nanos).then_some(0),
+            true => (now_nanos >= self.rest_until_nanos).then(|| SLICE_NANOS.min(now_nanos.saturating_sub(self.ended_nanos) / REST)),
         }
     }
 
@@ -40,6 +42,7 @@ impl Pace {
 
     /// Says that a slice ran from then to now.
     pub(super) fn ran(&mut self, from_nanos: u64, now_nanos: u64) {
+        self.ended_nanos = now_nanos;
         self.rest_until_nanos = now_nanos + REST * now_nanos.saturating_sub(from_nanos);
     }
 }
@@ -51,14 +54,15 @@ mod tests {
     #[test]
     fn a_busy_loop_keeps_three_quarters_for_itself_and_an_idle_one_nothing() {
         let mut pace = Pace::default();
-        assert_eq!(pace.slice(1_000, 1), Some(0));
-        pace.ran(1_000, 11_000);
-        assert_eq!((pace.slice(12_000, 2), pace.slice(40_000, 2)), (None, None));
-        assert!(pace.rests(40_000) && !pace.rests(41_000));
-        assert_eq!(pace.slice(41_000, 3), Some(0), "three times ten microseconds later");
-        pace.ran(41_000, 541_000);
-        assert_eq!(pace.slice(1_000_000, 3), None);
-        assert!(pace.rests(1_000_000) && !pace.rests(1_041_000));
-        assert_eq!(pace.slice(1_041_000, 3), Some(SLICE_NANOS), "no command for a millisecond");
+        assert_eq!(pace.slice(30_000, 1), Some(10_000));
+        pace.ran(30_000, 40_000);
+        assert_eq!((pace.slice(41_000, 2), pace.slice(69_000, 2)), (None, None));
+        assert!(pace.rests(69_000) && !pace.rests(70_000));
+        assert_eq!(pace.slice(70_000, 3), Some(10_000), "three times ten microseconds later");
+        assert_eq!(pace.slice(340_000, 4), Some(SLICE_NANOS), "after a long turn");
+        pace.ran(340_000, 540_000);
+        assert_eq!(pace.slice(1_100_000, 4), None);
+        assert!(pace.rests(1_100_000) && !pace.rests(1_340_000));
+        assert_eq!(pace.slice(1_340_000, 4), Some(SLICE_NANOS), "no command for a millisecond");
     }
 }
