@@ -1,11 +1,14 @@
-//! How much of the loop long background work gets: all of it while nobody else wants it, a quarter of it under load.
+//! How much of the loop long background work gets: all of it while nobody else wants it; under load a quarter of it where turns are short, and
+//! about a twentieth where they are long.
 
 /// For how long after a command the loop counts as busy, in nanoseconds.
 const BUSY_NANOS: u64 = 1_000_000;
 /// How long a slice may take, in nanoseconds: what a request may have to wait for. Under load it is shorter where turns are.
 const SLICE_NANOS: u64 = 25_000;
-/// Under load a slice is followed by so many times its own length without one, and takes no longer than what has passed allows.
+/// Under load a slice is followed by so many times its own length without one.
 const REST: u64 = 3;
+/// Under load a slice is a single step, or this part of the time since the last one: so a long turn does not starve the work.
+const PART: u64 = 20;
 
 /// When the next slice may run.
 #[derive(Default)]
@@ -27,7 +30,7 @@ impl Pace {
         }
         match self.is_busy(now_nanos) {
             false => Some(SLICE_NANOS),
-            true => (now_nanos >= self.rest_until_nanos).then(|| SLICE_NANOS.min(now_nanos.saturating_sub(self.ended_nanos) / REST)),
+            true => (now_nanos >= self.rest_until_nanos).then(|| SLICE_NANOS.min(now_nanos.saturating_sub(self.ended_nanos) / PART)),
         }
     }
 
@@ -54,12 +57,12 @@ mod tests {
     #[test]
     fn a_busy_loop_keeps_three_quarters_for_itself_and_an_idle_one_nothing() {
         let mut pace = Pace::default();
-        assert_eq!(pace.slice(30_000, 1), Some(10_000));
+        assert_eq!(pace.slice(30_000, 1), Some(1_500));
         pace.ran(30_000, 40_000);
         assert_eq!((pace.slice(41_000, 2), pace.slice(69_000, 2)), (None, None));
         assert!(pace.rests(69_000) && !pace.rests(70_000));
-        assert_eq!(pace.slice(70_000, 3), Some(10_000), "three times ten microseconds later");
-        assert_eq!(pace.slice(340_000, 4), Some(SLICE_NANOS), "after a long turn");
+        assert_eq!(pace.slice(70_000, 3), Some(1_500), "three times ten microseconds later");
+        assert_eq!(pace.slice(340_000, 4), Some(15_000), "after a long turn");
         pace.ran(340_000, 540_000);
         assert_eq!(pace.slice(1_100_000, 4), None);
         assert!(pace.rests(1_100_000) && !pace.rests(1_340_000));
