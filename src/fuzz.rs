@@ -34,6 +34,10 @@ fn requests<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<Vec<u8>>>, b
         buf.extend_from_slice(piece);
         let result = parser.parse(&buf, usize::MAX, LIMITS);
         let count = parser.requests();
+        for i in (1..count).filter(|i| parser.request(*i).begins_alike()) {
+            let (last, this) = (parser.args(parser.request(i - 1), &buf), parser.args(parser.request(i), &buf));
+            assert_eq!((last.len(), last.get(0)), (this.len(), this.get(0)));
+        }
         all.extend((0..count).map(|i| parser.args(parser.request(i), &buf).iter().map(<[u8]>::to_vec).collect()));
         let done = parser.rebase(count);
         buf.drain(..done);

@@ -330,6 +330,7 @@ impl Parser {
                         if !self.inline(buf)? {
                             return Ok(());
                         }
+                        last = None;
                         continue;
                     }
                 }

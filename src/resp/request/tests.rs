@@ -124,17 +124,29 @@ proptest! {
             (prop::sample::select(vec!["a", "GET", "GEt", "SETEX", "ZREVRANGEBYSCORE", ""]), proptest::collection::vec(arg(), 0..3)),
             1..20,
         ),
+        inline in proptest::option::of(any::<prop::sample::Index>()),
         cut in any::<prop::sample::Index>(),
     ) {
         let requests: Requests =
             requests.into_iter().map(|(name, rest)| [name.as_bytes().to_vec()].into_iter().chain(rest).collect()).collect();
-        let wire = encode(&requests);
+        let mut requests = requests;
+        let mut wire = encode(&requests);
+        let at = inline.map(|inline| inline.index(requests.len()));
+        if let Some(at) = at {
+            let mut words = encode(&requests[..at].to_vec());
+            words.extend(b"GET a\r\n");
+            words.extend(encode(&requests[at..].to_vec()));
+            wire = words;
+            requests.insert(at, vec![b"GET".to_vec(), b"a".to_vec()]);
+        }
         let (mut parser, cut) = (Parser::in_place(blanks), cut.index(wire.len()));
         parser.parse(&wire, 64, LIMITS).unwrap();
         let alike: Vec<bool> = (0..parser.requests()).map(|i| parser.request(i).begins_alike()).collect();
-        let same = |pair: &[Vec<Vec<u8>>]| pair[0].len() == pair[1].len() && pair[0][0] == pair[1][0];
-        let expected: Vec<bool> = [false].into_iter().chain(requests.windows(2).map(same)).collect();
-        prop_assert_eq!(alike, expected);
+        let same = |i: usize| {
+            let (last, this) = (&requests[i - 1], &requests[i]);
+            at.is_none_or(|at| at != i && at + 1 != i) && last.len() == this.len() && last[0] == this[0]
+        };
+        prop_assert_eq!(alike, (0..requests.len()).map(|i| i > 0 && same(i)).collect::<Vec<_>>());
         prop_assert_eq!(feed(&[&wire], 64, LIMITS).0, requests.clone());
         prop_assert_eq!(feed(&[&wire[..cut], &wire[cut..]], 64, LIMITS).0, requests);
     }
