@@ -10,8 +10,8 @@ use std::{
 };
 
 const READING: &str = "-IOERR error or timeout reading from target instance";
-const CONNECTING: &str = "-IOERR error or timeout connecting to the client";
-const TYPES: [&str; 5] = ["int", "list", "set", "hash", "zset"];
+const REFUSED: &str = "-IOERR error or timeout writing to target instance";
+const EVERYTHING: [&str; 6] = ["int", "text", "list", "set", "hash", "zset"];
 
 /// A key of each type, and some with deadlines.
 fn fill(conn: &mut Conn) {
@@ -26,14 +26,6 @@ fn fill(conn: &mut Conn) {
     ] {
         assert!(!matches!(conn.run(line), Value::Error(_)), "{line}");
     }
-}
-
-fn everything() -> [&'static str; 6] {
-    ["int", "text", "list", "set", "hash", "zset"]
-}
-
-fn dump(conn: &mut Conn, key: &str) -> Value {
-    conn.cmd(&["DUMP", key])
 }
 
 /// A server that accepts and says what a test has it say.
@@ -72,32 +64,21 @@ fn every_type_arrives_with_its_deadline() {
         let source = Server::start(&[]);
         let (mut here, mut there) = (source.connect(), target.connect());
         there.run("SELECT 3");
-        for keys in [&everything()[..1], &everything()[1..]] {
-            fill(&mut here);
-            let before: Vec<Value> = keys.iter().map(|key| dump(&mut here, key)).collect();
-            let line = match keys {
-                [key] => format!("MIGRATE 127.0.0.1 {} {key} 3 5000", target.port),
-                keys => format!("MIGRATE 127.0.0.1 {} \"\" 3 5000 REPLACE KEYS none {} none", target.port, keys.join(" ")),
-            };
-            assert_eq!(here.run(&line).to_string(), "OK", "{line}");
-            for (key, before) in keys.iter().zip(before) {
-                assert_eq!(here.cmd(&["EXISTS", key]).int(), 0, "{key}");
-                there.cmd(&["SELECT", "3"]);
-                // Another server may write the same value in another version of the format.
-                assert_eq!(there.cmd(&["EXISTS", key]).int(), 1, "{key}");
-                if target.knows("SOLOD") || before == dump(&mut there, key) {
-                    continue;
-                }
-                assert_ne!(there.cmd(&["TYPE", key]).text(), "none");
-            }
-        }
+        fill(&mut here);
+        let (one, others) = (EVERYTHING[0], EVERYTHING[1..].join(" "));
+        let to = format!("MIGRATE 127.0.0.1 {}", target.port);
+        assert_eq!(here.run(&format!("{to} {one} 3 5000")).to_string(), "OK");
+        assert_eq!(here.run(&format!("{to} \"\" 3 5000 REPLACE KEYS none {others} none")).to_string(), "OK");
+        assert_eq!((here.run("DBSIZE").int(), there.run("DBSIZE").int()), (0, EVERYTHING.len() as i64));
+        assert_eq!(there.run("MGET int text").to_string(), r#"["12345", "hello"]"#);
+        assert_eq!(there.run("SMISMEMBER set 1 2 3 x").to_string(), "[1, 1, 1, 1]");
         assert_eq!(there.run("LRANGE list 0 -1").to_string(), r#"["a", "b", "c"]"#);
         assert_eq!(there.run("ZRANGE zset 0 -1 WITHSCORES").to_string(), r#"["a", "1", "b", "2.5"]"#);
         assert_eq!(there.run("HGET hash g").text(), "2");
         assert!((90_000..=100_000).contains(&there.run("PTTL text").int()));
         assert!((990..=1000).contains(&there.run("TTL hash").int()));
-        for key in TYPES {
-            assert_eq!(there.cmd(&["TTL", key]).int() > 0, key == "hash", "{key}");
+        for key in EVERYTHING {
+            assert_eq!(there.cmd(&["TTL", key]).int() > 0, key == "hash" || key == "text", "{key}");
         }
         assert_eq!(source.info("migrate_cached_sockets"), "1");
     }
@@ -132,7 +113,6 @@ fn copies_stay_and_only_replace_overwrites() {
     there.run("SELECT 5");
     assert_eq!(there.run("GET k").text(), "new");
     assert_eq!(here.run("EXISTS k").int(), 0);
-    assert_eq!(target.info("total_connections_received"), target.info("total_connections_received").clone());
     assert_eq!(source.info("migrate_cached_sockets"), "1");
 }
 
@@ -222,6 +202,8 @@ fn arguments_are_judged_as_redis_judges_them() {
         "MIGRATE h 1 \"\" 0 5 KEYS a b",
         "MIGRATE 127.0.0.1 1 k 0 500",
         "MIGRATE 127.0.0.1 nonsense k 0 500",
+        "MIGRATE 127.0.0.1 -1 k 0 500",
+        "MIGRATE no-such-host.invalid 1 k 0 5000",
         "COMMAND GETKEYS MIGRATE h 1 k 0 5",
         "COMMAND GETKEYS MIGRATE h 1 \"\" 0 5 COPY AUTH keys KEYS a b",
         "COMMAND GETKEYSANDFLAGS MIGRATE h 1 \"\" 0 5 KEYS a b",
@@ -250,7 +232,7 @@ fn while_the_target_says_nothing_reads_go_on_and_writes_wait() {
     mover.run("SET gone 1 PX 60");
     let begun = Instant::now();
     mover.send(&Conn::encode(&["MIGRATE", "127.0.0.1", &fake.port.to_string(), "k", "0", "700"]));
-    mover.send(&Conn::encode(&["GET", "k"]));
+    mover.send(&Conn::encode(&["PING"]));
     let mut silent = fake.accept();
     hear(&mut silent, "RESTORE", 1);
     writer.send(&Conn::encode(&["SET", "k", "2"]));
@@ -263,7 +245,7 @@ fn while_the_target_says_nothing_reads_go_on_and_writes_wait() {
     assert!(writer.try_recv(Duration::from_millis(50)).is_none());
     assert_eq!(mover.recv().to_string(), READING);
     assert!(begun.elapsed() >= Duration::from_millis(700));
-    assert_eq!(mover.recv().text(), "1", "what is behind it waits for it");
+    assert_eq!(mover.recv().text(), "PONG", "what is behind it waits for it");
     assert_eq!(writer.recv().to_string(), "OK");
     assert_eq!(reader.run("GET k").text(), "2");
     wait_until(|| reader.run("DBSIZE").int() == 1);
@@ -327,7 +309,7 @@ fn a_kept_connection_whose_server_was_restarted_is_replaced() {
     }
     target.kill9();
     here.run("SET k 1");
-    assert_eq!(here.run(&format!("MIGRATE 127.0.0.1 {} k 0 5000", target.port)).to_string(), CONNECTING);
+    assert_eq!(here.run(&format!("MIGRATE 127.0.0.1 {} k 0 5000", target.port)).to_string(), REFUSED);
     assert_eq!(here.run("GET k").text(), "1");
 }
 

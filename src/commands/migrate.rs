@@ -105,12 +105,16 @@ fn find_keys(args: &Args<'_>) -> Option<Vec<KeyAt>> {
     Some(keys.map(|at| (at, k::RW | k::ACCESS | k::DELETE)).collect())
 }
 
-/// The number that a text begins with, as C's `atoi` reads it, if it is a port.
+/// The number that a text begins with, as C's `atoi` reads it, 0 for none, if it can be that of a port.
 fn port(text: &[u8]) -> Option<u16> {
     let text = text.trim_ascii_start();
     let text = text.strip_prefix(b"+").unwrap_or(text);
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    str::from_utf8(&text[..digits]).ok()?.parse().ok().filter(|port| *port != 0)
+    if text.starts_with(b"-") {
+        return None;
+    }
+    let digits = str::from_utf8(&text[..digits]).ok()?;
+    if digits.is_empty() { Some(0) } else { digits.parse().ok() }
 }
 
 fn put_bulk(into: &mut Vec<u8>, bytes: &[u8]) {
@@ -289,7 +293,7 @@ mod tests {
     #[test]
     fn a_port_is_read_as_redis_reads_it() {
         for (text, expected) in
-            [("6379", Some(6379)), (" 12x", Some(12)), ("x", None), ("0", None), ("-1", None), ("65536", None), ("", None)]
+            [("6379", Some(6379)), (" 12x", Some(12)), ("x", Some(0)), ("0", Some(0)), ("-1", None), ("65536", None), ("", Some(0))]
         {
             assert_eq!(port(text.as_bytes()), expected, "{text}");
         }

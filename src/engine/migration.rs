@@ -12,8 +12,9 @@ impl Engine {
     }
 
     /// A connection that [`Action::Connect`](crate::state::Action::Connect) asked for cannot be had, for this reason.
-    pub fn link_failed(&mut self, link: u64, reason: &str) {
-        self.server.migration_not_connected(link);
+    /// `refused`: there is such an address, and nobody there.
+    pub fn link_failed(&mut self, link: u64, refused: bool, reason: &str) {
+        self.server.migration_not_connected(link, refused);
         self.upstream_failed(link, reason);
     }
 

@@ -232,10 +232,10 @@ impl Server {
         true
     }
 
-    /// The connection that was asked for cannot be had.
-    pub fn migration_not_connected(&mut self, link: u64) {
+    /// The connection that was asked for cannot be had. Where it was refused Redis does not find out before it writes.
+    pub fn migration_not_connected(&mut self, link: u64, refused: bool) {
         if self.migrations.under_way().is_some_and(|migration| migration.step == Step::Connecting(link)) {
-            self.end_migration(CONNECTING);
+            self.end_migration(if refused { WRITING } else { CONNECTING });
         }
     }
 
