@@ -50,6 +50,8 @@ pub mod flags {
     pub const NOT_QUEUED: u64 = 1 << 20;
     /// Runs while the client is in RESP2's subscriber mode. Not shown to clients.
     pub const SUBSCRIBED: u64 = 1 << 21;
+    /// May make the client wait, for something else than keys, by [`Server`](crate::state::Server)'s own means. Not shown to clients.
+    pub const PARKS: u64 = 1 << 22;
 
     /// Names of those that COMMAND shows, in its order.
     pub const NAMES: &[(u64, &str)] = &[

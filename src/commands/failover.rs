@@ -111,6 +111,8 @@ fn failover(ctx: &mut Ctx) {
         Some((host, port)) => log::info!("FAILOVER requested to {host}:{port}."),
         None => log::info!("FAILOVER requested to any replica."),
     }
+    // What it deletes is to be on its way before the replicas are waited for.
+    server.interrupt_migration();
     let until_ms = wish.timeout_ms.map(|ms| server.unix_ms().saturating_add(ms));
     server.replication.failover = Some(Failover { step: Step::WaitForSync, target, until_ms, force: wish.force });
     // No key may go meanwhile either: it would be one more write.

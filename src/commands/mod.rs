@@ -18,6 +18,7 @@ pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
 pub mod lists;
+pub mod migrate;
 mod popargs;
 pub mod pubsub;
 pub mod registry;
@@ -75,6 +76,7 @@ pub static TABLE: &[&[Command]] = &[
     lists::blocking::COMMANDS,
     sort::COMMANDS,
     dump::COMMANDS,
+    migrate::COMMANDS,
     sets::members::COMMANDS,
     sets::chance::COMMANDS,
     sets::algebra::COMMANDS,

@@ -26,6 +26,7 @@ fn leave(server: &mut Server) -> Option<Upstream> {
 
 /// Makes us a replica of this primary. What we have stays until the primary says that it needs more than what we lack.
 pub fn follow(server: &mut Server, host: String, port: u16) {
+    server.interrupt_migration();
     let now = server.mono_ms;
     let mut upstream = match leave(server) {
         Some(old) => {

@@ -40,7 +40,7 @@ impl Engine {
 
     /// A connection is gone.
     pub fn disconnect(&mut self, conn: ConnId) {
-        let Some(client) = self.server.clients.remove(conn) else { return };
+        let Some(client) = self.server.clients.remove(conn) else { return self.server.link_gone(conn) };
         self.server.forget_follower(conn, &client);
         self.server.forget_blocked(conn, &client);
         self.server.forget_subscriber(conn, &client);
@@ -80,53 +80,64 @@ impl Engine {
                 client.dirty = false;
                 return Some(conn);
             }
+            if self.server.migrations.link(conn).is_some() {
+                return Some(conn);
+            }
         }
         None
     }
 
     /// What a client is to be sent next, in pieces.
     pub fn output<'a>(&'a self, conn: ConnId, into: &mut Vec<IoSlice<'a>>, most: usize) {
-        if let Some(client) = self.server.clients.get(conn)
-            && !client.close_now
-        {
-            client.out.slices(into, most);
+        match self.server.clients.get(conn) {
+            Some(client) if client.close_now => (),
+            Some(client) => client.out.slices(into, most),
+            None => self.link_output(conn, into, most),
         }
     }
 
     /// Says that `n` bytes have been sent to a client.
     pub fn sent(&mut self, conn: ConnId, n: usize) {
         let server = &mut self.server;
+        let Some(client) = server.clients.get_mut(conn) else { return server.link_sent(conn, n) };
         server.stats.net_out += n as u64;
         server.stats.writes += 1;
-        if let Some(client) = server.clients.get_mut(conn) {
-            client.net_out += n as u64;
-            client.out.advance(n);
-            match &mut client.replica {
-                Some(link) if client.kind == ClientKind::Replica => {
-                    link.progress_at_ms = server.mono_ms;
-                    server.stats.net_repl_out += n as u64;
-                }
-                _ => client.active_ms = server.mono_ms,
+        client.net_out += n as u64;
+        client.out.advance(n);
+        match &mut client.replica {
+            Some(link) if client.kind == ClientKind::Replica => {
+                link.progress_at_ms = server.mono_ms;
+                server.stats.net_repl_out += n as u64;
             }
-            client.out.give_back(&mut self.buffers);
+            _ => client.active_ms = server.mono_ms,
         }
+        client.out.give_back(&mut self.buffers);
     }
 
     /// Whether a client's connection is to be closed now: it was told to, and has all that it is owed.
     pub fn wants_close(&self, conn: ConnId) -> bool {
-        self.server.clients.get(conn).is_none_or(|c| c.close_now || c.close_after_reply && c.out.is_empty())
+        match self.server.clients.get(conn) {
+            Some(client) => client.close_now || client.close_after_reply && client.out.is_empty(),
+            None => !self.is_link(conn),
+        }
     }
 
     /// Whether a client has more to be sent.
     pub fn has_output(&self, conn: ConnId) -> bool {
-        self.server.clients.get(conn).is_some_and(|c| !c.out.is_empty())
+        match self.server.clients.get(conn) {
+            Some(client) => !client.out.is_empty(),
+            None => self.server.migrations.link(conn).is_some_and(|link| !link.out.is_empty()),
+        }
     }
 
     /// Whether bytes of a client should be read now. Otherwise they are left in the kernel: until [`Action::Read`](crate::state::Action),
     /// or for ever if the client is about to be closed.
     #[inline]
     pub fn wants_input(&self, conn: ConnId) -> bool {
-        self.held_input != Some(conn) && self.server.clients.get(conn).is_some_and(|c| !c.closing())
+        match self.server.clients.get(conn) {
+            Some(client) => self.held_input != Some(conn) && !client.closing(),
+            None => self.is_link(conn),
+        }
     }
 
     /// Lets clients go on that wait for the end of a pause.

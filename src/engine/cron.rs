@@ -14,16 +14,19 @@ impl Engine {
     /// Ends a turn: one slice of each kind of background work, and the cron when it is due.
     pub fn finish_turn(&mut self) {
         self.refresh_time();
+        if self.server.migrations.is_under_way() {
+            self.server.expire_migration();
+        }
         if self.server.pause.is_some_and(|p| p.until_ms <= self.server.unix_ms()) {
             self.server.pause = None;
         }
-        // A failover or a shutdown holds writes back as a pause does.
+        // A failover, a shutdown or a MIGRATE holds writes back as a pause does.
         let paused = self.server.pause.is_some() || self.server.holds_writes();
         self.server.keyspace.holds_expired = paused;
-        if self.was_paused && !paused {
+        if self.held_back && !paused {
+            self.held_back = false;
             self.end_pause();
         }
-        self.was_paused = paused;
         self.end_key_waits();
         if self.server.keyspace.awaited.has_ready() {
             self.serve_ready();
@@ -65,6 +68,8 @@ impl Engine {
             || self.wants_save_slice() && !self.pace.rests(self.nanos)
             || self.wants_load_slice()
             || self.replicas_want_a_turn()
+            // What held clients back has ended after the turn's.
+            || self.held_back && self.server.pause.is_none() && !self.server.holds_writes()
         {
             return 0;
         }
@@ -76,7 +81,13 @@ impl Engine {
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
         let delayed =
             self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).chain(self.sync_resumes_ms()).min().unwrap_or(u64::MAX);
-        cron.min(pause).min(delayed).min(self.wait_ms()).min(self.key_wait_ms()).min(self.upstream_sleep_ms()).max(1)
+        cron.min(pause)
+            .min(delayed)
+            .min(self.wait_ms())
+            .min(self.key_wait_ms())
+            .min(self.upstream_sleep_ms())
+            .min(self.server.migration_left_ms())
+            .max(1)
     }
 
     fn expire_due(&self) -> bool {
@@ -126,6 +137,7 @@ impl Engine {
         stats.turn_nanos_rate.sample(stats.turns.sum(), now);
         self.expire_own();
         self.clients_cron();
+        self.server.close_idle_links();
         self.upstream_cron();
         self.saves_cron();
     }

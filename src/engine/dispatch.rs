@@ -53,7 +53,8 @@ impl Engine {
             return if self.server.holds_writes() || replication.refuses_writes { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         };
         if self.server.clients.get(conn).is_some_and(|c| c.kind == ClientKind::Primary) {
-            return 0;
+            // What is being moved must not change meanwhile, whoever says so.
+            return if self.server.migrations.is_under_way() { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         }
         if !upstream.is_online() && !config.replica_serve_stale_data {
             return u64::MAX;
@@ -113,7 +114,7 @@ impl Engine {
                 self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on);
             }
             let flags = command.flags;
-            if flags & DATA == 0 || flags & flags::BLOCKING != 0 {
+            if flags & DATA == 0 || flags & (flags::BLOCKING | flags::PARKS) != 0 {
                 self.turn_reply_mode(conn);
                 *ordinary = self.is_ordinary(conn);
             }
@@ -187,6 +188,7 @@ impl Engine {
             let replica = client.kind == ClientKind::Replica;
             if !replica && (writes || !pause.writes_only) {
                 client.blocked = Some(Blocked::Pause);
+                self.held_back = true;
                 return false;
             }
         }

@@ -68,7 +68,7 @@ impl Engine {
 
     /// Takes bytes that have arrived. What is whole is executed; what is not is kept.
     pub fn receive(&mut self, conn: ConnId, mut data: &[u8]) {
-        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        let Some(client) = self.server.clients.get_mut(conn) else { return self.server.link_heard(conn, data) };
         client.net_in += data.len() as u64;
         client.active_ms = self.server.mono_ms;
         self.server.stats.net_in += data.len() as u64;

@@ -10,6 +10,7 @@ mod cron;
 mod dispatch;
 mod input;
 pub mod loading;
+mod migration;
 mod monitor;
 mod pace;
 mod propagation;
@@ -54,12 +55,10 @@ pub struct Engine {
     arriving: Option<upstream::Arriving>,
     /// Our primary's connection, while no more of it is to be read.
     held_input: Option<ConnId>,
-    /// Attempts to reach a primary, so far.
-    links: u64,
     /// Monotonic milliseconds of the next sign of life to our primary.
     upstream_beat_ms: u64,
-    /// There was a CLIENT PAUSE at the end of the last turn.
-    was_paused: bool,
+    /// Clients may wait for writes, or all commands, to go on again.
+    held_back: bool,
     /// What long background work may take of the loop.
     pace: pace::Pace,
     /// The share of snapshots for replicas.
@@ -102,6 +101,8 @@ impl Engine {
             replication: Replication::new(&mut rng),
             followers: Default::default(),
             blocking: Default::default(),
+            migrations: Default::default(),
+            links_dialed: 0,
             pubsub: Default::default(),
             rng,
             host,
@@ -134,9 +135,8 @@ impl Engine {
             barred: 0,
             arriving: None,
             held_input: None,
-            links: 0,
             upstream_beat_ms: 0,
-            was_paused: false,
+            held_back: false,
             pace: Default::default(),
             replica_pace: Default::default(),
             serving: false,

@@ -1,6 +1,6 @@
 //! Arguments that are secrets, and that no log may show.
 
-use crate::{config, resp::request::Args};
+use crate::{commands::migrate, config, resp::request::Args};
 
 const REDACTED: &[u8] = b"(redacted)";
 
@@ -10,7 +10,7 @@ pub(super) fn redacted<'a>(command: &str, args: Args<'a>) -> impl ExactSizeItera
     args.iter().enumerate().map(move |(i, arg)| if hidden.contains(&i) { REDACTED } else { arg })
 }
 
-/// Indices of the secrets: passwords of AUTH and HELLO, and the values of secret settings.
+/// Indices of the secrets: passwords of AUTH, HELLO and MIGRATE, and the values of secret settings.
 fn hidden(command: &str, args: Args<'_>) -> Vec<usize> {
     match command {
         "auth" => (1..args.len()).collect(),
@@ -18,6 +18,7 @@ fn hidden(command: &str, args: Args<'_>) -> Vec<usize> {
             let auth = (2..args.len()).find(|i| args.get(*i).eq_ignore_ascii_case(b"auth"));
             auth.map_or_else(Vec::new, |i| vec![i + 1, i + 2])
         }
+        "migrate" => migrate::secrets(&args),
         "config|set" => (2..args.len()).step_by(2).filter(|i| config::is_secret(args.get(*i))).map(|i| i + 1).collect(),
         _ => Vec::new(),
     }

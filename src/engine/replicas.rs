@@ -293,7 +293,7 @@ impl Engine {
         }
         server.followers.pinged_at_ms = server.mono_ms;
         // What a failover or a shutdown waits for must not move on.
-        let quiet = server.holds_writes();
+        let quiet = server.is_leaving();
         if server.replicas() > 0 && server.replication.stream.is_fed() && !quiet {
             server.replication.stream.append_parts(&[b"PING"]);
         }

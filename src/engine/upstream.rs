@@ -117,13 +117,14 @@ impl Engine {
             && upstream.is_due(now)
         {
             log::info!("Connecting to MASTER {}:{}", upstream.host, upstream.port);
-            self.links += 1;
-            upstream.attempt = self.links;
             upstream.phase = Phase::Connecting;
             upstream.heard_ms = now;
             let source = self.server.config.bind_source_addr.clone();
             let (host, port) = (upstream.host.clone(), upstream.port);
-            self.server.actions.push_back(Action::Connect { link: self.links, host, port, source });
+            let link = self.server.dial(host, port, source);
+            if let Some(upstream) = self.server.replication.upstream.as_mut() {
+                upstream.attempt = link;
+            }
             log::info!("MASTER <-> REPLICA sync started");
         }
     }
@@ -181,8 +182,8 @@ impl Engine {
         }
     }
 
-    /// A connection that [`Action::Connect`] asked for is there. `false`: it is no longer wanted.
-    pub fn link_connected(&mut self, link: u64, conn: ConnId, peer: Peer) -> bool {
+    /// The connection to our primary that was asked for is there. `false`: it is no longer wanted.
+    pub(super) fn upstream_connected(&mut self, link: u64, conn: ConnId, peer: Peer) -> bool {
         let offer = self.offer();
         let server = &mut self.server;
         let Some(upstream) = server.replication.upstream.as_mut() else { return false };
@@ -202,8 +203,8 @@ impl Engine {
         true
     }
 
-    /// A connection that [`Action::Connect`] asked for cannot be had, for this reason.
-    pub fn link_failed(&mut self, link: u64, reason: &str) {
+    /// The connection to our primary that was asked for cannot be had, for this reason.
+    pub(super) fn upstream_failed(&mut self, link: u64, reason: &str) {
         let now = self.server.mono_ms;
         if let Some(upstream) = self.server.replication.upstream.as_ref()
             && upstream.attempt == link
@@ -396,6 +397,7 @@ impl Engine {
     pub(super) fn drop_old_data(&mut self) {
         log::info!("MASTER <-> REPLICA sync: Flushing old data");
         let server = &mut self.server;
+        server.interrupt_migration();
         for db in 0..server.keyspace.databases() {
             server.keyspace.flush(db);
         }
@@ -461,6 +463,7 @@ impl Engine {
         self.server.close_replicas();
         self.server.replication.stream.close();
         let server = &mut self.server;
+        server.interrupt_migration();
         server.loading = None;
         server.keyspace.commit_load();
         let Some(upstream) = server.replication.upstream.as_mut() else { return };

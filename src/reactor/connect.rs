@@ -1,4 +1,4 @@
-//! Connections that we make: to our primary. No step of it waits.
+//! Connections that we make: to our primary, and to servers that keys are moved to. No step of it waits.
 //!
 //! A name is looked up by a thread of its own, since the system's resolver may take seconds; every address it has is tried in turn.
 
@@ -64,7 +64,7 @@ impl Reactor {
         let source = match source.filter(|s| !s.is_empty()).map(|s| s.parse::<IpAddr>()) {
             None => None,
             Some(Ok(ip)) => Some(ip),
-            Some(Err(_)) => return self.engine.link_failed(link, "bind-source-addr is not an address"),
+            Some(Err(_)) => return self.engine.link_failed(link, false, "bind-source-addr is not an address"),
         };
         // These need no resolver that may have to wait.
         if host.parse::<IpAddr>().is_ok() || host.eq_ignore_ascii_case("localhost") {
@@ -77,7 +77,7 @@ impl Reactor {
         });
         match looked_up {
             Ok(_) => self.attempts.push(Attempt { link, stage: Stage::Resolving(receiver), rest: VecDeque::new(), source }),
-            Err(error) => self.engine.link_failed(link, &reason(&error)),
+            Err(error) => self.engine.link_failed(link, false, &reason(&error)),
         }
     }
 
@@ -115,7 +115,7 @@ impl Reactor {
     fn resolved(&mut self, link: u64, found: Found, source: Option<IpAddr>) {
         match found {
             Ok(rest) => self.dial_next(link, rest, source, io::Error::other("the name has no address")),
-            Err(error) => self.engine.link_failed(link, &reason(&error)),
+            Err(error) => self.engine.link_failed(link, false, &reason(&error)),
         }
     }
 
@@ -137,7 +137,8 @@ impl Reactor {
                 Err(error) => last = error,
             }
         }
-        self.engine.link_failed(link, &reason(&last));
+        let refused = matches!(last.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::HostUnreachable);
+        self.engine.link_failed(link, refused, &reason(&last));
     }
 
     /// Something has happened to the socket with this key: is it one that we are connecting, and is it connected?

@@ -135,7 +135,7 @@ impl Server {
                 self.mark_dirty(conn);
                 true
             }
-            Some(Blocked::Pause | Blocked::Shutdown) | None => false,
+            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration) | None => false,
         }
     }
 

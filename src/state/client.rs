@@ -75,6 +75,8 @@ pub enum Blocked {
     Pause,
     /// The end of the process, which it has asked for.
     Shutdown,
+    /// The end of its MIGRATE.
+    Migration,
     /// Something at one of the keys of [`Client::waiting`].
     Keys,
     /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: for ever).
@@ -213,6 +215,11 @@ impl Client {
     /// Whether its connection is about to end.
     pub fn closing(&self) -> bool {
         self.close_now || self.close_after_reply
+    }
+
+    /// Whether it shows itself as a client that waits. One in MIGRATE does not: in Redis nobody could look meanwhile.
+    pub fn shows_blocked(&self) -> bool {
+        self.blocked.is_some_and(|blocked| blocked != Blocked::Migration)
     }
 
     /// Bytes of input held: not executed yet.

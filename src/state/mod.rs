@@ -6,6 +6,7 @@ pub mod disk;
 pub mod host;
 pub mod latency;
 pub mod limits;
+pub mod migration;
 pub mod notifications;
 pub mod pubsub;
 pub mod replicas;

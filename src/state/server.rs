@@ -6,6 +6,7 @@ use super::{
     disk::DiskJob,
     host::Host,
     latency::LatencyMonitor,
+    migration::Migrations,
     pubsub::PubSub,
     replicas::Followers,
     saving::{LoadingState, Persistence},
@@ -165,6 +166,10 @@ pub struct Server {
     pub followers: Followers,
     /// Clients that wait for keys.
     pub blocking: Blocking,
+    /// MIGRATE, and its connections.
+    pub migrations: Migrations,
+    /// Connections that we have asked for, so far: the name of the last one.
+    pub links_dialed: u64,
     /// Who listens to what.
     pub pubsub: PubSub,
     /// Unix seconds of the last successful save.
@@ -214,12 +219,24 @@ impl Server {
     /// Makes sure that a client whose output or fate has changed is looked at at the end of the turn.
     #[inline]
     pub fn mark_dirty(&mut self, id: ConnId) {
-        if let Some(client) = self.clients.get_mut(id)
-            && !client.dirty
-        {
-            client.dirty = true;
-            self.dirty_clients.push(id);
+        match self.clients.get_mut(id) {
+            Some(client) if client.dirty => (),
+            Some(client) => {
+                client.dirty = true;
+                self.dirty_clients.push(id);
+            }
+            // A connection to another server: rare enough to be named twice.
+            None if self.migrations.link(id).is_some() => self.dirty_clients.push(id),
+            None => (),
         }
+    }
+
+    /// Asks for a connection to another server, from this address of ours if one is given. Returns the name by which the answer will come.
+    pub fn dial(&mut self, host: String, port: u16, source: Option<String>) -> u64 {
+        self.links_dialed += 1;
+        let link = self.links_dialed;
+        self.actions.push_back(Action::Connect { link, host, port, source });
+        link
     }
 
     /// Ends a connection: at once, or when what it has been answered is sent.

@@ -59,6 +59,7 @@ impl Server {
             return Shutting::Waits;
         }
         log::info!("User requested shutdown...");
+        self.interrupt_migration();
         let (offset, timeout_ms) = (self.replication.stream.end(), u64::from(self.config.shutdown_timeout) * 1000);
         let waits = !how.now && timeout_ms > 0 && self.is_a_replica_behind(offset);
         let until_ms = waits.then(|| self.mono_ms + timeout_ms);
@@ -179,9 +180,15 @@ impl Server {
         }
     }
 
-    /// Whether writes wait for something that is about to happen to the server as a whole: a failover, or its end.
+    /// Whether the server is about to give its role away, or to end: once its replicas have everything, nothing may be added.
+    #[inline]
+    pub fn is_leaving(&self) -> bool {
+        self.replication.failover.is_some() || self.shutdown.is_some()
+    }
+
+    /// Whether writes wait: for something that is about to happen to the server as a whole ([`Server::is_leaving`]), or for keys to arrive at another one.
     #[inline]
     pub fn holds_writes(&self) -> bool {
-        self.replication.failover.is_some() || self.shutdown.is_some()
+        self.is_leaving() || self.migrations.is_under_way()
     }
 }

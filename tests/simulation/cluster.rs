@@ -32,7 +32,7 @@ impl World {
         }
         if self.nodes[other].engine.is_none() {
             self.begin_turn(node);
-            self.nodes[node].engine().link_failed(attempt, "Connection refused");
+            self.nodes[node].engine().link_failed(attempt, true, "Connection refused");
             return self.end_turn(node);
         }
         let id = LinkId(self.serial as usize);

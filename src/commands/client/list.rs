@@ -111,7 +111,7 @@ fn flags(client: &Client) -> String {
         (client.kind == ClientKind::Primary, 'M'),
         (client.kind == ClientKind::Pubsub, 'P'),
         (client.multi.is_some(), 'x'),
-        (client.blocked.is_some(), 'b'),
+        (client.shows_blocked(), 'b'),
         (client.watch.get(), 'd'),
         (client.close_after_reply, 'c'),
         (client.close_now, 'A'),

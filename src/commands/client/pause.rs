@@ -32,8 +32,8 @@ pub(super) fn pause(ctx: &mut Ctx) {
 
 pub(super) fn unpause(ctx: &mut Ctx) {
     ctx.server.pause = None;
-    // Until the end of the turn, when whoever waited goes on, unless a failover goes on with it.
-    ctx.server.keyspace.holds_expired = ctx.server.replication.failover.is_some();
+    // Until the end of the turn, when whoever waited goes on, unless something else goes on with it.
+    ctx.server.keyspace.holds_expired = ctx.server.holds_writes();
     ctx.out.ok();
 }
 

@@ -46,7 +46,8 @@ pub(super) fn stats(info: &Info, report: &mut Report) {
         .field("pubsub_channels", pubsub.len(Topic::Channel))
         .field("pubsub_patterns", pubsub.len(Topic::Pattern))
         .field("pubsubshard_channels", pubsub.len(Topic::Shard));
-    report.idle(&[("latest_fork_usec", "0"), ("total_forks", "0"), ("migrate_cached_sockets", "0")]);
+    report.idle(&[("latest_fork_usec", "0"), ("total_forks", "0")]);
+    report.field("migrate_cached_sockets", info.server.migrations.cached_links());
     report.field("slave_expires_tracked_keys", info.server.keyspace.own_deadlines());
     report.idle(&[
         ("active_defrag_hits", "0"),

@@ -73,7 +73,7 @@ pub(super) fn clients(info: &Info, report: &mut Report) {
         .field("maxclients", info.server.config.maxclients)
         .field("client_recent_max_input_buffer", clients().map(|c| c.input_len()).max().unwrap_or(0))
         .field("client_recent_max_output_buffer", clients().map(|c| c.out.len()).max().unwrap_or(0))
-        .field("blocked_clients", clients().filter(|c| c.blocked.is_some()).count())
+        .field("blocked_clients", clients().filter(|c| c.shows_blocked()).count())
         .field("tracking_clients", 0)
         .field("clients_in_timeout_table", info.server.blocking.with_deadline() + clients().filter(|c| with_deadline(&c.blocked)).count())
         .field("total_blocking_keys", info.server.keyspace.awaited.len())
