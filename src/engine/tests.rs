@@ -180,7 +180,8 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
         1 => proptest::collection::vec(any::<u8>(), 0..40),
         1 => Just(vec![b'y'; 40_000]),
     ];
-    proptest::collection::vec(word, 1..5).prop_map(|words| {
+    let inline = prop::sample::select(vec!["GET a\r\n", "APPEND b x\r\n", "PING\r\n"]).prop_map(|line| line.as_bytes().to_vec());
+    let whole = proptest::collection::vec(word, 1..5).prop_map(|words| {
         let mut wire = format!("*{}\r\n", words.len()).into_bytes();
         for word in words {
             wire.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
@@ -188,7 +189,8 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
             wire.extend_from_slice(b"\r\n");
         }
         wire
-    })
+    });
+    prop_oneof![9 => whole, 1 => inline]
 }
 
 proptest! {
