@@ -6,8 +6,10 @@ pub use crate::persist::load::{LoadFacts, LoadOptions, Loader, LoaderProgress};
 use super::{Engine, snapshots::ms_until};
 use crate::{
     persist::rdb,
+    replication::ReplId,
+    resp::request::OwnedArgs,
     state::{
-        Action, LoadingState,
+        Action, LoadingState, Server,
         disk::{DiskDone, DiskJob, Done, FileId},
         saving::delay_nanos,
     },
@@ -230,7 +232,7 @@ impl Engine {
         server.ask_disk(DiskJob::Abort { file: load.file });
         server.loading = None;
         let (keys, expired) = (load.loader.keys(), load.loader.expired());
-        super::upstream::adopt_history(server, load.loader.facts(), left_out);
+        adopt_history(server, load.loader.facts(), left_out);
         (server.persistence.loaded_keys, server.persistence.loaded_expired) = (keys, expired);
         let seconds = server.host.nanos().saturating_sub(load.started_nanos) as f64 / 1e9;
         match load.loader.empty() {
@@ -252,6 +254,37 @@ impl Engine {
             log::error!("Terminating server after rdb file reading failure.");
             log::error!("Fatal error loading the DB, check server logs. Exiting.");
             self.server.actions.push_back(Action::Exit(1));
+        }
+    }
+}
+
+/// Goes on from the moment that a file of ours was saved at: as a replica of its history, or as a primary whose replicas may know it. They are
+/// told of the keys that were left out, if these are known.
+fn adopt_history(server: &mut Server, facts: &LoadFacts, left_out: Option<Vec<(usize, Box<[u8]>)>>) {
+    let id = facts.replication_id.as_deref().and_then(|id| ReplId::try_from(id.as_bytes()).ok());
+    let offset = facts.replication_offset.and_then(|offset| u64::try_from(offset).ok());
+    let (Some(id), Some(offset)) = (id, offset) else { return };
+    // Who follows that history would keep what is not here any more.
+    if server.replication.upstream.is_none() && left_out.is_none() {
+        return;
+    }
+    server.replication.change_id(id);
+    server.replication.stream.restart_at(offset);
+    match server.replication.upstream.as_mut() {
+        Some(upstream) => {
+            upstream.resumable = true;
+            upstream.db =
+                facts.stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
+        }
+        None => {
+            server.replication.stream.open();
+            server.replication.branch_off(server.rng.hex());
+            server.replication.alone_since_ms = server.mono_ms;
+            let name: &[u8] = if server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
+            for (db, key) in left_out.into_iter().flatten() {
+                server.replication.stream.append(db, OwnedArgs::new(&[name, &key]).args());
+            }
+            server.replication.stream.set_needed(None);
         }
     }
 }

@@ -52,7 +52,7 @@ pub struct Engine {
     /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
     barred: u64,
     /// The snapshot that our primary is sending.
-    arriving: Option<upstream::Arriving>,
+    arriving: Option<spool::Arriving>,
     /// Our primary's connection, while no more of it is to be read.
     held_input: Option<ConnId>,
     /// Monotonic milliseconds of the next sign of life to our primary.

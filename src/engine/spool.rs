@@ -5,7 +5,7 @@
 //!
 //! The file loses its name as soon as it is open: whatever becomes of us, it leaves nothing behind.
 
-use super::{Engine, loading::Loader, upstream::Arriving};
+use super::{Engine, loading::Loader};
 use crate::{
     replication::replica::Phase,
     state::{
@@ -21,6 +21,14 @@ const MARK: usize = 40;
 const APPEND_BYTES: usize = 128 * 1024;
 /// Bytes on their way to the disk at which no more are read from the primary.
 const IN_FLIGHT_MAX: usize = 8 << 20;
+
+/// The snapshot that our primary is sending.
+pub(super) enum Arriving {
+    /// It is loaded as it comes.
+    Straight(Box<Loader>),
+    /// It is kept until it is whole.
+    Spooled(Spool),
+}
 
 /// A snapshot in a file.
 pub(super) struct Spool {

@@ -3,8 +3,8 @@
 
 use super::{
     Engine,
-    loading::{LoadFacts, LoadOptions, Loader, LoaderProgress},
-    spool::Spool,
+    loading::{LoadOptions, Loader, LoaderProgress},
+    spool::Arriving,
 };
 use crate::{
     commands::upstream::abort_failover,
@@ -17,9 +17,9 @@ use crate::{
     },
     resp::{
         output::Output,
-        request::{Limits, OwnedArgs, Parser, ProtocolError},
+        request::{Limits, Parser, ProtocolError},
     },
-    state::{Action, Client, ClientKind, ConnId, LoadingState, Server, client::Peer},
+    state::{Action, Client, ClientKind, ConnId, LoadingState, client::Peer},
 };
 
 /// Milliseconds between attempts to reach the primary, and between acknowledgements.
@@ -28,45 +28,6 @@ const EACH_MS: u64 = 1000;
 const SETTLING_MS: u64 = 1000;
 /// Requests of the stream executed at a time.
 const BATCH: usize = 32;
-
-/// The snapshot that our primary is sending.
-pub(super) enum Arriving {
-    /// It is loaded as it comes.
-    Straight(Box<Loader>),
-    /// It is kept until it is whole.
-    Spooled(Spool),
-}
-
-/// Goes on from the moment that a file of ours was saved at: as a replica of its history, or as a primary whose replicas may know it. They are
-/// told of the keys that were left out, if these are known.
-pub(super) fn adopt_history(server: &mut Server, facts: &LoadFacts, left_out: Option<Vec<(usize, Box<[u8]>)>>) {
-    let id = facts.replication_id.as_deref().and_then(|id| ReplId::try_from(id.as_bytes()).ok());
-    let offset = facts.replication_offset.and_then(|offset| u64::try_from(offset).ok());
-    let (Some(id), Some(offset)) = (id, offset) else { return };
-    // Who follows that history would keep what is not here any more.
-    if server.replication.upstream.is_none() && left_out.is_none() {
-        return;
-    }
-    server.replication.change_id(id);
-    server.replication.stream.restart_at(offset);
-    match server.replication.upstream.as_mut() {
-        Some(upstream) => {
-            upstream.resumable = true;
-            upstream.db =
-                facts.stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
-        }
-        None => {
-            server.replication.stream.open();
-            server.replication.branch_off(server.rng.hex());
-            server.replication.alone_since_ms = server.mono_ms;
-            let name: &[u8] = if server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
-            for (db, key) in left_out.into_iter().flatten() {
-                server.replication.stream.append(db, OwnedArgs::new(&[name, &key]).args());
-            }
-            server.replication.stream.set_needed(None);
-        }
-    }
-}
 
 /// The next requests of a stream, and how many could have been taken. What may begin or end a transaction is taken alone, so that it is
 /// known at which byte it does.

@@ -7,7 +7,6 @@ use super::{
     input::{Input, Reason, Stop},
     shapes::Shapes,
     string::{Strings, Text},
-    value::Built,
 };
 use crate::data::{
     entry::NEVER,
@@ -16,7 +15,7 @@ use crate::data::{
     list::{End, List},
     listpack::{Item, Listpack},
     number,
-    object::Collection,
+    object::{Collection, Object},
     set::Set,
     zset::Zset,
 };
@@ -27,6 +26,16 @@ const PART: usize = 512;
 
 /// What is wrong with a value, in the words of Redis's log, which its operators know.
 const BROKEN: fn(&'static str) -> Stop = |what| Stop::Bad(Reason::Value(what));
+
+/// A value that is whole.
+pub(super) enum Built {
+    /// A string.
+    String(Text),
+    /// A collection with something in it.
+    Object(Box<Object>),
+    /// One without.
+    Empty,
+}
 
 /// A collection in the making.
 pub(super) struct Building {

@@ -1,11 +1,12 @@
 //! From bytes to events.
 
 use super::{
+    building::Built,
     format::{self, Family, VERSION_WITH_CHECKSUM, module_item, opcode, types},
     input::{Input, RdbError, Reason, Stop},
     shapes::Shapes,
     string::{Short, Strings, Text, short},
-    value::{Built, Key, Making},
+    value::{Key, Making},
 };
 use crate::data::{entry::NEVER, number};
 use std::ops::Range;

@@ -2,6 +2,7 @@
 //! of all before it in 8, both little-endian).
 
 use super::{
+    building::Built,
     collections::{put_value, type_of, version_of},
     crc,
     format::Family,
@@ -9,7 +10,7 @@ use super::{
     packer::{Out, Packer},
     shapes::Shapes,
     string::Strings,
-    value::{Built, Making},
+    value::Making,
 };
 use crate::data::entry::Entry;
 

@@ -1,7 +1,7 @@
 //! Values on their way in, and as they come out.
 
 use super::{
-    building::Building,
+    building::{Building, Built},
     format::{Family, types},
     input::{Input, Stop},
     shapes::Shapes,
@@ -94,16 +94,6 @@ impl Making {
             Self::Collection(building) => building.advance(input, strings),
         }
     }
-}
-
-/// A value that is whole.
-pub(super) enum Built {
-    /// A string.
-    String(Text),
-    /// A collection with something in it.
-    Object(Box<Object>),
-    /// One without.
-    Empty,
 }
 
 impl Built {
