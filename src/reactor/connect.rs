@@ -156,7 +156,7 @@ impl Reactor {
             Ok(peer) => {
                 let attempt = self.attempts.swap_remove(index);
                 if let Some(conn) = self.conns.get_mut(key) {
-                    conn.socket.configure(self.engine.server.config.tcp_keepalive);
+                    conn.socket.configure(peer.local, self.engine.server.config.tcp_keepalive);
                 }
                 if self.engine.link_connected(attempt.link, ConnId(key as u32), peer) {
                     self.make_ready(key);

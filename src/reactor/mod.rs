@@ -256,7 +256,7 @@ impl Reactor {
     }
 
     fn admit(&mut self, mut socket: Socket, peer: crate::state::client::Peer) {
-        socket.configure(self.engine.server.config.tcp_keepalive);
+        socket.configure(peer.local, self.engine.server.config.tcp_keepalive);
         let entry = self.conns.vacant_entry();
         let key = entry.key();
         if let Err(refusal) = self.engine.connect(ConnId(key as u32), peer) {

@@ -20,11 +20,15 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// No delay for small replies, and probes for dead peers every `keepalive_seconds` (0: none).
-    pub fn configure(&mut self, keepalive_seconds: u32) {
+    /// No delay for small replies, and probes for dead peers every `keepalive_seconds` (0: none). To a `local` peer nothing is congested: the
+    /// simplest control does, and spares the kernel the pacing and the estimates that are the default of some systems.
+    pub fn configure(&mut self, local: bool, keepalive_seconds: u32) {
         let Self::Tcp(stream) = self else { return };
         // Neither is worth refusing a client for.
         let _ = stream.set_nodelay(true);
+        if local {
+            let _ = SockRef::from(&*stream).set_tcp_congestion(b"reno");
+        }
         if keepalive_seconds > 0 {
             let each = Duration::from_secs(u64::from((keepalive_seconds / 3).max(1)));
             let probes =
