@@ -102,7 +102,8 @@ impl Migration {
 
     /// Monotonic milliseconds at which it is given up unless there is progress.
     fn gives_up_at_ms(&self) -> u64 {
-        self.progress_at_ms.saturating_add(self.request.timeout_ms)
+        // The millisecond in which there was progress may have been nearly over.
+        self.progress_at_ms.saturating_add(self.request.timeout_ms).saturating_add(1)
     }
 
     /// Takes the next reply; `true` when it was the last.
