@@ -239,14 +239,16 @@ fn score(value: Value<'_>) -> Option<f64> {
     }
 }
 
-/// A number as C's `strtod` reads it, blanks in front of it allowed. No text at all is 0, and what follows a NUL is not seen.
+/// A number as C's `strtod` reads it, blanks in front of it allowed. No text at all is 0, and what follows a NUL is not seen. One too small
+/// for a double's full precision is none here, other than as a score, unless it is written in binary and may be exact.
 fn score_of(text: &[u8]) -> Option<f64> {
     let text = memchr::memchr(0, text).map_or(text, |nul| &text[..nul]);
     if text.is_empty() {
         return Some(0.0);
     }
     let blanks = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t'..=b'\r')).count();
-    float::parse(&text[blanks..])
+    let is_hex = text.iter().any(|byte| matches!(byte, b'x' | b'X'));
+    float::parse(&text[blanks..]).filter(|score| is_hex || !score.is_subnormal())
 }
 
 /// The rows that LIMIT leaves of `len`.
@@ -423,6 +425,26 @@ pub const COMMANDS: &[Command] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_those_that_redis_takes() {
+        for (text, number) in [
+            (" 5", Some(5.0)),
+            ("5 ", None),
+            ("", Some(0.0)),
+            ("0e-999", Some(0.0)),
+            ("1e-400", None),
+            ("1e400", None),
+            ("4.9e-324", None),
+            ("2.2250738585072011e-308", None),
+            ("2.2250738585072014e-308", Some(f64::MIN_POSITIVE)),
+            ("0x1p-1074", Some(5e-324)),
+            ("-inf", Some(f64::NEG_INFINITY)),
+            ("nan", None),
+        ] {
+            assert_eq!(score_of(text.as_bytes()), number, "{text}");
+        }
+    }
 
     #[test]
     fn a_pattern_is_a_key_with_a_place_for_the_element() {
