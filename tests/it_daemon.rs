@@ -268,13 +268,13 @@ fn systemd_hears_what_becomes_of_it() {
         panic!("{sign} never comes");
     };
     let mut server =
-        Server::with_env(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "100000")], &["--supervised", "systemd"]);
+        Server::with_env(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "1000000")], &["--supervised", "systemd"]);
     wait_for("READY=1");
     if !is_reference() {
-        // Often enough for 100 ms between them, as long as it runs.
+        // Often enough for a second between them, as long as it runs.
         wait_for("WATCHDOG=1");
         wait_for("WATCHDOG=1");
-        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
         told();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
     }
