@@ -196,7 +196,7 @@ fn followed(pieces: &mut dyn Iterator<Item = &[u8]>, swapdb: bool, full: bool) -
     let state = engine.server.replication.upstream.as_ref().map_or("none", |upstream| upstream.state());
     let mut keys: Vec<Vec<u8>> = engine.server.keyspace.iter().flat_map(|(_, db)| db.dict().iter().map(|e| e.key().to_vec())).collect();
     keys.sort();
-    (engine.server.replication.stream.end(), state, keys)
+    (engine.server.replication.log.end(), state, keys)
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
             server.keyspace.notes.expired = events.contains(NotifyFlags::EXPIRED);
             server.keyspace.notes.missed = events.contains(NotifyFlags::KEY_MISS);
         }
-        DirectiveId::repl_backlog_size => server.replication.stream.set_backlog(config.repl_backlog_size),
+        DirectiveId::repl_backlog_size => server.replication.log.set_backlog(config.repl_backlog_size),
         DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
         DirectiveId::slowlog_max_len => server.slowlog.keep(config.slowlog_max_len),
         DirectiveId::requirepass if config.requirepass.as_ref().is_none_or(Vec::is_empty) => {

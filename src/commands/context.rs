@@ -264,7 +264,7 @@ impl<'a> Ctx<'a> {
     /// Whether anybody reads the log of writes, so that building an [`Effect`] is worth it.
     #[inline(always)]
     pub fn is_logged(&self) -> bool {
-        self.server.replication.stream.is_fed()
+        self.server.replication.log.is_fed()
     }
 
     /// Makes the client wait for its keys; the command is run again from its beginning when one of them has changed. Inside a

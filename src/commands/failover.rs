@@ -65,7 +65,7 @@ fn find<'a>(server: &'a Server, host: &str, port: i64) -> Option<&'a Client> {
 }
 
 fn is_in_step(server: &Server, client: &Client) -> bool {
-    client.replica.as_ref().is_some_and(|link| link.has(server.replication.stream.end()))
+    client.replica.as_ref().is_some_and(|link| link.has(server.replication.log.end()))
 }
 
 fn failover(ctx: &mut Ctx) {

@@ -27,11 +27,11 @@ pub mod scanning;
 pub mod server;
 pub mod sets;
 pub mod sort;
-pub mod sortedsets;
 mod storing;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
+pub mod zsets;
 
 /// The manual of the commands.
 pub use introspection::docs;
@@ -50,13 +50,13 @@ pub static TABLE: &[&[Command]] = &[
     strings::counters::COMMANDS,
     strings::parts::COMMANDS,
     strings::lcs::COMMANDS,
-    sortedsets::adding::COMMANDS,
-    sortedsets::reading::COMMANDS,
-    sortedsets::walking::COMMANDS,
-    sortedsets::ranges::COMMANDS,
-    sortedsets::removing::COMMANDS,
-    sortedsets::popping::COMMANDS,
-    sortedsets::combining::COMMANDS,
+    zsets::adding::COMMANDS,
+    zsets::reading::COMMANDS,
+    zsets::walking::COMMANDS,
+    zsets::ranges::COMMANDS,
+    zsets::removing::COMMANDS,
+    zsets::popping::COMMANDS,
+    zsets::combining::COMMANDS,
     keys::existence::COMMANDS,
     keys::expiry::COMMANDS,
     keys::object::COMMANDS,

@@ -76,7 +76,7 @@ fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
     ctx.server.open_log();
     if resumable {
         let replication = &ctx.server.replication;
-        let (id, offset) = (String::from_utf8_lossy(&replication.id), replication.stream.end());
+        let (id, offset) = (String::from_utf8_lossy(&replication.id), replication.log.end());
         ctx.out.simple(&format!("FULLRESYNC {id} {offset}"));
     }
     ctx.server.begin_full_sync(conn);
@@ -85,7 +85,7 @@ fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
 /// Lets a replica go on from the offset that it has.
 fn resume(ctx: &mut Ctx<'_>, offset: u64, name: &str) {
     let replication = &ctx.server.replication;
-    let bytes = replication.stream.end() - offset;
+    let bytes = replication.log.end() - offset;
     log::info!(
         "Partial resynchronization request from {name} accepted. Sending {bytes} bytes of backlog starting from offset {}.",
         offset + 1
@@ -117,7 +117,7 @@ fn log_refusal(ctx: &Ctx<'_>, reason: &NoResume, first: i64, name: &str) {
         }
         NoResume::NotHere => {
             log::info!("Unable to partial resync with replica {name} for lack of backlog (Replica request was: {first}).");
-            if i128::from(first) > i128::from(replication.stream.end()) {
+            if i128::from(first) > i128::from(replication.log.end()) {
                 log::warn!("Warning: replica {name} tried to PSYNC with an offset that is greater than the master replication offset.");
             }
         }
@@ -231,7 +231,7 @@ fn wait(ctx: &mut Ctx) {
 fn role(ctx: &mut Ctx) {
     let replication = &ctx.server.replication;
     if let Some(upstream) = &replication.upstream {
-        let offset = if upstream.is_online() { replication.stream.end() as i64 } else { -1 };
+        let offset = if upstream.is_online() { replication.log.end() as i64 } else { -1 };
         ctx.out.array(5);
         ctx.out.bulk(b"slave");
         ctx.out.bulk(upstream.host.as_bytes());
@@ -247,7 +247,7 @@ fn role(ctx: &mut Ctx) {
         .collect();
     ctx.out.array(3);
     ctx.out.bulk(b"master");
-    ctx.out.int(ctx.server.replication.stream.end() as i64);
+    ctx.out.int(ctx.server.replication.log.end() as i64);
     ctx.out.array(online.len());
     for (address, port, offset) in online {
         ctx.out.array(3);

@@ -49,7 +49,7 @@ pub fn follow(server: &mut Server, host: String, port: u16) {
     upstream.failover = false;
     server.config.replicaof = Some(Endpoint { host: upstream.host.clone(), port });
     server.keyspace.expire_mode = ExpireMode::Hide;
-    server.replication.stream.set_proxied(true);
+    server.replication.log.set_proxied(true);
     server.replication.upstream = Some(upstream);
     server.count_good_replicas();
 }
@@ -73,8 +73,8 @@ pub fn promote(server: &mut Server) {
         server.replication.change_id(id);
     }
     server.close_replicas();
-    server.replication.stream.set_proxied(false);
-    server.replication.stream.forget_db();
+    server.replication.log.set_proxied(false);
+    server.replication.log.forget_db();
     server.replication.alone_since_ms = server.mono_ms;
     server.keyspace.expire_mode = ExpireMode::Delete;
     server.config.replicaof = None;

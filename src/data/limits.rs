@@ -1,6 +1,6 @@
 //! Up to where a hash or a sorted set is a listpack.
 
-use super::hash::Seed;
+use super::key_hash::Seed;
 
 /// What the compact form of a hash or sorted set may hold, and what the table it becomes then needs to be born.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use super::{
     dict::{Dict, Slot},
     entry::{Entry, size_class},
-    hashmap::Hash,
+    hash::Hash,
     list::List,
     member::Member,
     set::Set,

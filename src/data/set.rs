@@ -8,8 +8,8 @@ mod tests;
 
 use super::{
     dict::Dict,
-    hash::Seed,
     intset::{self, Intset},
+    key_hash::Seed,
     listpack::{self, BYTES_MAX, Item, Listpack},
     member::Member,
     number,

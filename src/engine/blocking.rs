@@ -293,11 +293,11 @@ mod tests {
     #[test]
     fn its_effect_stands_in_the_log_behind_what_fed_it() {
         let mut bench = four();
-        bench.engine.server.replication.stream.open();
+        bench.engine.server.replication.log.open();
         bench.say(B, "BTAKE k 0");
         bench.say(A, "SET k 1");
-        let stream = &bench.engine.server.replication.stream;
-        let text = String::from_utf8(stream.read_from(stream.first()).unwrap().concat()).unwrap();
+        let log = &bench.engine.server.replication.log;
+        let text = String::from_utf8(log.read_from(log.first()).unwrap().concat()).unwrap();
         let words: Vec<&str> = text.split("\r\n").filter(|line| !line.starts_with(['$', '*'])).collect();
         assert_eq!(words.join(" ").trim(), "SELECT 0 SET k 1 DEL k");
     }

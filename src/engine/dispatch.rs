@@ -294,7 +294,7 @@ impl Engine {
         let client = self.server.clients.get_mut(conn)?;
         client.last_command = Some(id);
         let db = client.db;
-        let (fed, dirty) = (self.server.replication.stream.is_fed(), self.server.keyspace.dirty);
+        let (fed, dirty) = (self.server.replication.log.is_fed(), self.server.keyspace.dirty);
         let started = self.nanos;
         if client.no_touch {
             self.server.keyspace.access.suspended = command.name != "touch";

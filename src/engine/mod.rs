@@ -27,7 +27,7 @@ mod tests;
 use crate::{
     commands::Registry,
     config::Config,
-    data::{hash::Seed, rng::Rng},
+    data::{key_hash::Seed, rng::Rng},
     keyspace::Keyspace,
     replication::Replication,
     resp::request::Parser,

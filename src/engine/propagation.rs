@@ -44,7 +44,7 @@ impl Engine {
             return self.log_several(conn, id, call, own, in_exec);
         }
         if let Some(args) = own {
-            self.server.replication.stream.append(call.db, args);
+            self.server.replication.log.append(call.db, args);
             self.note_write(conn);
         }
     }
@@ -83,16 +83,16 @@ impl Engine {
     }
 
     fn log_one(&mut self, db: usize, args: Args<'_>, apart: bool) {
-        let (stream, unit) = (&mut self.server.replication.stream, &mut self.unit);
+        let (log, unit) = (&mut self.server.replication.log, &mut self.unit);
         if apart || unit.opened {
-            return stream.append(db, args);
+            return log.append(db, args);
         }
         match unit.held.take() {
             None => unit.held = Some((db, OwnedArgs::from_args(args))),
             Some((first_db, first)) => {
-                stream.append_parts(&[b"MULTI"]);
-                stream.append(first_db, first.args());
-                stream.append(db, args);
+                log.append_parts(&[b"MULTI"]);
+                log.append(first_db, first.args());
+                log.append(db, args);
                 unit.opened = true;
             }
         }
@@ -100,16 +100,16 @@ impl Engine {
 
     /// Ends what was executed as one on behalf of a client.
     pub(super) fn end_unit(&mut self, conn: ConnId) {
-        let (stream, unit) = (&mut self.server.replication.stream, &mut self.unit);
+        let (log, unit) = (&mut self.server.replication.log, &mut self.unit);
         let (held, opened) = (unit.held.take(), std::mem::take(&mut unit.opened));
-        if !stream.is_fed() {
+        if !log.is_fed() {
             return;
         }
         if let Some((db, args)) = &held {
-            stream.append(*db, args.args());
+            log.append(*db, args.args());
         }
         if opened {
-            stream.append_parts(&[b"EXEC"]);
+            log.append_parts(&[b"EXEC"]);
         }
         if opened || held.is_some() {
             self.note_write(conn);
@@ -119,7 +119,7 @@ impl Engine {
     /// Remembers where a client's last write ends: what its WAIT waits for.
     #[inline]
     fn note_write(&mut self, conn: ConnId) {
-        let end = self.server.replication.stream.end();
+        let end = self.server.replication.log.end();
         if let Some(client) = self.server.clients.get_mut(conn) {
             client.write_offset = end;
         }
@@ -128,7 +128,7 @@ impl Engine {
     /// Takes note of keys that expired or were evicted while no command ran, or that nobody has to be told of.
     #[cold]
     pub(super) fn forget_gone(&mut self) {
-        if self.server.replication.stream.is_fed() {
+        if self.server.replication.log.is_fed() {
             self.log_gone(true);
         }
         self.server.keyspace.gone.clear();
@@ -148,16 +148,16 @@ mod tests {
     /// A server whose log is read by somebody.
     fn logging() -> Bench {
         let mut bench = bench(Config::default());
-        bench.engine.server.replication.stream.open();
+        bench.engine.server.replication.log.open();
         bench
     }
 
     /// Commands appended since the log was looked at last, a line each.
     fn log(bench: &mut Bench) -> Vec<String> {
-        let stream = &mut bench.engine.server.replication.stream;
-        let bytes = stream.read_from(stream.first()).expect("it begins there").concat();
-        stream.close();
-        stream.open();
+        let log = &mut bench.engine.server.replication.log;
+        let bytes = log.read_from(log.first()).expect("it begins there").concat();
+        log.close();
+        log.open();
         // Who reads has selected nothing: every look begins with a SELECT of its own, which is left out where it is the first.
         let text = String::from_utf8(bytes).expect("text");
         let mut commands = Vec::new();
@@ -186,7 +186,7 @@ mod tests {
     fn nothing_is_kept_while_nobody_reads() {
         let mut bench = bench(Config::default());
         bench.say(A, "SET k v\nMULTI\nSET k w\nSET k x\nEXEC");
-        assert_eq!(bench.engine.server.replication.stream.end(), 0);
+        assert_eq!(bench.engine.server.replication.log.end(), 0);
     }
 
     #[test]
@@ -279,8 +279,8 @@ mod tests {
         let mut bench = logging();
         bench.say(A, "SET a 1\nGET a");
         let offset = |bench: &Bench| bench.engine.server.clients.get(A).expect("connected").write_offset;
-        assert_eq!(offset(&bench), bench.engine.server.replication.stream.end());
+        assert_eq!(offset(&bench), bench.engine.server.replication.log.end());
         bench.say(A, "MULTI\nSET b 2\nSET c 3\nEXEC");
-        assert_eq!(offset(&bench), bench.engine.server.replication.stream.end());
+        assert_eq!(offset(&bench), bench.engine.server.replication.log.end());
     }
 }

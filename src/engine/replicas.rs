@@ -4,7 +4,7 @@ use super::{Engine, snapshots::ms_until};
 use crate::{
     config::ClientClass,
     persist::rdb::Progress,
-    replication::{primary::Phase, stream::Piece},
+    replication::{primary::Phase, write_log::Piece},
     resp::output::Output,
     state::{
         ClientKind, ConnId,
@@ -48,8 +48,8 @@ impl Engine {
             }
         }
         let server = &mut self.server;
-        if std::mem::take(&mut server.followers.ask) && server.replication.stream.is_fed() && server.replicas() > 0 {
-            server.replication.stream.append_parts(&[b"REPLCONF", b"GETACK", b"*"]);
+        if std::mem::take(&mut server.followers.ask) && server.replication.log.is_fed() && server.replicas() > 0 {
+            server.replication.log.append_parts(&[b"REPLCONF", b"GETACK", b"*"]);
         }
         self.feed_replicas();
         self.end_waits();
@@ -62,7 +62,7 @@ impl Engine {
         if server.followers.conns.is_empty() {
             return false;
         }
-        let end = server.replication.stream.end();
+        let end = server.replication.log.end();
         let takes_more = |conn: &ConnId| {
             let Some(client) = server.clients.get(*conn) else { return false };
             let Some(link) = &client.replica else { return false };
@@ -196,7 +196,7 @@ impl Engine {
             }
             self.server.limit_output(conn);
         }
-        self.server.replication.stream.set_needed(needed);
+        self.server.replication.log.set_needed(needed);
     }
 
     /// A replica that has been sent its whole snapshot follows the log from here on.
@@ -229,9 +229,9 @@ impl Engine {
         if !link.needs_log() || client.close_now {
             return None;
         }
-        let stream = &server.replication.stream;
-        if link.phase == (Phase::Online { waits_for_ack: false }) && out.is_empty() && link.next_offset < stream.end() {
-            match stream.read(link.next_offset, FEED_BYTES, |piece| put(out, piece)) {
+        let log = &server.replication.log;
+        if link.phase == (Phase::Online { waits_for_ack: false }) && out.is_empty() && link.next_offset < log.end() {
+            match log.read(link.next_offset, FEED_BYTES, |piece| put(out, piece)) {
                 Some(next) => link.next_offset = next,
                 None => {
                     // The log has been begun anew under it: it has to ask where to go on.
@@ -294,8 +294,8 @@ impl Engine {
         server.followers.pinged_at_ms = server.mono_ms;
         // What a failover or a shutdown waits for must not move on.
         let quiet = server.is_leaving();
-        if server.replicas() > 0 && server.replication.stream.is_fed() && !quiet {
-            server.replication.stream.append_parts(&[b"PING"]);
+        if server.replicas() > 0 && server.replication.log.is_fed() && !quiet {
+            server.replication.log.append_parts(&[b"PING"]);
         }
     }
 
@@ -304,10 +304,10 @@ impl Engine {
         let server = &mut self.server;
         let ttl_seconds = server.config.repl_backlog_ttl;
         let alone_seconds = server.mono_ms.saturating_sub(server.replication.alone_since_ms) / 1000;
-        if server.replicas() == 0 && ttl_seconds > 0 && alone_seconds > ttl_seconds && server.replication.stream.is_fed() {
+        if server.replicas() == 0 && ttl_seconds > 0 && alone_seconds > ttl_seconds && server.replication.log.is_fed() {
             // While there is no log its offset stands still, so what is written then must not be taken for the history so far.
             server.replication.change_id(server.rng.hex());
-            server.replication.stream.close();
+            server.replication.log.close();
             log::info!("Replication backlog freed after {ttl_seconds} seconds without connected replicas.");
         }
     }

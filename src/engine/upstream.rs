@@ -51,7 +51,7 @@ impl Engine {
         if let Some(primary) = self.server.config.replicaof.clone() {
             let server = &mut self.server;
             server.keyspace.expire_mode = ExpireMode::Hide;
-            server.replication.stream.set_proxied(true);
+            server.replication.log.set_proxied(true);
             server.replication.upstream = Some(Upstream::new(primary.host, primary.port, false, server.mono_ms));
         }
     }
@@ -186,7 +186,7 @@ impl Engine {
             password: config.masterauth.clone().filter(|p| !p.is_empty()),
             port,
             ip: config.replica_announce_ip.clone().filter(|ip| !ip.is_empty()),
-            resume: upstream.is_some_and(|u| u.resumable).then(|| (replication.id, replication.stream.end() + 1)),
+            resume: upstream.is_some_and(|u| u.resumable).then(|| (replication.id, replication.log.end() + 1)),
             failover: upstream.is_some_and(|u| u.failover),
         }
     }
@@ -297,11 +297,11 @@ impl Engine {
         if let Some(client) = conn.and_then(|c| server.clients.get_mut(ConnId(c))) {
             client.db = db;
         }
-        server.replication.stream.set_proxied(true);
-        if !server.replication.stream.is_open() {
-            server.replication.stream.open();
+        server.replication.log.set_proxied(true);
+        if !server.replication.log.is_open() {
+            server.replication.log.open();
         }
-        server.replication.stream.set_db(Some(db));
+        server.replication.log.set_db(Some(db));
         if server.replication.upstream.as_ref().is_some_and(|u| u.acknowledges) {
             self.acknowledge();
         }
@@ -371,7 +371,7 @@ impl Engine {
             };
         }
         self.server.close_replicas();
-        self.server.replication.stream.close();
+        self.server.replication.log.close();
         self.note_load(false, total);
         log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
     }
@@ -422,7 +422,7 @@ impl Engine {
     pub(super) fn end_load(&mut self, loader: &Loader) {
         // Done already if the old data had to go first.
         self.server.close_replicas();
-        self.server.replication.stream.close();
+        self.server.replication.log.close();
         let server = &mut self.server;
         server.interrupt_migration();
         server.loading = None;
@@ -433,7 +433,7 @@ impl Engine {
         let (id, offset) = upstream.promised.take().unwrap_or((None, 0));
         let id = id.unwrap_or_else(|| server.rng.hex());
         server.replication.change_id(id);
-        server.replication.stream.restart_at(offset);
+        server.replication.log.restart_at(offset);
         self.go_online();
         log::info!("MASTER <-> REPLICA sync: Finished with success, {} keys", loader.keys());
     }
@@ -521,7 +521,7 @@ impl Engine {
         if !replication.upstream.as_ref().is_some_and(|u| u.is_online() && u.acknowledges) {
             return;
         }
-        let offset = replication.stream.end().to_string();
+        let offset = replication.log.end().to_string();
         self.say_upstream(format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${}\r\n{offset}\r\n", offset.len()).as_bytes());
     }
 
@@ -558,7 +558,7 @@ impl Engine {
                 applied = at + parser.request(whole - 1).end();
             }
             if applied > applied_before {
-                self.server.replication.stream.append_raw(&raw[applied_before..applied]);
+                self.server.replication.log.append_raw(&raw[applied_before..applied]);
             }
             if done > 0 {
                 at += parser.request(done - 1).end();
@@ -584,7 +584,7 @@ impl Engine {
         let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
         if let Some(db) = db {
             upstream.db = db;
-            self.server.replication.stream.set_db(Some(db));
+            self.server.replication.log.set_db(Some(db));
         }
         let Some(upstream) = self.server.replication.upstream.as_mut() else { return };
         raw.drain(..applied);

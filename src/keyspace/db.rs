@@ -7,7 +7,7 @@ use super::{
 use crate::data::{
     dict::{Dict, Handle},
     entry::{Entry, NEVER},
-    hash::Seed,
+    key_hash::Seed,
 };
 use std::{cell::Cell, collections::HashMap, rc::Rc};
 

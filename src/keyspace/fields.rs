@@ -7,7 +7,7 @@
 use super::{Gone, Keyspace, Went, expire::ExpireMode};
 use crate::data::{
     entry::{Entry, NEVER, Value},
-    hashmap::{ANY_TIME, Hash},
+    hash::{ANY_TIME, Hash},
     object::Object,
     trash::{self, Garbage, LARGE},
 };
@@ -200,8 +200,8 @@ mod tests {
     use super::*;
     use crate::{
         data::{
-            hash::Seed,
-            hashmap::{Limits, OldDeadline},
+            hash::{Limits, OldDeadline},
+            key_hash::Seed,
             object::Collection,
         },
         keyspace::Upsert,

@@ -82,7 +82,7 @@ mod tests {
     use crate::{
         data::{
             entry::{Entry, NEVER, Value},
-            hash::Seed,
+            key_hash::Seed,
         },
         keyspace::Keyspace,
     };

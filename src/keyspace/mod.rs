@@ -26,7 +26,7 @@ pub use walk::{Sink, WalkId};
 use crate::data::{
     dict::{Dict, Handle},
     entry::{Entry, NEVER},
-    hash::Seed,
+    key_hash::Seed,
     rng::Rng,
     trash,
 };

@@ -118,7 +118,7 @@ impl<'k> Vacant<'k> {
 mod tests {
     use super::*;
     use crate::{
-        data::{entry::Value, hash::Seed},
+        data::{entry::Value, key_hash::Seed},
         keyspace::Keyspace,
     };
 

@@ -270,7 +270,7 @@ impl LoadFacts {
 mod tests {
     use super::*;
     use crate::{
-        data::{entry::NEVER, hash::Seed, string::NewString},
+        data::{entry::NEVER, key_hash::Seed, string::NewString},
         keyspace::Upsert,
         persist::{
             rdb::{Progress, SaveInfo, Settings},

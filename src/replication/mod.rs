@@ -5,12 +5,12 @@
 pub mod failover;
 pub mod primary;
 pub mod replica;
-pub mod stream;
+pub mod write_log;
 
 use crate::data::rng::Rng;
 use failover::Failover;
 use replica::Upstream;
-pub use stream::Stream;
+pub use write_log::WriteLog;
 
 /// 40 hexadecimal digits that name a history of writes.
 pub type ReplId = [u8; 40];
@@ -22,7 +22,7 @@ pub struct Replication {
     /// The history it followed before, and the offset up to which the two are the same.
     pub id2: Option<(ReplId, u64)>,
     /// The log of writes.
-    pub stream: Stream,
+    pub log: WriteLog,
     /// Monotonic milliseconds at which the last replica left us (or we started).
     pub alone_since_ms: u64,
     /// Replicas whose last acknowledgement is recent enough (`min-replicas-max-lag`).
@@ -43,7 +43,7 @@ impl Replication {
         Self {
             id: rng.hex(),
             id2: None,
-            stream: Stream::default(),
+            log: WriteLog::default(),
             alone_since_ms: 0,
             good_replicas: 0,
             refuses_writes: false,
@@ -66,8 +66,8 @@ impl Replication {
 
     /// Begins a history of our own that goes on from the one followed so far: that one's readers can go on with us.
     pub fn branch_off(&mut self, id: ReplId) {
-        self.id2 = Some((self.id, self.stream.end()));
+        self.id2 = Some((self.id, self.log.end()));
         self.id = id;
-        self.stream.forget_db();
+        self.log.forget_db();
     }
 }

@@ -136,7 +136,7 @@ impl Replication {
                 _ => return Err(NoResume::OtherHistory),
             }
         }
-        has.filter(|has| self.stream.can_resume(*has)).ok_or(NoResume::NotHere)
+        has.filter(|has| self.log.can_resume(*has)).ok_or(NoResume::NotHere)
     }
 }
 
@@ -147,9 +147,9 @@ mod tests {
 
     fn following(first: u64, end: u64) -> Replication {
         let mut replication = Replication::new(&mut Rng::new(1));
-        replication.stream.restart_at(first);
-        replication.stream.open();
-        replication.stream.append_raw(&vec![b'x'; (end - first) as usize]);
+        replication.log.restart_at(first);
+        replication.log.open();
+        replication.log.append_raw(&vec![b'x'; (end - first) as usize]);
         replication
     }
 
@@ -171,7 +171,7 @@ mod tests {
         let mut r = following(100, 150);
         let former = r.id;
         r.branch_off([b'f'; 40]);
-        r.stream.append_raw(b"more");
+        r.log.append_raw(b"more");
         assert_eq!(r.resume_at(&former, 151), Ok(150));
         assert_eq!(r.resume_at(&former, 152), Err(NoResume::BeyondBranch { up_to: 151 }));
         assert_eq!(r.resume_at(&r.id, 152), Ok(151));

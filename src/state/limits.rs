@@ -24,7 +24,7 @@ impl Server {
             let backlog = self.config.repl_backlog_size;
             [&mut limit.hard, &mut limit.soft].into_iter().filter(|limit| **limit != 0).for_each(|limit| *limit = backlog.max(*limit));
         }
-        let log_end = self.replication.stream.end();
+        let log_end = self.replication.log.end();
         let used = match &client.replica {
             Some(link) if client.kind == ClientKind::Replica => client.owed_as_replica(link, log_end),
             _ => client.out.len() as u64,

@@ -431,9 +431,9 @@ impl Server {
             deletion.push(key);
             deleted = true;
         }
-        if deleted && self.replication.stream.is_fed() {
-            self.replication.stream.append(db, deletion.args());
-            let end = self.replication.stream.end();
+        if deleted && self.replication.log.is_fed() {
+            self.replication.log.append(db, deletion.args());
+            let end = self.replication.log.end();
             if let Some(client) = self.clients.get_mut(conn).filter(|client| client.id == id) {
                 client.write_offset = end;
             }

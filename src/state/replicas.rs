@@ -65,7 +65,7 @@ pub struct Followers {
 
 /// Where the log of writes stands, for a snapshot that is to be continued from it; `None` while there is no log.
 pub fn position(replication: &Replication) -> Option<ReplicationPosition<'_>> {
-    let stream = &replication.stream;
+    let stream = &replication.log;
     stream.is_open().then(|| ReplicationPosition {
         // A SELECT will come in front of what follows if readers are in no database yet, so any will do then.
         stream_db: stream.db().unwrap_or(0) as i64,
@@ -131,11 +131,11 @@ impl Server {
 
     /// Makes sure that there is a log for replicas to follow. A new one has a name of its own: nothing is known of what came before.
     pub fn open_log(&mut self) {
-        if self.replication.stream.is_open() {
+        if self.replication.log.is_open() {
             return;
         }
         self.replication.change_id(self.rng.hex());
-        self.replication.stream.open();
+        self.replication.log.open();
         let (id, none) = (String::from_utf8_lossy(&self.replication.id), "0".repeat(40));
         log::info!("Replication backlog created, my new replication IDs are '{id}' and '{none}'");
     }
@@ -145,7 +145,7 @@ impl Server {
         self.open_log();
         // A new reader is in no database. What comes from our primary cannot be given a SELECT: the snapshot says where it is.
         if !self.replication.is_replica() {
-            self.replication.stream.forget_db();
+            self.replication.log.forget_db();
         }
         let info = SaveInfo {
             unix_seconds: self.unix_us / 1_000_000,
@@ -165,7 +165,7 @@ impl Server {
             (Some(walk), sink)
         };
         let form = if marked { Form::Marked(self.rng.hex()) } else { Form::Measured(Vec::new()) };
-        self.add_replica(conn, Phase::Snapshot { sending: marked }, self.replication.stream.end());
+        self.add_replica(conn, Phase::Snapshot { sending: marked }, self.replication.log.end());
         self.stats.sync_full += 1;
         if let (Form::Marked(mark), Some(client)) = (&form, self.clients.get_mut(conn)) {
             // What the client has been answered before goes out in front of it.
@@ -194,7 +194,7 @@ impl Server {
         }
         if self.followers.conns.is_empty() {
             self.replication.alone_since_ms = self.mono_ms;
-            self.replication.stream.set_needed(None);
+            self.replication.log.set_needed(None);
         }
         self.count_good_replicas();
     }

@@ -5,11 +5,11 @@ use super::{
     node::Node,
 };
 use solod::{
-    data::{entry::Entry, hash::Seed, pieces::Element, rng::Rng},
+    data::{entry::Entry, key_hash::Seed, pieces::Element, rng::Rng},
     engine::Engine,
     keyspace::{Keyspace, Sink, WalkId},
     persist::load::{LoadOptions, Loader},
-    replication::{ReplId, Stream},
+    replication::{ReplId, WriteLog},
 };
 use std::{
     cell::RefCell,
@@ -180,13 +180,13 @@ impl History {
     pub fn look(&mut self, index: usize, node: &mut Node, always: bool) -> Result<(), String> {
         let Some(engine) = &node.engine else { return Ok(()) };
         let server = &engine.server;
-        let (stream, upstream) = (&server.replication.stream, &server.replication.upstream);
+        let (log, upstream) = (&server.replication.log, &server.replication.upstream);
         let follows = upstream.as_ref().is_none_or(|u| u.resumable);
-        if server.loading.is_some() || !stream.is_open() || !follows {
+        if server.loading.is_some() || !log.is_open() || !follows {
             node.seen = None;
             return Ok(());
         }
-        let place = (server.replication.id, stream.end());
+        let place = (server.replication.id, log.end());
         if !always && node.seen == Some(place) {
             return Ok(());
         }
@@ -220,16 +220,16 @@ impl History {
 /// Two nodes of one history have the same log, as far as both still have it.
 pub fn logs_agree(a: &Engine, b: &Engine) -> Result<(), String> {
     let (a, b) = (&a.server.replication, &b.server.replication);
-    if a.id != b.id || !a.stream.is_open() || !b.stream.is_open() {
+    if a.id != b.id || !a.log.is_open() || !b.log.is_open() {
         return Ok(());
     }
-    let end = a.stream.end().min(b.stream.end());
-    let start = a.stream.first().max(b.stream.first()).max(end.saturating_sub(LOG_BYTES));
+    let end = a.log.end().min(b.log.end());
+    let start = a.log.first().max(b.log.first()).max(end.saturating_sub(LOG_BYTES));
     if start >= end {
         return Ok(());
     }
-    let part = |stream: &Stream| stream.read_from(start).map(|p| p.concat()[..(end - start) as usize].to_vec());
-    if part(&a.stream) != part(&b.stream) {
+    let part = |log: &WriteLog| log.read_from(start).map(|p| p.concat()[..(end - start) as usize].to_vec());
+    if part(&a.log) != part(&b.log) {
         return Err(format!("two logs of one history differ between {start} and {end}"));
     }
     Ok(())

@@ -198,7 +198,7 @@ impl World {
             let server = &node.engine.as_ref()?.server;
             let upstream = server.replication.upstream.as_ref()?;
             let whole = server.loading.is_none() && upstream.resumable;
-            (whole && server.replication.id == id).then(|| server.replication.stream.end())
+            (whole && server.replication.id == id).then(|| server.replication.log.end())
         };
         up().filter_map(|(i, node)| Some((place(node)?, i))).max().map(|(_, i)| i)
     }
@@ -369,7 +369,7 @@ impl World {
     /// Replicas that have all that the primary has are answerable for it from now on.
     fn note_in_step(&mut self) {
         let Some(primary) = &self.nodes[self.primary].engine else { return };
-        let place = (primary.server.replication.id, primary.server.replication.stream.end());
+        let place = (primary.server.replication.id, primary.server.replication.log.end());
         if !self.nodes[self.primary].is_plain_primary() {
             return;
         }
@@ -377,7 +377,7 @@ impl World {
             let Some(engine) = &node.engine else { continue };
             let replication = &engine.server.replication;
             let online = replication.upstream.as_ref().is_some_and(|u| u.is_online());
-            if online && (replication.id, replication.stream.end()) == place {
+            if online && (replication.id, replication.log.end()) == place {
                 for kept in self.ledger.values_mut().filter(|kept| kept.holders.contains(&self.primary)) {
                     kept.holders.insert(i);
                 }
@@ -413,8 +413,8 @@ impl World {
             let Some(replica) = &self.nodes[other].engine else { continue };
             let replication = &replica.server.replication;
             let online = replication.upstream.as_ref().is_some_and(|u| u.is_online() && u.conn == Some(there.0));
-            if online && l.open[1 - end] && replication.id == id && link.acked_offset > replication.stream.end() {
-                let (acked, has) = (link.acked_offset, replication.stream.end());
+            if online && l.open[1 - end] && replication.id == id && link.acked_offset > replication.log.end() {
+                let (acked, has) = (link.acked_offset, replication.log.end());
                 return Err(format!("n{other} has acknowledged {acked} and has come to {has}"));
             }
         }

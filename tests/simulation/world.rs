@@ -576,13 +576,13 @@ impl World {
                 return Some(format!("c{i} waits for {} replies", client.asked.len()));
             }
         }
-        let (id, end) = (primary.server.replication.id, primary.server.replication.stream.end());
+        let (id, end) = (primary.server.replication.id, primary.server.replication.log.end());
         let followers = self.nodes.iter().enumerate().filter(|(i, _)| *i != self.primary);
         let in_step = |node: &Node| {
             node.engine.as_ref().is_some_and(|engine| {
                 let replication = &engine.server.replication;
                 let online = replication.upstream.as_ref().is_some_and(|u| u.is_online());
-                online && replication.id == id && replication.stream.end() == end
+                online && replication.id == id && replication.log.end() == end
             })
         };
         followers.into_iter().find(|(_, node)| !in_step(node)).map(|(i, _)| format!("n{i} is not in step"))

@@ -9,7 +9,7 @@ use crate::{
     },
     data::{
         entry::{NEVER, Value},
-        hashmap::{Hash, OldDeadline},
+        hash::{Hash, OldDeadline},
         longdouble::LongDouble,
         number,
     },

@@ -15,7 +15,7 @@ use crate::{
     },
     data::{
         entry::NEVER,
-        hashmap::{Hash, OldDeadline},
+        hash::{Hash, OldDeadline},
         number,
     },
     resp::request::OwnedArgs,

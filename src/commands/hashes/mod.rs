@@ -10,7 +10,7 @@ use super::Ctx;
 use crate::{
     data::{
         entry::{Entry, Value},
-        hashmap::{Hash, Limits},
+        hash::{Hash, Limits},
         object::Object,
     },
     keyspace::{Keyspace, WrongType},

@@ -8,7 +8,7 @@ use crate::{
         context::{Event, NEW},
     },
     data::{
-        hashmap::{Hash, OldDeadline},
+        hash::{Hash, OldDeadline},
         listpack::Listpack,
         string,
     },

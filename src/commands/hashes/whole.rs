@@ -8,7 +8,7 @@ use crate::{
         context::{errors, text},
         scanning::{self, Found, Scan},
     },
-    data::{dict::Cursor, hashmap::Field},
+    data::{dict::Cursor, hash::Field},
     resp::output::Output,
 };
 

@@ -21,7 +21,7 @@ mod slots;
 mod watch;
 
 use super::{
-    hash::Seed,
+    key_hash::Seed,
     trash::{self, Garbage, LARGE},
 };
 pub use scan::Cursor;

@@ -7,7 +7,7 @@ use super::{
     Slot,
     slots::{BUCKETS_MAX, SlotSet},
 };
-use crate::data::{hash::Seed, prefetch};
+use crate::data::{key_hash::Seed, prefetch};
 use std::mem;
 
 const SLOTS: usize = 7;

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use crate::data::{
         entry::{Entry, NEVER, Value},
-        hash::Seed,
+        key_hash::Seed,
         pieces::{self, Element, Pieces},
     };
     use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Members put together in any order, to become a sorted set when all are there: one sort, and full leaves.
 
 use super::{Form, Limits, Zset, member::Member, table::Table};
-use crate::data::{dict::Dict, hash::Seed};
+use crate::data::{dict::Dict, key_hash::Seed};
 
 /// Members with their scores, in no order.
 pub struct Gathering(Dict<Member>);

@@ -14,7 +14,7 @@ mod tree;
 pub use super::limits::Limits;
 use super::{
     dict::Dict,
-    hash::Seed,
+    key_hash::Seed,
     listpack::{BYTES_MAX, Item, Listpack},
 };
 pub use gathering::Gathering;

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::data::{
     dict::Dict,
-    hash::Seed,
+    key_hash::Seed,
     trash::{self, LARGE},
 };
 use std::{cmp::Ordering, ops::Range};

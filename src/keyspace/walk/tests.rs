@@ -1,8 +1,8 @@
 use crate::{
     data::{
         entry::{Entry, NEVER, Value},
-        hash::Seed,
-        hashmap::{self, Hash, OldDeadline},
+        hash::{self, Hash, OldDeadline},
+        key_hash::Seed,
         list::{self, End, List, NodeView},
         listpack::{Item, Listpack},
         lzf,
@@ -141,7 +141,7 @@ fn change<C: Collection + Default>(keyspace: &mut Keyspace, db: usize, key: u32,
 fn change_elements(keyspace: &mut Keyspace, db: usize, kind: u8, elements: std::ops::Range<u32>, adds: bool) {
     let (seed, key) = (keyspace.seed(), 5000 + u32::from(kind));
     let set_limits = set::Limits { intset_entries: 4, listpack_entries: 4, listpack_value: 64, seed };
-    let hash_limits = hashmap::Limits { entries: 4, value: 64, seed };
+    let hash_limits = hash::Limits { entries: 4, value: 64, seed };
     let zset_limits = zset::Limits { entries: 4, value: 64, seed };
     let list_limits = list::Limits { size: 8, depth: u32::from(kind & 1) };
     let elements = elements.map(|n| n.to_string().into_bytes());
@@ -168,12 +168,12 @@ fn change_elements(keyspace: &mut Keyspace, db: usize, kind: u8, elements: std::
             |hash: &mut Hash| {
                 for (i, e) in elements.enumerate() {
                     if adds {
-                        hash.set(&e, &e, Bytes::new, OldDeadline::Drops, hashmap::ANY_TIME, &hash_limits);
+                        hash.set(&e, &e, Bytes::new, OldDeadline::Drops, hash::ANY_TIME, &hash_limits);
                         if i % 5 == 0 {
                             hash.set_deadline(&e, 50);
                         }
                     } else {
-                        hash.remove(&e, hashmap::ANY_TIME);
+                        hash.remove(&e, hash::ANY_TIME);
                     }
                 }
             },

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::data::{
     entry::NEVER,
-    hashmap::{self, Hash},
+    hash::{self, Hash},
     intset::Intset,
     list::{End, List},
     listpack::{Item, Listpack},
@@ -68,7 +68,7 @@ enum Content {
     List(List),
     Set(Set),
     Zset(Zset),
-    Hash(hashmap::Builder),
+    Hash(hash::Builder),
 }
 
 /// A number of elements that the elements have to live up to.
@@ -137,7 +137,7 @@ impl Building {
             types::LIST | types::LIST_QUICKLIST | types::LIST_QUICKLIST_2 => Content::List(List::new_linked(self.shapes.list)),
             types::SET => Content::Set(Set::sized(many, &self.shapes.set)),
             types::ZSET | types::ZSET_2 => Content::Zset(Zset::with_expected(many, 0, self.shapes.zset)),
-            _ => Content::Hash(hashmap::Builder::new(many, self.shapes.hash)),
+            _ => Content::Hash(hash::Builder::new(many, self.shapes.hash)),
         };
         Ok(count)
     }
@@ -360,14 +360,14 @@ const EMPTY_NODE: Stop = Stop::Bad(Reason::Value("Empty quicklist node"));
 const TWICE: Stop = Stop::Bad(Reason::Value("Duplicate hash fields detected"));
 
 /// Fields and values by turns, and deadlines where the type has them. Old forms do not mind how long their elements are, compact hashes do.
-fn hash(code: u8, pack: Listpack, limits: &hashmap::Limits) -> Option<Hash> {
+fn hash(code: u8, pack: Listpack, limits: &hash::Limits) -> Option<Hash> {
     match code {
         types::HASH_LISTPACK_EX | types::HASH_LISTPACK_EX_PRE_GA => {
             let is_past_all = |item| matches!(item, Item::Int(ms) if ms > DEADLINE_MAX as i64);
             if pack.iter().skip(2).step_by(3).any(is_past_all) { None } else { Hash::from_triples(pack, limits) }
         }
         types::HASH_ZIPMAP if pack.iter().any(|item| item.len() > limits.value) => {
-            let mut hash = hashmap::Builder::new(pack.len() / 2, *limits);
+            let mut hash = hash::Builder::new(pack.len() / 2, *limits);
             let (mut a, mut b) = (itoa::Buffer::new(), itoa::Buffer::new());
             let all = pack.pairs().all(|(field, value)| {
                 let value = value.text(&mut b);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::data::{
     entry::{Entry, NEVER, Value as Held},
-    hashmap::{self, OldDeadline},
+    hash::{self, OldDeadline},
     list::{self, End, List},
     listpack::{Item, Listpack},
     object::{Collection, Object},
@@ -96,11 +96,11 @@ fn zset(items: &[Vec<u8>], shapes: &Shapes) -> Zset {
     zset
 }
 
-fn hash(items: &[Vec<u8>], deadlines: bool, shapes: &Shapes) -> hashmap::Hash {
-    let mut hash = hashmap::Hash::new();
+fn hash(items: &[Vec<u8>], deadlines: bool, shapes: &Shapes) -> hash::Hash {
+    let mut hash = hash::Hash::new();
     for (i, item) in items.iter().enumerate() {
         let value = items[items.len() - 1 - i].clone();
-        hash.set(item, &value, || Bytes::copy_from_slice(&value), OldDeadline::Drops, hashmap::ANY_TIME, &shapes.hash);
+        hash.set(item, &value, || Bytes::copy_from_slice(&value), OldDeadline::Drops, hash::ANY_TIME, &shapes.hash);
         if deadlines && i % 3 == 0 {
             hash.set_deadline(item, 1_700_000_000_000 + i as i64);
         }

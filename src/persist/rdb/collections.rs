@@ -9,7 +9,7 @@ use super::{
 };
 use crate::data::{
     entry::{Entry, NEVER, Value},
-    hashmap::Hash,
+    hash::Hash,
     list::{List, NodeView},
     listpack::Item,
     object::Object,

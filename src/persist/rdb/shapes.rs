@@ -2,7 +2,7 @@
 
 use crate::{
     config::Config,
-    data::{hash::Seed, hashmap, list, set, zset},
+    data::{hash, key_hash::Seed, list, set, zset},
 };
 
 /// Up to where each collection keeps its compact form, and the seed of the tables of those that do not.
@@ -13,7 +13,7 @@ pub struct Shapes {
     /// Of sets.
     pub set: set::Limits,
     /// Of hashes.
-    pub hash: hashmap::Limits,
+    pub hash: hash::Limits,
     /// Of sorted sets.
     pub zset: zset::Limits,
 }
@@ -29,7 +29,7 @@ impl Shapes {
                 listpack_value: config.set_max_listpack_value,
                 seed,
             },
-            hash: hashmap::Limits { entries: config.hash_max_listpack_entries, value: config.hash_max_listpack_value, seed },
+            hash: hash::Limits { entries: config.hash_max_listpack_entries, value: config.hash_max_listpack_value, seed },
             zset: zset::Limits { entries: config.zset_max_listpack_entries, value: config.zset_max_listpack_value, seed },
         }
     }

@@ -390,7 +390,7 @@ proptest! {
 #[test]
 #[ignore = "it measures"]
 fn speed() {
-    use crate::{data::hash::Seed, keyspace::Keyspace};
+    use crate::{data::key_hash::Seed, keyspace::Keyspace};
     use std::time::Instant;
     const KEYS: u32 = 1_000_000;
     let each = |began: Instant| began.elapsed().as_nanos() / u128::from(KEYS);

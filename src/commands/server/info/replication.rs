@@ -24,7 +24,7 @@ pub(super) fn replication(info: &Info, report: &mut Report) {
         let (ip, port, offset) = (client.replica_address(), link.listening_port, link.acked_offset);
         report.field(format_args!("slave{index}"), format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"));
     }
-    let stream = &replication.stream;
+    let stream = &replication.log;
     let (id2, id2_first) = match &replication.id2 {
         Some((id, up_to)) => (String::from_utf8_lossy(id).into_owned(), *up_to as i64 + 1),
         None => ("0".repeat(40), -1),
@@ -47,7 +47,7 @@ fn primary(info: &Info, upstream: &Upstream, report: &mut Report) {
     let seconds_since = |ms: u64| server.mono_ms.saturating_sub(ms) / 1000;
     let online = upstream.is_online();
     // Before there is a history to go on from, Redis has 1 here.
-    let applied = if online || upstream.resumable { server.replication.stream.end() } else { 1 };
+    let applied = if online || upstream.resumable { server.replication.log.end() } else { 1 };
     let in_transfer = upstream.is_in_transfer();
     report
         .field("master_host", &upstream.host)

@@ -20,7 +20,7 @@ pub use super::limits::Limits;
 use super::{
     dict::Dict,
     entry::{Entry, NEVER, Value},
-    hash::Seed,
+    key_hash::Seed,
     listpack::{self, Item, Listpack},
     number,
     rng::Rng,

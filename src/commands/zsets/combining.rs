@@ -10,7 +10,7 @@ use crate::{
     data::{
         entry::Value,
         float,
-        hash::Seed,
+        key_hash::Seed,
         number,
         object::Object,
         set::Set,

@@ -43,7 +43,7 @@ impl Piece<'_> {
 }
 
 /// The log of writes. A closed one keeps nothing and stands still.
-pub struct Stream {
+pub struct WriteLog {
     open: bool,
     /// What is appended comes from our primary, byte for byte.
     proxied: bool,
@@ -63,7 +63,7 @@ pub struct Stream {
     db: Option<usize>,
 }
 
-impl Default for Stream {
+impl Default for WriteLog {
     fn default() -> Self {
         Self {
             open: false,
@@ -80,7 +80,7 @@ impl Default for Stream {
     }
 }
 
-impl Stream {
+impl WriteLog {
     /// Begins to keep what is appended. History begins here.
     pub fn open(&mut self) {
         self.open = true;
@@ -106,7 +106,7 @@ impl Stream {
         self.fed
     }
 
-    /// Whether what is appended comes from our primary as it is ([`Stream::append_raw`]), so that our own effects do not.
+    /// Whether what is appended comes from our primary as it is ([`WriteLog::append_raw`]), so that our own effects do not.
     pub fn set_proxied(&mut self, proxied: bool) {
         self.proxied = proxied;
         self.settle();
@@ -343,67 +343,67 @@ mod tests {
     use crate::resp::request::OwnedArgs;
     use proptest::prelude::*;
 
-    fn opened(backlog: u64) -> Stream {
-        let mut stream = Stream::default();
-        stream.set_backlog(backlog);
-        stream.open();
-        stream
+    fn opened(backlog: u64) -> WriteLog {
+        let mut log = WriteLog::default();
+        log.set_backlog(backlog);
+        log.open();
+        log
     }
 
-    fn all_from(stream: &Stream, from: u64) -> Option<Vec<u8>> {
-        stream.read_from(from).map(|pieces| pieces.concat())
+    fn all_from(log: &WriteLog, from: u64) -> Option<Vec<u8>> {
+        log.read_from(from).map(|pieces| pieces.concat())
     }
 
     #[test]
     fn a_command_is_resp_with_a_select_in_front_where_it_is_needed() {
-        let mut stream = opened(1000);
+        let mut log = opened(1000);
         let set = OwnedArgs::new(&[b"SET", b"key:0000000001", b"v"]);
-        stream.append(3, set.args());
-        stream.append(3, OwnedArgs::new(&[b"DEL", b"k"]).args());
-        stream.append_parts(&[b"PING"]);
-        stream.append(0, OwnedArgs::new(&[b"DEL", b"k"]).args());
+        log.append(3, set.args());
+        log.append(3, OwnedArgs::new(&[b"DEL", b"k"]).args());
+        log.append_parts(&[b"PING"]);
+        log.append(0, OwnedArgs::new(&[b"DEL", b"k"]).args());
         let text = "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*3\r\n$3\r\nSET\r\n$14\r\nkey:0000000001\r\n$1\r\nv\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n\
                     *1\r\n$4\r\nPING\r\n*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n";
-        assert_eq!(all_from(&stream, 0).unwrap(), text.as_bytes());
-        assert_eq!(stream.end(), text.len() as u64);
-        stream.forget_db();
-        let end = stream.end();
-        stream.append(0, OwnedArgs::new(&[b"DEL", b"k"]).args());
-        assert!(all_from(&stream, end).unwrap().starts_with(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"));
+        assert_eq!(all_from(&log, 0).unwrap(), text.as_bytes());
+        assert_eq!(log.end(), text.len() as u64);
+        log.forget_db();
+        let end = log.end();
+        log.append(0, OwnedArgs::new(&[b"DEL", b"k"]).args());
+        assert!(all_from(&log, end).unwrap().starts_with(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"));
     }
 
     #[test]
     fn a_long_argument_is_shared_rather_than_copied() {
-        let mut stream = opened(1 << 20);
+        let mut log = opened(1 << 20);
         let long = Bytes::from(vec![b'x'; BIG_ARG]);
         let mut args = OwnedArgs::new(&[b"SET", b"k"]);
         args.push_shared(long.clone());
         args.push(b"KEEPTTL");
-        stream.append(0, args.args());
-        let pieces = stream.read_from(0).unwrap();
+        log.append(0, args.args());
+        let pieces = log.read_from(0).unwrap();
         assert!(pieces.iter().any(|piece| piece.as_ptr() == long.as_ptr()));
         assert!(pieces.concat().ends_with(b"x\r\n$7\r\nKEEPTTL\r\n"));
     }
 
     #[test]
     fn a_closed_one_stands_still_and_an_open_one_begins_there() {
-        let mut stream = opened(1000);
-        stream.append_raw(b"hello");
-        stream.close();
-        assert!(!stream.is_fed() && !stream.can_resume(5));
-        assert_eq!((stream.first(), stream.end(), stream.memory()), (5, 5, 0));
-        stream.open();
-        assert!(stream.can_resume(5) && !stream.can_resume(4) && !stream.can_resume(6));
+        let mut log = opened(1000);
+        log.append_raw(b"hello");
+        log.close();
+        assert!(!log.is_fed() && !log.can_resume(5));
+        assert_eq!((log.first(), log.end(), log.memory()), (5, 5, 0));
+        log.open();
+        assert!(log.can_resume(5) && !log.can_resume(4) && !log.can_resume(6));
     }
 
     #[test]
     fn our_own_effects_do_not_belong_into_our_primarys_history() {
-        let mut stream = opened(1000);
-        assert!(stream.is_fed());
-        stream.set_proxied(true);
-        assert!(!stream.is_fed() && stream.is_open());
-        stream.set_proxied(false);
-        assert!(stream.is_fed());
+        let mut log = opened(1000);
+        assert!(log.is_fed());
+        log.set_proxied(true);
+        assert!(!log.is_fed() && log.is_open());
+        log.set_proxied(false);
+        assert!(log.is_fed());
     }
 
     #[derive(Clone, Debug)]
@@ -434,8 +434,8 @@ mod tests {
 
         #[test]
         fn any_reader_sees_exactly_the_bytes_appended(steps in proptest::collection::vec(step(), 1..60)) {
-            let mut stream = opened(1 << 16);
-            // Every byte is a function of its offset, as far as we can choose it; the rest is told by a second, unlimited stream.
+            let mut log = opened(1 << 16);
+            // Every byte is a function of its offset, as far as we can choose it; the rest is told by a second, unlimited log.
             let mut all = opened(u64::MAX);
             let mut backlog = 1 << 16;
             let mut readers: Vec<u64> = Vec::new();
@@ -445,46 +445,46 @@ mod tests {
                         let mut args = OwnedArgs::default();
                         lengths.iter().enumerate().for_each(|(i, len)| args.push(&vec![b'a' + i as u8; *len]));
                         let db = lengths[0] % 3;
-                        stream.append(db, args.args());
+                        log.append(db, args.args());
                         all.append(db, args.args());
                     }
                     Step::Raw(len) => {
                         let bytes: Vec<u8> = (0..len).map(|i| i as u8).collect();
-                        stream.append_raw(&bytes);
+                        log.append_raw(&bytes);
                         all.append_raw(&bytes);
                     }
                     Step::Backlog(bytes) => {
                         backlog = bytes;
-                        stream.set_backlog(bytes);
+                        log.set_backlog(bytes);
                     }
                     Step::Read(who, most) if !readers.is_empty() => {
                         let who = who % readers.len();
                         let from = readers[who];
                         let mut seen = Vec::new();
-                        let to = stream.read(from, most, |piece| seen.extend_from_slice(piece.bytes()));
+                        let to = log.read(from, most, |piece| seen.extend_from_slice(piece.bytes()));
                         let to = to.expect("what a reader needs is kept");
                         prop_assert_eq!(to - from, seen.len() as u64);
-                        prop_assert!(to > from || from == stream.end());
+                        prop_assert!(to > from || from == log.end());
                         let expected = all_from(&all, from).unwrap();
                         prop_assert_eq!(&seen[..], &expected[..seen.len()]);
                         readers[who] = to;
                     }
                     Step::Read(..) => (),
-                    Step::Join => readers.push(stream.end()),
+                    Step::Join => readers.push(log.end()),
                     Step::Leave(who) if !readers.is_empty() => _ = readers.swap_remove(who % readers.len()),
                     Step::Leave(_) => (),
                 }
-                stream.set_needed(readers.iter().min().copied());
-                prop_assert_eq!(stream.end(), all.end());
-                let promised = stream.end().saturating_sub(backlog);
+                log.set_needed(readers.iter().min().copied());
+                prop_assert_eq!(log.end(), all.end());
+                let promised = log.end().saturating_sub(backlog);
                 let promised = readers.iter().min().map_or(promised, |min| promised.min(*min));
                 if backlog <= 1 << 16 {
-                    prop_assert!(stream.len() <= stream.end() - promised + 300_000, "{} bytes kept", stream.len());
+                    prop_assert!(log.len() <= log.end() - promised + 300_000, "{} bytes kept", log.len());
                 }
-                if let Some(seen) = all_from(&stream, stream.first()) {
-                    prop_assert_eq!(seen, all_from(&all, stream.first()).unwrap());
+                if let Some(seen) = all_from(&log, log.first()) {
+                    prop_assert_eq!(seen, all_from(&all, log.first()).unwrap());
                 }
-                prop_assert!(all_from(&stream, stream.end() + 1).is_none());
+                prop_assert!(all_from(&log, log.end() + 1).is_none());
             }
         }
     }

@@ -4,7 +4,7 @@ use super::{OldDeadline, as_number, fields::entry_bytes, is_past};
 use crate::data::{
     dict::Dict,
     entry::{Entry, INLINE_MAX, NEVER},
-    hash::Seed,
+    key_hash::Seed,
     object::Object,
     string::NewString,
 };
