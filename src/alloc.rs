@@ -4,7 +4,7 @@
 //! an entry (mimalloc and others round 40 bytes up to 48). What is handed out is counted a thread, without atomics: only one thread touches data.
 #![allow(unsafe_code)]
 
-use crate::data::entry::size_class;
+use crate::data::size_class::size_class;
 use std::{
     alloc::{GlobalAlloc, Layout},
     cell::Cell,

@@ -7,7 +7,7 @@
 //! Two invariants: **the capacity is what the allocation was made with** (none where it is 0), and **every byte of it is initialised**.
 #![allow(unsafe_code)]
 
-use super::entry::size_class;
+use super::size_class::size_class;
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc},
     fmt,

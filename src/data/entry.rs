@@ -13,7 +13,7 @@
 //! value of the same class is written in place.
 #![allow(unsafe_code)]
 
-use super::{dict::Slot, object::Object};
+use super::{dict::Slot, object::Object, size_class::size_class};
 use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error},
     ptr::{self, NonNull},
@@ -66,16 +66,6 @@ pub enum Value<'a> {
     Str(&'a [u8]),
     /// Everything else.
     Object(&'a Object),
-}
-
-/// Rounds a size up to the allocator's size classes: multiples of 8 to 64, then 4 classes a doubling.
-#[inline]
-pub const fn size_class(size: usize) -> usize {
-    if size <= 64 {
-        return (size + 7) & !7;
-    }
-    let step = 1usize << ((size - 1).ilog2() - 2);
-    (size + step - 1) & !(step - 1)
 }
 
 #[inline]
@@ -504,15 +494,6 @@ mod tests {
         assert_eq!(Entry::new_inline(&[b'k'; 16], &[b'v'; 16], 5).allocated(), 48);
         assert_eq!(Entry::new_int(&[b'k'; 16], 7, NEVER).allocated(), 32);
         assert_eq!(size_of::<Option<Entry>>(), 8);
-    }
-
-    #[test]
-    fn size_classes_hold_their_size_and_waste_at_most_a_quarter() {
-        for size in 8..100_000 {
-            let class = size_class(size);
-            assert!(class >= size && size_class(class) == class);
-            assert!(size <= 64 || (class - size) * 4 <= size);
-        }
     }
 
     #[derive(Clone, Debug)]

@@ -22,6 +22,7 @@ pub mod pieces;
 pub mod prefetch;
 pub mod rng;
 pub mod set;
+pub mod size_class;
 pub mod string;
 pub mod trash;
 pub mod zset;

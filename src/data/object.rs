@@ -2,11 +2,12 @@
 
 use super::{
     dict::{Dict, Slot},
-    entry::{Entry, size_class},
+    entry::Entry,
     hash::Hash,
     list::List,
     member::Member,
     set::Set,
+    size_class::size_class,
     zset::{self, Zset},
 };
 use bytes::Bytes;

@@ -31,7 +31,7 @@ use crate::{
     keyspace::Keyspace,
     replication::Replication,
     resp::request::Parser,
-    state::{Action, ConnId, DiskDone, Host, Server, server::Clients},
+    state::{Action, Clients, ConnId, DiskDone, Host, Server},
 };
 
 pub use input::Fill;

@@ -2,7 +2,8 @@
 
 use super::{
     client::{Blocked, Client, ReplyMode},
-    server::{ConnId, Server},
+    conn_id::ConnId,
+    server::Server,
 };
 use crate::resp::request::OwnedArgs;
 use std::collections::BTreeSet;

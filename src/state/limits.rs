@@ -1,9 +1,6 @@
 //! Output limits: a client that does not read what it is sent is closed.
 
-use super::{
-    client::ClientKind,
-    server::{ConnId, Server},
-};
+use super::{client::ClientKind, conn_id::ConnId, server::Server};
 use crate::config::ClientClass;
 
 impl Server {

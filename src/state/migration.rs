@@ -3,8 +3,10 @@
 //! At most one is under way, and writes are held back until it is over ([`Server::holds_writes`]): what was serialised is what is deleted.
 
 use super::{
+    action::Action,
     client::{Blocked, ReplyMode},
-    server::{Action, ConnId, Server},
+    conn_id::ConnId,
+    server::Server,
 };
 use crate::{
     config::NotifyFlags,

@@ -1,13 +1,17 @@
 //! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of the world.
 
+pub mod action;
 pub mod blocking;
 pub mod client;
+pub mod clients;
+pub mod conn_id;
 pub mod disk;
 pub mod host;
 pub mod latency;
 pub mod limits;
 pub mod migration;
 pub mod notifications;
+pub mod pause;
 pub mod pubsub;
 pub mod replicas;
 pub mod saving;
@@ -16,9 +20,13 @@ pub mod shutdown;
 pub mod slowlog;
 pub mod stats;
 
+pub use action::Action;
 pub use client::{Client, ClientKind, Multi};
+pub use clients::Clients;
+pub use conn_id::ConnId;
 pub use disk::{DiskDone, DiskJob, FileId};
 pub use host::{CpuTimes, Host, ProcessFacts};
+pub use pause::Pause;
 pub use saving::LoadingState;
-pub use server::{Action, Clients, ConnId, Pause, Server};
+pub use server::Server;
 pub use shutdown::{Shutdown, Shutting};

@@ -2,7 +2,8 @@
 
 use super::{
     client::{Client, ClientKind},
-    server::{ConnId, Server},
+    conn_id::ConnId,
+    server::Server,
 };
 use crate::{
     data::{glob, number::write_u64},

@@ -2,7 +2,8 @@
 
 use super::{
     client::{Blocked, Client, ClientKind, ReplyMode},
-    server::{ConnId, Server},
+    conn_id::ConnId,
+    server::Server,
 };
 use crate::{
     keyspace::WalkId,

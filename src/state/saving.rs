@@ -1,8 +1,9 @@
 //! What is being saved and loaded, what came of it the last time, and how saves begin and end.
 
 use super::{
+    action::Action,
     disk::{DiskJob, Done, FileId},
-    server::{Action, Server},
+    server::Server,
 };
 use crate::{
     keyspace::WalkId,

@@ -1,12 +1,14 @@
 //! Everything the engine owns, in one place that commands may touch.
 
 use super::{
+    action::Action,
     blocking::Blocking,
-    client::Client,
-    disk::DiskJob,
+    clients::Clients,
+    conn_id::ConnId,
     host::Host,
     latency::LatencyMonitor,
     migration::Migrations,
+    pause::Pause,
     pubsub::PubSub,
     replicas::Followers,
     saving::{LoadingState, Persistence},
@@ -16,121 +18,6 @@ use super::{
 };
 use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
-
-/// Names a connection: the reactor's slab key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnId(pub u32);
-
-/// What the engine wants done by whoever drives it.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Ends the process with this exit code.
-    Exit(i32),
-    /// Makes a connection; the engine is to be told how that ends, by the name of `link`.
-    Connect {
-        /// Names the attempt.
-        link: u64,
-        /// An address or a name.
-        host: String,
-        /// The port there.
-        port: u16,
-        /// The address of ours that it is to come from (`bind-source-addr`).
-        source: Option<String>,
-    },
-    /// Gives up an attempt that may not have ended yet.
-    CancelConnect {
-        /// Names the attempt.
-        link: u64,
-    },
-    /// Does this beside the loop, after the disk work asked for before, and hands the answer to the engine.
-    Disk(DiskJob),
-    /// Reads on from a connection whose input was not wanted for a while.
-    Read(ConnId),
-}
-
-/// The connected clients by connection.
-#[derive(Default)]
-pub struct Clients {
-    slots: Vec<Option<Box<Client>>>,
-    len: usize,
-    /// Where [`Clients::some_in_turn`] goes on.
-    next: usize,
-}
-
-impl Clients {
-    /// Number of clients.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The client of a connection.
-    #[inline]
-    pub fn get(&self, id: ConnId) -> Option<&Client> {
-        self.slots.get(id.0 as usize)?.as_deref()
-    }
-
-    /// The client of a connection.
-    #[inline]
-    pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Client> {
-        self.slots.get_mut(id.0 as usize)?.as_deref_mut()
-    }
-
-    /// Adds a client. Its connection has none yet.
-    pub fn insert(&mut self, id: ConnId, client: Client) {
-        let index = id.0 as usize;
-        if self.slots.len() <= index {
-            self.slots.resize_with(index + 1, || None);
-        }
-        debug_assert!(self.slots[index].is_none());
-        self.slots[index] = Some(Box::new(client));
-        self.len += 1;
-    }
-
-    /// Takes a client out.
-    pub fn remove(&mut self, id: ConnId) -> Option<Box<Client>> {
-        let client = self.slots.get_mut(id.0 as usize)?.take()?;
-        self.len -= 1;
-        Some(client)
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (ConnId, &Client)> {
-        self.slots.iter().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref()?)))
-    }
-
-    /// All of them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ConnId, &mut Client)> {
-        self.slots.iter_mut().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref_mut()?)))
-    }
-
-    /// Up to `most` clients, others each time until all have had their turn.
-    pub fn some_in_turn(&mut self, most: usize) -> Vec<ConnId> {
-        let (all, from) = (self.slots.len(), self.next);
-        let some = (0..all.min(most)).map(|i| (from + i) % all);
-        let found = some.filter(|i| self.slots[*i].is_some()).map(|i| ConnId(i as u32)).collect();
-        self.next = if all == 0 { 0 } else { (from + most.min(all)) % all };
-        found
-    }
-
-    /// The connection whose client has this CLIENT ID.
-    pub fn by_id(&self, id: u64) -> Option<ConnId> {
-        self.iter().find(|(_, c)| c.id == id).map(|(conn, _)| conn)
-    }
-}
-
-/// CLIENT PAUSE.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause {
-    /// Only commands that write wait.
-    pub writes_only: bool,
-    /// Unix time in milliseconds at which it ends.
-    pub until_ms: i64,
-}
 
 /// Everything the engine owns.
 pub struct Server {

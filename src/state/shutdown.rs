@@ -1,9 +1,11 @@
 //! The end: replicas get time to catch up, the data is saved, the process ends. Until it does, a shutdown can fail, or be called off.
 
 use super::{
+    action::Action,
     client::{Blocked, ReplyMode},
+    conn_id::ConnId,
     disk::DiskJob,
-    server::{Action, ConnId, Server},
+    server::Server,
 };
 use crate::replication::primary::Phase;
 

@@ -1,0 +1,30 @@
+//! What the engine asks of whoever drives it.
+
+use super::{conn_id::ConnId, disk::DiskJob};
+
+/// What the engine wants done by whoever drives it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Ends the process with this exit code.
+    Exit(i32),
+    /// Makes a connection; the engine is to be told how that ends, by the name of `link`.
+    Connect {
+        /// Names the attempt.
+        link: u64,
+        /// An address or a name.
+        host: String,
+        /// The port there.
+        port: u16,
+        /// The address of ours that it is to come from (`bind-source-addr`).
+        source: Option<String>,
+    },
+    /// Gives up an attempt that may not have ended yet.
+    CancelConnect {
+        /// Names the attempt.
+        link: u64,
+    },
+    /// Does this beside the loop, after the disk work asked for before, and hands the answer to the engine.
+    Disk(DiskJob),
+    /// Reads on from a connection whose input was not wanted for a while.
+    Read(ConnId),
+}
