@@ -1,6 +1,9 @@
 //! One connection, without its socket.
 
-use super::{blocking::Waiting, pubsub::Subscriptions};
+use super::{
+    blocking::Waiting,
+    pubsub::{Subscriptions, Topic},
+};
 use crate::{
     keyspace::Watch,
     replication::primary::ReplicaLink,
@@ -9,6 +12,7 @@ use crate::{
         request::{OwnedArgs, Parser},
     },
 };
+use std::rc::Rc;
 
 /// What a connection is to us, for output limits and CLIENT KILL TYPE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,5 +241,40 @@ impl Client {
             + self.subscriptions.as_ref().map_or(0, |s| s.memory())
             + self.out.memory()
             + self.watching.iter().map(|w| w.key.len() + size_of::<WatchedKey>()).sum::<usize>()
+    }
+
+    /// How many subscriptions of a kind it has.
+    pub fn subscribed(&self, topic: Topic) -> usize {
+        self.subscriptions.as_ref().map_or(0, |all| all.of(topic).len())
+    }
+
+    /// The names of its subscriptions of a kind, in order.
+    pub fn subscribed_names(&self, topic: Topic) -> Vec<Rc<[u8]>> {
+        self.subscriptions.as_ref().map_or_else(Vec::new, |all| all.of(topic).iter().cloned().collect())
+    }
+
+    /// What people know a replica by: its address and the port it listens on.
+    pub fn replica_name(&self) -> String {
+        match &self.replica {
+            Some(link) if link.listening_port != 0 => format!("{}:{}", self.replica_address(), link.listening_port),
+            _ => format!("{}:<unknown-replica-port>", self.replica_address()),
+        }
+    }
+
+    /// The address that a replica says it has, or that it comes from.
+    pub fn replica_address(&self) -> &str {
+        let said = self.replica.as_ref().and_then(|link| link.address.as_deref());
+        said.unwrap_or_else(|| self.peer.addr.rsplit_once(':').map_or(self.peer.addr.as_str(), |(ip, _)| ip.trim_matches(['[', ']'])))
+    }
+
+    /// Bytes of the log that a replica has not been handed.
+    pub fn behind_in_log(&self, link: &ReplicaLink, log_end: u64) -> u64 {
+        if link.needs_log() { log_end.saturating_sub(link.next_offset) } else { 0 }
+    }
+
+    /// Bytes that wait for a replica, in its output and in the log, as output limits count them.
+    pub fn owed_as_replica(&self, link: &ReplicaLink, log_end: u64) -> u64 {
+        // Of a snapshot only as much is encoded as the socket takes.
+        self.behind_in_log(link, log_end) + if link.is_online() { self.out.len() as u64 } else { 0 }
     }
 }

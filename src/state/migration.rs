@@ -1,27 +1,13 @@
 //! MIGRATE under way, and the connections to other servers that are kept for the next one.
 //!
-//! At most one is under way, and writes are held back until it is over ([`Server::holds_writes`]): what was serialised is what is deleted.
+//! At most one is under way, and writes are held back until it is over ([`Server::holds_writes`](super::Server::holds_writes)): what was serialised is what is deleted.
 
-use super::{
-    action::Action,
-    client::{Blocked, ReplyMode},
-    conn_id::ConnId,
-    server::Server,
-};
-use crate::{
-    config::NotifyFlags,
-    resp::{output::Output, request::OwnedArgs, status::Status, status::StatusReader},
+use super::conn_id::ConnId;
+use crate::resp::{
+    output::Output,
+    status::{Status, StatusReader},
 };
 use bytes::Bytes;
-
-/// Connections kept, as many as Redis keeps.
-const LINKS_MAX: usize = 64;
-/// Milliseconds for which a connection is kept that nobody uses, as long as Redis does.
-const LINK_IDLE_MS: u64 = 10_000;
-
-const CONNECTING: &str = "IOERR error or timeout connecting to the client";
-const WRITING: &str = "IOERR error or timeout writing to target instance";
-const READING: &str = "IOERR error or timeout reading from target instance";
 
 /// What is to be moved, and where to.
 pub struct Request {
@@ -55,12 +41,12 @@ pub struct Link {
     pub out: Output,
     /// It is to be closed at the end of the turn.
     pub closing: bool,
-    name: Box<[u8]>,
+    pub(super) name: Box<[u8]>,
     /// The database that the other server has selected, as far as we know.
-    db: Option<i64>,
+    pub(super) db: Option<i64>,
     /// Monotonic milliseconds.
-    used_at_ms: u64,
-    replies: StatusReader,
+    pub(super) used_at_ms: u64,
+    pub(super) replies: StatusReader,
 }
 
 /// How far a migration is.
@@ -75,25 +61,25 @@ pub enum Step {
 /// A MIGRATE under way.
 pub struct Migration {
     /// Who waits for it: connection, CLIENT ID, and whether it is not to be answered.
-    client: (ConnId, u64, bool),
+    pub(super) client: (ConnId, u64, bool),
     /// Registry index of the command.
-    command: u16,
-    request: Request,
-    step: Step,
+    pub(super) command: u16,
+    pub(super) request: Request,
+    pub(super) step: Step,
     /// A connection that ends may be replaced by another one.
-    may_retry: bool,
+    pub(super) may_retry: bool,
     /// Monotonic milliseconds of the last progress.
-    progress_at_ms: u64,
+    pub(super) progress_at_ms: u64,
     /// Replies to AUTH and SELECT that have not come.
-    preludes: usize,
+    pub(super) preludes: usize,
     /// The error that was the reply to one of those.
-    refused: Option<Vec<u8>>,
+    pub(super) refused: Option<Vec<u8>>,
     /// How many keys have been answered for.
-    answered: usize,
+    pub(super) answered: usize,
     /// Which of them have arrived.
-    arrived: Vec<usize>,
+    pub(super) arrived: Vec<usize>,
     /// The first error among the answers.
-    error: Option<Vec<u8>>,
+    pub(super) error: Option<Vec<u8>>,
 }
 
 impl Migration {
@@ -103,13 +89,13 @@ impl Migration {
     }
 
     /// Monotonic milliseconds at which it is given up unless there is progress.
-    fn gives_up_at_ms(&self) -> u64 {
+    pub(super) fn gives_up_at_ms(&self) -> u64 {
         // The millisecond in which there was progress may have been nearly over.
         self.progress_at_ms.saturating_add(self.request.timeout_ms).saturating_add(1)
     }
 
     /// Takes the next reply; `true` when it was the last.
-    fn take(&mut self, status: Status) -> bool {
+    pub(super) fn take(&mut self, status: Status) -> bool {
         let error = match status {
             Status::Done => None,
             Status::Refused(text) => Some(text),
@@ -136,8 +122,8 @@ impl Migration {
 /// The migration under way, and connections kept for the next ones.
 #[derive(Default)]
 pub struct Migrations {
-    under_way: Option<Box<Migration>>,
-    links: Vec<Link>,
+    pub(super) under_way: Option<Box<Migration>>,
+    pub(super) links: Vec<Link>,
 }
 
 impl Migrations {
@@ -162,283 +148,12 @@ impl Migrations {
         self.links.iter().find(|link| link.conn == conn)
     }
 
-    fn link_mut(&mut self, conn: ConnId) -> Option<&mut Link> {
+    pub(super) fn link_mut(&mut self, conn: ConnId) -> Option<&mut Link> {
         self.links.iter_mut().find(|link| link.conn == conn)
     }
 
     /// The migration under way, if it goes by this connection.
-    fn on(&mut self, conn: ConnId) -> Option<&mut Migration> {
+    pub(super) fn on(&mut self, conn: ConnId) -> Option<&mut Migration> {
         self.under_way.as_deref_mut().filter(|migration| migration.step == Step::Talking(conn))
-    }
-}
-
-impl Server {
-    /// Begins to move keys to another server. The client waits until that is over, and so does everybody who would write.
-    pub fn begin_migration(&mut self, conn: ConnId, command: u16, request: Request) {
-        debug_assert!(!self.migrations.is_under_way(), "it was to be held back");
-        let Some(client) = self.clients.get_mut(conn) else { return };
-        client.blocked = Some(Blocked::Migration);
-        self.migrations.under_way = Some(Box::new(Migration {
-            client: (conn, client.id, client.reply != ReplyMode::On),
-            command,
-            request,
-            step: Step::Connecting(0),
-            may_retry: true,
-            progress_at_ms: self.mono_ms,
-            preludes: 0,
-            refused: None,
-            answered: 0,
-            arrived: Vec::new(),
-            error: None,
-        }));
-        // From now on, and not from the end of the turn.
-        self.keyspace.holds_expired = true;
-        self.reach_target();
-    }
-
-    /// Goes on by a connection that is there, or asks for one.
-    fn reach_target(&mut self) {
-        let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
-        migration.progress_at_ms = self.mono_ms;
-        (migration.preludes, migration.refused) = (0, None);
-        let known = self.migrations.links.iter().find(|link| !link.closing && link.name == migration.request.name);
-        if let Some(conn) = known.map(|link| link.conn) {
-            return self.talk(conn);
-        }
-        let (host, Some(port)) = (migration.request.host.clone(), migration.request.port) else { return self.end_migration(CONNECTING) };
-        if self.migrations.cached_links() >= LINKS_MAX {
-            let unlucky = self.rng.below(self.migrations.links.len() as u64) as usize;
-            if let Some(conn) = self.migrations.links.get(unlucky).map(|link| link.conn) {
-                self.close_link(conn);
-            }
-        }
-        let link = self.dial(host, port, None);
-        if let Some(migration) = self.migrations.under_way.as_deref_mut() {
-            migration.step = Step::Connecting(link);
-        }
-    }
-
-    /// The connection that was asked for is there. `false`: it is no longer wanted.
-    pub fn migration_connected(&mut self, link: u64, conn: ConnId) -> bool {
-        let Some(migration) = self.migrations.under_way.as_deref_mut().filter(|m| m.step == Step::Connecting(link)) else { return false };
-        self.migrations.links.push(Link {
-            conn,
-            out: Output::default(),
-            closing: false,
-            name: migration.request.name.clone(),
-            db: None,
-            used_at_ms: self.mono_ms,
-            replies: StatusReader::default(),
-        });
-        migration.progress_at_ms = self.mono_ms;
-        self.talk(conn);
-        true
-    }
-
-    /// The connection that was asked for cannot be had. Where it was refused Redis does not find out before it writes.
-    pub fn migration_not_connected(&mut self, link: u64, refused: bool) {
-        if self.migrations.under_way().is_some_and(|migration| migration.step == Step::Connecting(link)) {
-            self.end_migration(if refused { WRITING } else { CONNECTING });
-        }
-    }
-
-    /// Sends everything there is to say. How fast it goes is the other server's affair.
-    fn talk(&mut self, conn: ConnId) {
-        let Migrations { under_way: Some(migration), links } = &mut self.migrations else { return };
-        let Some(link) = links.iter_mut().find(|link| link.conn == conn) else { return };
-        migration.step = Step::Talking(conn);
-        link.used_at_ms = self.mono_ms;
-        let (request, out) = (&migration.request, &mut link.out);
-        if !request.auth.is_empty() {
-            out.raw(&request.auth);
-            migration.preludes += 1;
-        }
-        if link.db != Some(request.destination) {
-            out.array(2);
-            out.bulk(b"SELECT");
-            out.bulk_int(request.destination);
-            migration.preludes += 1;
-        }
-        // Known again when all has gone well.
-        link.db = None;
-        request.commands.iter().for_each(|piece| out.raw_shared(piece.clone()));
-        self.mark_dirty(conn);
-    }
-
-    /// Bytes that came from another server.
-    pub fn link_heard(&mut self, conn: ConnId, mut bytes: &[u8]) {
-        let now_ms = self.mono_ms;
-        loop {
-            let Migrations { under_way, links } = &mut self.migrations;
-            let Some(link) = links.iter_mut().find(|link| link.conn == conn && !link.closing) else { return };
-            if bytes.is_empty() {
-                return;
-            }
-            let Some(migration) = under_way.as_deref_mut().filter(|migration| migration.step == Step::Talking(conn)) else {
-                log::debug!("A server that keys were moved to speaks without being asked");
-                return self.close_link(conn);
-            };
-            migration.progress_at_ms = now_ms;
-            match link.replies.next(&mut bytes) {
-                Ok(None) => return,
-                Ok(Some(status)) => {
-                    if migration.take(status) {
-                        link.used_at_ms = now_ms;
-                        link.db = migration.error.is_none().then_some(migration.request.destination);
-                        // What else there is to hear is not ours.
-                        if !bytes.is_empty() || !link.out.is_empty() {
-                            self.close_link(conn);
-                        }
-                        return self.end_migration("");
-                    }
-                }
-                // What is no answer is no acknowledgement, and saying it again would not help.
-                Err(_) => {
-                    migration.may_retry = false;
-                    self.close_link(conn);
-                    return self.link_lost(false);
-                }
-            }
-        }
-    }
-
-    /// So many bytes have gone out to another server.
-    pub fn link_sent(&mut self, conn: ConnId, n: usize) {
-        if let Some(link) = self.migrations.link_mut(conn) {
-            link.out.advance(n);
-        }
-        let now_ms = self.mono_ms;
-        if let Some(migration) = self.migrations.on(conn) {
-            migration.progress_at_ms = now_ms;
-        }
-    }
-
-    /// The connection to another server has ended.
-    pub fn link_gone(&mut self, conn: ConnId) {
-        let Some(at) = self.migrations.links.iter().position(|link| link.conn == conn) else { return };
-        let link = self.migrations.links.swap_remove(at);
-        if self.migrations.on(conn).is_some() {
-            self.link_lost(!link.out.is_empty());
-        }
-    }
-
-    /// The connection is of no use any more. Where nothing has been answered yet another one may do better.
-    fn link_lost(&mut self, writing: bool) {
-        let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
-        if migration.answered == 0 && std::mem::take(&mut migration.may_retry) {
-            return self.reach_target();
-        }
-        self.end_migration(if writing { WRITING } else { READING });
-    }
-
-    /// Gives the migration up if its time is over.
-    pub fn expire_migration(&mut self) {
-        let Some(migration) = self.migrations.under_way() else { return };
-        if migration.gives_up_at_ms() <= self.mono_ms {
-            self.give_up_migration();
-        }
-    }
-
-    /// Milliseconds until the migration is given up unless there is progress.
-    pub fn migration_left_ms(&self) -> u64 {
-        self.migrations.under_way().map_or(u64::MAX, |migration| migration.gives_up_at_ms().saturating_sub(self.mono_ms))
-    }
-
-    /// Ends a migration ahead of a change to the server as a whole: another role, another dataset, the end. What has arrived at the other server
-    /// goes, and is logged, while that is still ours to say; for the rest it is as if the time were over.
-    pub fn interrupt_migration(&mut self) {
-        if self.migrations.is_under_way() {
-            self.give_up_migration();
-        }
-    }
-
-    #[cold]
-    fn give_up_migration(&mut self) {
-        match self.migrations.under_way().map(Migration::step) {
-            Some(Step::Connecting(link)) => {
-                self.actions.push_back(Action::CancelConnect { link });
-                self.end_migration(CONNECTING);
-            }
-            Some(Step::Talking(conn)) => {
-                let writing = self.migrations.link(conn).is_some_and(|link| !link.out.is_empty());
-                self.close_link(conn);
-                self.end_migration(if writing { WRITING } else { READING });
-            }
-            None => (),
-        }
-    }
-
-    /// Closes connections that nobody has used for long enough.
-    pub fn close_idle_links(&mut self) {
-        let busy = self.migrations.under_way().map(Migration::step);
-        let idle = |link: &&Link| {
-            !link.closing && busy != Some(Step::Talking(link.conn)) && self.mono_ms.saturating_sub(link.used_at_ms) > LINK_IDLE_MS
-        };
-        for conn in self.migrations.links.iter().filter(idle).map(|link| link.conn).collect::<Vec<_>>() {
-            self.close_link(conn);
-        }
-    }
-
-    fn close_link(&mut self, conn: ConnId) {
-        if let Some(link) = self.migrations.link_mut(conn) {
-            link.closing = true;
-        }
-        self.mark_dirty(conn);
-    }
-
-    /// The migration is over: what has arrived goes, and the client is told what the other server has said against it, or else `failure`, or else that
-    /// all is well.
-    fn end_migration(&mut self, failure: &str) {
-        let Some(migration) = self.migrations.under_way.take() else { return };
-        let Migration { client: (conn, id, silent), command, request, arrived, error, .. } = *migration;
-        if !request.copy {
-            let keys: Vec<&[u8]> = arrived.iter().filter_map(|i| request.keys.get(*i)).map(|key| &**key).collect();
-            self.delete_migrated(conn, id, request.db, &keys);
-        }
-        let text = match error {
-            Some(text) => [b"ERR Target instance replied with error: ", &text[..]].concat(),
-            None => failure.as_bytes().to_vec(),
-        };
-        if !text.is_empty() {
-            self.count_error(&text);
-            if let Some(counters) = self.stats.by_command.get_mut(usize::from(command)) {
-                counters.failed += 1;
-            }
-        }
-        // It may be gone, and another one in its place.
-        let Some(client) = self.clients.get_mut(conn).filter(|client| client.id == id) else { return };
-        client.blocked = None;
-        match &text[..] {
-            _ if silent => (),
-            [] => client.out.ok(),
-            text => client.out.error(text),
-        }
-        self.blocking.released.push(conn);
-        self.mark_dirty(conn);
-    }
-
-    fn delete_migrated(&mut self, conn: ConnId, id: u64, db: usize, keys: &[&[u8]]) {
-        let mut deletion = OwnedArgs::new(&[b"DEL"]);
-        let mut deleted = false;
-        for key in keys {
-            let hash = self.keyspace.hash(key);
-            // What is past its deadline by now goes by that.
-            if self.keyspace.remove(db, hash, key).is_none() {
-                continue;
-            }
-            self.keyspace.changed(db, key);
-            if self.config.notify_keyspace_events != NotifyFlags::NONE {
-                self.publish_event(db, key, 'g', "del");
-            }
-            deletion.push(key);
-            deleted = true;
-        }
-        if deleted && self.replication.log.is_fed() {
-            self.replication.log.append(db, deletion.args());
-            let end = self.replication.log.end();
-            if let Some(client) = self.clients.get_mut(conn).filter(|client| client.id == id) {
-                client.write_offset = end;
-            }
-        }
     }
 }

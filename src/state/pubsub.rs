@@ -1,10 +1,6 @@
 //! Who listens to what, and messages on their way to them.
 
-use super::{
-    client::{Client, ClientKind},
-    conn_id::ConnId,
-    server::Server,
-};
+use super::conn_id::ConnId;
 use crate::{
     data::{glob, number::write_u64},
     resp::output::{Output, SHARED_MIN},
@@ -68,6 +64,61 @@ impl PubSub {
         self.of(topic).get(name).map_or(0, Vec::len)
     }
 
+    /// Makes a connection listen, whose subscriptions are `mine`. It may do so already.
+    pub fn subscribe(&mut self, conn: ConnId, mine: &mut Subscriptions, topic: Topic, name: &[u8]) {
+        let mine = mine.of_mut(topic);
+        if mine.contains(name) {
+            return;
+        }
+        let all = self.of_mut(topic);
+        let name: Rc<[u8]> = all.get_key_value(name).map_or_else(|| name.into(), |(name, _)| name.clone());
+        all.entry(name.clone()).or_default().push(conn);
+        mine.insert(name);
+    }
+
+    /// Makes a connection listen no more, whose subscriptions are `mine`. It may not have done so.
+    pub fn unsubscribe(&mut self, conn: ConnId, mine: &mut Subscriptions, topic: Topic, name: &[u8]) {
+        if mine.of_mut(topic).remove(name) {
+            self.drop_listener(conn, topic, name);
+        }
+    }
+
+    /// Forgets all of a connection's subscriptions.
+    pub fn forget(&mut self, conn: ConnId, mine: &Subscriptions) {
+        for (topic, name) in mine.iter() {
+            self.drop_listener(conn, topic, name);
+        }
+    }
+
+    fn drop_listener(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
+        let all = self.of_mut(topic);
+        if let Some(listeners) = all.get_mut(name) {
+            listeners.retain(|listener| *listener != conn);
+            if listeners.is_empty() {
+                all.remove(name);
+            }
+        }
+    }
+
+    /// What a message becomes on its way to those who listen to its channel or, at [`Topic::Shard`], to its shard's, and who they are.
+    pub fn delivery(&self, topic: Topic, channel: &[u8], message: &Message<'_>) -> Option<Delivery> {
+        let word: &[u8] = if topic == Topic::Shard { b"smessage" } else { b"message" };
+        let listeners = self.of(topic).get(channel)?.clone();
+        Some(Delivery { listeners, frame: Frame::new(&[word, channel], message) })
+    }
+
+    /// The same for each pattern that the channel matches.
+    pub fn pattern_deliveries(&self, channel: &[u8], message: &Message<'_>) -> Vec<Delivery> {
+        if self.patterns.is_empty() {
+            return Vec::new();
+        }
+        let mut matching: Vec<_> = self.patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel, false)).collect();
+        // A table has no order of its own, and what is done shall not depend on chance.
+        matching.sort_unstable();
+        let frame = |pattern: &[u8]| Frame::new(&[b"pmessage", pattern, channel], message);
+        matching.into_iter().map(|(pattern, listeners)| Delivery { listeners: listeners.clone(), frame: frame(pattern) }).collect()
+    }
+
     /// The names that somebody listens to and that match a pattern, in order.
     pub fn names(&self, topic: Topic, pattern: Option<&[u8]>) -> Vec<&[u8]> {
         let matches = |name: &&[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
@@ -86,7 +137,8 @@ pub struct Subscriptions {
 }
 
 impl Subscriptions {
-    fn of(&self, topic: Topic) -> &BTreeSet<Rc<[u8]>> {
+    /// Names of a kind, in order.
+    pub fn of(&self, topic: Topic) -> &BTreeSet<Rc<[u8]>> {
         match topic {
             Topic::Channel => &self.channels,
             Topic::Pattern => &self.patterns,
@@ -107,7 +159,8 @@ impl Subscriptions {
         [Topic::Channel, Topic::Pattern, Topic::Shard].into_iter().flat_map(|topic| self.of(topic).iter().map(move |name| (topic, name)))
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
 
@@ -117,20 +170,17 @@ impl Subscriptions {
     }
 }
 
-impl Client {
-    /// How many subscriptions of a kind it has.
-    pub fn subscribed(&self, topic: Topic) -> usize {
-        self.subscriptions.as_ref().map_or(0, |all| all.of(topic).len())
-    }
-
-    /// The names of its subscriptions of a kind, in order.
-    pub fn subscribed_names(&self, topic: Topic) -> Vec<Rc<[u8]>> {
-        self.subscriptions.as_ref().map_or_else(Vec::new, |all| all.of(topic).iter().cloned().collect())
-    }
+/// A message, and who it goes to.
+pub struct Delivery {
+    /// In the order in which they came.
+    pub listeners: Vec<ConnId>,
+    /// What they get.
+    pub frame: Frame,
 }
 
 /// A message as it is sent, but for its first byte: RESP3 marks what nobody asked for.
-enum Frame {
+pub enum Frame {
+    /// Head and message.
     Short(Vec<u8>),
     /// The message itself is shared between all that it goes to.
     Long(Vec<u8>, Bytes),
@@ -161,7 +211,8 @@ impl Frame {
         }
     }
 
-    fn write(&self, out: &mut Output) {
+    /// Writes it as the client's protocol has it.
+    pub fn write(&self, out: &mut Output) {
         out.raw(if out.resp3() { b">" } else { b"*" });
         match self {
             Self::Short(frame) => out.raw(frame),
@@ -192,106 +243,6 @@ impl<'a> Message<'a> {
     /// A message of these bytes; `shared` gives them to share.
     pub fn new(bytes: &'a [u8], shared: impl FnOnce() -> Bytes) -> Self {
         if bytes.len() < SHARED_MIN { Self::Short(bytes) } else { Self::Long(shared()) }
-    }
-}
-
-impl Server {
-    /// Makes a client listen. It may do so already.
-    pub fn subscribe(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
-        let Some(client) = self.clients.get_mut(conn) else { return };
-        if client.kind == ClientKind::Normal {
-            client.kind = ClientKind::Pubsub;
-        }
-        let mine = client.subscriptions.get_or_insert_default().of_mut(topic);
-        if mine.contains(name) {
-            return;
-        }
-        let all = self.pubsub.of_mut(topic);
-        let name: Rc<[u8]> = all.get_key_value(name).map_or_else(|| name.into(), |(name, _)| name.clone());
-        all.entry(name.clone()).or_default().push(conn);
-        mine.insert(name);
-    }
-
-    /// Makes a client listen no more. It may not have done so.
-    pub fn unsubscribe(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
-        let Some(client) = self.clients.get_mut(conn) else { return };
-        if let Some(mine) = &mut client.subscriptions
-            && mine.of_mut(topic).remove(name)
-        {
-            if mine.is_empty() {
-                client.subscriptions = None;
-                if client.kind == ClientKind::Pubsub {
-                    client.kind = ClientKind::Normal;
-                }
-            }
-            self.drop_listener(conn, topic, name);
-        }
-    }
-
-    fn drop_listener(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
-        let all = self.pubsub.of_mut(topic);
-        if let Some(listeners) = all.get_mut(name) {
-            listeners.retain(|listener| *listener != conn);
-            if listeners.is_empty() {
-                all.remove(name);
-            }
-        }
-    }
-
-    /// Forgets what a client that is gone listened to.
-    pub fn forget_subscriber(&mut self, conn: ConnId, client: &Client) {
-        for (topic, name) in client.subscriptions.iter().flat_map(|all| all.iter()) {
-            self.drop_listener(conn, topic, name);
-        }
-    }
-
-    /// Ends all of a client's subscriptions without a word to it.
-    pub fn unsubscribe_all(&mut self, conn: ConnId) {
-        for topic in [Topic::Channel, Topic::Pattern, Topic::Shard] {
-            let names = self.clients.get(conn).map_or_else(Vec::new, |client| client.subscribed_names(topic));
-            names.iter().for_each(|name| self.unsubscribe(conn, topic, name));
-        }
-    }
-
-    /// Sends a message to all who listen to a channel; returns how many times it was sent.
-    pub fn publish(&mut self, channel: &[u8], message: &Message<'_>) -> usize {
-        let mut sent = 0;
-        if let Some(listeners) = self.pubsub.channels.get(channel) {
-            let frame = Frame::new(&[b"message", channel], message);
-            sent += self.deliver(&listeners.clone(), &frame);
-        }
-        if self.pubsub.patterns.is_empty() {
-            return sent;
-        }
-        let matches = |(pattern, _): &(&Rc<[u8]>, &Vec<ConnId>)| glob::matches(pattern, channel, false);
-        let mut matching: Vec<(Rc<[u8]>, Vec<ConnId>)> =
-            self.pubsub.patterns.iter().filter(matches).map(|(pattern, listeners)| (pattern.clone(), listeners.clone())).collect();
-        // A table has no order of its own, and what is done shall not depend on chance.
-        matching.sort_unstable();
-        for (pattern, listeners) in matching {
-            let frame = Frame::new(&[b"pmessage", &pattern, channel], message);
-            sent += self.deliver(&listeners, &frame);
-        }
-        sent
-    }
-
-    /// Sends a message to all who listen to a shard's channel; returns to how many.
-    pub fn publish_to_shard(&mut self, channel: &[u8], message: &Message<'_>) -> usize {
-        let Some(listeners) = self.pubsub.shards.get(channel) else { return 0 };
-        let frame = Frame::new(&[b"smessage", channel], message);
-        self.deliver(&listeners.clone(), &frame)
-    }
-
-    fn deliver(&mut self, listeners: &[ConnId], frame: &Frame) -> usize {
-        for conn in listeners {
-            // A connection that has become a replica's carries its stream and nothing else.
-            if let Some(client) = self.clients.get_mut(*conn).filter(|client| client.kind == ClientKind::Pubsub && !client.close_now) {
-                frame.write(&mut client.out);
-                self.mark_dirty(*conn);
-                self.limit_output(*conn);
-            }
-        }
-        listeners.len()
     }
 }
 

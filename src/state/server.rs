@@ -1,20 +1,20 @@
-//! Everything the engine owns, in one place that commands may touch.
+//! Everything the engine owns, in one place that commands may touch: the root that puts the parts together, and that none of them knows.
+//!
+//! What needs more than one part is done by methods of [`Server`], in a file of its own for each part.
+
+mod blocking;
+mod limits;
+mod migration;
+mod notifications;
+mod pubsub;
+mod replicas;
+mod saving;
+mod shutdown;
 
 use super::{
-    action::Action,
-    blocking::Blocking,
-    clients::Clients,
-    conn_id::ConnId,
-    host::Host,
-    latency::LatencyMonitor,
-    migration::Migrations,
-    pause::Pause,
-    pubsub::PubSub,
-    replicas::Followers,
-    saving::{LoadingState, Persistence},
-    shutdown::ShutdownState,
-    slowlog::Slowlog,
-    stats::Stats,
+    action::Action, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host, latency::LatencyMonitor, loading::LoadingState,
+    migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers, saving::Persistence, shutdown::ShutdownState,
+    slowlog::Slowlog, stats::Stats,
 };
 use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;

@@ -1,7 +1,10 @@
 //! Output limits: a client that does not read what it is sent is closed.
 
-use super::{client::ClientKind, conn_id::ConnId, server::Server};
-use crate::config::ClientClass;
+use super::Server;
+use crate::{
+    config::ClientClass,
+    state::{client::ClientKind, conn_id::ConnId},
+};
 
 impl Server {
     /// Closes a client whose output has grown beyond its class's limits.

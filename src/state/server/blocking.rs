@@ -1,0 +1,84 @@
+//! Clients begin to wait for keys, and cease to.
+
+use super::Server;
+use crate::{
+    resp::request::OwnedArgs,
+    state::{
+        blocking::{BlockOn, InVain, Waiting},
+        client::{Blocked, Client, ReplyMode},
+        conn_id::ConnId,
+    },
+};
+
+impl Server {
+    /// Makes a client wait for the keys of a command that it has just tried in vain.
+    pub fn wait_for_keys(&mut self, conn: ConnId, command: u16, args: OwnedArgs, on: BlockOn) {
+        let Some(client) = self.clients.get_mut(conn) else { return };
+        let ticket = self.blocking.admit(conn, on.deadline_ms);
+        let waiting = Waiting { command, args, on, ticket, silent: client.reply != ReplyMode::On };
+        for key in waiting.keys() {
+            self.keyspace.awaited.wait(client.db, key, ticket, conn.0);
+        }
+        client.blocked = Some(Blocked::Keys);
+        client.waiting = Some(Box::new(waiting));
+    }
+
+    /// Takes what a client waits for out of the queues: the client is gone, or has been served.
+    pub fn forget_waiting(&mut self, conn: ConnId, db: usize, waiting: &Waiting) {
+        for key in waiting.keys() {
+            self.keyspace.awaited.leave(db, key, waiting.ticket);
+        }
+        self.blocking.forget_deadline(conn, waiting.on.deadline_ms);
+    }
+
+    /// [`Server::forget_waiting`] for a client that is gone.
+    pub fn forget_blocked(&mut self, conn: ConnId, client: &Client) {
+        if let Some(waiting) = &client.waiting {
+            self.forget_waiting(conn, client.db, waiting);
+        }
+    }
+
+    /// Ends what a client waits for, keys or replicas, as if its time had come, or with an error. `false`: it waits for neither.
+    pub fn unblock(&mut self, conn: ConnId, error: Option<&str>) -> bool {
+        let Some(client) = self.clients.get_mut(conn) else { return false };
+        match client.blocked {
+            Some(Blocked::Wait { .. }) => self.release(conn, error),
+            Some(Blocked::Keys) => {
+                let Some(waiting) = client.waiting.take() else { return false };
+                client.blocked = None;
+                let db = client.db;
+                match error {
+                    _ if waiting.silent => (),
+                    Some(text) => client.out.error(text),
+                    None if waiting.on.in_vain == InVain::Null => client.out.null(),
+                    None => client.out.null_array(),
+                }
+                if let Some(text) = error {
+                    self.count_error(text.as_bytes());
+                }
+                // This is when the call is over, and so when it counts.
+                self.stats.commands += 1;
+                if let Some(counters) = self.stats.by_command.get_mut(usize::from(waiting.command)) {
+                    counters.calls += 1;
+                    counters.failed += u64::from(error.is_some());
+                }
+                self.forget_waiting(conn, db, &waiting);
+                self.blocking.released.push(conn);
+                self.mark_dirty(conn);
+                true
+            }
+            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration) | None => false,
+        }
+    }
+
+    /// Ends the connections of all who wait for keys or replicas: what they wait for is not ours to give any more.
+    pub fn unblock_all(&mut self, error: &str) {
+        let waits = |client: &Client| matches!(client.blocked, Some(Blocked::Wait { .. } | Blocked::Keys));
+        let conns: Vec<ConnId> = self.clients.iter().filter(|(_, client)| waits(client)).map(|(conn, _)| conn).collect();
+        for conn in conns {
+            if self.unblock(conn, Some(error)) {
+                self.close(conn, true);
+            }
+        }
+    }
+}

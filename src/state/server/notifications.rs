@@ -1,0 +1,46 @@
+//! What happens to keys is published.
+
+use super::Server;
+use crate::{
+    config::NotifyFlags,
+    keyspace::{Happening, Noted},
+    state::{
+        notifications::{channel, class},
+        pubsub::Message,
+    },
+};
+
+impl Server {
+    /// Publishes an event of a key, if it is of a class that is asked for. What the keyspace itself has noted until now comes first.
+    #[cold]
+    pub fn publish_event(&mut self, db: usize, key: &[u8], letter: char, event: &str) {
+        self.publish_noted();
+        self.publish_one(db, key, class(letter), event);
+    }
+
+    /// Publishes what happened to keys by themselves.
+    #[cold]
+    pub fn publish_noted(&mut self) {
+        for Noted { db, key, what } in self.keyspace.notes.take() {
+            match what {
+                Happening::Expired => self.publish_one(db, &key, NotifyFlags::EXPIRED, "expired"),
+                Happening::FieldsExpired => self.publish_one(db, &key, NotifyFlags::HASH, "hexpired"),
+                Happening::Emptied => self.publish_one(db, &key, NotifyFlags::GENERIC, "del"),
+                Happening::Missed => self.publish_one(db, &key, NotifyFlags::KEY_MISS, "keymiss"),
+            }
+        }
+    }
+
+    fn publish_one(&mut self, db: usize, key: &[u8], class: NotifyFlags, event: &str) {
+        let wanted = self.config.notify_keyspace_events;
+        if !wanted.contains(class) || self.pubsub.is_empty() {
+            return;
+        }
+        if wanted.contains(NotifyFlags::KEYSPACE) {
+            self.publish(&channel("__keyspace@", db, key), &Message::Short(event.as_bytes()));
+        }
+        if wanted.contains(NotifyFlags::KEYEVENT) {
+            self.publish(&channel("__keyevent@", db, event.as_bytes()), &Message::Short(key));
+        }
+    }
+}
