@@ -4,21 +4,74 @@
 //! an entry (mimalloc and others round 40 bytes up to 48). What is handed out is counted a thread, without atomics: only one thread touches data.
 #![allow(unsafe_code)]
 
-use crate::data::size_class::size_class;
+use crate::data::size_class::{PAGE, size_class};
 use std::{
     alloc::{GlobalAlloc, Layout},
     cell::Cell,
-    ffi::{CStr, CString, c_char, c_void},
+    ffi::{CStr, CString, c_char, c_int, c_void},
     ptr,
     sync::atomic::{AtomicIsize, Ordering},
 };
-use tikv_jemalloc_sys::mallctl;
+use tikv_jemalloc_sys::{MALLOCX_ALIGN, mallctl, nallocx};
 
 // AddressSanitizer sees only what the system's allocator hands out.
+#[cfg(not(system_allocator))]
+use jemalloc::Jemalloc as Base;
 #[cfg(system_allocator)]
 use std::alloc::System as Base;
+
+/// jemalloc without a counter.
 #[cfg(not(system_allocator))]
-use tikv_jemallocator::Jemalloc as Base;
+mod jemalloc {
+    use super::flags;
+    use std::alloc::{GlobalAlloc, Layout};
+    use tikv_jemalloc_sys::{MALLOCX_ZERO, calloc, malloc, mallocx, rallocx, realloc, sdallocx};
+
+    pub struct Jemalloc;
+
+    // SAFETY: these functions keep GlobalAlloc's contract: what they give is as large as `layout` says and, by `flags`, aligned as it
+    // says, and stays until it is returned. No size is 0, which the contract forbids callers to ask for.
+    unsafe impl GlobalAlloc for Jemalloc {
+        #[inline(always)]
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: as above. Without flags the plain function costs a little less.
+            unsafe {
+                match flags(layout.align()) {
+                    0 => malloc(layout.size()).cast(),
+                    flags => mallocx(layout.size(), flags).cast(),
+                }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            // SAFETY: as above.
+            unsafe {
+                match flags(layout.align()) {
+                    0 => calloc(1, layout.size()).cast(),
+                    flags => mallocx(layout.size(), flags | MALLOCX_ZERO).cast(),
+                }
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+            // SAFETY: the caller gives the layout with which it has asked for the memory, so size and flags are those of the request.
+            unsafe { sdallocx(ptr.cast(), layout.size(), flags(layout.align())) }
+        }
+
+        #[inline(always)]
+        unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+            // SAFETY: as above; the alignment stays what it was.
+            unsafe {
+                match flags(layout.align()) {
+                    0 => realloc(ptr.cast(), new_size).cast(),
+                    flags => rallocx(ptr.cast(), new_size, flags).cast(),
+                }
+            }
+        }
+    }
+}
 
 /// jemalloc, counting what this thread has taken and not returned.
 pub struct Counting;
@@ -43,43 +96,122 @@ pub fn settle() {
 
 #[inline(always)]
 fn count(bytes: isize) {
-    // A thread that is ending has no counter any more, and nobody to tell.
-    let _ = USED.try_with(|used| used.set(used.get() + bytes));
+    // A thread that is ending has no counter any more, and nobody to tell. No sum of sizes that fit in memory wraps.
+    let _ = USED.try_with(|used| used.set(used.get().wrapping_add(bytes)));
 }
 
+/// Every size class is a multiple of so many bytes, and what is of a class no larger than a page lies at a multiple of it: jemalloc's quantum.
+const QUANTUM: usize = 8;
+/// Bytes of the smallest class that has pages of its own.
+const LARGE: usize = 4 * PAGE;
+
+/// What jemalloc is told of an alignment: nothing where each of its classes has it.
 #[inline(always)]
-fn class(size: usize) -> isize {
-    size_class(size.max(1)) as isize
+#[cfg_attr(system_allocator, allow(dead_code))]
+fn flags(align: usize) -> c_int {
+    if align <= QUANTUM { 0 } else { MALLOCX_ALIGN(align) }
 }
 
-// SAFETY: every call is passed on unchanged to jemalloc, which keeps GlobalAlloc's contract; counting touches no memory of the caller's.
+/// The bytes that jemalloc takes for a request of so many with this alignment.
+#[inline(always)]
+const fn class(size: usize, align: usize) -> usize {
+    if align <= QUANTUM {
+        return size_class(if size == 0 { 1 } else { size });
+    }
+    let small = size_class(size.wrapping_add(align - 1) & !(align - 1));
+    if align <= PAGE && small < LARGE {
+        small
+    } else if size <= LARGE {
+        LARGE
+    } else {
+        size_class(size)
+    }
+}
+
+/// Whether the allocator's size classes are those that this program counts and sizes its entries by: it must not run with others.
+pub fn check() -> Result<(), String> {
+    let sizes =
+        (1..=1024).chain((11..=24).flat_map(|bits| (4..=7).flat_map(move |part| (part << (bits - 3)) - 1..=(part << (bits - 3)) + 1)));
+    for size in sizes {
+        for align in [1, QUANTUM, 2 * QUANTUM, 64, PAGE, 2 * PAGE] {
+            let (expected, found) = (class(size, align), given(size, align));
+            if found != expected {
+                return Err(format!(
+                    "The memory allocator takes {found} bytes for {size} with alignment {align}, where solod counts {expected}: it was not built \
+                     as solod needs it. Build solod in its own directory, so that .cargo/config.toml is read, or with \
+                     JEMALLOC_SYS_WITH_LG_QUANTUM=3 in the environment after `cargo clean -p tikv-jemalloc-sys`."
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What jemalloc says that it takes.
+fn given(size: usize, align: usize) -> usize {
+    // SAFETY: no size is 0, and the function touches no memory.
+    unsafe { nallocx(size, if align <= QUANTUM { 0 } else { MALLOCX_ALIGN(align) }) }
+}
+
+/// From this size on, in bytes, a request may be refused and the program go on: it is counted when it has succeeded.
+const REFUSABLE: usize = 1 << 20;
+
+#[cold]
+#[inline(never)]
+fn count_if(given: *mut u8, bytes: isize) -> *mut u8 {
+    if !given.is_null() {
+        count(bytes);
+    }
+    given
+}
+
+// SAFETY: every call is passed on unchanged to the allocator below, which keeps GlobalAlloc's contract; counting touches no memory of the
+// caller's.
 unsafe impl GlobalAlloc for Counting {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(class(layout.size()));
+        let bytes = class(layout.size(), layout.align()) as isize;
         // SAFETY: the caller keeps `alloc`'s contract.
-        unsafe { Base.alloc(layout) }
+        unsafe {
+            if layout.size() >= REFUSABLE {
+                return count_if(Base.alloc(layout), bytes);
+            }
+            count(bytes);
+            Base.alloc(layout)
+        }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(class(layout.size()));
+        let bytes = class(layout.size(), layout.align()) as isize;
         // SAFETY: the caller keeps `alloc_zeroed`'s contract.
-        unsafe { Base.alloc_zeroed(layout) }
+        unsafe {
+            if layout.size() >= REFUSABLE {
+                return count_if(Base.alloc_zeroed(layout), bytes);
+            }
+            count(bytes);
+            Base.alloc_zeroed(layout)
+        }
     }
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        count(-class(layout.size()));
+        count(-(class(layout.size(), layout.align()) as isize));
         // SAFETY: the caller keeps `dealloc`'s contract.
         unsafe { Base.dealloc(ptr, layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(class(new_size) - class(layout.size()));
+        let bytes = class(new_size, layout.align()).wrapping_sub(class(layout.size(), layout.align())) as isize;
         // SAFETY: the caller keeps `realloc`'s contract.
-        unsafe { Base.realloc(ptr, layout, new_size) }
+        unsafe {
+            if new_size >= REFUSABLE {
+                return count_if(Base.realloc(ptr, layout, new_size), bytes);
+            }
+            count(bytes);
+            Base.realloc(ptr, layout, new_size)
+        }
     }
 }
 
@@ -157,4 +289,86 @@ pub fn name() -> String {
     // SAFETY: jemalloc gives a constant that ends in NUL.
     let version = unsafe { CStr::from_ptr(version) }.to_string_lossy().into_owned();
     format!("jemalloc-{}", version.split('-').next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: std::ops::RangeInclusive<usize> = 1..=65536;
+    const ALIGNMENTS: [usize; 13] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+
+    /// Every hundredth size and those around powers of two, where each call touches as many bytes as it asks for.
+    fn sizes() -> impl Iterator<Item = usize> {
+        SIZES.filter(|size| size % 101 == 0 || *size <= 256 || (size - 1).is_power_of_two() || (size + 1).is_power_of_two())
+    }
+
+    #[test]
+    fn a_size_takes_the_class_that_jemalloc_says() {
+        check().unwrap();
+        for align in ALIGNMENTS.into_iter().chain([8192, 1 << 20]) {
+            for size in SIZES.chain([100_000, 1 << 20, (1 << 20) + 1, 3 << 30]) {
+                assert_eq!(class(size, align), given(size, align), "{size} bytes with alignment {align}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_given_is_aligned_and_counted_until_it_comes_back() {
+        let own = || USED.with(Cell::get);
+        for align in ALIGNMENTS {
+            // Several at a time: neighbours in a run of one class differ in what they are multiples of.
+            for size in SIZES {
+                let layout = Layout::from_size_align(size, align).unwrap();
+                let before = own();
+                // SAFETY: no size is 0, and what was given is returned with its layout.
+                let given: [*mut u8; 3] = std::array::from_fn(|_| unsafe { Counting.alloc(layout) });
+                assert!(given.iter().all(|ptr| !ptr.is_null() && ptr.addr() % align == 0), "{size} bytes with alignment {align}");
+                assert_eq!(own() - before, 3 * class(size, align) as isize);
+                // SAFETY: as above.
+                given.into_iter().for_each(|ptr| unsafe { Counting.dealloc(ptr, layout) });
+                assert_eq!(own(), before);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_zeroed_or_resized_keeps_its_alignment_and_its_bytes() {
+        let before = USED.with(Cell::get);
+        for align in ALIGNMENTS {
+            for size in sizes() {
+                for new_size in [size / 2 + 1, size + 1, size * 3] {
+                    let (layout, resized) =
+                        (Layout::from_size_align(size, align).unwrap(), Layout::from_size_align(new_size, align).unwrap());
+                    // SAFETY: no size is 0; the bytes that are looked at are within what was given; it is returned with its last layout.
+                    unsafe {
+                        let ptr = Counting.alloc_zeroed(layout);
+                        assert_eq!(ptr.addr() % align, 0);
+                        assert!((0..size).all(|at| ptr.add(at).read() == 0), "{size} bytes with alignment {align} are not zeroed");
+                        ptr.add(size.min(new_size) - 1).write(7);
+                        let ptr = Counting.realloc(ptr, layout, new_size);
+                        assert_eq!(ptr.addr() % align, 0, "{size} bytes with alignment {align} resized to {new_size}");
+                        assert_eq!(ptr.add(size.min(new_size) - 1).read(), 7);
+                        ptr.write_bytes(255, new_size);
+                        Counting.dealloc(ptr, resized);
+                    }
+                }
+            }
+        }
+        assert_eq!(USED.with(Cell::get), before);
+    }
+
+    #[test]
+    fn what_is_refused_is_not_counted() {
+        let before = USED.with(Cell::get);
+        let (small, most) = (Layout::from_size_align(64, 8).unwrap(), Layout::from_size_align(isize::MAX as usize - 7, 8).unwrap());
+        // SAFETY: no size is 0, and what was given is returned with its layout, which a refusal leaves as it was.
+        unsafe {
+            assert!(Counting.alloc(most).is_null() && Counting.alloc_zeroed(most).is_null());
+            let ptr = Counting.alloc(small);
+            assert!(Counting.realloc(ptr, small, most.size()).is_null());
+            Counting.dealloc(ptr, small);
+        }
+        assert_eq!(USED.with(Cell::get), before);
+    }
 }

@@ -1,7 +1,7 @@
 //! argv to settings to reactor; exit codes.
 
 use solod::{
-    alloc::Counting,
+    alloc::{self, Counting},
     commands::Registry,
     config::{
         Config, DirectiveId, Environment, Sources, Supervised,
@@ -94,6 +94,9 @@ fn fail(error: impl std::fmt::Display) -> ExitCode {
 }
 
 fn serve(sources: &Sources) -> ExitCode {
+    if let Err(error) = alloc::check() {
+        return fail(error);
+    }
     move_environment();
     let started_in = env::current_dir();
     let loaded = match Config::load(sources, &mut World::default()) {

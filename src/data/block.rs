@@ -7,7 +7,7 @@
 //! Two invariants: **the capacity is what the allocation was made with** (none where it is 0), and **every byte of it is initialised**.
 #![allow(unsafe_code)]
 
-use super::size_class::size_class;
+use super::size_class::quarter_class;
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc},
     fmt,
@@ -50,7 +50,7 @@ impl Class {
     /// The smallest that holds so many bytes, of which there are some.
     #[inline]
     fn holding(bytes: usize) -> Self {
-        let size = size_class(bytes);
+        let size = quarter_class(bytes);
         let exponent = size.ilog2() - 2;
         Self((exponent << 2) as u8 | (size >> exponent & 3) as u8)
     }
@@ -179,7 +179,7 @@ impl Block {
             let note = self.note;
             *self = Self::new();
             self.note = note;
-        } else if size_class(self.len()) * 2 <= self.capacity() {
+        } else if quarter_class(self.len()) * 2 <= self.capacity() {
             self.resize(self.len());
         }
     }
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_class_in_a_byte_is_the_allocators() {
         for bytes in (1..5000).chain([1 << 20, (1 << 20) + 1, (1 << 30) - 1, 1 << 30, BYTES_MAX]) {
-            assert_eq!(Class::holding(bytes).bytes(), size_class(bytes), "{bytes}");
+            assert_eq!(Class::holding(bytes).bytes(), quarter_class(bytes), "{bytes}");
         }
     }
 
@@ -325,12 +325,12 @@ mod tests {
                     }
                     Op::Shrink => {
                         block.shrink();
-                        prop_assert!(block.capacity() == 0 || size_class(block.len()) * 2 > block.capacity());
+                        prop_assert!(block.capacity() == 0 || quarter_class(block.len()) * 2 > block.capacity());
                     }
                     Op::Clone => block = block.clone(),
                 }
                 prop_assert_eq!((block.bytes(), block.note), (&model[..], 7));
-                prop_assert!(block.capacity() >= block.len() && (block.capacity() == 0 || size_class(block.capacity()) == block.capacity()));
+                prop_assert!(block.capacity() >= block.len() && (block.capacity() == 0 || quarter_class(block.capacity()) == block.capacity()));
             }
         }
     }
