@@ -73,9 +73,9 @@ impl Engine {
         }
     }
 
-    /// A client with something to send, or to close.
+    /// The client that has waited longest with something to send, or to be closed.
     pub fn take_dirty(&mut self) -> Option<ConnId> {
-        while let Some(conn) = self.server.dirty_clients.pop() {
+        while let Some(conn) = self.server.dirty_clients.pop_front() {
             if let Some(client) = self.server.clients.get_mut(conn) {
                 client.dirty = false;
                 return Some(conn);
@@ -87,10 +87,20 @@ impl Engine {
         None
     }
 
-    /// What a client is to be sent next, in pieces.
-    pub fn output<'a>(&'a self, conn: ConnId, into: &mut Vec<IoSlice<'a>>, most: usize) {
+    /// How many of these there are, and maybe some that are gone.
+    pub fn dirty_count(&self) -> usize {
+        self.server.dirty_clients.len()
+    }
+
+    /// Whether anybody has something to send, or is to be closed.
+    pub fn has_dirty(&self) -> bool {
+        !self.server.dirty_clients.is_empty()
+    }
+
+    /// What a client is to be sent next: as many pieces as there is room for, and no more than `most` bytes. Returns how many pieces that is.
+    pub fn output<'a>(&'a self, conn: ConnId, into: &mut [IoSlice<'a>], most: usize) -> usize {
         match self.server.clients.get(conn) {
-            Some(client) if client.close_now => (),
+            Some(client) if client.close_now => 0,
             Some(client) => client.out.slices(into, most),
             None => self.link_output(conn, into, most),
         }

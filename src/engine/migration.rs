@@ -24,12 +24,10 @@ impl Engine {
         self.server.migrations.link(conn).is_some_and(|link| !link.closing)
     }
 
-    /// What another server is to be sent next, in pieces.
+    /// What another server is to be sent next, as [`Engine::output`] has it.
     #[cold]
-    pub(super) fn link_output<'a>(&'a self, conn: ConnId, into: &mut Vec<IoSlice<'a>>, most: usize) {
-        if let Some(link) = self.server.migrations.link(conn).filter(|link| !link.closing) {
-            link.out.slices(into, most);
-        }
+    pub(super) fn link_output<'a>(&'a self, conn: ConnId, into: &mut [IoSlice<'a>], most: usize) -> usize {
+        self.server.migrations.link(conn).filter(|link| !link.closing).map_or(0, |link| link.out.slices(into, most))
     }
 }
 
@@ -59,8 +57,8 @@ mod tests {
     /// The connection is there, and what there is to say has been sent.
     fn reach(bench: &mut Bench, link: u64) {
         assert!(bench.engine.link_connected(link, TARGET, Peer::default()));
-        let mut pieces = Vec::new();
-        bench.engine.output(TARGET, &mut pieces, 64);
+        let mut pieces = [IoSlice::new(&[]); 64];
+        bench.engine.output(TARGET, &mut pieces, usize::MAX);
         let n = pieces.iter().map(|piece| piece.len()).sum();
         bench.engine.sent(TARGET, n);
     }

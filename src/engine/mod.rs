@@ -114,7 +114,7 @@ impl Engine {
             shutdown: None,
             pause: None,
             monitors: Vec::new(),
-            dirty_clients: Vec::new(),
+            dirty_clients: Default::default(),
             actions: Default::default(),
             active_expire: true,
             skip_checksums: false,

@@ -219,3 +219,17 @@ proptest! {
         prop_assert_eq!(split.engine.wants_close(A), whole.engine.wants_close(A));
     }
 }
+
+#[test]
+fn replies_leave_in_the_order_of_their_requests() {
+    let mut bench = bench(Config::default());
+    for conn in [B, A] {
+        bench.engine.receive(conn, b"PING\r\n");
+    }
+    bench.engine.receive(B, b"PING\r\n");
+    assert_eq!((bench.engine.take_dirty(), bench.engine.dirty_count()), (Some(B), 1));
+    // What is owed from here on comes behind the others.
+    bench.engine.receive(B, b"PING\r\n");
+    let order: Vec<_> = std::iter::from_fn(|| bench.engine.take_dirty()).collect();
+    assert_eq!(order, [A, B]);
+}

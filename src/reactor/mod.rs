@@ -1,7 +1,7 @@
 //! The only room that does I/O: one mio poll loop, and a slab of sockets.
 //!
 //! A turn: poll; read what is readable, each client once; let the engine do its share of background work; write to each
-//! client that is owed something, once. mio is edge-triggered: a read that does not fill the buffer has drained its
+//! client that is owed something, in the order in which requests were read (`write`). mio is edge-triggered: a read that does not fill the buffer has drained its
 //! socket, and a client that filled it keeps a place in the ready queue, so that nobody starves the others.
 
 mod clock;
@@ -16,6 +16,8 @@ mod logger;
 mod signals;
 mod socket;
 mod title;
+mod turn;
+mod write;
 
 use crate::{
     config::Config,
@@ -42,12 +44,8 @@ pub use logger::init as init_logger;
 
 /// Bytes read from a client in one go; what is left waits for the next turn. Some four hundred short commands: a quarter of a millisecond.
 const READ_BYTES: usize = 24 * 1024;
-/// How long a turn goes on with clients that have sent something; the others keep their places for the next one.
-const TURN_NANOS: u64 = 300_000;
-/// Pieces of output handed to one writev.
-const PIECES: usize = 64;
-/// Bytes written to one client in a turn, so that a fast reader of a large reply does not keep the loop to itself.
-const WRITE_BYTES: usize = 1 << 20;
+/// How long a turn goes on reading from clients that have sent something; the others keep their places for the next one.
+const READ_NANOS: u64 = 300_000;
 /// Connections accepted in one turn from one listener.
 const ACCEPTS: usize = 1000;
 /// Events taken from one poll.
@@ -142,7 +140,7 @@ impl Reactor {
     pub fn run(&mut self) -> i32 {
         let mut events = Events::with_capacity(EVENTS);
         let mut knocking = Vec::new();
-        let mut cpu = self.engine.server.host.cpu_nanos();
+        let mut clock = turn::TurnClock::new(self.engine.server.host.cpu_nanos());
         loop {
             if let Some(code) = self.act() {
                 self.shut_down();
@@ -154,7 +152,8 @@ impl Reactor {
                 log::info!("Ready to accept connections");
             }
             let admits = !knocking.is_empty() && !self.is_loading_quietly();
-            let sleep_ms = if self.ready.is_empty() && !admits { self.engine.sleep_ms() } else { 0 };
+            let is_idle = self.ready.is_empty() && !admits && !self.engine.has_dirty();
+            let sleep_ms = if is_idle { self.engine.sleep_ms() } else { 0 };
             if let Err(error) = self.poll.poll(&mut events, Some(Duration::from_millis(sleep_ms)))
                 && error.kind() != ErrorKind::Interrupted
             {
@@ -162,6 +161,7 @@ impl Reactor {
                 return 1;
             }
             self.engine.refresh_time();
+            let started = self.engine.server.host.nanos();
             for event in &events {
                 match event.token() {
                     TOKEN_SIGNAL => self.signals.handle(&mut self.engine),
@@ -180,7 +180,7 @@ impl Reactor {
                             c.ending = true;
                         }
                         if event.is_writable() && self.engine.has_output(ConnId(conn as u32)) {
-                            self.write(conn);
+                            self.engine.server.mark_dirty(ConnId(conn as u32));
                         }
                     }
                 }
@@ -192,15 +192,13 @@ impl Reactor {
             }
             self.engine.finish_turn();
             self.signals.note_shutdown(self.engine.server.shutdown.is_some());
-            while let Some(ConnId(conn)) = self.engine.take_dirty() {
-                self.write(conn as usize);
-            }
+            self.write_dirty();
             if !self.attempts.is_empty() {
                 self.poll_resolvers();
             }
-            let now = self.engine.server.host.cpu_nanos();
-            self.engine.server.stats.turns.add(now.saturating_sub(cpu));
-            cpu = now;
+            let server = &mut self.engine.server;
+            let elapsed = server.host.nanos().saturating_sub(started);
+            server.stats.turns.add(clock.turn_ended(elapsed, || server.host.cpu_nanos()));
             self.notifier.alive(self.engine.server.mono_ms);
         }
     }
@@ -231,7 +229,7 @@ impl Reactor {
         self.notifier.stopping();
         // What clients are still owed, as far as their sockets take it without waiting.
         for conn in self.conns.iter().map(|(key, _)| key).collect::<Vec<_>>() {
-            self.write(conn);
+            self.write(conn, write::CLIENT_BYTES);
         }
         self.listeners.borrow_mut().close();
         log::warn!("Redis is now ready to exit, bye bye...");
@@ -281,7 +279,7 @@ impl Reactor {
                 conn.ready = false;
                 self.read(key);
             }
-            if self.engine.server.host.nanos().saturating_sub(started) > TURN_NANOS {
+            if self.engine.server.host.nanos().saturating_sub(started) > READ_NANOS {
                 return;
             }
         }
@@ -341,45 +339,6 @@ impl Reactor {
         {
             conn.ready = true;
             self.ready.push_back(key);
-        }
-    }
-
-    /// Writes to a client what it is owed, and closes it when that was the last.
-    fn write(&mut self, key: usize) {
-        let id = ConnId(key as u32);
-        let mut budget = WRITE_BYTES;
-        while let Some(conn) = self.conns.get_mut(key) {
-            let mut pieces = Vec::with_capacity(PIECES.min(4));
-            self.engine.output(id, &mut pieces, PIECES);
-            let wanted: usize = pieces.iter().map(|p| p.len()).sum();
-            if wanted == 0 {
-                break;
-            }
-            match conn.socket.write_vectored(&pieces) {
-                Ok(0) => break,
-                Ok(n) => {
-                    drop(pieces);
-                    self.engine.sent(id, n);
-                    if n < wanted {
-                        break;
-                    }
-                    budget = budget.saturating_sub(n);
-                    if budget == 0 {
-                        // Still writable, so no edge will come: have another go next turn.
-                        self.engine.server.mark_dirty(id);
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => (),
-                Err(error) => {
-                    log::debug!("Error writing to client: {error}");
-                    return self.close(key);
-                }
-            }
-        }
-        if self.conns.contains(key) && self.engine.wants_close(id) {
-            self.close(key);
         }
     }
 

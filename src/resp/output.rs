@@ -284,25 +284,34 @@ impl Output {
         lines.iter().for_each(|line| self.simple(line));
     }
 
-    /// The first pieces, ready for writev; at most `most`.
-    pub fn slices<'a>(&'a self, into: &mut Vec<IoSlice<'a>>, most: usize) {
-        let mut skip = self.sent;
-        for piece in self.queue.iter().map(|b| &b[..]).chain([&self.tail[..]]) {
-            if into.len() == most {
-                return;
+    /// The first pieces, ready for writev: as many as there is room for, and no more than `most` bytes. Returns how many pieces that is.
+    pub fn slices<'a>(&'a self, into: &mut [IoSlice<'a>], most: usize) -> usize {
+        let (mut count, mut left) = (0, most);
+        for piece in self.unsent() {
+            if count == into.len() || left == 0 {
+                break;
             }
-            if skip < piece.len() {
-                into.push(IoSlice::new(&piece[skip..]));
-            }
-            skip = skip.saturating_sub(piece.len());
+            let piece = &piece[..piece.len().min(left)];
+            left -= piece.len();
+            into[count] = IoSlice::new(piece);
+            count += 1;
         }
+        count
+    }
+
+    /// The pieces that have bytes still to be sent.
+    fn unsent(&self) -> impl Iterator<Item = &[u8]> {
+        let mut skip = self.sent;
+        self.queue.iter().map(|b| &b[..]).chain([&self.tail[..]]).filter_map(move |piece| {
+            let rest = piece.get(skip..).unwrap_or_default();
+            skip = skip.saturating_sub(piece.len());
+            (!rest.is_empty()).then_some(rest)
+        })
     }
 
     /// Everything not yet sent, in one piece: for tests and the simulator.
     pub fn take_all(&mut self) -> Vec<u8> {
-        let mut slices = Vec::new();
-        self.slices(&mut slices, usize::MAX);
-        let all = slices.iter().flat_map(|s| s.iter().copied()).collect();
+        let all = self.unsent().collect::<Vec<_>>().concat();
         self.advance(self.len());
         all
     }

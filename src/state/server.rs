@@ -72,7 +72,7 @@ pub struct Server {
     /// Clients that have said MONITOR.
     pub monitors: Vec<ConnId>,
     /// Clients with something to send, or to close.
-    pub dirty_clients: Vec<ConnId>,
+    pub dirty_clients: VecDeque<ConnId>,
     /// What whoever drives the engine is to do.
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
@@ -110,10 +110,10 @@ impl Server {
             Some(client) if client.dirty => (),
             Some(client) => {
                 client.dirty = true;
-                self.dirty_clients.push(id);
+                self.dirty_clients.push_back(id);
             }
             // A connection to another server: rare enough to be named twice.
-            None if self.migrations.link(id).is_some() => self.dirty_clients.push(id),
+            None if self.migrations.link(id).is_some() => self.dirty_clients.push_back(id),
             None => (),
         }
     }

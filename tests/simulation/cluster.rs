@@ -300,10 +300,9 @@ impl World {
         engine.connect(conn, Peer { addr: "10.2.0.1:1".into(), local: true, ..Peer::default() }).ok()?;
         let words: Vec<Vec<u8>> = line.split(' ').map(|w| w.as_bytes().to_vec()).collect();
         engine.receive(conn, &wire(&words));
-        let mut pieces = Vec::new();
-        engine.output(conn, &mut pieces, 64);
+        let mut pieces = [std::io::IoSlice::new(&[]); 64];
+        engine.output(conn, &mut pieces, usize::MAX);
         let answer: String = pieces.iter().map(|p| String::from_utf8_lossy(p).into_owned()).collect();
-        drop(pieces);
         engine.disconnect(conn);
         self.nodes[node].conns.remove(conn.0 as usize);
         trace!("{} n{node} is told {line}: {}", self.stamp(), answer.trim_end());

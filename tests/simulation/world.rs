@@ -468,8 +468,9 @@ impl World {
         let Some(&(id, end)) = self.nodes[node].conns.get(conn.0 as usize) else { return };
         while let Some(link) = self.links.get_mut(&id) {
             let engine = self.nodes[node].engine.as_mut().expect("a node that writes is up");
-            let mut pieces = Vec::new();
-            engine.output(conn, &mut pieces, 64);
+            let mut pieces = [std::io::IoSlice::new(&[]); 64];
+            let count = engine.output(conn, &mut pieces, usize::MAX);
+            let pieces = &pieces[..count];
             let wanted: usize = pieces.iter().map(|p| p.len()).sum();
             if wanted == 0 {
                 break;

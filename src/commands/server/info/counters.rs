@@ -133,7 +133,8 @@ fn percentiles(histogram: &Histogram, percents: &[f64]) -> String {
     percents.iter().map(one).collect::<Vec<_>>().join(",")
 }
 
-/// How long the poll loop's turns take: CPU time, which no neighbour on the machine can add to.
+/// How long the poll loop's turns take, without the wait for events. One of up to 100 us by the wall clock is counted with that; of a longer one it is
+/// CPU time that counts, to which no neighbour on the machine can add.
 pub(super) fn poll_loop(info: &Info, report: &mut Report) {
     let turns = &info.server.stats.turns;
     let usec = |nanos: u64| format!("{:.3}", nanos as f64 / US as f64);
