@@ -4,7 +4,6 @@ use super::{
     Ctx,
     command::{Command, Group, categories, command, flags::*},
     context::errors,
-    upstream::promote,
 };
 use crate::{
     config::split_args,
@@ -38,7 +37,7 @@ fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
         if !ctx.arg(1).eq_ignore_ascii_case(&ctx.server.replication.id) {
             return ctx.error("ERR PSYNC FAILOVER replid must match my replid.");
         }
-        promote(ctx.server);
+        ctx.server.promote();
         log::info!("MASTER MODE enabled (failover request from '{}')", ctx.client().peer.addr);
     }
     if ctx.server.replication.failover.is_some() {

@@ -4,7 +4,7 @@ use super::{
     Ctx, Outcome,
     command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
 };
-use crate::state::{ConnId, Multi, Server, client::WatchedKey};
+use crate::state::{Multi, client::WatchedKey};
 
 fn multi(ctx: &mut Ctx) {
     if ctx.client().multi.is_some() {
@@ -26,7 +26,7 @@ fn discard(ctx: &mut Ctx) {
     if ctx.client().multi.is_none() {
         return ctx.error("ERR DISCARD without MULTI");
     }
-    discard_transaction(ctx.server, ctx.conn);
+    ctx.server.discard_transaction(ctx.conn);
     ctx.out.ok();
 }
 
@@ -56,27 +56,8 @@ fn watch_key(ctx: &mut Ctx, i: usize) {
 }
 
 fn unwatch(ctx: &mut Ctx) {
-    unwatch_all(ctx.server, ctx.conn);
+    ctx.server.unwatch_all(ctx.conn);
     ctx.out.ok();
-}
-
-/// Forgets the keys a client watches, and whether they were touched. Call it before a client goes away.
-pub fn unwatch_all(server: &mut Server, conn: ConnId) {
-    let Some(client) = server.clients.get_mut(conn) else { return };
-    let watching = std::mem::take(&mut client.watching);
-    client.watch.set(false);
-    let watch = client.watch.clone();
-    for watched in watching {
-        server.keyspace.db_mut(watched.db).unwatch(&watched.key, &watch);
-    }
-}
-
-/// Ends a client's transaction without running it, and forgets what it watches.
-pub fn discard_transaction(server: &mut Server, conn: ConnId) {
-    if let Some(client) = server.clients.get_mut(conn) {
-        client.multi = None;
-    }
-    unwatch_all(server, conn);
 }
 
 const ALWAYS: u64 = NOSCRIPT | LOADING | STALE;

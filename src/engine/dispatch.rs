@@ -2,7 +2,7 @@
 
 use super::{Engine, propagation::Logged, redact};
 use crate::{
-    commands::{CommandId, Ctx, Outcome, command::flags, key_extraction, registry::Lookup, transactions::discard_transaction},
+    commands::{CommandId, Ctx, Outcome, command::flags, key_extraction, registry::Lookup},
     keyspace::ExpireMode,
     resp::{
         output::Output,
@@ -259,7 +259,7 @@ impl Engine {
         let aborted;
         let mut text = text;
         if id.is_some_and(|id| self.registry.get(id).name == "exec") {
-            discard_transaction(&mut self.server, conn);
+            self.server.discard_transaction(conn);
             aborted = [b"EXECABORT Transaction discarded because of: ", text.strip_prefix(b"ERR ").unwrap_or(text)].concat();
             text = &aborted;
         }

@@ -7,7 +7,6 @@ use super::{
     spool::Arriving,
 };
 use crate::{
-    commands::upstream::abort_failover,
     config::{ReplDisklessLoad, split_args},
     keyspace::ExpireMode,
     persist::rdb,
@@ -233,7 +232,7 @@ impl Engine {
         log::warn!("{refusal}");
         self.retry_link();
         if self.server.replication.upstream.as_ref().is_some_and(|u| u.failover) {
-            abort_failover(&mut self.server, "Failover target rejected psync request");
+            self.server.abort_failover("Failover target rejected psync request");
         }
     }
 
@@ -622,7 +621,7 @@ impl Engine {
 
     fn failover_cron(&mut self) {
         if self.server.replication.failover.is_some() {
-            crate::commands::failover::advance(&mut self.server);
+            self.server.advance_failover();
         }
     }
 }

@@ -32,3 +32,14 @@ impl Failover {
         }
     }
 }
+
+/// What FAILOVER is asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FailoverRequest {
+    /// Milliseconds that the replica has to catch up.
+    pub timeout_ms: Option<i64>,
+    /// Host and port of the replica that is to take over.
+    pub target: Option<(String, i64)>,
+    /// It takes over when the time is up, whatever it lacks.
+    pub force: bool,
+}

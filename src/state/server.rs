@@ -3,6 +3,7 @@
 //! What needs more than one part is done by methods of [`Server`], in a file of its own for each part.
 
 mod blocking;
+mod failover;
 mod limits;
 mod migration;
 mod notifications;
@@ -10,6 +11,8 @@ mod pubsub;
 mod replicas;
 mod saving;
 mod shutdown;
+mod transactions;
+mod upstream;
 
 use super::{
     action::Action, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host, latency::LatencyMonitor, loading::LoadingState,

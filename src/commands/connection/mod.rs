@@ -6,7 +6,6 @@ mod hello;
 use super::{
     Ctx,
     command::{Command, Group, command, flags::*},
-    transactions::discard_transaction,
 };
 use crate::{
     data::number,
@@ -63,7 +62,7 @@ fn reset(ctx: &mut Ctx) {
     if !matches!(ctx.client().kind, ClientKind::Normal | ClientKind::Pubsub) {
         return ctx.error("ERR can only reset normal client connections");
     }
-    discard_transaction(ctx.server, ctx.conn);
+    ctx.server.discard_transaction(ctx.conn);
     let conn = ctx.conn;
     ctx.server.unsubscribe_all(conn);
     ctx.server.monitors.retain(|monitor| *monitor != conn);
