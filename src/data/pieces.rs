@@ -108,6 +108,9 @@ pub trait Pieces {
     fn unwatch(&self, id: WatchId);
     /// Whether anybody watches.
     fn is_watched(&self) -> bool;
+    /// Whether writes still look for watches.
+    #[cfg(test)]
+    fn keeps_walkers(&self) -> bool;
 }
 
 impl<T: Piece> Pieces for Dict<T> {
@@ -124,11 +127,16 @@ impl<T: Piece> Pieces for Dict<T> {
     }
 
     fn unwatch(&self, id: WatchId) {
-        self.end_watch(id);
+        self.end_walk(id);
     }
 
     fn is_watched(&self) -> bool {
         Dict::is_watched(self)
+    }
+
+    #[cfg(test)]
+    fn keeps_walkers(&self) -> bool {
+        Dict::keeps_walkers(self)
     }
 }
 

@@ -144,7 +144,7 @@ impl Keyspace {
             self.fields_changed(db, hash, key);
             return 0;
         }
-        self.before_removal(db, hash, handle);
+        self.before_change(db, hash, handle);
         let Some(Object::Hash(fields)) = self.dbs[db].dict.at_mut(handle).object_mut() else { return 0 };
         let mut names = Vec::new();
         fields.take_due(now, most, |name| names.push(name.into()));

@@ -40,15 +40,12 @@ impl Keyspace {
             if aside {
                 self.aside[db].replace_at(handle, hash, entry);
             } else {
-                self.before_removal(db, hash, handle);
+                self.before_change(db, hash, handle);
                 self.dbs[db].touch_watched(entry.key());
                 self.dbs[db].replace_at(handle, hash, entry);
             }
-        } else if aside {
-            dbs[db].insert(hash, entry);
         } else {
-            self.before_insertion(db, hash);
-            self.dbs[db].insert(hash, entry);
+            dbs[db].insert(hash, entry);
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ use std::{
     collections::{BTreeSet, VecDeque},
     rc::Rc,
 };
-use walk::{Change, TableId, Tables, Walk};
+use walk::{TableId, Tables, Walk};
 
 /// Counters that INFO's stats section shows.
 #[derive(Default, Clone)]
@@ -205,7 +205,7 @@ impl Keyspace {
         match self.expire_mode {
             ExpireMode::Delete if self.holds_expired => None,
             ExpireMode::Delete => {
-                self.before_removal(db, hash, handle);
+                self.before_change(db, hash, handle);
                 let entry = self.dbs[db].remove_at(handle, hash);
                 self.forget_expired(db, entry);
                 None
@@ -276,11 +276,8 @@ impl Keyspace {
         let handle = self.locate(db, hash, key);
         match handle {
             // Whoever holds the place may also empty it.
-            Some(handle) => self.before_removal(db, hash, handle),
-            None => {
-                self.make_way(db, hash, key);
-                self.before_insertion(db, hash);
-            }
+            Some(handle) => self.before_change(db, hash, handle),
+            None => self.make_way(db, hash, key),
         }
         let (db, access, now_ms) = (&mut self.dbs[db], &mut self.access, self.now_ms);
         match handle {
@@ -293,7 +290,7 @@ impl Keyspace {
     #[inline]
     pub fn occupied(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Occupied<'_>> {
         let handle = self.locate(db, hash, key)?;
-        self.before_removal(db, hash, handle);
+        self.before_change(db, hash, handle);
         Some(Occupied::new(&mut self.dbs[db], &mut self.access, self.now_ms, handle, hash))
     }
 
@@ -329,7 +326,6 @@ impl Keyspace {
     /// [`Keyspace::insert`] for an entry that brings its marks of access along.
     pub fn adopt(&mut self, db: usize, hash: u64, entry: Entry) -> &mut Entry {
         self.make_way(db, hash, entry.key());
-        self.before_insertion(db, hash);
         self.arrives(db, hash, &entry);
         self.dbs[db].insert(hash, entry)
     }
@@ -345,7 +341,6 @@ impl Keyspace {
     #[inline]
     pub fn insert(&mut self, db: usize, hash: u64, mut entry: Entry) -> &mut Entry {
         self.make_way(db, hash, entry.key());
-        self.before_insertion(db, hash);
         self.access.created(&mut entry, self.now_ms);
         self.arrives(db, hash, &entry);
         self.dbs[db].insert(hash, entry)
@@ -364,7 +359,7 @@ impl Keyspace {
     fn delete_hidden(&mut self, db: usize, hash: u64, key: &[u8]) {
         let found = self.dbs[db].dict.find_with_handle(hash, key).map(|(handle, _)| handle);
         if let Some(handle) = found {
-            self.before_removal(db, hash, handle);
+            self.before_change(db, hash, handle);
             let entry = self.dbs[db].remove_at(handle, hash);
             self.forget_expired(db, entry);
         }
@@ -374,7 +369,7 @@ impl Keyspace {
     #[inline]
     pub fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Entry> {
         let handle = self.locate(db, hash, key)?;
-        self.before_removal(db, hash, handle);
+        self.before_change(db, hash, handle);
         Some(self.dbs[db].remove_at(handle, hash))
     }
 
@@ -452,7 +447,7 @@ impl Keyspace {
     /// Begins a snapshot of this moment. It goes on with [`Keyspace::step_walk`].
     pub fn begin_walk(&mut self, sink: Rc<RefCell<dyn Sink>>) -> WalkId {
         self.names += 1;
-        let tables = self.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()).map(|(i, db)| (db.table, i)).collect();
+        let tables = self.dbs.iter().enumerate().filter(|(_, db)| !db.is_empty()).map(|(i, db)| (db.table, i, &db.dict));
         let walk = Walk::new(self.names, tables, sink);
         let id = walk.id;
         self.walks.push(walk);
@@ -468,10 +463,7 @@ impl Keyspace {
         if walk.has_large() {
             walk.step_large(&tables);
         } else {
-            match walk.current().and_then(|table| tables.table(table)) {
-                Some(dict) => drop(walk.step(dict)),
-                None => walk.next_table(),
-            }
+            walk.step(&tables);
         }
         let more = !walk.is_over();
         if !more {
@@ -484,7 +476,7 @@ impl Keyspace {
     pub fn cancel_walk(&mut self, id: WalkId) {
         let Some(index) = self.walks.iter().position(|w| w.id == id) else { return };
         let mut walk = self.walks.swap_remove(index);
-        walk.forget_larges(&AllTables { dbs: &self.dbs, graveyard: &self.graveyard });
+        walk.cancel(&AllTables { dbs: &self.dbs, graveyard: &self.graveyard });
     }
 
     /// To be said before an entry is added: it may hold a large collection that a walk is not through with.
@@ -496,55 +488,35 @@ impl Keyspace {
         }
     }
 
-    /// To be said before the value or the deadline of the entry at `handle` changes.
+    /// Must be called before the entry at `handle` changes or goes.
     #[inline(always)]
     fn before_change(&mut self, db: usize, hash: u64, handle: Handle) {
         if !self.walks.is_empty() {
-            self.save_first(db, hash, Change::Entry(handle));
+            self.save_first(db, hash, handle);
         }
     }
 
-    #[inline(always)]
-    fn before_removal(&mut self, db: usize, hash: u64, handle: Handle) {
-        if !self.walks.is_empty() {
-            let reshapes = self.dbs[db].dict.remove_reshapes(hash);
-            self.save_first(db, hash, if reshapes { Change::Segment } else { Change::Entry(handle) });
-        }
+    #[cold]
+    fn save_first(&mut self, db: usize, hash: u64, handle: Handle) {
+        let Db { table, dict, .. } = &self.dbs[db];
+        self.walks.iter_mut().for_each(|walk| walk.save_first(*table, dict, hash, handle));
     }
 
-    #[inline(always)]
-    fn before_insertion(&mut self, db: usize, hash: u64) {
-        if !self.walks.is_empty() {
-            let Db { dict, table, .. } = &self.dbs[db];
-            if dict.insert_deals_out(hash) {
-                self.walks.iter_mut().for_each(|w| w.complete_all(*table, dict));
-            }
-            let change = if dict.insert_reshapes(hash) { Change::Segment } else { Change::Arrival };
-            self.save_first(db, hash, change);
-        }
-    }
-
-    /// To be said before the next due entries are taken out: finds where, and leaves the expire cycle's place there. Returns how
+    /// Must be called before the next due entries are taken out: finds where, and leaves the expire cycle's place there. Returns how
     /// many segments may be looked at: one, while there are walks.
     fn before_due(&mut self, db: usize, now: i64, segments: usize) -> usize {
         if self.walks.is_empty() {
             return segments;
         }
-        let Db { dict, expire_at, .. } = &mut self.dbs[db];
+        let Db { table, dict, expire_at, .. } = &mut self.dbs[db];
         match dict.find_due(*expire_at, now, segments) {
             Ok(hash) => {
                 *expire_at = hash;
-                self.save_first(db, hash, Change::Segment);
+                self.walks.iter_mut().for_each(|walk| walk.save_due_first(*table, dict, hash, now));
             }
             Err(next) => *expire_at = next.unwrap_or(0),
         }
         1
-    }
-
-    #[cold]
-    fn save_first(&mut self, db: usize, hash: u64, change: Change) {
-        let Db { table, dict, .. } = &self.dbs[db];
-        self.walks.iter_mut().for_each(|w| w.save_first(*table, dict, hash, change));
     }
 
     /// Keys that were flushed, and large values that are gone, and are not freed yet: INFO's `lazyfree_pending_objects`.

@@ -68,8 +68,8 @@ impl<T: Slot> Dict<T> {
                     let before = segment.len();
                     segment.take_due(now, seed, &mut due);
                     let gone = before - segment.len();
-                    self.bytes -= segment.shrink(seed);
                     self.len -= gone;
+                    self.fit_if_sparse(shelf_index, index, at);
                     taken += gone + 16;
                 }
             }

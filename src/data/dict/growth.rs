@@ -1,44 +1,50 @@
 //! How a table grows, a segment at a time, and how a nearly emptied one is gathered.
 
-use super::{Dict, Shelf, Slot, Watches, segment::Segment, top};
+use super::{Dict, Shelf, Slot, segment::Segment, top};
 use std::mem;
 
-/// Directory slots at which the first shelf is dealt out: about a million entries.
-const SHELF_SLOTS: usize = 4096;
+/// Directory slots at which the first shelf is dealt out: about a million entries. In tests some thousand.
+const SHELF_SLOTS: usize = if cfg!(test) { 16 } else { 4096 };
 /// Shelves after that, as a power of two.
-const SHELVES_LOG2: u32 = 8;
+const SHELVES_LOG2: u32 = if cfg!(test) { 3 } else { 8 };
 
 impl<T: Slot> Dict<T> {
-    /// Whether adding an entry with this hash makes its segment grow or split.
-    pub fn insert_reshapes(&self, hash: u64) -> bool {
-        self.segment(hash).is_none_or(|segment| !segment.has_room())
-    }
-
-    /// Whether adding an entry with this hash deals out the shelf, and may split other segments than its own.
-    pub fn insert_deals_out(&self, hash: u64) -> bool {
-        self.shelf_bits == 0 && self.shelves.first().is_some_and(|s| s.directory.len() >= SHELF_SLOTS) && self.insert_reshapes(hash)
-    }
-
-    /// Whether taking out an entry with this hash may make its segment shrink.
-    pub fn remove_reshapes(&self, hash: u64) -> bool {
-        self.segment(hash).is_some_and(Segment::is_about_to_shrink)
-    }
-
-    /// Grows a full segment by a step, or splits it, or deals out the shelf so that it can be split.
+    /// Grows a full segment by a step, or splits it, or deals out the shelf or doubles its directory so that it can be split.
     #[cold]
     pub(super) fn make_room(&mut self, shelf_index: usize, segment_index: usize, hash: u64) {
-        let (seed, shelf_bits) = (self.seed, self.shelf_bits);
-        let shelf = &mut self.shelves[shelf_index];
-        let segment = &mut shelf.segments[segment_index];
-        let buckets_before = segment.bucket_bytes();
-        if segment.grow(seed) {
-            self.bytes += segment.bucket_bytes() - buckets_before;
-            return;
+        let shelf = &self.shelves[shelf_index];
+        let segment = &shelf.segments[segment_index];
+        if segment.can_grow() {
+            let (start, end) = self.span(hash);
+            self.reshape(start, end, |dict| {
+                let segment = &mut dict.shelves[shelf_index].segments[segment_index];
+                let before = segment.bucket_bytes();
+                segment.grow(dict.seed);
+                dict.bytes += segment.bucket_bytes() - before;
+            });
+        } else if segment.depth < shelf.depth {
+            self.split(shelf_index, segment_index, hash);
+        } else if self.shelf_bits == 0 && shelf.directory.len() >= SHELF_SLOTS {
+            self.deal_out();
+        } else {
+            let shelf = &mut self.shelves[shelf_index];
+            let before = shelf.header_bytes();
+            shelf.directory = shelf.directory.iter().flat_map(|&s| [s, s]).collect();
+            shelf.depth += 1;
+            self.depth_max = self.depth_max.max(shelf.depth);
+            self.bytes = self.bytes + shelf.header_bytes() - before;
         }
-        if segment.depth < shelf.depth {
+    }
+
+    /// Splits the segment that owns `hash`, which has several slots of its shelf's directory.
+    fn split(&mut self, shelf_index: usize, segment_index: usize, hash: u64) {
+        let (start, end) = self.span(hash);
+        self.reshape(start, end, |dict| {
+            let (seed, shelf_bits) = (dict.seed, dict.shelf_bits);
+            let shelf = &mut dict.shelves[shelf_index];
             let headers_before = shelf.header_bytes();
             let segment = &mut shelf.segments[segment_index];
-            let depth = segment.depth;
+            let (depth, buckets_before) = (segment.depth, segment.bucket_bytes());
             let sibling = segment.split(seed, u32::from(shelf_bits) + u32::from(depth));
             let buckets = segment.bucket_bytes() + sibling.bucket_bytes();
             let sibling_index = shelf.segments.len() as u32;
@@ -47,43 +53,39 @@ impl<T: Slot> Dict<T> {
             let span = 1usize << (shelf.depth - depth);
             let first = top(hash << shelf_bits, u32::from(depth)) << (shelf.depth - depth);
             shelf.directory[first + span / 2..first + span].fill(sibling_index);
-            self.bytes = self.bytes + shelf.header_bytes() + buckets - headers_before - buckets_before;
-            return;
+            dict.bytes = dict.bytes + shelf.header_bytes() + buckets - headers_before - buckets_before;
+        });
+    }
+
+    /// Gives memory back when three quarters of a segment stand empty.
+    #[inline]
+    pub(super) fn fit_if_sparse(&mut self, shelf: usize, segment: usize, hash: u64) {
+        if self.shelves[shelf].segments[segment].is_sparse() {
+            self.fit(shelf, segment, hash);
         }
-        if shelf_bits == 0 && shelf.directory.len() >= SHELF_SLOTS {
-            self.deal_out();
-            return;
-        }
-        let headers_before = shelf.header_bytes();
-        let doubled = shelf.directory.iter().flat_map(|&s| [s, s]).collect();
-        shelf.directory = doubled;
-        shelf.depth += 1;
-        self.depth_max = self.depth_max.max(shelf.depth);
-        self.bytes = self.bytes + shelf.header_bytes() - headers_before;
+    }
+
+    #[cold]
+    fn fit(&mut self, shelf: usize, segment: usize, hash: u64) {
+        let (start, end) = self.span(hash);
+        self.reshape(start, end, |dict| dict.bytes -= dict.shelves[shelf].segments[segment].fit(dict.seed));
     }
 
     /// Makes 2^SHELVES_LOG2 shelves of the first one. Moves headers, never entries, and happens once in a table's life.
     #[cold]
     fn deal_out(&mut self) {
-        let Some(old) = self.shelves.pop() else { return };
-        let per_shelf = old.directory.len() >> SHELVES_LOG2;
+        let Some(shelf) = self.shelves.first() else { return };
+        let per_shelf = shelf.directory.len() >> SHELVES_LOG2;
         // A segment shallower than a shelf would have to belong to several: split such ones first.
-        let mut old = old;
-        for slot in (0..old.directory.len()).step_by(per_shelf) {
-            loop {
-                let index = old.directory[slot] as usize;
-                let depth = old.segments[index].depth;
-                if u32::from(depth) >= SHELVES_LOG2 {
-                    break;
-                }
-                let sibling = old.segments[index].split(self.seed, u32::from(depth));
-                let sibling_index = old.segments.len() as u32;
-                old.segments.push(sibling);
-                let span = 1usize << (old.depth - depth);
-                let first = slot & !(span - 1);
-                old.directory[first + span / 2..first + span].fill(sibling_index);
+        for slot in (0..shelf.directory.len()).step_by(per_shelf) {
+            let start = self.slot_start(0, slot);
+            while let (shelf, index) = self.locate(start)
+                && u32::from(self.shelves[shelf].segments[index].depth) < SHELVES_LOG2
+            {
+                self.split(shelf, index, start);
             }
         }
+        let Some(old) = self.shelves.pop() else { return };
         let mut segments: Vec<Option<Segment<T>>> = old.segments.into_iter().map(Some).collect();
         for slots in old.directory.chunks(per_shelf) {
             let mut shelf = Shelf {
@@ -122,14 +124,14 @@ impl<T: Slot> Dict<T> {
 
     #[cold]
     pub(super) fn gather_now(&mut self) {
-        let mut old = self.take();
-        for segment in mem::take(&mut old.shelves).into_iter().flat_map(|shelf| shelf.segments) {
-            segment.into_each(|entry| {
-                let hash = self.seed.hash(entry.key());
-                self.insert_new(hash, entry);
-            });
-        }
-        // To whoever watches nothing has changed.
-        self.watches = mem::replace(&mut old.watches, Watches::none());
+        self.reshape(0, None, |dict| {
+            let mut old = dict.take();
+            for segment in mem::take(&mut old.shelves).into_iter().flat_map(|shelf| shelf.segments) {
+                segment.into_each(|entry| {
+                    let hash = dict.seed.hash(entry.key());
+                    dict.insert_new(hash, entry);
+                });
+            }
+        });
     }
 }

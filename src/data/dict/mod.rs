@@ -15,6 +15,7 @@
 mod chance;
 mod due;
 mod growth;
+mod marks;
 mod scan;
 mod segment;
 mod slots;
@@ -26,9 +27,9 @@ use super::{
 };
 pub use scan::Cursor;
 use segment::Segment;
-pub use slots::SlotSet;
+use slots::SlotSet;
 use std::mem;
-use watch::Watches;
+use watch::Walkers;
 
 /// What a table can hold: an owning pointer to something that has a key.
 pub trait Slot: 'static {
@@ -91,7 +92,7 @@ pub struct Dict<T: Slot> {
     /// Bytes of the shelves' directories, segments' headers and buckets: kept up to date, because a sum over them takes longer the more there are.
     bytes: usize,
     seed: Seed,
-    watches: Watches<T>,
+    walkers: Walkers<T>,
 }
 
 /// The top `bits` of `hash`; 0 when `bits` is 0.
@@ -103,7 +104,7 @@ fn top(hash: u64, bits: u32) -> usize {
 impl<T: Slot> Dict<T> {
     /// An empty table: no allocation until the first entry.
     pub fn new(seed: Seed) -> Self {
-        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, len: 0, bytes: 0, seed, watches: Watches::none() }
+        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, len: 0, bytes: 0, seed, walkers: Walkers::none() }
     }
 
     /// Number of entries.
@@ -223,18 +224,17 @@ impl<T: Slot> Dict<T> {
     /// Takes out the entry that was found at `handle` under `hash`.
     pub fn remove_at(&mut self, handle: Handle, hash: u64) -> T {
         self.before_at(handle);
-        let seed = self.seed;
-        let segment = &mut self.shelves[handle.shelf as usize].segments[handle.segment as usize];
-        let entry = segment.take(handle.place, hash);
-        self.bytes -= segment.shrink(seed);
+        let (shelf, index) = (handle.shelf as usize, handle.segment as usize);
+        let entry = self.shelves[shelf].segments[index].take(handle.place, hash);
         self.len -= 1;
+        self.fit_if_sparse(shelf, index, hash);
         entry
     }
 
     /// Adds an entry whose key is not there yet, and returns it.
     pub fn insert_new(&mut self, hash: u64, entry: T) -> &mut T {
         debug_assert!(self.find(hash, entry.key()).is_none());
-        self.before(hash, entry.key());
+        self.before_arrival(hash);
         if self.shelves.is_empty() {
             let shelf = Shelf::new();
             self.bytes += shelf.header_bytes();
@@ -260,13 +260,15 @@ impl<T: Slot> Dict<T> {
     #[inline]
     pub fn remove(&mut self, hash: u64, key: &[u8]) -> Option<T> {
         self.before(hash, key);
-        let seed = self.seed;
-        let segment = self.segment_mut(hash)?;
+        if self.shelves.is_empty() {
+            return None;
+        }
+        let (shelf, index) = self.locate(hash);
+        let segment = &mut self.shelves[shelf].segments[index];
         let place = segment.find(hash, key)?;
         let entry = segment.take(place, hash);
-        let freed = segment.shrink(seed);
-        self.bytes -= freed;
         self.len -= 1;
+        self.fit_if_sparse(shelf, index, hash);
         Some(entry)
     }
 
@@ -278,37 +280,56 @@ impl<T: Slot> Dict<T> {
     }
 
     /// Whether it has any segment, be it empty.
-    pub fn has_segments(&self) -> bool {
+    fn has_segments(&self) -> bool {
         !self.shelves.is_empty()
     }
 
     /// The slots in use of the segment that owns `hash`.
-    pub fn slots_in_use(&self, hash: u64) -> SlotSet {
-        let (shelf, segment) = self.locate(hash);
-        self.shelves[shelf].segments[segment].slots_in_use()
+    fn slots_in_use(&self, hash: u64) -> SlotSet {
+        self.slots_where(hash, |_| true)
     }
 
-    /// The entry at `handle`, if `slots`, which are of its segment, have its slot, which is taken out of them.
-    pub fn take_slot(&self, handle: Handle, slots: &mut SlotSet) -> Option<&T> {
-        self.shelves[handle.shelf as usize].segments[handle.segment as usize].take_slot(slots, handle.place)
+    /// The slots of the segment that owns `hash` with an entry that `is_wanted`.
+    fn slots_where(&self, hash: u64, is_wanted: impl FnMut(&T) -> bool) -> SlotSet {
+        let (shelf, segment) = self.locate(hash);
+        self.shelves[shelf].segments[segment].slots_where(is_wanted)
+    }
+
+    /// Takes the slot of the entry at `handle` out of `slots`, which are of its segment; whether it was there.
+    fn take_slot(&self, handle: Handle, slots: &mut SlotSet) -> bool {
+        handle.place.take_from(slots)
     }
 
     /// Every entry in the first `buckets` buckets, of the segment that owns `hash`, of which `slots` has some, which are taken out of it.
-    pub fn take_slots(&self, hash: u64, slots: &mut SlotSet, buckets: usize, visit: impl FnMut(&T)) {
+    fn take_slots(&self, hash: u64, slots: &mut SlotSet, buckets: usize, visit: impl FnMut(&T)) {
         if let Some(segment) = self.segment(hash) {
             segment.take_slots(slots, buckets, visit);
         }
     }
 
+    /// Every entry that is due at `now`, of those in `slots`, which are of the segment that owns `hash`; they are taken out of it.
+    fn take_slots_due(&self, hash: u64, now: i64, slots: &mut SlotSet, visit: impl FnMut(&T)) {
+        if let Some(segment) = self.segment(hash) {
+            segment.take_slots_due(slots, now, visit);
+        }
+    }
+
+    /// Every entry in `slots`, which are of the segment that owns `hash`.
+    fn for_each_in_slots(&self, hash: u64, slots: &SlotSet, visit: impl FnMut(&T)) {
+        if let Some(segment) = self.segment(hash) {
+            segment.for_each_in_slots(slots, visit);
+        }
+    }
+
     /// Every entry of the segment that owns `hash`.
-    pub fn for_each_in_segment(&self, hash: u64, visit: impl FnMut(&T)) {
+    fn for_each_in_segment(&self, hash: u64, visit: impl FnMut(&T)) {
         if let Some(segment) = self.segment(hash) {
             segment.for_each(visit);
         }
     }
 
     /// Where the segment that owns `hash` begins and ends in hash space (`None`: at the end of it).
-    pub fn span(&self, hash: u64) -> (u64, Option<u64>) {
+    fn span(&self, hash: u64) -> (u64, Option<u64>) {
         let (shelf_index, segment) = self.locate(hash);
         let bits = u32::from(self.shelf_bits) + u32::from(self.shelves[shelf_index].segments[segment].depth);
         if bits == 0 {

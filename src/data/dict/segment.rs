@@ -3,14 +3,13 @@
 //! A bucket is one cache line: seven slots of a pointer each, seven one-byte tags, and a count of the entries that wanted to be
 //! here and had to go on to a later bucket (so that a look-up knows when to stop, and a removal leaves no tombstone).
 
-use super::{
-    Slot,
-    slots::{BUCKETS_MAX, SlotSet},
-};
+use super::{Slot, slots::SlotSet};
 use crate::data::{key_hash::Seed, prefetch};
 use std::mem;
 
 const SLOTS: usize = 7;
+/// Buckets of the largest segment.
+const BUCKETS_MAX: usize = 64;
 /// Sizes a segment grows through, in buckets: each is a size class of the allocator, and a step wastes at most a third.
 const STEPS: [u16; 17] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, BUCKETS_MAX as u16];
 /// Slots of the largest segment.
@@ -47,6 +46,13 @@ impl<T> Bucket<T> {
 pub(super) struct Place {
     bucket: u16,
     slot: u8,
+}
+
+impl Place {
+    /// Takes its slot out of `slots`; whether it was there.
+    pub(super) fn take_from(self, slots: &mut SlotSet) -> bool {
+        slots.take(usize::from(self.bucket), self.slot)
+    }
 }
 
 #[derive(Clone)]
@@ -200,30 +206,26 @@ impl<T: Slot> Segment<T> {
         self.put(place, hash, entry);
     }
 
-    /// Whether [`Segment::shrink`] will do something after one more entry has been taken out.
-    pub(super) fn is_about_to_shrink(&self) -> bool {
-        self.len <= 1 || (self.len() - 1) * 4 < capacity(self.buckets.len()) && self.buckets.len() > 1
+    /// Whether there is a next step in size.
+    pub(super) fn can_grow(&self) -> bool {
+        self.buckets.len() < BUCKETS_MAX
     }
 
-    /// Takes the next step in size; `false` when it is at the last one.
-    pub(super) fn grow(&mut self, seed: Seed) -> bool {
+    /// Takes the next step in size.
+    pub(super) fn grow(&mut self, seed: Seed) {
         let now = self.buckets.len();
-        let Some(&next) = STEPS.iter().find(|&&s| usize::from(s) > now) else { return false };
-        self.resize(seed, usize::from(next));
-        true
+        let next = STEPS.iter().map(|&step| usize::from(step)).find(|&step| step > now).unwrap_or(now);
+        self.resize(seed, next);
     }
 
-    /// Gives memory back when three quarters of it stand empty: so many bytes.
+    /// Whether three quarters of it stand empty.
     #[inline]
-    pub(super) fn shrink(&mut self, seed: Seed) -> usize {
-        if self.len() * 4 < capacity(self.buckets.len()) && self.buckets.len() > 1 || self.len == 0 {
-            return self.fit(seed);
-        }
-        0
+    pub(super) fn is_sparse(&self) -> bool {
+        self.len() * 4 < capacity(self.buckets.len()) && self.buckets.len() > 1 || self.len == 0
     }
 
-    #[cold]
-    fn fit(&mut self, seed: Seed) -> usize {
+    /// Gives back memory that it does not need: so many bytes.
+    pub(super) fn fit(&mut self, seed: Seed) -> usize {
         let before = self.bucket_bytes();
         let buckets = if self.len == 0 { 0 } else { step_for(self.len() * 3 / 2) };
         if buckets < self.buckets.len() {
@@ -274,15 +276,30 @@ impl<T: Slot> Segment<T> {
         }
     }
 
-    /// The slots in use.
-    pub(super) fn slots_in_use(&self) -> SlotSet {
-        let in_use = |bucket: &Bucket<T>| (0..SLOTS).fold(0, |bits, slot| bits | u8::from(bucket.tags[slot] != 0) << slot);
-        SlotSet::new(self.buckets.iter().map(in_use))
+    /// The slots with an entry that `is_wanted`.
+    pub(super) fn slots_where(&self, mut is_wanted: impl FnMut(&T) -> bool) -> SlotSet {
+        let mut wanted = |entry: &Option<T>| entry.as_ref().is_some_and(&mut is_wanted);
+        let mut bits = |bucket: &Bucket<T>| (0..SLOTS).fold(0, |bits, slot| bits | u8::from(wanted(&bucket.slots[slot])) << slot);
+        SlotSet::new(self.buckets.iter().map(&mut bits))
     }
 
-    /// The entry at `place`, if `slots` has its slot, which is taken out of it.
-    pub(super) fn take_slot(&self, slots: &mut SlotSet, place: Place) -> Option<&T> {
-        slots.take(usize::from(place.bucket), place.slot).then(|| self.get(place))
+    /// Every entry in `slots`.
+    pub(super) fn for_each_in_slots(&self, slots: &SlotSet, mut visit: impl FnMut(&T)) {
+        for (at, bucket) in self.buckets.iter().enumerate() {
+            slots.bucket(at).filter_map(|slot| bucket.slots[slot].as_ref()).for_each(&mut visit);
+        }
+    }
+
+    /// Every entry in `slots` that is due at `now`; they are taken out of it.
+    pub(super) fn take_slots_due(&self, slots: &mut SlotSet, now: i64, mut visit: impl FnMut(&T)) {
+        for (at, bucket) in self.buckets.iter().enumerate() {
+            for slot in slots.bucket(at) {
+                if let Some(entry) = bucket.slots[slot].as_ref().filter(|entry| entry.is_volatile() && entry.deadline() <= now) {
+                    slots.take(at, slot as u8);
+                    visit(entry);
+                }
+            }
+        }
     }
 
     /// Every entry in the first `buckets` buckets of which `slots` has some, which are taken out of it; asks for those of the next bucket ahead.

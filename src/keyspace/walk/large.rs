@@ -171,7 +171,7 @@ impl Walk {
     }
 
     /// Lets go of the large collections of a walk that is not to be finished.
-    pub(in crate::keyspace) fn forget_larges(&mut self, tables: &dyn Tables) {
+    pub(super) fn forget_larges(&mut self, tables: &dyn Tables) {
         for large in self.larges.drain(..) {
             if let Large::Table { id, mut table, mut hash, mut key } = large
                 && find(tables, id, &mut table, &mut hash, &mut key, &mut |pieces, id| {

@@ -36,6 +36,8 @@ struct Notes {
     twice: bool,
     /// Collections that came in pieces.
     larges: usize,
+    /// Bytes that came since they were about to change.
+    early: usize,
 }
 
 impl Sink for Notes {
@@ -66,6 +68,10 @@ impl Sink for Notes {
                 }
             },
         }
+    }
+
+    fn early(&mut self, bytes: usize) {
+        self.early += bytes;
     }
 
     fn large_done(&mut self) {
@@ -347,5 +353,48 @@ fn a_large_collection_comes_in_pieces_whatever_becomes_of_it() {
         let notes = notes.borrow();
         assert_eq!((notes.larges, notes.seen == expected), (1, true), "kind {kind}");
         assert_eq!(pieces::orphans(), 0);
+    }
+}
+
+#[test]
+fn what_grows_splits_or_shrinks_is_not_handed_over_for_that() {
+    let mut keyspace = Keyspace::new(1, Seed::new(3));
+    (0..20_000).for_each(|key| set(&mut keyspace, 0, key, b"old", NEVER));
+    let expected = state(&keyspace);
+    let notes = Rc::new(RefCell::new(Notes::default()));
+    let walk = keyspace.begin_walk(notes.clone());
+    // Segments grow and split, and the shelf is dealt out.
+    (20_000..80_000).for_each(|key| set(&mut keyspace, 0, key, b"new", NEVER));
+    for _ in 0..100 {
+        assert!(keyspace.step_walk(walk));
+    }
+    for key in 20_000..80_000u32 {
+        let hash = keyspace.hash(&key.to_be_bytes());
+        keyspace.remove(0, hash, &key.to_be_bytes());
+    }
+    assert_eq!(notes.borrow().early, 0);
+    set(&mut keyspace, 0, 19_999, b"other", NEVER);
+    while keyspace.step_walk(walk) {}
+    let notes = notes.borrow();
+    assert!(notes.seen == expected && !notes.twice);
+    assert!(notes.early < 100, "only the entry that changed: {} bytes", notes.early);
+}
+
+#[test]
+fn a_write_behind_all_walks_is_told_to_nobody() {
+    for kind in 0..3 {
+        let mut keyspace = Keyspace::new(1, Seed::new(7));
+        change_elements(&mut keyspace, 0, kind, 0..2000, true);
+        let key = (5000 + u32::from(kind)).to_be_bytes();
+        let hash = keyspace.hash(&key);
+        let is_walked = |keyspace: &Keyspace| {
+            let entry = keyspace.db(0).dict().find(hash, &key).expect("it is there");
+            let Value::Object(object) = entry.value() else { panic!("a collection") };
+            (keyspace.db(0).dict().keeps_walkers(), pieces::of(object).expect("a table").keeps_walkers())
+        };
+        let walk = keyspace.begin_walk(Rc::new(RefCell::new(Notes::default())));
+        while keyspace.step_walk(walk) {}
+        change_elements(&mut keyspace, 0, kind, 2000..2001, true);
+        assert_eq!(is_walked(&keyspace), (false, false), "kind {kind}");
     }
 }
