@@ -13,7 +13,7 @@ DOCDIR := $(PREFIX)/share/doc/solod
 UNITDIR := $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/systemd/system
 CONFDIR := /etc/solod
 
-# run, bench, fuzz
+# run, bench, fuzz, soak
 ARGS ?=
 TARGET ?= request
 SECONDS ?= 600
@@ -25,7 +25,7 @@ UNIT ?=
 ONLY ?=
 SKIPPED ?=
 
-.PHONY: help run build test compat bench asan fuzz simulate differential docs install uninstall clean
+.PHONY: help run build test compat bench asan fuzz simulate differential soak docs install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.* ## /\1\t/' | expand -t 12
@@ -81,6 +81,9 @@ simulate: ## run the simulator on SEEDS=1000 fresh seeds; a failing one prints i
 differential: ## run COMMANDS=1000000 random commands against redis-server too, and compare all that can be seen
 	scripts/setup-tests redis-server
 	SOLOD_DIFF_COMMANDS=$(COMMANDS) $(CARGO) test --release --test differential -- --nocapture
+
+soak: ## everything at once for SECONDS=600: clients, saves, replicas, kills; memory and the longest turn are watched
+	SOLOD_SOAK_SECONDS=$(SECONDS) $(CARGO) test $(CHECKED) --test soak -- --nocapture
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
 	UPDATE_DOCS=1 $(CARGO) test --test it_docs

@@ -196,8 +196,8 @@ pub struct Conn {
 }
 
 /// Why no reply came.
-#[derive(Debug, PartialEq)]
-enum Silence {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
     Closed,
     TimedOut,
 }
@@ -210,6 +210,13 @@ impl Conn {
         Conn::over(Stream::Tcp(stream))
     }
 
+    /// The same to a server that may be gone.
+    pub fn try_tcp(address: impl Into<SocketAddr>) -> std::io::Result<Conn> {
+        let stream = TcpStream::connect_timeout(&address.into(), PATIENCE)?;
+        stream.set_nodelay(true)?;
+        Ok(Conn::over(Stream::Tcp(stream)))
+    }
+
     #[track_caller]
     pub fn unix(path: &Path) -> Conn {
         Conn::over(Stream::Unix(UnixStream::connect(path).expect("connect")))
@@ -218,14 +225,18 @@ impl Conn {
     fn over(stream: Stream) -> Conn {
         let mut conn = Conn { stream, input: Vec::new(), position: 0 };
         conn.set_read_timeout(PATIENCE);
-        match &conn.stream {
-            Stream::Tcp(s) => s.set_write_timeout(Some(PATIENCE)).unwrap(),
-            Stream::Unix(s) => s.set_write_timeout(Some(PATIENCE)).unwrap(),
-        }
+        conn.set_write_timeout(PATIENCE);
         conn
     }
 
-    fn set_read_timeout(&mut self, timeout: Duration) {
+    pub fn set_write_timeout(&mut self, timeout: Duration) {
+        match &self.stream {
+            Stream::Tcp(s) => s.set_write_timeout(Some(timeout)).unwrap(),
+            Stream::Unix(s) => s.set_write_timeout(Some(timeout)).unwrap(),
+        }
+    }
+
+    pub fn set_read_timeout(&mut self, timeout: Duration) {
         match &self.stream {
             Stream::Tcp(s) => s.set_read_timeout(Some(timeout)).unwrap(),
             Stream::Unix(s) => s.set_read_timeout(Some(timeout)).unwrap(),
@@ -307,6 +318,11 @@ impl Conn {
             Ok(value) => value,
             Err(why) => panic!("no reply: {why:?}, after {:?}", self.unread()),
         }
+    }
+
+    /// The next reply of a server that may be gone, or may have nothing to say.
+    pub fn next_reply(&mut self) -> Result<Value, Silence> {
+        self.value()
     }
 
     /// The next reply, or none when `timeout` passes without the first byte of one.

@@ -1,4 +1,4 @@
-//! Commands by chance, made from the table of commands and the notation of their arguments.
+//! Random commands, made from the table of commands and the notation of their arguments: for `tests/differential` and `tests/soak`.
 
 use solod::{
     commands::{
@@ -20,37 +20,24 @@ pub struct Call {
     pub unordered: bool,
 }
 
-/// What newer versions added: the reference does not know it.
-const REFERENCE: [u32; 3] = [7, 0, 15];
-
-/// Commands that tell of the server and not of the data, or of chance alone, or that wait.
-const LEFT_OUT: &[&str] = &[
-    "debug",
-    "memory",
-    "object help",
-    "object refcount",
-    "object freq",
-    "object idletime",
-    "randomkey",
-    "wait",
-    "waitaof",
-    "migrate",
-    "restore",
-    "dump",
-    "move",
-    // In these the two differ on purpose: the reference is an older version.
-    "object encoding",
-];
-
-/// Options that the reference does not have, by command.
-const NEWER: &[(&str, &str)] = &[("zrank", "WITHSCORE"), ("zrevrank", "WITHSCORE"), ("hscan", "NOVALUES")];
+/// What a run makes of the table.
+#[derive(Clone, Copy)]
+pub struct Profile {
+    /// How often a command (its row, and its name with its subcommand's) is taken, beside the others; 0 leaves it out.
+    pub weight: fn(&Command, &str) -> u64,
+    /// Options that are left out, by command.
+    pub without: &'static [(&'static str, &'static str)],
+    /// How many keys there are of each prefix, numbered from 0.
+    pub keys_each: u64,
+    /// SCAN and its like see everything in one step.
+    pub whole_scans: bool,
+}
 
 /// What the names of sorted sets begin with whose members all have the same score.
 const EQUAL: u8 = b'x';
 
-/// What the names of keys begin with, and how many of each there are, numbered from 0.
+/// What the names of keys begin with; a number follows.
 pub const KEY_PREFIXES: &[u8] = &[b's', b'l', b'h', b'z', b't', EQUAL];
-pub const KEYS_EACH: u8 = 6;
 
 struct Known {
     name: String,
@@ -66,24 +53,25 @@ struct Known {
 /// Makes calls from a seed.
 pub struct Generator {
     rng: Rng,
+    profile: Profile,
     commands: Vec<Known>,
     weights: u64,
 }
 
 impl Generator {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, profile: Profile) -> Self {
         let mut commands = Vec::new();
         for command in TABLE.iter().flat_map(|rows| rows.iter()) {
             if command.subcommands.is_empty() {
-                commands.extend(known(command, command.name.to_owned()));
+                commands.extend(known(command, command.name.to_owned(), &profile));
             }
             for sub in command.subcommands {
-                commands.extend(known(sub, format!("{} {}", command.name, sub.name)));
+                commands.extend(known(sub, format!("{} {}", command.name, sub.name), &profile));
             }
         }
         assert!(commands.len() > 20, "the table is there");
         let weights = commands.iter().map(|c| c.weight).sum();
-        Self { rng: Rng::new(seed), commands, weights }
+        Self { rng: Rng::new(seed), profile, commands, weights }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -125,7 +113,7 @@ impl Generator {
         }
         if name.contains("lex") || args.iter().any(|arg| arg == b"BYLEX") {
             // Whatever a key is named after: RENAME may have put a sorted set of many scores there.
-            let is_key = |arg: &&mut Vec<u8>| matches!(arg[..], [b'a'..=b'z', b'0'..=b'9']);
+            let is_key = |arg: &&mut Vec<u8>| arg.len() > 1 && KEY_PREFIXES.contains(&arg[0]) && arg[1..].iter().all(u8::is_ascii_digit);
             args.iter_mut().filter(is_key).for_each(|key| key[0] = EQUAL);
         } else if self.one_in(25) && !name.ends_with("rank") && !name.ends_with("scan") && !waits {
             self.spoil(&mut args, words.len());
@@ -162,7 +150,7 @@ impl Generator {
     }
 
     fn key_of(&mut self, prefix: u8) -> Vec<u8> {
-        vec![prefix, b'0' + self.below(u64::from(KEYS_EACH)) as u8]
+        format!("{}{}", char::from(prefix), self.below(self.profile.keys_each)).into_bytes()
     }
 
     /// A string, a field, a member.
@@ -206,39 +194,21 @@ impl Generator {
     }
 }
 
-fn version(text: &str) -> [u32; 3] {
-    let mut numbers = text.split('.').map(|n| n.parse().unwrap_or(0));
-    [(); 3].map(|()| numbers.next().unwrap_or(0))
-}
-
-fn known(command: &'static Command, name: String) -> Option<Known> {
-    let groups = [Group::Generic, Group::String, Group::List, Group::Set, Group::SortedSet, Group::Hash];
-    if !groups.contains(&command.group)
-        || version(command.since) > REFERENCE
-        || LEFT_OUT.iter().any(|out| name == *out || name.starts_with(&format!("{out} ")))
-    {
+fn known(command: &'static Command, name: String, profile: &Profile) -> Option<Known> {
+    let weight = (profile.weight)(command, &name);
+    if weight == 0 {
         return None;
     }
     let mut arguments = syntax::parse(command.args, command.keys.len()).expect("the table's notation is tested");
-    let newer = NEWER.iter().filter(|(of, _)| *of == name);
-    for (_, token) in newer {
+    for (_, token) in profile.without.iter().filter(|(of, _)| *of == name) {
         arguments.retain(|a| a.token != Some(token));
     }
-    // A walk in several steps goes by each server's own order: it is done in one.
-    let whole = arguments.iter_mut().filter(|a| name.ends_with("scan") && a.token == Some("COUNT"));
+    let whole = arguments.iter_mut().filter(|a| profile.whole_scans && name.ends_with("scan") && a.token == Some("COUNT"));
     whole.for_each(|count| count.optional = false);
-    let writes = command.flags & flags::WRITE != 0;
-    let weight = match name.as_str() {
-        "flushdb" | "flushall" | "swapdb" | "keys" => 1,
-        "del" | "unlink" => 6,
-        _ if command.group == Group::Generic => 8,
-        _ if writes => 24,
-        _ => 16,
-    };
     Some(Known {
         words: name.split(' ').map(|word| word.as_bytes().to_vec()).collect(),
         unordered: command.tips.contains(&"nondeterministic_output_order"),
-        waits: command.flags & flags::BLOCKING != 0,
+        waits: command.flags & flags::BLOCKING != 0 || command.args.contains("timeout:"),
         group: command.group,
         arguments,
         name,
@@ -300,7 +270,10 @@ impl Maker<'_> {
                 "cursor" => b"0".to_vec(),
                 // A negative one is answered with as many elements as it says.
                 "count" if self.name.contains("rand") => (generator.below(50) as i64 - 25).to_string().into_bytes(),
-                "count" if self.name.ends_with("scan") => b"100000".to_vec(),
+                "count" if self.name.ends_with("scan") && generator.profile.whole_scans => b"100000".to_vec(),
+                // Milliseconds.
+                "timeout" => generator.pick(&["1", "5", "20"]).into(),
+                "protover" => generator.pick(&["2", "3", "3", "4"]).into(),
                 "db" | "destination-db" | "index" if self.group == Group::Generic => generator.pick(&["0", "0", "1"]).into(),
                 "numkeys" => {
                     let n = 1 + generator.below(3);

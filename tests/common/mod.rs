@@ -8,7 +8,7 @@ mod client;
 mod server;
 mod spec;
 
-pub use client::{Conn, Value, words};
+pub use client::{Conn, Silence, Value, words};
 pub use server::{Output, PortLease, Server, free_port, has_ipv6, is_reference, program, run, run_with_input, signal};
 pub use spec::Spec;
 

@@ -1,9 +1,10 @@
 //! The two servers, and what has to be the same in both.
 
 use crate::{
+    KEYS_EACH,
     common::{Conn, Server, Value},
     compare::{self, Chance},
-    generate::{Call, KEY_PREFIXES, KEYS_EACH},
+    generate::{Call, KEY_PREFIXES},
 };
 use std::{collections::VecDeque, path::Path, time::Duration};
 
@@ -200,7 +201,7 @@ impl Pair {
     fn difference(&mut self) -> Option<(String, String)> {
         for db in ["1", "0"] {
             self.ask(&["SELECT", db]);
-            for key in KEY_PREFIXES.iter().flat_map(|&prefix| (b'0'..b'0' + KEYS_EACH).map(move |n| [prefix, n])) {
+            for key in KEY_PREFIXES.iter().flat_map(|&prefix| (0..KEYS_EACH as u8).map(move |n| [prefix, b'0' + n])) {
                 let found = self.difference_of_key(&key).or_else(|| self.difference_of_value(&key));
                 if let Some(found) = found {
                     return Some((key.escape_ascii().to_string(), format!("in database {db} {found}")));
