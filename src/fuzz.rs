@@ -22,16 +22,8 @@ pub fn request(data: &[u8]) {
 
 fn requests<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Vec<Vec<u8>>>, bool) {
     let (mut parser, mut buf, mut all) = (Parser::new(split_args), Vec::new(), Vec::new());
-    for mut piece in pieces {
-        while parser.fill_missing() > 0 && !piece.is_empty() {
-            let missing = parser.fill_missing();
-            let Some(target) = parser.fill_target() else { break };
-            let n = missing.min(piece.len()).min(target.capacity() - target.len());
-            target.extend_from_slice(&piece[..n]);
-            piece = &piece[n..];
-            parser.filled();
-        }
-        buf.extend_from_slice(piece);
+    for piece in pieces {
+        buf.extend_from_slice(&piece[parser.fill(piece)..]);
         let result = parser.parse(&buf, usize::MAX, LIMITS);
         let count = parser.requests();
         for i in (1..count).filter(|i| parser.request(*i).begins_alike()) {

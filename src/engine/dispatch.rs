@@ -198,7 +198,8 @@ impl Engine {
                 && !multi.aborted
             {
                 let owned = OwnedArgs::from_args(args);
-                multi.memory += owned.memory();
+                multi.bytes += owned.bytes();
+                multi.memory += owned.memory() + size_of::<(CommandId, OwnedArgs)>();
                 multi.flags |= command.flags;
                 multi.queue.push((id, owned));
             }
@@ -206,6 +207,7 @@ impl Engine {
             if reply == ReplyMode::On {
                 out.simple("QUEUED");
             }
+            self.limit_input(conn);
             self.turn_reply_mode(conn);
             return true;
         }

@@ -7,11 +7,10 @@ use crate::{
     data::object::Near,
     resp::{
         output::Output,
-        request::{Args, Limits, Parser},
+        request::{Args, InputBuffer, Limits, PIECE_MAX, Parser, ProtocolError},
     },
     state::{ClientKind, ConnId, client::Pending},
 };
-use bytes::BytesMut;
 
 /// Requests parsed and looked ahead at a time: enough to hide the memory's latency, few enough that what was fetched is still near.
 const BATCH: usize = 32;
@@ -20,8 +19,8 @@ const BATCH: usize = 32;
 pub enum Fill<'a> {
     /// Anywhere: hand them to [`Engine::receive`].
     Shared,
-    /// Into this buffer's spare room, at most so many: then tell [`Engine::filled`].
-    Own(&'a mut BytesMut, usize),
+    /// Into this room, which is not empty: then tell [`Engine::filled`].
+    Own(&'a mut [u8]),
 }
 
 /// Bytes that a parser may hold to be kept for the next connection that needs one.
@@ -40,17 +39,8 @@ struct Ahead {
 impl Engine {
     /// Where the next bytes of a connection belong.
     pub fn fill_target(&mut self, conn: ConnId) -> Fill<'_> {
-        if let Some(client) = self.server.clients.get_mut(conn)
-            && let Some(pending) = client.pending.as_mut()
-        {
-            let missing = pending.parser.fill_missing();
-            if missing > 0
-                && let Some(target) = pending.parser.fill_target()
-            {
-                return Fill::Own(target, missing);
-            }
-        }
-        Fill::Shared
+        let pending = self.server.clients.get_mut(conn).and_then(|client| client.pending.as_mut());
+        pending.and_then(|pending| pending.parser.fill_target()).map_or(Fill::Shared, Fill::Own)
     }
 
     /// Says that `n` bytes have been read into the connection's own buffer.
@@ -61,13 +51,12 @@ impl Engine {
         self.server.stats.net_in += n as u64;
         self.server.stats.reads += 1;
         let Some(mut pending) = client.pending.take() else { return };
-        pending.parser.filled();
-        let buf = std::mem::take(&mut pending.buf);
-        self.advance(conn, pending.parser, buf);
+        pending.parser.filled(n);
+        self.advance(conn, pending);
     }
 
     /// Takes bytes that have arrived. What is whole is executed; what is not is kept.
-    pub fn receive(&mut self, conn: ConnId, mut data: &[u8]) {
+    pub fn receive(&mut self, conn: ConnId, data: &[u8]) {
         let Some(client) = self.server.clients.get_mut(conn) else { return self.server.link_heard(conn, data) };
         client.net_in += data.len() as u64;
         client.active_ms = self.server.mono_ms;
@@ -82,26 +71,17 @@ impl Engine {
         let Some(mut pending) = client.pending.take() else {
             let mut parser = self.spare_parser.take().map_or_else(|| Parser::new(split_args), |p| *p);
             let done = self.run(conn, &mut parser, data);
-            self.keep(conn, parser, |buf| buf.extend_from_slice(&data[done..]));
-            return;
+            if done == data.len() && !parser.is_partial() && parser.requests() == 0 {
+                return self.spare(parser);
+            }
+            let mut buf = InputBuffer::default();
+            buf.extend(&data[done..]);
+            return self.keep(conn, Box::new(Pending { parser, buf }));
         };
         // Bytes of a big argument that did not come straight into its buffer.
-        while !data.is_empty() && pending.parser.fill_missing() > 0 {
-            let missing = pending.parser.fill_missing();
-            let Some(target) = pending.parser.fill_target() else { break };
-            let n = missing.min(data.len()).min(target.capacity() - target.len());
-            target.extend_from_slice(&data[..n]);
-            data = &data[n..];
-            pending.parser.filled();
-        }
-        let mut buf = std::mem::take(&mut pending.buf);
-        buf.extend_from_slice(data);
-        if client.blocked.is_some() {
-            client.pending = Some(Box::new(Pending { buf, ..*pending }));
-            self.limit_input(conn);
-            return;
-        }
-        self.advance(conn, pending.parser, buf);
+        let taken = if pending.parser.is_filling() { pending.parser.fill(data) } else { 0 };
+        pending.buf.extend(&data[taken..]);
+        self.advance(conn, pending);
     }
 
     /// Goes on with requests that were held back.
@@ -111,41 +91,51 @@ impl Engine {
             return;
         }
         if let Some(pending) = client.pending.take() {
-            self.advance(conn, pending.parser, pending.buf);
+            self.advance(conn, pending);
         }
     }
 
-    /// Executes what is whole in `buf` and keeps the rest.
-    fn advance(&mut self, conn: ConnId, mut parser: Parser, mut buf: Vec<u8>) {
-        let done = self.run(conn, &mut parser, &buf);
-        buf.drain(..done);
-        self.keep(conn, parser, |kept| *kept = buf);
+    /// Executes what is whole of a connection's input and keeps the rest.
+    fn advance(&mut self, conn: ConnId, mut pending: Box<Pending>) {
+        let done = self.run(conn, &mut pending.parser, pending.buf.bytes());
+        pending.buf.consume(done);
+        if pending.buf.is_empty() && !pending.parser.is_partial() && pending.parser.requests() == 0 {
+            return self.spare(pending.parser);
+        }
+        self.keep(conn, pending);
     }
 
-    /// Puts away what is left of a connection's input: nothing at all, in the common case.
-    fn keep(&mut self, conn: ConnId, parser: Parser, rest: impl FnOnce(&mut Vec<u8>)) {
-        let mut buf = Vec::new();
-        rest(&mut buf);
-        if buf.is_empty() && !parser.is_partial() && parser.requests() == 0 {
-            // One that a huge request has blown up is let go.
-            if parser.memory() <= SPARE_PARSER_MAX {
-                self.spare_parser.get_or_insert_with(|| Box::new(parser));
-            }
-            return;
+    /// Keeps a parser at the start of a request for the next connection that needs one. One that a huge request has blown up is let go.
+    fn spare(&mut self, parser: Parser) {
+        if parser.memory() <= SPARE_PARSER_MAX {
+            self.spare_parser.get_or_insert_with(|| Box::new(parser));
         }
-        if let Some(client) = self.server.clients.get_mut(conn) {
-            client.pending = Some(Box::new(Pending { parser, buf }));
+    }
+
+    /// Puts away what is left of a connection's input, unless it is never to be executed.
+    fn keep(&mut self, conn: ConnId, pending: Box<Pending>) {
+        if let Some(client) = self.server.clients.get_mut(conn)
+            && !client.closing()
+        {
+            client.pending = Some(pending);
             self.limit_input(conn);
         }
     }
 
     /// Closes a client whose unexecuted input is beyond `client-query-buffer-limit`.
-    fn limit_input(&mut self, conn: ConnId) {
+    pub(super) fn limit_input(&mut self, conn: ConnId) {
+        /// Bytes of the input that the log shows.
+        const SHOWN_BYTES: usize = 64;
         let limit = self.server.config.client_query_buffer_limit;
-        let Some(client) = self.server.clients.get(conn) else { return };
-        let held = client.input_len() + client.pending.as_ref().map_or(0, |p| p.parser.memory());
-        if held > limit && client.kind != ClientKind::Primary {
-            log::warn!("Closing client that reached max query buffer length: id={} addr={}", client.id, client.peer.addr);
+        let Some(client) = self.server.clients.get(conn).filter(|c| c.kind != ClientKind::Primary) else { return };
+        if client.input_bytes() > limit {
+            let input = client.pending.as_ref().map_or(&[][..], |pending| pending.buf.bytes());
+            let begins = input[..input.len().min(SHOWN_BYTES)].escape_ascii();
+            log::warn!(
+                "Closing client that reached max query buffer length: id={} addr={} (qbuf initial bytes: \"{begins}\")",
+                client.id,
+                client.peer.addr
+            );
             self.server.stats.input_limit_closes += 1;
             self.server.close(conn, false);
         }
@@ -157,31 +147,40 @@ impl Engine {
         loop {
             let input = &buf[base..];
             let Some(client) = self.server.clients.get(conn) else { return buf.len() };
-            if client.blocked.is_some() {
+            if client.blocked.is_some() || client.closing() {
                 return base;
             }
             let limits = Limits { bulk_max: self.server.config.proto_max_bulk_len as i64, authenticated: client.authenticated };
             // Before it has authenticated a client is held to smaller requests, so each one may change what the next may be.
             let most = if limits.authenticated { BATCH } else { 1 };
-            let result = parser.parse(input, most, limits);
+            // Requests that were held back, or whose last argument has come by itself, come first; what lies behind them has not been looked at.
+            let held = parser.requests() > 0;
+            let result = if held { Ok(()) } else { parser.parse(input, most, limits) };
             let count = parser.requests();
-            let done = if count > 0 { self.execute(conn, parser, input) } else { 0 };
+            if count == 0 {
+                if let Err(error) = result {
+                    self.end_with_error(conn, error);
+                    return buf.len();
+                }
+                return base + parser.rebase(0);
+            }
+            let done = self.execute(conn, parser, input);
             base += parser.rebase(done);
-            if done < count {
-                return base;
-            }
-            if let Err(error) = result {
-                let Some(client) = self.server.clients.get_mut(conn) else { return buf.len() };
-                client.out.error([b"ERR ", &error.text()[..]].concat());
-                self.server.stats.errors += 1;
-                log::debug!("Protocol error ({error}) from client");
-                self.server.close(conn, true);
-                return buf.len();
-            }
-            if count < most {
+            // What is in front of an error may have changed what is allowed: it is looked at once more.
+            if done < count || count < most && !held && result.is_ok() && input.len() <= PIECE_MAX {
                 return base;
             }
         }
+    }
+
+    /// Answers bytes that are no request, which end the connection.
+    #[cold]
+    fn end_with_error(&mut self, conn: ConnId, error: ProtocolError) {
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        client.out.error([b"ERR ", &error.text()[..]].concat());
+        self.server.stats.errors += 1;
+        log::debug!("Protocol error ({error}) from client");
+        self.server.close(conn, true);
     }
 
     /// Executes the parsed requests in order until the client has to wait or is closed; returns how many.

@@ -294,12 +294,9 @@ impl Reactor {
         }
         let (result, room) = match self.engine.fill_target(id) {
             Fill::Shared => (conn.socket.read(&mut self.buf), self.buf.len()),
-            Fill::Own(target, most) => {
-                let room = most.min(target.capacity() - target.len());
-                let len = target.len();
-                target.resize(len + room, 0);
-                let result = conn.socket.read(&mut target[len..]);
-                target.truncate(len + *result.as_ref().unwrap_or(&0));
+            Fill::Own(target) => {
+                let room = target.len();
+                let result = conn.socket.read(target);
                 if let Ok(n) = result
                     && n > 0
                 {

@@ -9,7 +9,7 @@ use crate::{
     replication::primary::ReplicaLink,
     resp::{
         output::Output,
-        request::{OwnedArgs, Parser},
+        request::{InputBuffer, OwnedArgs, Parser},
     },
 };
 use std::rc::Rc;
@@ -51,6 +51,8 @@ pub struct Multi {
     /// Union of the queued commands' flags.
     pub flags: u64,
     /// Bytes of the queued arguments.
+    pub bytes: usize,
+    /// Bytes of memory that the queued commands take.
     pub memory: usize,
 }
 
@@ -69,7 +71,7 @@ pub struct Pending {
     /// The parser with its place.
     pub parser: Parser,
     /// The bytes it still needs.
-    pub buf: Vec<u8>,
+    pub buf: InputBuffer,
 }
 
 /// What a client waits for: its next requests wait too.
@@ -226,9 +228,9 @@ impl Client {
         self.blocked.is_some_and(|blocked| blocked != Blocked::Migration)
     }
 
-    /// Bytes of input held: not executed yet.
-    pub fn input_len(&self) -> usize {
-        self.pending.as_ref().map_or(0, |p| p.buf.len())
+    /// Bytes of input held, which are not executed yet: those of a transaction being queued among them. What `client-query-buffer-limit` limits.
+    pub fn input_bytes(&self) -> usize {
+        self.pending.as_ref().map_or(0, |p| p.buf.len() + p.parser.own_bytes()) + self.multi.as_ref().map_or(0, |m| m.bytes)
     }
 
     /// Bytes of memory it takes: buffers, queue and itself.

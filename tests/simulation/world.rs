@@ -337,9 +337,9 @@ impl World {
                     engine.receive(conn, bytes);
                     return;
                 }
-                Fill::Own(target, most) => {
-                    let n = most.min(target.capacity() - target.len()).min(bytes.len());
-                    target.extend_from_slice(&bytes[..n]);
+                Fill::Own(target) => {
+                    let n = target.len().min(bytes.len());
+                    target[..n].copy_from_slice(&bytes[..n]);
                     bytes = &bytes[n..];
                     engine.filled(conn, n);
                 }

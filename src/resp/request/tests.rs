@@ -16,16 +16,7 @@ type Requests = Vec<Vec<Vec<u8>>>;
 fn feed(pieces: &[&[u8]], most: usize, limits: Limits) -> (Requests, Option<ProtocolError>) {
     let (mut parser, mut buf, mut got) = (Parser::new(blanks), Vec::new(), Vec::new());
     for piece in pieces {
-        let mut piece = *piece;
-        while parser.fill_missing() > 0 && !piece.is_empty() {
-            let missing = parser.fill_missing();
-            let target = parser.fill_target().unwrap();
-            let n = missing.min(piece.len()).min(target.capacity() - target.len());
-            target.extend_from_slice(&piece[..n]);
-            piece = &piece[n..];
-            parser.filled();
-        }
-        buf.extend_from_slice(piece);
+        buf.extend_from_slice(&piece[parser.fill(piece)..]);
         loop {
             let result = parser.parse(&buf, most, limits);
             let n = parser.requests();
@@ -156,4 +147,39 @@ proptest! {
         let single: Vec<&[u8]> = wire.chunks(1).collect();
         prop_assert_eq!(feed(&single, 3, LIMITS), feed(&[&wire], 64, LIMITS));
     }
+}
+
+#[test]
+fn an_error_is_found_again_until_what_is_in_front_of_it_has_been_done() {
+    for wrong in ["*x\r\n", "*1\r\n$-1\r\n", "*1\r\n:1\r\n", "a \"b\r\n", "*1\r\n$1048577\r\n"] {
+        let wire = format!("*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nECHO\r\n{wrong}");
+        let mut parser = Parser::new(blanks);
+        let error = parser.parse(wire.as_bytes(), 16, LIMITS).unwrap_err();
+        assert_eq!((parser.requests(), parser.rebase(1), parser.requests()), (2, 0, 1), "{wrong}");
+        assert_eq!(parser.args(parser.request(0), wire.as_bytes()).get(0), b"ECHO", "{wrong}");
+        let cut = parser.rebase(1);
+        assert!(cut >= 28 && wire.len() - cut <= wrong.len());
+        let rest = &wire.as_bytes()[cut..];
+        assert_eq!(parser.parse(rest, 16, LIMITS), Err(error), "{wrong}");
+        let wide = Limits { bulk_max: i64::MAX, ..LIMITS };
+        assert_eq!(parser.parse(rest, 16, wide).is_err(), !wrong.contains("1048577"), "{wrong}: limits may have changed");
+    }
+}
+
+#[test]
+fn arguments_that_are_there_are_not_touched_again() {
+    let head = [&b"*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n"[..], b"*1000000\r\n", &b"$1\r\na\r\n".repeat(1000)].concat();
+    let (mut parser, mut buf) = (Parser::new(blanks), InputBuffer::default());
+    buf.extend(&head);
+    parser.parse(buf.bytes(), 16, LIMITS).unwrap();
+    assert_eq!(parser.requests(), 1);
+    let cut = parser.rebase(1);
+    assert_eq!(&buf.bytes()[cut..cut + 3], b"*10", "all of the request that is not all there is kept");
+    buf.consume(cut);
+    for _ in 0..1000 {
+        buf.extend(b"$1\r\na\r\n");
+        parser.parse(buf.bytes(), 16, LIMITS).unwrap();
+        assert_eq!(parser.rebase(0), 0);
+    }
+    assert!(parser.is_partial());
 }

@@ -71,7 +71,7 @@ pub(super) fn clients(info: &Info, report: &mut Report) {
         .field("connected_clients", info.server.clients.len() - info.server.replicas())
         .field("cluster_connections", 0)
         .field("maxclients", info.server.config.maxclients)
-        .field("client_recent_max_input_buffer", clients().map(|c| c.input_len()).max().unwrap_or(0))
+        .field("client_recent_max_input_buffer", clients().map(|c| c.pending.as_ref().map_or(0, |p| p.buf.len())).max().unwrap_or(0))
         .field("client_recent_max_output_buffer", clients().map(|c| c.out.len()).max().unwrap_or(0))
         .field("blocked_clients", clients().filter(|c| c.shows_blocked()).count())
         .field("tracking_clients", 0)
