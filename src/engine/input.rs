@@ -71,7 +71,7 @@ impl Engine {
         let Some(mut pending) = client.pending.take() else {
             let mut parser = self.spare_parser.take().map_or_else(|| Parser::new(split_args), |p| *p);
             let done = self.run(conn, &mut parser, data);
-            if done == data.len() && !parser.is_partial() && parser.requests() == 0 {
+            if done == data.len() && parser.is_at_start() {
                 return self.spare(parser);
             }
             let mut buf = InputBuffer::default();
@@ -99,7 +99,7 @@ impl Engine {
     fn advance(&mut self, conn: ConnId, mut pending: Box<Pending>) {
         let done = self.run(conn, &mut pending.parser, pending.buf.bytes());
         pending.buf.consume(done);
-        if pending.buf.is_empty() && !pending.parser.is_partial() && pending.parser.requests() == 0 {
+        if pending.buf.is_empty() && pending.parser.is_at_start() {
             return self.spare(pending.parser);
         }
         self.keep(conn, pending);

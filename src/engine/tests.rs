@@ -233,3 +233,36 @@ fn replies_leave_in_the_order_of_their_requests() {
     let order: Vec<_> = std::iter::from_fn(|| bench.engine.take_dirty()).collect();
     assert_eq!(order, [A, B]);
 }
+
+#[test]
+fn wrong_bytes_leave_nothing_behind_for_the_next_client() {
+    for wrong in [&b"SET \"a\r\n"[..], b"*x\r\n", b"*1\r\n$x\r\n", b"*1\r\n:1\r\n", &[b'1'; 70_000], b"*2\r\n$4\r\nECHO\r\n$9999999999\r\n"]
+    {
+        for front in ["", "PING\r\n", "*1\r\n$4\r\nPING\r\n"] {
+            let mut bench = bench(Config::default());
+            bench.engine.receive(A, &[front.as_bytes(), wrong].concat());
+            assert!(bench.take(A).contains("-ERR Protocol error") && bench.engine.wants_close(A));
+            assert_eq!(bench.say(B, "PING\nECHO x"), "+PONG\r\n$1\r\nx\r\n", "{}", wrong[..wrong.len().min(20)].escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn what_stands_behind_a_wait_is_looked_at_when_it_is_over() {
+    let mut bench = bench(Config::default());
+    bench.engine.receive(A, b"PING\r\nBTAKE k 0\r\n*x\r\n");
+    assert_eq!(bench.take(A), "+PONG\r\n");
+    assert!(!bench.engine.wants_close(A));
+    bench.say(B, "SET k v");
+    bench.engine.finish_turn();
+    assert_eq!(bench.take(A), "*2\r\n$1\r\nk\r\n$1\r\nv\r\n-ERR Protocol error: invalid multibulk length\r\n");
+    assert!(bench.engine.wants_close(A));
+}
+
+#[test]
+fn nothing_is_executed_behind_a_quit() {
+    let mut bench = bench(Config::default());
+    bench.engine.receive(A, format!("{}QUIT\r\nSET k v\r\n", "PING\r\n".repeat(31)).as_bytes());
+    assert_eq!(bench.take(A), "+PONG\r\n".repeat(31) + "+OK\r\n");
+    assert_eq!(bench.say(B, "EXISTS k"), ":0\r\n");
+}

@@ -326,6 +326,12 @@ impl Parser {
         self.missing > 0
     }
 
+    /// Whether it is as a new one is: there is no request that it has begun or that has not been done.
+    #[inline]
+    pub fn is_at_start(&self) -> bool {
+        self.missing == 0 && self.at == 0 && self.searched == 0 && self.requests.is_empty()
+    }
+
     /// Says that the next `done` requests have been executed. Returns how many bytes of the buffer are no longer needed, which are to be taken away in
     /// front of it: as long as there are requests left to do, none.
     ///
@@ -346,6 +352,7 @@ impl Parser {
             self.rebase_partial()
         };
         self.at -= cut;
+        // A place in front of what has been understood says nothing.
         self.searched = self.searched.saturating_sub(cut);
         cut
     }
