@@ -16,12 +16,10 @@ fn members_at_random_are_drawn_thousands_of_times() {
     for round in 0..200 {
         let mut sent = Vec::new();
         for i in 0..30 {
-            let count = (2 + (round + i) % 7).to_string();
-            for command in ["ZRANDMEMBER z", "SRANDMEMBER s", "HRANDFIELD h"] {
-                sent.push(format!("{command} {count}"));
-            }
-            sent.push(format!("SET k{round}:{i} {}", "x".repeat(i % 40)));
+            let count = 2 + (round + i) % 7;
+            sent.extend(["ZRANDMEMBER z", "SRANDMEMBER s", "HRANDFIELD h"].map(|command| format!("{command} {count}")));
         }
+        sent.extend((0..60).map(|i| format!("SET k{round}:{i} {}", "x".repeat(i % 40))));
         conn.send((sent.join("\r\n") + "\r\n").as_bytes());
         for command in &sent {
             let reply = conn.recv();
