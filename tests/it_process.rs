@@ -3,6 +3,8 @@
 mod common;
 use common::*;
 
+use std::process::Command;
+
 #[test]
 fn members_at_random_are_drawn_thousands_of_times() {
     let server = Server::start(&[]);
@@ -27,5 +29,68 @@ fn members_at_random_are_drawn_thousands_of_times() {
                 assert_eq!(reply.items().len().to_string(), command.rsplit(' ').next().unwrap(), "{command}");
             }
         }
+    }
+}
+
+/// Sets a limit of a running process as prlimit names it, such as `--nofile=12:`.
+fn limit(server: &Server, limit: &str) {
+    let status = Command::new("prlimit").args(["--pid", &server.pid.to_string(), limit]).status();
+    assert!(status.unwrap().success(), "prlimit {limit}");
+}
+
+#[test]
+fn without_descriptors_clients_wait_and_come_in_later() {
+    let server = Server::start(&[]);
+    let mut inside: Vec<Conn> = (0..8).map(|_| server.connect()).collect();
+    inside.iter_mut().for_each(|conn| conn.check(&[("PING", "PONG")]));
+    limit(&server, "--nofile=12:");
+    let mut outside: Vec<Conn> = (0..8).map(|_| server.connect()).collect();
+    wait_until(|| server.log().contains("Accepting client connection: accept: Too many open files"));
+    inside.iter_mut().for_each(|conn| conn.check(&[("SET a 1", "OK"), ("GET a", r#""1""#)]));
+    limit(&server, "--nofile=1024:");
+    // Nobody knocks again: those who wait are let in by themselves.
+    outside.iter_mut().for_each(|conn| conn.check(&[("GET a", r#""1""#)]));
+}
+
+#[test]
+fn kept_links_give_way_to_clients_and_files_have_a_reserve() {
+    let target = Server::start(&["--bind", "0.0.0.0", "--protected-mode", "no"]);
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    limit(&server, "--nofile=64:");
+    for i in 2..42 {
+        conn.check(&[(&format!("SET key{i} value"), "OK"), (&format!("MIGRATE 127.0.0.{i} {} key{i} 0 5000", target.port), "OK")]);
+    }
+    assert_eq!(target.ask("DBSIZE"), *"40");
+    let kept: usize = server.info("migrate_cached_sockets").parse().unwrap();
+    assert!((20..40).contains(&kept), "{kept} links");
+    let mut clients: Vec<Conn> = (0..20).map(|_| server.connect()).collect();
+    clients.iter_mut().for_each(|client| client.check(&[("PING", "PONG")]));
+    assert!(server.info("migrate_cached_sockets").parse::<usize>().unwrap() < kept);
+    // More than that there is no room for; a snapshot still has its files.
+    let mut more: Vec<Conn> = (0..30).map(|_| server.connect()).collect();
+    assert!(more.iter_mut().any(|client| client.recv_to_end().contains("-ERR max number of clients reached")));
+    conn.check(&[("SET a 1", "OK"), ("SAVE", "OK"), ("BGSAVE", r#"Background saving started"#)]);
+    wait_until(|| conn.run("INFO persistence").text().contains("rdb_bgsave_in_progress:0"));
+    assert!(conn.run("INFO persistence").text().contains("rdb_last_bgsave_status:ok"));
+}
+
+#[test]
+fn too_low_a_limit_of_descriptors_is_said_at_start() {
+    let lease = free_port();
+    let script = format!("ulimit -n 30; exec {} --port {}", program().display(), lease.port);
+    let output = run(Command::new("sh").args(["-c", &script]));
+    assert_eq!(output.code, Some(1));
+    let text = output.stdout + &output.stderr;
+    assert!(text.contains("Your current 'ulimit -n' of 30 is not enough for the server to start."), "{text}");
+}
+
+#[test]
+fn a_server_that_nobody_can_reach_does_not_start() {
+    for args in [&["--port", "0"][..], &["--port", "21999", "--bind", ""], &["--port", "21999", "--bind", "-203.0.113.1"]] {
+        let output = run(Command::new(program()).args(args));
+        assert_eq!(output.code, Some(1), "{args:?}");
+        let text = output.stdout + &output.stderr;
+        assert!(text.contains("Configured to not listen anywhere, exiting."), "{args:?}: {text}");
     }
 }

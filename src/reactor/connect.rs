@@ -18,6 +18,9 @@ use std::{
     sync::mpsc::{Receiver, TryRecvError, channel},
 };
 
+/// Descriptors of the reserve for files that connections of ours may take: a primary is to be reached when clients have taken all the rest.
+const LINKS_BEYOND: u64 = 8;
+
 type Found = io::Result<VecDeque<SocketAddr>>;
 
 enum Stage {
@@ -121,6 +124,10 @@ impl Reactor {
 
     /// Tries the next address; with none left the attempt has failed for `last`.
     fn dial_next(&mut self, link: u64, mut rest: VecDeque<SocketAddr>, source: Option<IpAddr>, mut last: io::Error) {
+        if !self.make_room(LINKS_BEYOND) {
+            rest.clear();
+            last = io::Error::from_raw_os_error(libc::EMFILE);
+        }
         while let Some(addr) = rest.pop_front() {
             let entry = self.conns.vacant_entry();
             let key = entry.key();

@@ -88,6 +88,16 @@ pub fn daemonize() -> io::Result<()> {
     Ok(())
 }
 
+/// Descriptors beside those of connections: for listeners, the log and files.
+pub const RESERVED_DESCRIPTORS: u64 = 32;
+
+/// How many descriptors this process may have open.
+pub fn descriptor_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a struct of ours that outlives the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0 { limit.rlim_cur } else { u64::MAX }
+}
+
 /// Gives up the right to more descriptors than the hard limit allows, up to `wanted`; returns how many there may be.
 pub fn raise_descriptor_limit(wanted: u64) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };

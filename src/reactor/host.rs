@@ -2,7 +2,8 @@
 
 use super::{
     clock::{self, Clock},
-    crash, daemon,
+    crash,
+    daemon::{self, RESERVED_DESCRIPTORS},
     disk::Disk,
     listen::{Listeners, reason},
     logger,
@@ -26,9 +27,6 @@ pub struct RealHost {
     urgency: Urgency,
 }
 
-/// Descriptors beside the clients': listeners, log, files.
-const RESERVED_DESCRIPTORS: u64 = 32;
-
 impl RealHost {
     /// `config_file` is empty when there is none.
     pub fn new(
@@ -47,21 +45,27 @@ impl RealHost {
         self.title.show(config);
     }
 
-    /// Makes room for `maxclients`, or lowers it to what there is room for.
-    pub fn raise_file_limit(&mut self, mut config: Config) -> Config {
+    /// Makes room for `maxclients`, or lowers it to what there is room for. With room for none there is no use in going on.
+    pub fn raise_file_limit(&mut self, mut config: Config) -> Result<Config, String> {
         let wanted = u64::from(config.maxclients) + RESERVED_DESCRIPTORS;
         let got = daemon::raise_descriptor_limit(wanted);
+        if got <= RESERVED_DESCRIPTORS {
+            return Err(format!(
+                "Your current 'ulimit -n' of {got} is not enough for the server to start. \
+                 Please increase your open file limit to at least {wanted}. Exiting."
+            ));
+        }
         if got < wanted {
-            let fits = got.saturating_sub(RESERVED_DESCRIPTORS).max(1) as u32;
+            let fits = (got - RESERVED_DESCRIPTORS) as u32;
+            log::warn!("You requested maxclients of {} requiring at least {wanted} max file descriptors.", config.maxclients);
+            log::warn!("Server can't set maximum open files to {wanted} because of OS error: Operation not permitted.");
             log::warn!(
-                "You requested maxclients of {} requiring at least {wanted} max file descriptors. Server can't set maximum open files to {wanted}. \
-                 Current maximum open files is {got}. maxclients has been reduced to {fits} to compensate for low ulimit. \
-                 If you need higher maxclients increase 'ulimit -n'.",
-                config.maxclients
+                "Current maximum open files is {got}. maxclients has been reduced to {fits} to compensate for low ulimit. \
+                 If you need higher maxclients increase 'ulimit -n'."
             );
             config.maxclients = fits;
         }
-        config
+        Ok(config)
     }
 }
 

@@ -8,9 +8,12 @@ use mio::{
 };
 use socket2::{Domain, Protocol, SockAddr, Socket as RawSocket, Type};
 use std::{
-    io,
+    fs, io,
     net::{IpAddr, SocketAddr, ToSocketAddrs},
-    os::{fd::AsRawFd, unix::fs::PermissionsExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::fs::PermissionsExt,
+    },
 };
 
 enum Listener {
@@ -69,9 +72,6 @@ impl Listeners {
                     }
                 }
             }
-            if fresh.is_empty() && !config.bind.is_empty() {
-                return Err(format!("Could not listen on any address at port {}", config.port));
-            }
         } else {
             self.open.retain_mut(|l| match l {
                 Listener::Unix(..) => true,
@@ -84,13 +84,16 @@ impl Listeners {
         if let Some(path) = config.unixsocket.as_deref().filter(|p| !p.is_empty())
             && !self.open.iter().any(|l| matches!(l, Listener::Unix(..)))
         {
-            let _ = std::fs::remove_file(path);
-            let listener = UnixListener::bind(path).map_err(|e| format!("Could not listen on the Unix socket {path}: {}", reason(&e)))?;
-            if config.unixsocketperm != 0 {
-                let permissions = std::fs::Permissions::from_mode(config.unixsocketperm);
-                std::fs::set_permissions(path, permissions)
-                    .map_err(|e| format!("Could not set the permissions of {path}: {}", reason(&e)))?;
-            }
+            let listener = bind_unix(path, config.unixsocketperm)
+                .and_then(|socket| {
+                    socket.listen(config.tcp_backlog as i32)?;
+                    socket.set_nonblocking(true)?;
+                    Ok(UnixListener::from_std(OwnedFd::from(socket).into()))
+                })
+                .map_err(|e| {
+                    log::warn!("Failed opening Unix socket: bind: {}", reason(&e));
+                    format!("Could not listen on the Unix socket {path}: {}", reason(&e))
+                })?;
             fresh.push(Listener::Unix(listener, path.to_owned()));
         }
         self.open.append(&mut fresh);
@@ -112,11 +115,9 @@ impl Listeners {
         }
     }
 
-    /// Has the listener reported again although nothing new came: some connections are still waiting.
-    pub fn retry_later(&mut self, index: usize) {
-        if index < self.open.len() {
-            let _ = self.watch(index);
-        }
+    /// Whether nobody can come in.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
     }
 
     /// Accepts one connection.
@@ -144,7 +145,7 @@ impl Listeners {
         for listener in self.open.drain(..) {
             if let Listener::Unix(_, path) = listener {
                 log::info!("Removing the unix socket file.");
-                let _ = std::fs::remove_file(path);
+                let _ = fs::remove_file(path);
             }
         }
     }
@@ -175,8 +176,36 @@ fn bind(name: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
     Ok(TcpListener::from_std(socket.into()))
 }
 
+/// A socket with a path and its permissions, to which nobody can connect before it listens. No permissions at all leave it to the umask.
+fn bind_unix(path: &str, permissions: u32) -> io::Result<RawSocket> {
+    let _ = fs::remove_file(path);
+    let socket = RawSocket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    if permissions != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(permissions))?;
+    }
+    Ok(socket)
+}
+
 /// The operating system's words without Rust's `(os error N)`.
 pub(super) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn nobody_comes_in_by_a_path_before_it_has_its_permissions() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket").into_os_string().into_string().unwrap();
+        let socket = bind_unix(&path, 0o600).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(UnixStream::connect(&path).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        socket.listen(5).unwrap();
+        UnixStream::connect(&path).unwrap();
+    }
 }

@@ -4,6 +4,7 @@
 //! client that is owed something, in the order in which requests were read (`write`). mio is edge-triggered: a read that does not fill the buffer has drained its
 //! socket, and a client that filled it keeps a place in the ready queue, so that nobody starves the others.
 
+mod accept;
 mod clock;
 mod connect;
 mod crash;
@@ -26,13 +27,13 @@ use crate::{
 };
 use disk::Disk;
 use listen::Listeners;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 use slab::Slab;
 use socket::Socket;
 use std::{
     cell::RefCell,
     collections::VecDeque,
-    io::{self, ErrorKind, IoSlice},
+    io::{self, ErrorKind},
     rc::Rc,
     time::Duration,
 };
@@ -46,8 +47,6 @@ pub use logger::init as init_logger;
 const READ_BYTES: usize = 24 * 1024;
 /// How long a turn goes on reading from clients that have sent something; the others keep their places for the next one.
 const READ_NANOS: u64 = 300_000;
-/// Connections accepted in one turn from one listener.
-const ACCEPTS: usize = 1000;
 /// Events taken from one poll.
 const EVENTS: usize = 1024;
 /// For so many milliseconds of a load at start nobody is let in: a small file is loaded before anybody could be told of it.
@@ -70,6 +69,7 @@ pub struct Reactor {
     poll: Poll,
     conns: Slab<Conn>,
     listeners: Rc<RefCell<Listeners>>,
+    knocking: accept::Knocking,
     disk: Rc<RefCell<Disk>>,
     engine: Engine,
     /// Clients that may have more to read.
@@ -94,13 +94,16 @@ impl Reactor {
         let signals = signals::Signals::new(poll.registry(), TOKEN_SIGNAL).map_err(|e| text("Can't watch for signals", e))?;
         let mut listeners = Listeners::new(registry);
         listeners.open(&config)?;
+        if listeners.is_empty() {
+            return Err("Configured to not listen anywhere, exiting.".to_owned());
+        }
         let listeners = Rc::new(RefCell::new(listeners));
         let waker = Waker::new(poll.registry(), TOKEN_DISK).map_err(|e| text("Can't make the poll's waker", e))?;
         let disk = Disk::start(waker).map_err(|e| text("Can't start the disk thread", e))?;
         let disk = Rc::new(RefCell::new(disk));
         let file = config_file.unwrap_or_default();
         let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), signals.urgency(), notifier.is_supervised());
-        let config = host.raise_file_limit(config);
+        let config = host.raise_file_limit(config)?;
         host.show_title(&config);
         let random = host::random_u64();
         let engine = Engine::new(config, Box::new(host), random);
@@ -108,6 +111,7 @@ impl Reactor {
             poll,
             conns: Slab::new(),
             listeners,
+            knocking: accept::Knocking::default(),
             disk,
             engine,
             ready: VecDeque::new(),
@@ -139,7 +143,6 @@ impl Reactor {
     /// Serves until told to stop; returns the exit code.
     pub fn run(&mut self) -> i32 {
         let mut events = Events::with_capacity(EVENTS);
-        let mut knocking = Vec::new();
         let mut clock = turn::TurnClock::new(self.engine.server.host.cpu_nanos());
         loop {
             if let Some(code) = self.act() {
@@ -151,9 +154,9 @@ impl Reactor {
                 self.notifier.ready();
                 log::info!("Ready to accept connections");
             }
-            let admits = !knocking.is_empty() && !self.is_loading_quietly();
-            let is_idle = self.ready.is_empty() && !admits && !self.engine.has_dirty();
-            let sleep_ms = if is_idle { self.engine.sleep_ms() } else { 0 };
+            let admits_in_ms = self.knocking.wait_ms(self.engine.server.mono_ms).filter(|_| !self.is_loading_quietly()).unwrap_or(u64::MAX);
+            let is_idle = self.ready.is_empty() && !self.engine.has_dirty();
+            let sleep_ms = if is_idle { self.engine.sleep_ms().min(admits_in_ms) } else { 0 };
             if let Err(error) = self.poll.poll(&mut events, Some(Duration::from_millis(sleep_ms)))
                 && error.kind() != ErrorKind::Interrupted
             {
@@ -166,7 +169,7 @@ impl Reactor {
                 match event.token() {
                     TOKEN_SIGNAL => self.signals.handle(&mut self.engine),
                     TOKEN_DISK => self.hear_disk(),
-                    Token(token) if token >= TOKEN_LISTENER => knocking.push(token - TOKEN_LISTENER),
+                    Token(token) if token >= TOKEN_LISTENER => self.knocking.add(token - TOKEN_LISTENER),
                     Token(conn) => {
                         if !self.attempts.is_empty() {
                             self.dialed(conn);
@@ -188,7 +191,7 @@ impl Reactor {
             self.read_ready();
             // Behind the reads: who has just left makes room for who comes.
             if !self.is_loading_quietly() {
-                knocking.drain(..).for_each(|listener| self.accept(listener));
+                self.accept_knocking();
             }
             self.engine.finish_turn();
             self.signals.note_shutdown(self.engine.server.shutdown.is_some());
@@ -233,40 +236,6 @@ impl Reactor {
         }
         self.listeners.borrow_mut().close();
         log::warn!("Redis is now ready to exit, bye bye...");
-    }
-
-    fn accept(&mut self, listener: usize) {
-        for _ in 0..ACCEPTS {
-            let (socket, peer) = match self.listeners.borrow().accept(listener) {
-                Ok(accepted) => accepted,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => continue,
-                Err(error) => {
-                    log::warn!("Accepting client connection: {error}");
-                    // Out of descriptors: the edge will not come again for connections that wait already.
-                    self.listeners.borrow_mut().retry_later(listener);
-                    return;
-                }
-            };
-            self.admit(socket, peer);
-        }
-        self.listeners.borrow_mut().retry_later(listener);
-    }
-
-    fn admit(&mut self, mut socket: Socket, peer: crate::state::client::Peer) {
-        socket.configure(peer.local, self.engine.server.config.tcp_keepalive);
-        let entry = self.conns.vacant_entry();
-        let key = entry.key();
-        if let Err(refusal) = self.engine.connect(ConnId(key as u32), peer) {
-            let _ = socket.write_vectored(&[IoSlice::new(refusal.as_bytes())]);
-            return;
-        }
-        if let Err(error) = self.poll.registry().register(&mut socket, Token(key), Interest::READABLE | Interest::WRITABLE) {
-            log::warn!("Error registering fd event for the new client: {error}");
-            self.engine.disconnect(ConnId(key as u32));
-            return;
-        }
-        entry.insert(Conn { socket, ready: false, ending: false });
     }
 
     /// Reads from clients that have sent something, in the order in which they did, until the turn is long enough.

@@ -228,6 +228,13 @@ impl Server {
         }
     }
 
+    /// The connection that has been kept longest for the next MIGRATE: the one to give up where there are too few descriptors.
+    pub fn spare_link(&self) -> Option<ConnId> {
+        let busy = self.migrations.under_way().map(Migration::step);
+        let spare = self.migrations.links.iter().filter(|link| busy != Some(Step::Talking(link.conn)));
+        spare.min_by_key(|link| link.used_at_ms).map(|link| link.conn)
+    }
+
     fn close_link(&mut self, conn: ConnId) {
         if let Some(link) = self.migrations.link_mut(conn) {
             link.closing = true;
