@@ -75,7 +75,8 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::CheckConfig(sources)) => {
             return match Config::load(&sources, &mut World::default()) {
-                Ok(_) => {
+                Ok(loaded) => {
+                    loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
                     println!("Configuration OK");
                     ExitCode::SUCCESS
                 }

@@ -278,6 +278,8 @@ pub enum Group {
     Connection,
     /// Administration.
     Server,
+    /// The nodes of a cluster.
+    Cluster,
 }
 
 impl Group {
@@ -294,6 +296,7 @@ impl Group {
             Self::Transactions => "transactions",
             Self::Connection => "connection",
             Self::Server => "server",
+            Self::Cluster => "cluster",
         }
     }
 
@@ -309,7 +312,7 @@ impl Group {
             Self::Pubsub => categories::PUBSUB,
             Self::Transactions => categories::TRANSACTION,
             Self::Connection => categories::CONNECTION,
-            Self::Server => 0,
+            Self::Server | Self::Cluster => 0,
         }
     }
 }

@@ -11,7 +11,10 @@ use crate::{
     data::glob,
     state::{Server, stats::CommandStats},
 };
-use std::path::{Component, Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Component, Path, PathBuf},
+};
 
 /// Only a subcommand of it does anything.
 fn container(ctx: &mut Ctx) {
@@ -48,6 +51,9 @@ fn set_all(server: &mut Server, pairs: &[(&[u8], &[u8])], context: SetContext) -
         server.config.dir = absolute(&before.dir, &server.config.dir);
     }
     for (done, id) in changed.iter().enumerate() {
+        if let Some(warning) = server.config.unserved_warning(id.directive()) {
+            log::warn!("{warning}");
+        }
         if let Err(reason) = apply_setting(server, *id) {
             log::warn!("Failed applying new configuration. Possibly related to new {id:?} setting. Restoring previous settings.");
             server.config = before;
@@ -143,7 +149,11 @@ fn rewrite(ctx: &mut Ctx) {
 
 /// Rewrites the configuration file; `all`: with what is as by default too.
 pub(super) fn rewrite_file(server: &mut Server, path: &str, all: bool) -> std::io::Result<()> {
-    let old = server.host.read_config_file(path)?;
+    // A file that has been removed is written anew.
+    let old = server.host.read_config_file(path).or_else(|error| match error.kind() {
+        ErrorKind::NotFound => Ok(Vec::new()),
+        _ => Err(error),
+    })?;
     let new = if all { server.config.rewrite_all(&old) } else { server.config.rewrite(&old) };
     server.host.replace_config_file(path, &new)
 }

@@ -5,6 +5,7 @@
 
 pub mod blocking;
 pub mod client;
+pub mod cluster;
 pub mod command;
 pub mod config;
 pub mod connection;
@@ -82,12 +83,14 @@ pub static TABLE: &[&[Command]] = &[
     sets::algebra::COMMANDS,
     sets::walking::COMMANDS,
     connection::COMMANDS,
+    cluster::COMMANDS,
     server::debug::COMMANDS,
     server::info::COMMANDS,
     server::latency::COMMANDS,
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
     server::misc::COMMANDS,
+    server::module::COMMANDS,
     server::persistence::COMMANDS,
     server::slowlog::COMMANDS,
     client::COMMANDS,

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::directive::{Directive, Kind, Unit};
 use super::reading::Reading;
-use super::table::{Config, DirectiveId, TABLE};
+use super::table::{Config, Directive, DirectiveId, TABLE};
+use super::value::{Kind, Unit};
 
 /// A configuration with up to a few dozen directives set to anything they accept.
 pub(super) fn config() -> impl Strategy<Value = Config> {

@@ -1,7 +1,6 @@
 //! Directives whose value is a set of letters or names.
 
-use super::choices::not_among;
-use super::directive::{Kind, Value, only_word};
+use super::value::{Kind, Value, not_among, only_word};
 use super::words::quote;
 
 /// Which keyspace events are published, one bit a class.

@@ -1,6 +1,6 @@
 //! The directives whose value is one of a few names, each a Rust enum.
 
-use super::directive::{Kind, Value, only_word};
+use super::value::{Kind, Value, c_string, not_among, only_word};
 
 /// Declares enums whose variants carry the names they are written as. The first name of a variant is the one that is
 /// shown; names are refused or listed in the order given here, which is Redis's.
@@ -35,7 +35,7 @@ macro_rules! choices {
 
         impl Value for $type {
             fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
-                *self = $type::named(only_word(words)?).ok_or_else(|| not_among($type::NAMES))?;
+                *self = $type::named(c_string(only_word(words)?)).ok_or_else(|| not_among($type::NAMES))?;
                 Ok(())
             }
 
@@ -44,10 +44,6 @@ macro_rules! choices {
             }
         }
     )*};
-}
-
-pub(super) fn not_among(names: &[&str]) -> String {
-    format!("argument(s) must be one of the following: {}", names.join(", "))
 }
 
 choices! {

@@ -1,15 +1,16 @@
-//! What a directive is, apart from which directives there are.
+//! What is known about a directive beside its value, and the macro that turns rows into the table. Which directives there are is not known here.
 
 use std::fmt;
 
-use super::table::{Config, DirectiveId};
+use super::effect::Effect;
+use super::value::Kind;
 
-/// [`Value::assign`] of one field.
-type Assign = fn(&mut Config, words: &[&[u8]], &Kind) -> Result<(), String>;
+/// [`Value::assign`](super::value::Value::assign) of one field.
+type Assign<C> = fn(&mut C, words: &[&[u8]], &Kind) -> Result<(), String>;
 
-/// One row of the table: everything that is known about a directive.
-pub struct Directive {
-    pub id: DirectiveId,
+/// One row of a table of directives: what is known of a directive that is named by an `I` and has a field in a `C`.
+pub struct Row<C: 'static, I> {
+    pub id: I,
     /// The name as CONFIG and configuration files spell it, in lower case.
     pub name: &'static str,
     /// A second, older name with the same meaning.
@@ -18,21 +19,23 @@ pub struct Directive {
     pub section: &'static str,
     pub kind: Kind,
     pub flags: Flags,
+    /// What becomes of a value that is not the default.
+    pub effect: Effect,
     pub(super) summary_lines: &'static [&'static str],
-    pub(super) assign: Assign,
-    pub(super) show: fn(&Config, &Kind) -> Vec<u8>,
-    pub(super) lines: fn(&Config, &Kind) -> Vec<Vec<u8>>,
-    pub(super) same: fn(&Config, &Config) -> bool,
+    pub(super) assign: Assign<C>,
+    pub(super) show: fn(&C, &Kind) -> Vec<u8>,
+    pub(super) lines: fn(&C, &Kind) -> Vec<Vec<u8>>,
+    pub(super) same: fn(&C, &C) -> bool,
 }
 
-impl Directive {
+impl<C, I: 'static> Row<C, I> {
     /// Whether `name` is this directive's name or alias, in any case.
     pub fn is_named(&self, name: &[u8]) -> bool {
         self.names().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// The name, then the alias.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<C, I> {
         [Some(self.name), self.alias].into_iter().flatten()
     }
 
@@ -43,61 +46,24 @@ impl Directive {
     }
 
     /// The value in `config`, as CONFIG GET writes it.
-    pub fn show(&self, config: &Config) -> Vec<u8> {
+    pub fn show(&self, config: &C) -> Vec<u8> {
         (self.show)(config, &self.kind)
     }
 
-    pub(super) fn assign(&self, config: &mut Config, words: &[&[u8]]) -> Result<(), String> {
+    pub(super) fn assign(&self, config: &mut C, words: &[&[u8]]) -> Result<(), String> {
         (self.assign)(config, words, &self.kind)
     }
 
     /// The right-hand sides of the lines that say the value in a file; none for a value that is said by absence.
-    pub(super) fn lines(&self, config: &Config) -> Vec<Vec<u8>> {
+    pub(super) fn lines(&self, config: &C) -> Vec<Vec<u8>> {
         (self.lines)(config, &self.kind)
     }
 }
 
-impl fmt::Debug for Directive {
+impl<C, I> fmt::Debug for Row<C, I> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name)
     }
-}
-
-/// The form of a directive's value.
-#[derive(Clone, Copy)]
-pub enum Kind {
-    /// `yes` or `no`.
-    Bool,
-    /// A whole number from `min` to `max`, both included.
-    Integer { min: i128, max: i128, unit: Unit },
-    /// One of these names, in any case.
-    Choice(&'static [&'static str]),
-    /// Any of these names, separated by blanks.
-    Flags(&'static [&'static str]),
-    /// One word that passes the check.
-    Text(fn(&str) -> Result<(), &'static str>),
-    /// One word of this form.
-    Word(&'static str),
-    /// Several words of this form.
-    Words(&'static str),
-}
-
-impl Kind {
-    /// Whether the value is a list of words: a file may write them separately, and CONFIG SET's one word is split.
-    pub fn takes_words(&self) -> bool {
-        matches!(self, Kind::Flags(_) | Kind::Words(_))
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    Plain,
-    /// Bytes; `1kb`, `512mb`, `4g` are understood.
-    Memory,
-    /// Bytes, or a percentage of `maxmemory` with a `%` behind it.
-    MemoryOrPercent,
-    /// Permission bits, read and written in base 8.
-    Octal,
 }
 
 /// Properties of a directive that are not in its value.
@@ -116,7 +82,8 @@ impl Flags {
     pub const PROTECTED: Flags = Flags(1 << 3);
     /// CONFIG SET is refused while a dataset is loading.
     pub const DENY_LOADING: Flags = Flags(1 << 4);
-    /// Setting the same value again counts as a change: the name stays, what it names may differ (certificate files).
+    /// Setting the same value again counts as a change: the name stays, what it names may differ (certificate files, a
+    /// directory on a volume that was mounted again).
     pub const VOLATILE: Flags = Flags(1 << 5);
     /// Part of a crash report.
     pub const DEBUG: Flags = Flags(1 << 6);
@@ -134,27 +101,55 @@ impl Flags {
     }
 }
 
-/// A type that a field of [`Config`] may have.
-pub(super) trait Value {
-    /// Takes the value that `words` say, or leaves the old one and says what is wrong, in Redis's own words.
-    fn assign(&mut self, words: &[&[u8]], kind: &Kind) -> Result<(), String>;
+/// Makes `Config`, `DirectiveId` and `TABLE` from rows; [`super::table`] says how a row reads.
+macro_rules! directives {
+    ($(
+        section $section:literal {$(
+            $(#[doc = $summary:literal])+
+            $name:literal $(| $alias:literal)? => $field:ident: $type:ty = $default:expr, $kind:expr, [$($flag:ident),*] $(, $effect:expr)?;
+        )*}
+    )*) => {
+        /// The value of every directive. Fields are named after their directives.
+        #[derive(Clone, PartialEq)]
+        pub struct Config {
+            $($( $(#[doc = $summary])+ pub $field: $type, )*)*
+            /// Settings of modules, `module.name` and its value, in the order of the file.
+            pub module_values: Vec<(String, Vec<u8>)>,
+        }
 
-    /// The value as CONFIG GET writes it.
-    fn show(&self, kind: &Kind) -> Vec<u8>;
+        impl Default for Config {
+            fn default() -> Config {
+                Config { $($( $field: $default, )*)* module_values: Vec::new() }
+            }
+        }
 
-    /// The value as one or more lines of a file, without the directive's name. Assigning each, in order, to the
-    /// default gives the value back.
-    fn lines(&self, kind: &Kind) -> Vec<Vec<u8>> {
-        vec![self.show(kind)]
-    }
+        /// Names a directive. Variants carry the names of [`Config`]'s fields.
+        #[allow(non_camel_case_types)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum DirectiveId { $($( $field, )*)* }
+
+        /// Every directive, in the order CONFIG GET and the documentation list them; indexed by [`DirectiveId`].
+        pub static TABLE: &[Directive] = &[$($(
+            Directive {
+                id: DirectiveId::$field,
+                name: $name,
+                alias: directives!(@alias $($alias)?),
+                section: $section,
+                kind: $kind,
+                flags: Flags::NONE$(.with(Flags::$flag))*,
+                effect: directives!(@effect $($effect)?),
+                summary_lines: &[$($summary),+],
+                assign: |config, words, kind| config.$field.assign(words, kind),
+                show: |config, kind| config.$field.show(kind),
+                lines: |config, kind| config.$field.lines(kind),
+                same: |one, other| one.$field == other.$field,
+            },
+        )*)*];
+    };
+    (@alias $alias:literal) => { Some($alias) };
+    (@alias) => { None };
+    (@effect $effect:expr) => { $effect };
+    (@effect) => { Effect::Works };
 }
 
-pub(super) const WRONG_NUMBER: &str = "wrong number of arguments";
-
-/// The only word of a value that has exactly one.
-pub(super) fn only_word<'a>(words: &[&'a [u8]]) -> Result<&'a [u8], String> {
-    match words {
-        [word] => Ok(word),
-        _ => Err(WRONG_NUMBER.to_string()),
-    }
-}
+pub(super) use directives;

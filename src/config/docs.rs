@@ -2,8 +2,10 @@
 
 use std::fmt::Write;
 
-use super::directive::{Directive, Flags, Kind, Unit};
-use super::table::{Config, TABLE};
+use super::directive::Flags;
+use super::effect::Effect;
+use super::table::{Config, Directive, TABLE};
+use super::value::{Kind, Unit};
 
 /// `docs/configuration.md`: every directive by section, with its default, its values and its meaning.
 pub fn markdown() -> String {
@@ -34,6 +36,10 @@ Memory is given in bytes or with a unit: `1k` is 1000, `1kb` 1024, `1m` 1000000,
 
 The column *Run time* says whether CONFIG SET can change the directive: *protected* asks for the permission of
 `enable-protected-configs`, *file* means that only a configuration file can hold it.
+
+A directive of Redis's that solod does not serve is marked. **Refused**: with any value but the default, the server does not
+start, and CONFIG SET is an error, since data would be lost or open without the feature. **No effect**: any value is
+accepted, and the log warns of it at start (so does `solod --check-config`) if it is not the default.
 ";
 
 const TABLE_HEAD: &str = "| Directive | Values | Default | Run time | Meaning |\n|---|---|---|---|---|\n";
@@ -47,8 +53,17 @@ fn row(directive: &Directive) -> String {
         directive.name,
         values(&directive.kind),
         default(directive),
-        directive.summary(),
+        [directive.summary(), mark(directive.effect)].concat(),
     )
+}
+
+/// What a reader must know of a directive that is not served.
+fn mark(effect: Effect) -> String {
+    match effect {
+        Effect::Works => String::new(),
+        Effect::Refused(reason) => format!(" **Refused**: {reason}"),
+        Effect::Ignored(reason) => format!(" **No effect**: {reason}"),
+    }
 }
 
 fn values(kind: &Kind) -> String {

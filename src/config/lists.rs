@@ -1,7 +1,7 @@
 //! Directives whose value is made of several parts.
 
-use super::directive::{Kind, Value, WRONG_NUMBER};
 use super::number::{format_memory, parse_like_strtoll, parse_memory};
+use super::value::{Kind, Value, WRONG_NUMBER};
 use super::words::{join_quoted, quote};
 
 /// Take a snapshot when `seconds` have passed since the last one and at least `changes` keys have changed.
@@ -144,6 +144,9 @@ impl Value for Vec<String> {
             return Err("Too many bind addresses specified.".into());
         }
         let words = if words == [b""] { &[] } else { words };
+        if words.iter().any(|word| word.starts_with(b"#")) {
+            return Err("an address cannot begin with '#'".into());
+        }
         let addresses: Result<Vec<String>, _> = words.iter().map(|word| String::from_utf8(word.to_vec())).collect();
         *self = addresses.map_err(|_| "argument must be valid UTF-8")?;
         Ok(())

@@ -1,5 +1,6 @@
 //! Reading configuration files. Files themselves are read by an [`Environment`]: this room does no I/O.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io;
@@ -7,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::REDIS_VERSION;
+use super::directive::Flags;
 use super::reading::{Reading, UNBALANCED, trim_line};
 use super::table::{Config, DirectiveId, lookup};
 use super::words::split_args;
@@ -90,9 +92,15 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl Config {
-    /// Reads `sources` over the defaults.
+    /// Reads `sources` over the defaults. A value that the server could not keep its promise for is refused.
     pub fn load(sources: &Sources, environment: &mut dyn Environment) -> Result<Loaded, LoadError> {
-        let mut loader = Loader { reading: Reading::default(), environment };
+        let (loaded, refused) = Config::read(sources, environment)?;
+        refused.map_or(Ok(loaded), Err)
+    }
+
+    /// Reads `sources`, and says which line asks for what is not there.
+    fn read(sources: &Sources, environment: &mut dyn Environment) -> Result<(Loaded, Option<LoadError>), LoadError> {
+        let mut loader = Loader { reading: Reading::default(), refused: BTreeMap::new(), environment };
         if let Some(path) = &sources.file {
             loader.read_file(path, 0)?;
         }
@@ -102,15 +110,21 @@ impl Config {
             loader.read_text("the standard input", &text, 0)?;
         }
         loader.read_text("the command line's options", &sources.options, 0)?;
-        finish(loader.reading.config)
+        let refused = loader.refused.into_values().next();
+        Ok((finish(loader.reading.config)?, refused))
     }
 }
+
+/// What is added to the error of a line with such a word.
+const COMMENT_BEHIND: &str = "A comment needs a line of its own: '#' begins one only at the start of a line.";
 
 /// How deep files may include files.
 const INCLUDE_DEPTH_MAX: usize = 16;
 
 struct Loader<'a> {
     reading: Reading,
+    /// The lines that set a directive to what is refused, unless a later one has taken it back.
+    refused: BTreeMap<DirectiveId, LoadError>,
     environment: &'a mut dyn Environment,
 }
 
@@ -126,14 +140,18 @@ impl Loader<'_> {
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
-            let wrong = |reason: String| LoadError::Line {
+            let says = |reason: String| LoadError::Line {
                 origin: origin.to_owned(),
                 line: index + 1,
                 text: String::from_utf8_lossy(line).into_owned(),
                 reason,
             };
-            let words = split_args(line).ok_or_else(|| wrong(UNBALANCED.into()))?;
+            let words = split_args(line).ok_or_else(|| says(UNBALANCED.into()))?;
             let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let wrong = |reason: String| {
+                let has_comment = words.iter().skip(1).any(|word| word.starts_with(b"#"));
+                says(if has_comment { format!("{reason}\n{COMMENT_BEHIND}") } else { reason })
+            };
             let Some((name, values)) = words.split_first() else {
                 continue;
             };
@@ -144,6 +162,14 @@ impl Loader<'_> {
                 self.include(Path::new(OsStr::from_bytes(values[0])), depth + 1)?;
             }
             self.read_line(name, values).map_err(wrong)?;
+            if let Some(directive) = lookup(name) {
+                match self.reading.config.refusal(directive) {
+                    None => _ = self.refused.remove(&directive.id),
+                    // Lines that add to those before cannot take them back: the first is the one to blame.
+                    Some(_) if directive.flags.contains(Flags::FILE_ONLY) && self.refused.contains_key(&directive.id) => {}
+                    Some(reason) => _ = self.refused.insert(directive.id, says(reason.into())),
+                }
+            }
         }
         Ok(())
     }
@@ -188,6 +214,7 @@ fn finish(mut config: Config) -> Result<Loaded, LoadError> {
         warnings.push(format!("WARNING: Changing databases number from {} to 1 since we are in cluster mode", config.databases));
         config.databases = 1;
     }
+    warnings.extend(config.unserved_warnings());
     Ok(Loaded { config, warnings })
 }
 
@@ -242,12 +269,13 @@ pub(super) mod tests {
         struct Nowhere;
         impl Environment for Nowhere {}
         let sources = Sources { options: text.to_vec(), ..Sources::default() };
-        Config::load(&sources, &mut Nowhere)
+        // What would be refused, too: here it is read, whatever can be done with it.
+        Config::read(&sources, &mut Nowhere).map(|(loaded, _)| loaded)
     }
 
     fn load_files(files: &[(&str, &str)]) -> Result<Config, LoadError> {
         let sources = Sources { file: Some(files[0].0.into()), ..Sources::default() };
-        Config::load(&sources, &mut Files::new(files)).map(|loaded| loaded.config)
+        Config::read(&sources, &mut Files::new(files)).map(|(loaded, _)| loaded.config)
     }
 
     fn load(text: &str) -> Config {
@@ -354,6 +382,17 @@ pub(super) mod tests {
             ("cluster-enabled yes\nreplicaof a 1", "replicaof directive not allowed in cluster mode"),
         ] {
             assert_eq!(reason(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_comment_behind_a_value_is_told_of() {
+        for (line, expected) in [
+            ("bind 127.0.0.1 # here", "an address cannot begin with '#'"),
+            ("port 1 # here", "wrong number of arguments"),
+            ("save 60 1 #here", "Invalid save parameters"),
+        ] {
+            assert_eq!(reason(line), format!("{expected}\n{COMMENT_BEHIND}"), "{line}");
         }
     }
 

@@ -15,6 +15,7 @@ mod choices;
 pub mod cli;
 mod directive;
 mod docs;
+mod effect;
 mod lists;
 mod load;
 mod number;
@@ -23,19 +24,23 @@ mod rewrite;
 mod runtime;
 mod scalar;
 mod table;
+mod unserved;
+mod value;
 mod words;
 
 pub use bits::{NotifyFlags, ShutdownOnSignal};
 pub use checks::expand_title;
 pub use choices::*;
-pub use directive::{Directive, Flags, Kind, Unit};
+pub use directive::{Flags, Row};
 pub use docs::markdown;
+pub use effect::Effect;
 pub use lists::{ClientClass, Endpoint, OutputLimit, RenamedCommand, SavePoint};
 pub use load::{Environment, LoadError, Loaded, Sources};
 pub(crate) use number::parse_memory;
 pub use runtime::{SetContext, SetError, is_secret};
 pub use scalar::MemoryOrPercent;
-pub use table::{Config, DirectiveId, TABLE, lookup};
+pub use table::{Config, Directive, DirectiveId, TABLE, lookup};
+pub use value::{Kind, Unit};
 pub use words::{quote, quote_into, split_args};
 
 /// The version of Redis whose behaviour we promise; clients read it in INFO and HELLO.

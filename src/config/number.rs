@@ -1,5 +1,7 @@
 //! Numbers as directives write them: plain, memory with a unit, octal. Ranges are checked where the kind is known.
 
+use super::value::c_string;
+
 /// A decimal integer in its one canonical spelling: no blank, no plus sign, no leading zero; within 64 signed bits.
 pub(super) fn parse_decimal(word: &[u8]) -> Option<i128> {
     let digits = word.strip_prefix(b"-").unwrap_or(word);
@@ -16,8 +18,10 @@ pub(super) fn parse_decimal(word: &[u8]) -> Option<i128> {
 }
 
 /// Bytes, written as digits and a unit: none or `b`, `k` `m` `g` (powers of 1000), `kb` `mb` `gb` (powers of 1024), in
-/// any case. No digits at all mean 0, as for Redis. `None` for anything else and for what does not fit 64 bits.
+/// any case. No digits at all mean 0, as for Redis. `None` for anything else and for what does not fit 64 bits. As Redis reads a
+/// C string here, a NUL byte ends the number.
 pub(crate) fn parse_memory(word: &[u8]) -> Option<u64> {
+    let word = c_string(word);
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, unit) = word.split_at(digits);
     let multiplier: u64 = match unit.to_ascii_lowercase().as_slice() {
@@ -45,8 +49,9 @@ pub(super) fn format_memory(bytes: u64) -> String {
 }
 
 /// C's `strtoll` where the whole word must be used: leading blanks and a sign are allowed, the empty word is 0, what
-/// exceeds 64 bits saturates.
+/// exceeds 64 bits saturates, a NUL byte ends the word.
 pub(super) fn parse_like_strtoll(word: &[u8], radix: u32) -> Option<i128> {
+    let word = c_string(word);
     if word.is_empty() {
         return Some(0);
     }
@@ -119,6 +124,13 @@ mod tests {
             assert_eq!(parse_like_strtoll(word, 10), None, "{}", word.escape_ascii());
         }
         assert_eq!(parse_like_strtoll(b"9", 8), None);
+    }
+
+    #[test]
+    fn a_nul_byte_ends_what_redis_reads_as_a_c_string() {
+        assert_eq!(parse_memory(b"100mb\0x"), Some(100 << 20));
+        assert_eq!(parse_like_strtoll(b"60\0", 10), Some(60));
+        assert_eq!(parse_decimal(b"60\0"), None, "read with its length");
     }
 
     proptest! {

@@ -1,8 +1,9 @@
 //! What single lines of a configuration do, one after the other.
 
-use super::directive::{Directive, Flags, WRONG_NUMBER};
+use super::directive::Flags;
 use super::lists::{BAD_DIRECTIVE, SavePoint};
-use super::table::{Config, DirectiveId, lookup};
+use super::table::{Config, Directive, DirectiveId, lookup};
+use super::value::WRONG_NUMBER;
 use super::words::split_args;
 
 pub(super) const UNBALANCED: &str = "Unbalanced quotes in configuration line";
@@ -52,7 +53,7 @@ impl Reading {
             return self.add_save_points(directive, words);
         }
         directive.assign(&mut self.config, words)?;
-        self.config.settle();
+        self.config.clamp();
         Ok(())
     }
 
@@ -102,9 +103,13 @@ pub(super) fn is_known(name: &[u8]) -> bool {
     lookup(&name).is_some() || is_obsolete(&name) || name.contains(&b'.') || name == b"sentinel"
 }
 
+/// Bytes that a backlog has at least, as in Redis.
+const REPL_BACKLOG_MIN: u64 = 16 << 10;
+
 impl Config {
-    /// Moves values that are accepted out of range to where they are used.
-    pub(super) fn settle(&mut self) {
+    /// Moves values that are accepted out of range to the nearest that are used.
+    pub(super) fn clamp(&mut self) {
         self.hz = self.hz.clamp(1, 500);
+        self.repl_backlog_size = self.repl_backlog_size.max(REPL_BACKLOG_MIN);
     }
 }

@@ -1,9 +1,8 @@
 //! CONFIG REWRITE: a file that says what the server is set to, changed as little as possible.
 
-use super::Directive;
 use super::lists::ClientClass;
 use super::reading::{Reading, is_known, trim_line};
-use super::table::{Config, DirectiveId, TABLE, lookup};
+use super::table::{Config, Directive, DirectiveId, TABLE, lookup};
 use super::words::split_args;
 
 /// Redis's line above what CONFIG REWRITE has added.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::choices::ProtectedAction;
-use super::directive::{Directive, Flags};
-use super::table::{Config, DirectiveId, TABLE, lookup};
+use super::directive::Flags;
+use super::table::{Config, Directive, DirectiveId, TABLE, lookup};
 
 /// What CONFIG SET must know beyond its arguments.
 #[derive(Clone, Copy, Debug, Default)]
@@ -94,9 +94,13 @@ impl Config {
         let chosen = self.check_settable(pairs, context)?;
         let mut new = self.clone();
         for ((directive, matched), (_, value)) in chosen.iter().zip(pairs) {
-            set_one(&mut new, directive, value).map_err(|reason| SetError::Failed { name: matched.to_string(), reason })?;
+            let failed = |reason| SetError::Failed { name: matched.to_string(), reason };
+            set_one(&mut new, directive, value).map_err(failed)?;
+            if let Some(reason) = new.refusal(directive) {
+                return Err(failed(reason.into()));
+            }
         }
-        new.settle();
+        new.clamp();
         let mut changed = Vec::new();
         for (directive, _) in chosen {
             let is_changed = directive.flags.contains(Flags::VOLATILE) || !(directive.same)(self, &new);
@@ -349,7 +353,7 @@ mod tests {
                         | DirectiveId::latency_tracking_info_percentiles
                         | DirectiveId::bind
                 );
-                if is_settable && is_exact {
+                if is_settable && is_exact && config.refusal(directive).is_none() {
                     let mut other = Config { enable_protected_configs: ProtectedAction::Yes, ..Config::default() };
                     let value = directive.show(&config);
                     prop_assert!(other.set_many(&[(directive.name.as_bytes(), &value)], SetContext::default()).is_ok());

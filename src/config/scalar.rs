@@ -1,12 +1,12 @@
 //! Directives of one word: booleans, numbers, text.
 
-use super::directive::{Kind, Unit, Value, only_word};
 use super::number::{format_memory, parse_decimal, parse_like_strtoll, parse_memory};
+use super::value::{Kind, Unit, Value, c_string, only_word};
 use super::words::quote;
 
 impl Value for bool {
     fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
-        *self = match only_word(words)?.to_ascii_lowercase().as_slice() {
+        *self = match c_string(only_word(words)?).to_ascii_lowercase().as_slice() {
             b"yes" => true,
             b"no" => false,
             _ => return Err("argument must be 'yes' or 'no'".into()),

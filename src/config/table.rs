@@ -1,6 +1,7 @@
 //! Every directive: the one place where its name, type, default, limits and meaning are written down.
 //!
-//! A row reads `"name" | "alias" => field: Type = default, kind, [flags];` under its summary. From the rows come
+//! A row reads `"name" | "alias" => field: Type = default, kind, [flags], effect;` under its summary. Where no effect is
+//! named, the directive works. From the rows come
 //! [`Config`] with a plain field each, [`DirectiveId`], and [`TABLE`], which serves parsing, CONFIG and the
 //! documentation. Names, limits and defaults are those of Redis 7.2.
 
@@ -9,56 +10,14 @@ use std::fmt;
 use super::bits::{NotifyFlags, ShutdownOnSignal};
 use super::checks;
 use super::choices::*;
-use super::directive::{Directive, Flags, Kind, Unit, Value};
+use super::directive::{Flags, Row, directives};
+use super::effect::{Effect, *};
 use super::lists::*;
 use super::scalar::MemoryOrPercent;
+use super::value::{Kind, Unit, Value};
 
-macro_rules! directives {
-    ($(
-        section $section:literal {$(
-            $(#[doc = $summary:literal])+
-            $name:literal $(| $alias:literal)? => $field:ident: $type:ty = $default:expr, $kind:expr, [$($flag:ident),*];
-        )*}
-    )*) => {
-        /// The value of every directive. Fields are named after their directives.
-        #[derive(Clone, PartialEq)]
-        pub struct Config {
-            $($( $(#[doc = $summary])+ pub $field: $type, )*)*
-            /// Settings of modules, `module.name` and its value, in the order of the file.
-            pub module_values: Vec<(String, Vec<u8>)>,
-        }
-
-        impl Default for Config {
-            fn default() -> Config {
-                Config { $($( $field: $default, )*)* module_values: Vec::new() }
-            }
-        }
-
-        /// Names a directive. Variants carry the names of [`Config`]'s fields.
-        #[allow(non_camel_case_types)]
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum DirectiveId { $($( $field, )*)* }
-
-        /// Every directive, in the order CONFIG GET and the documentation list them; indexed by [`DirectiveId`].
-        pub static TABLE: &[Directive] = &[$($(
-            Directive {
-                id: DirectiveId::$field,
-                name: $name,
-                alias: directives!(@alias $($alias)?),
-                section: $section,
-                kind: $kind,
-                flags: Flags::NONE$(.with(Flags::$flag))*,
-                summary_lines: &[$($summary),+],
-                assign: |config, words, kind| config.$field.assign(words, kind),
-                show: |config, kind| config.$field.show(kind),
-                lines: |config, kind| config.$field.lines(kind),
-                same: |one, other| one.$field == other.$field,
-            },
-        )*)*];
-    };
-    (@alias $alias:literal) => { Some($alias) };
-    (@alias) => { None };
-}
+/// A row of the table.
+pub type Directive = Row<Config, DirectiveId>;
 
 const I32: i128 = i32::MAX as i128;
 const U32: i128 = u32::MAX as i128;
@@ -107,46 +66,46 @@ directives! {
 
     section "TLS" {
         /// TCP port for TLS connections; 0 opens none.
-        "tls-port" => tls_port: u16 = 0, PORT, [];
+        "tls-port" => tls_port: u16 = 0, PORT, [], NO_TLS_LISTENER;
         /// The server's certificate, a PEM file.
-        "tls-cert-file" => tls_cert_file: Option<String> = None, TEXT, [VOLATILE];
+        "tls-cert-file" => tls_cert_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
         /// The private key of the server's certificate, a PEM file.
-        "tls-key-file" => tls_key_file: Option<String> = None, TEXT, [VOLATILE];
+        "tls-key-file" => tls_key_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
         /// Password of the private key, if it has one.
-        "tls-key-file-pass" => tls_key_file_pass: Option<String> = None, TEXT, [SECRET];
+        "tls-key-file-pass" => tls_key_file_pass: Option<String> = None, TEXT, [SECRET], NO_TLS;
         /// Certificate shown where we are the client (replication, cluster); without it the server's is shown.
-        "tls-client-cert-file" => tls_client_cert_file: Option<String> = None, TEXT, [VOLATILE];
+        "tls-client-cert-file" => tls_client_cert_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
         /// The private key of the client certificate.
-        "tls-client-key-file" => tls_client_key_file: Option<String> = None, TEXT, [VOLATILE];
+        "tls-client-key-file" => tls_client_key_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
         /// Password of the client certificate's key.
-        "tls-client-key-file-pass" => tls_client_key_file_pass: Option<String> = None, TEXT, [SECRET];
+        "tls-client-key-file-pass" => tls_client_key_file_pass: Option<String> = None, TEXT, [SECRET], NO_TLS;
         /// Diffie-Hellman parameters for old clients, a PEM file.
-        "tls-dh-params-file" => tls_dh_params_file: Option<String> = None, TEXT, [VOLATILE];
+        "tls-dh-params-file" => tls_dh_params_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
         /// Authorities whose certificates are trusted, a PEM file.
-        "tls-ca-cert-file" => tls_ca_cert_file: Option<String> = None, TEXT, [VOLATILE];
+        "tls-ca-cert-file" => tls_ca_cert_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
         /// Directory of certificates of trusted authorities.
-        "tls-ca-cert-dir" => tls_ca_cert_dir: Option<String> = None, TEXT, [VOLATILE];
+        "tls-ca-cert-dir" => tls_ca_cert_dir: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
         /// Whether clients must show a trusted certificate, may show one, or are not asked.
         "tls-auth-clients" => tls_auth_clients: TlsAuthClients = TlsAuthClients::Yes,
-            Kind::Choice(TlsAuthClients::NAMES), [];
+            Kind::Choice(TlsAuthClients::NAMES), [], NO_TLS;
         /// Speaks TLS to the primary.
-        "tls-replication" => tls_replication: bool = false, YES_NO, [];
+        "tls-replication" => tls_replication: bool = false, YES_NO, [], NO_TLS_LINK;
         /// Speaks TLS on the cluster bus.
-        "tls-cluster" => tls_cluster: bool = false, YES_NO, [];
+        "tls-cluster" => tls_cluster: bool = false, YES_NO, [], NO_TLS;
         /// Protocol versions that may be negotiated, in one word with blanks between them; empty takes the library's.
-        "tls-protocols" => tls_protocols: Option<String> = None, TEXT, [];
+        "tls-protocols" => tls_protocols: Option<String> = None, TEXT, [], NO_TLS;
         /// Cipher list for TLS 1.2 and older; empty takes the library's.
-        "tls-ciphers" => tls_ciphers: Option<String> = None, TEXT, [];
+        "tls-ciphers" => tls_ciphers: Option<String> = None, TEXT, [], NO_TLS;
         /// Cipher suites for TLS 1.3; empty takes the library's.
-        "tls-ciphersuites" => tls_ciphersuites: Option<String> = None, TEXT, [];
+        "tls-ciphersuites" => tls_ciphersuites: Option<String> = None, TEXT, [], NO_TLS;
         /// Follows the server's order of ciphers instead of the client's.
-        "tls-prefer-server-ciphers" => tls_prefer_server_ciphers: bool = false, YES_NO, [];
+        "tls-prefer-server-ciphers" => tls_prefer_server_ciphers: bool = false, YES_NO, [], NO_TLS;
         /// Lets clients resume earlier TLS sessions.
-        "tls-session-caching" => tls_session_caching: bool = true, YES_NO, [];
+        "tls-session-caching" => tls_session_caching: bool = true, YES_NO, [], NO_TLS;
         /// TLS sessions kept for resumption; 0 means no limit.
-        "tls-session-cache-size" => tls_session_cache_size: u32 = 20 * 1024, int(0, I32), [];
+        "tls-session-cache-size" => tls_session_cache_size: u32 = 20 * 1024, int(0, I32), [], NO_TLS;
         /// Seconds for which a TLS session can be resumed.
-        "tls-session-cache-timeout" => tls_session_cache_timeout: u32 = 300, int(0, I32), [];
+        "tls-session-cache-timeout" => tls_session_cache_timeout: u32 = 300, int(0, I32), [], NO_TLS;
     }
 
     section "General" {
@@ -155,7 +114,7 @@ directives! {
         "include" => include: Vec<Vec<Vec<u8>>> = Vec::new(), Kind::Words("FILE"), [FILE_ONLY];
         /// A module to load and its arguments.
         "loadmodule" => loadmodule: Vec<Vec<Vec<u8>>> = Vec::new(),
-            Kind::Words("FILE [ARGUMENT ...]"), [FILE_ONLY];
+            Kind::Words("FILE [ARGUMENT ...]"), [FILE_ONLY], NO_MODULES;
         /// Runs in the background, detached from the terminal.
         "daemonize" => daemonize: bool = false, YES_NO, [IMMUTABLE];
         /// The service manager to tell when the server is ready.
@@ -192,25 +151,25 @@ directives! {
         /// The locale whose collation Lua scripts and SORT ALPHA follow; empty takes the environment's.
         "locale-collate" => locale_collate: String = String::new(), TEXT, [];
         /// Startup warnings to pass over, by their names.
-        "ignore-warnings" => ignore_warnings: String = String::new(), TEXT, [];
+        "ignore-warnings" => ignore_warnings: String = String::new(), TEXT, [], NO_SUCH_WARNING;
         /// How often a second the housekeeping runs; values outside 1 to 500 are moved to the nearer end.
         "hz" => hz: u32 = 10, int(0, I32), [];
         /// Runs housekeeping more often when many clients are connected.
-        "dynamic-hz" => dynamic_hz: bool = true, YES_NO, [];
+        "dynamic-hz" => dynamic_hz: bool = true, YES_NO, [], STEADY_CRON;
         /// Milliseconds of unresponsiveness after which a debug report is logged; 0 disables it.
         "watchdog-period" => watchdog_period: u32 = 0, int(0, I32), [HIDDEN];
-        /// Input and output threads. Accepted for compatibility: one thread serves all clients.
-        "io-threads" => io_threads: u32 = 1, int(1, 128), [DEBUG, IMMUTABLE];
-        /// Lets those threads read too. Accepted for compatibility.
-        "io-threads-do-reads" => io_threads_do_reads: bool = false, YES_NO, [DEBUG, IMMUTABLE];
+        /// Input and output threads.
+        "io-threads" => io_threads: u32 = 1, int(1, 128), [DEBUG, IMMUTABLE], ONE_THREAD;
+        /// Lets those threads read too.
+        "io-threads-do-reads" => io_threads_do_reads: bool = false, YES_NO, [DEBUG, IMMUTABLE], ONE_THREAD;
         /// Processors the main thread may run on, such as `0-3,8:2`.
         "server_cpulist" => server_cpulist: Option<String> = None, TEXT, [IMMUTABLE];
         /// Processors for the thread that does blocking disk work.
         "bio_cpulist" => bio_cpulist: Option<String> = None, TEXT, [IMMUTABLE];
-        /// Processors for rewriting the append-only file. Accepted for compatibility: no process is forked.
-        "aof_rewrite_cpulist" => aof_rewrite_cpulist: Option<String> = None, TEXT, [IMMUTABLE];
-        /// Processors for background saving. Accepted for compatibility: no process is forked.
-        "bgsave_cpulist" => bgsave_cpulist: Option<String> = None, TEXT, [IMMUTABLE];
+        /// Processors for rewriting the append-only file.
+        "aof_rewrite_cpulist" => aof_rewrite_cpulist: Option<String> = None, TEXT, [IMMUTABLE], NO_FORK;
+        /// Processors for background saving.
+        "bgsave_cpulist" => bgsave_cpulist: Option<String> = None, TEXT, [IMMUTABLE], NO_FORK;
         /// Tells the kernel which process to sacrifice first when memory runs out.
         "oom-score-adj" => oom_score_adj: OomScoreAdj = OomScoreAdj::No, Kind::Choice(OomScoreAdj::NAMES), [];
         /// The scores of a primary, a replica and a background process, each -2000 to 2000.
@@ -236,12 +195,12 @@ directives! {
         "rdbchecksum" => rdbchecksum: bool = true, YES_NO, [IMMUTABLE];
         /// Whose serialized values are checked in depth: nobody's, everybody's, or those that clients RESTORE.
         "sanitize-dump-payload" => sanitize_dump_payload: SanitizeDumpPayload = SanitizeDumpPayload::No,
-            Kind::Choice(SanitizeDumpPayload::NAMES), [DEBUG];
+            Kind::Choice(SanitizeDumpPayload::NAMES), [DEBUG], ALWAYS_CHECKED;
         /// The RDB file, in `dir`.
         "dbfilename" | "filename" => dbfilename: String = "dump.rdb".into(),
             Kind::Text(checks::db_filename), [PROTECTED, HIDDEN_ALIAS];
         /// Removes the RDB files of a synchronisation where persistence is off.
-        "rdb-del-sync-files" => rdb_del_sync_files: bool = false, YES_NO, [];
+        "rdb-del-sync-files" => rdb_del_sync_files: bool = false, YES_NO, [], NO_SYNC_FILE;
         /// Forces a snapshot to disk piece by piece instead of all at its end.
         "rdb-save-incremental-fsync" => rdb_save_incremental_fsync: bool = true, YES_NO, [];
         /// Microseconds to wait after each key that is saved; negative: one microsecond after so many keys. For tests.
@@ -250,39 +209,39 @@ directives! {
         "key-load-delay" => key_load_delay: i32 = 0, int(i32::MIN as i128, I32), [HIDDEN];
         /// Bytes loaded between two looks at the network.
         "loading-process-events-interval-bytes" => loading_process_events_interval_bytes: u64 = 2 << 20,
-            int(1024, I32), [HIDDEN];
+            int(1024, I32), [HIDDEN], LOADS_IN_SLICES;
         /// The working directory: RDB, AOF and relative paths live here.
-        "dir" => dir: String = ".".into(), Kind::Word("DIRECTORY"), [PROTECTED, DENY_LOADING];
+        "dir" => dir: String = ".".into(), Kind::Text(checks::directory), [PROTECTED, DENY_LOADING, VOLATILE];
     }
 
     section "Append-only file" {
         /// Logs every write to the append-only file and loads the dataset from it.
-        "appendonly" => appendonly: bool = false, YES_NO, [DENY_LOADING];
+        "appendonly" => appendonly: bool = false, YES_NO, [DENY_LOADING], NO_APPENDS;
         /// First part of the names of the append-only files.
         "appendfilename" => appendfilename: String = "appendonly.aof".into(),
-            Kind::Text(checks::append_filename), [IMMUTABLE];
+            Kind::Text(checks::append_filename), [IMMUTABLE], NO_AOF;
         /// Directory of the append-only files, in `dir`.
         "appenddirname" => appenddirname: String = "appendonlydir".into(),
-            Kind::Text(checks::append_dirname), [IMMUTABLE];
+            Kind::Text(checks::append_dirname), [IMMUTABLE], NO_AOF;
         /// When what was appended is forced to disk: before each reply, every second, or when the system likes.
         "appendfsync" => appendfsync: AppendFsync = AppendFsync::EverySecond,
-            Kind::Choice(AppendFsync::NAMES), [];
+            Kind::Choice(AppendFsync::NAMES), [], NO_AOF;
         /// Leaves forcing to the system while a snapshot or a rewrite is being written.
-        "no-appendfsync-on-rewrite" => no_appendfsync_on_rewrite: bool = false, YES_NO, [];
+        "no-appendfsync-on-rewrite" => no_appendfsync_on_rewrite: bool = false, YES_NO, [], NO_AOF;
         /// Growth since the last rewrite, in percent, that starts the next one; 0 means never.
-        "auto-aof-rewrite-percentage" => auto_aof_rewrite_percentage: u32 = 100, int(0, I32), [];
+        "auto-aof-rewrite-percentage" => auto_aof_rewrite_percentage: u32 = 100, int(0, I32), [], NO_AOF;
         /// Bytes below which the file is not rewritten by itself.
-        "auto-aof-rewrite-min-size" => auto_aof_rewrite_min_size: u64 = 64 << 20, memory(0, I64), [];
+        "auto-aof-rewrite-min-size" => auto_aof_rewrite_min_size: u64 = 64 << 20, memory(0, I64), [], NO_AOF;
         /// Loads a file that ends in the middle of a command, up to there; otherwise refuses to start.
-        "aof-load-truncated" => aof_load_truncated: bool = true, YES_NO, [];
+        "aof-load-truncated" => aof_load_truncated: bool = true, YES_NO, [], NO_AOF;
         /// Begins a rewritten file with a snapshot in RDB format instead of commands.
-        "aof-use-rdb-preamble" => aof_use_rdb_preamble: bool = true, YES_NO, [];
+        "aof-use-rdb-preamble" => aof_use_rdb_preamble: bool = true, YES_NO, [], NO_AOF;
         /// Notes the time in the append-only file, so that it can be cut at a moment.
-        "aof-timestamp-enabled" => aof_timestamp_enabled: bool = false, YES_NO, [];
+        "aof-timestamp-enabled" => aof_timestamp_enabled: bool = false, YES_NO, [], NO_AOF;
         /// Forces a rewrite to disk piece by piece instead of all at its end.
-        "aof-rewrite-incremental-fsync" => aof_rewrite_incremental_fsync: bool = true, YES_NO, [];
+        "aof-rewrite-incremental-fsync" => aof_rewrite_incremental_fsync: bool = true, YES_NO, [], NO_AOF;
         /// Keeps files that a rewrite has replaced. For tests.
-        "aof-disable-auto-gc" => aof_disable_auto_gc: bool = false, YES_NO, [HIDDEN];
+        "aof-disable-auto-gc" => aof_disable_auto_gc: bool = false, YES_NO, [HIDDEN], NO_AOF;
     }
 
     section "Replication" {
@@ -297,12 +256,12 @@ directives! {
             YES_NO, [];
         /// Refuses writes from clients on a replica.
         "replica-read-only" | "slave-read-only" => replica_read_only: bool = true, YES_NO, [DEBUG];
-        /// Sends a new replica its snapshot through the socket, not through a file: which is done in either case.
-        "repl-diskless-sync" => repl_diskless_sync: bool = true, YES_NO, [DEBUG];
-        /// Seconds to wait for more replicas to share a snapshot: not used, since each gets one of its own, which begins at once.
-        "repl-diskless-sync-delay" => repl_diskless_sync_delay: u32 = 5, int(0, I32), [];
-        /// Replicas that end that wait early: not used.
-        "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = 0, int(0, I32), [];
+        /// Sends a new replica its snapshot through the socket, not through a file.
+        "repl-diskless-sync" => repl_diskless_sync: bool = true, YES_NO, [DEBUG], OWN_SNAPSHOT;
+        /// Seconds to wait for more replicas to share a snapshot.
+        "repl-diskless-sync-delay" => repl_diskless_sync_delay: u32 = 5, int(0, I32), [], OWN_SNAPSHOT;
+        /// Replicas that end that wait early.
+        "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = 0, int(0, I32), [], OWN_SNAPSHOT;
         /// How a replica with data takes a snapshot in: from a file once it is whole (`disabled`, `on-empty-db`), or at once, beside its data (`swapdb`).
         "repl-diskless-load" => repl_diskless_load: ReplDisklessLoad = ReplDisklessLoad::Disabled,
             Kind::Choice(ReplDisklessLoad::NAMES), [DEBUG, DENY_LOADING];
@@ -312,7 +271,7 @@ directives! {
         /// Seconds of silence after which a replication link counts as lost.
         "repl-timeout" => repl_timeout: u32 = 60, int(1, I32), [];
         /// Lets the kernel gather small packets to replicas: less traffic, more delay.
-        "repl-disable-tcp-nodelay" => repl_disable_tcp_nodelay: bool = false, YES_NO, [];
+        "repl-disable-tcp-nodelay" => repl_disable_tcp_nodelay: bool = false, YES_NO, [], ONE_WRITE_A_TURN;
         /// Bytes of the write stream kept for replicas that come back.
         "repl-backlog-size" => repl_backlog_size: u64 = 1 << 20, memory(1, I64), [];
         /// Seconds after the last replica left until the backlog is given up; 0 means never.
@@ -326,7 +285,7 @@ directives! {
         /// The port told to the primary; 0 means the one we listen on.
         "replica-announce-port" | "slave-announce-port" => replica_announce_port: u16 = 0, PORT, [];
         /// Goes on applying the primary's writes when they cannot be logged to disk, instead of exiting.
-        "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = false, YES_NO, [];
+        "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = false, YES_NO, [], REPLICA_GOES_ON;
         /// What to do when a command from the primary or the append-only file fails.
         "propagation-error-behavior"
             => propagation_error_behavior: PropagationErrorBehavior = PropagationErrorBehavior::Ignore,
@@ -336,24 +295,24 @@ directives! {
         /// Seconds since its last acknowledgement within which a replica counts as keeping up.
         "min-replicas-max-lag" | "min-slaves-max-lag" => min_replicas_max_lag: u32 = 10, int(0, I32), [];
         /// Frees the old dataset a little at a time when a full synchronisation replaces it.
-        "replica-lazy-flush" | "slave-lazy-flush" => replica_lazy_flush: bool = false, YES_NO, [];
+        "replica-lazy-flush" | "slave-lazy-flush" => replica_lazy_flush: bool = false, YES_NO, [], ALWAYS_LAZY;
         /// Leaves eviction to the primary.
         "replica-ignore-maxmemory" | "slave-ignore-maxmemory" => replica_ignore_maxmemory: bool = true,
-            YES_NO, [];
+            YES_NO, [], NO_EVICTION;
     }
 
     section "Security" {
         /// An ACL user: its name and rules as in ACL SETUSER.
-        "user" => users: Vec<Vec<Vec<u8>>> = Vec::new(), Kind::Words("NAME [RULE ...]"), [FILE_ONLY];
+        "user" => users: Vec<Vec<Vec<u8>>> = Vec::new(), Kind::Words("NAME [RULE ...]"), [FILE_ONLY], NO_USERS;
         /// The file ACL users are kept in; excludes `user` lines.
-        "aclfile" => aclfile: String = String::new(), TEXT, [IMMUTABLE];
+        "aclfile" => aclfile: String = String::new(), TEXT, [IMMUTABLE], NO_USERS;
         /// The password of the default user; empty means none.
         "requirepass" => requirepass: Option<Vec<u8>> = None, TEXT, [SECRET];
         /// The channels a new user may use: all or none.
         "acl-pubsub-default" => acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::ResetChannels,
-            Kind::Choice(AclPubsubDefault::NAMES), [];
+            Kind::Choice(AclPubsubDefault::NAMES), [], NO_ACL;
         /// Refused commands and failed logins that ACL LOG remembers.
-        "acllog-max-len" => acllog_max_len: usize = 128, int(0, I64), [];
+        "acllog-max-len" => acllog_max_len: usize = 128, int(0, I64), [], NO_ACL;
         /// Gives a command another name, or none: `""`.
         "rename-command" => rename_command: Vec<RenamedCommand> = Vec::new(),
             Kind::Words("COMMAND NAME"), [FILE_ONLY];
@@ -370,53 +329,52 @@ directives! {
 
     section "Memory" {
         /// Bytes of data beyond which keys are evicted or writes refused; 0 means no limit.
-        "maxmemory" => maxmemory: u64 = 0, memory(0, U64), [];
+        "maxmemory" => maxmemory: u64 = 0, memory(0, U64), [], NO_LIMIT;
         /// Which keys are evicted: among those with an expiry or among all; the least recently or least frequently
         /// used, any, or those that expire soonest. `noeviction` refuses writes instead.
         "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::NoEviction,
             Kind::Choice(MaxmemoryPolicy::NAMES), [];
         /// Keys looked at to choose one to evict: more is nearer to the truth and slower.
-        "maxmemory-samples" => maxmemory_samples: u32 = 5, int(1, I32), [];
+        "maxmemory-samples" => maxmemory_samples: u32 = 5, int(1, I32), [], NO_EVICTION;
         /// How long commands may wait for eviction to catch up, 0 (hardly) to 100 (as long as it takes).
-        "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = 10, int(0, 100), [];
+        "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = 10, int(0, 100), [], NO_EVICTION;
         /// Memory for all client connections together, beyond which the largest are closed; 0 means no limit.
         "maxmemory-clients" => maxmemory_clients: MemoryOrPercent = MemoryOrPercent::Bytes(0),
-            Kind::Integer { min: -100, max: I64, unit: Unit::MemoryOrPercent }, [];
+            Kind::Integer { min: -100, max: I64, unit: Unit::MemoryOrPercent }, [], NO_CLIENT_EVICTION;
         /// The counter of uses behind the LFU policies: the larger, the more uses until it is full.
         "lfu-log-factor" => lfu_log_factor: u32 = 10, int(0, I32), [];
         /// Minutes after which that counter is lowered by one; 0 means never.
         "lfu-decay-time" => lfu_decay_time: u32 = 1, int(0, I32), [];
         /// Share of time spent on removing expired keys, 1 to 10.
-        "active-expire-effort" => active_expire_effort: u32 = 1, int(1, 10), [];
+        "active-expire-effort" => active_expire_effort: u32 = 1, int(1, 10), [], EXACT_EXPIRY;
         /// Frees evicted values a little at a time.
-        "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = false, YES_NO, [DEBUG];
+        "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = false, YES_NO, [DEBUG], NO_EVICTION;
         /// Frees expired values a little at a time.
         "lazyfree-lazy-expire" => lazyfree_lazy_expire: bool = false, YES_NO, [DEBUG];
         /// Frees values that a command replaces a little at a time.
         "lazyfree-lazy-server-del" => lazyfree_lazy_server_del: bool = false, YES_NO, [DEBUG];
         /// Makes DEL free like UNLINK.
-        "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = false, YES_NO, [DEBUG];
+        "lazyfree-lazy-user-del" => lazyfree_lazy_user_del: bool = false, YES_NO, [DEBUG], ALWAYS_LAZY;
         /// Makes FLUSHALL, FLUSHDB and SCRIPT FLUSH free in the background unless they say SYNC.
-        "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = false, YES_NO, [DEBUG];
-        /// Rehashes tables while idle. Accepted for compatibility: tables grow in place and never rehash.
-        "activerehashing" => activerehashing: bool = true, YES_NO, [];
-        /// Moves values to close gaps in memory. Accepted in a file for compatibility, as are all `active-defrag` directives; CONFIG SET
-        /// refuses it, as Redis does where its allocator does not help.
-        "activedefrag" => activedefrag: bool = false, YES_NO, [DEBUG];
+        "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = false, YES_NO, [DEBUG], ALWAYS_LAZY;
+        /// Rehashes tables while idle.
+        "activerehashing" => activerehashing: bool = true, YES_NO, [], NO_REHASHING;
+        /// Moves values to close gaps in memory. CONFIG SET refuses it, as Redis does where its allocator does not help.
+        "activedefrag" => activedefrag: bool = false, YES_NO, [DEBUG], NO_DEFRAGMENTATION;
         /// Bytes of gaps below which defragmentation rests.
-        "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = 100 << 20, memory(1, I64), [];
+        "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = 100 << 20, memory(1, I64), [], NO_DEFRAGMENTATION;
         /// Percentage of gaps at which defragmentation begins.
-        "active-defrag-threshold-lower" => active_defrag_threshold_lower: u32 = 10, int(0, 1000), [];
+        "active-defrag-threshold-lower" => active_defrag_threshold_lower: u32 = 10, int(0, 1000), [], NO_DEFRAGMENTATION;
         /// Percentage of gaps at which it works hardest.
-        "active-defrag-threshold-upper" => active_defrag_threshold_upper: u32 = 100, int(0, 1000), [];
+        "active-defrag-threshold-upper" => active_defrag_threshold_upper: u32 = 100, int(0, 1000), [], NO_DEFRAGMENTATION;
         /// Percentage of processor time it takes at the lower threshold.
-        "active-defrag-cycle-min" => active_defrag_cycle_min: u32 = 1, int(1, 99), [];
+        "active-defrag-cycle-min" => active_defrag_cycle_min: u32 = 1, int(1, 99), [], NO_DEFRAGMENTATION;
         /// Percentage of processor time it takes at the upper threshold.
-        "active-defrag-cycle-max" => active_defrag_cycle_max: u32 = 25, int(1, 99), [];
+        "active-defrag-cycle-max" => active_defrag_cycle_max: u32 = 25, int(1, 99), [], NO_DEFRAGMENTATION;
         /// Elements of a collection above which it is left for later.
-        "active-defrag-max-scan-fields" => active_defrag_max_scan_fields: u64 = 1000, int(1, I64), [];
-        /// Lets jemalloc return memory from a thread of its own. Accepted for compatibility.
-        "jemalloc-bg-thread" => jemalloc_bg_thread: bool = true, YES_NO, [];
+        "active-defrag-max-scan-fields" => active_defrag_max_scan_fields: u64 = 1000, int(1, I64), [], NO_DEFRAGMENTATION;
+        /// Lets jemalloc return memory from a thread of its own.
+        "jemalloc-bg-thread" => jemalloc_bg_thread: bool = true, YES_NO, [], ALLOCATOR_THREAD;
     }
 
     section "Clients" {
@@ -433,7 +391,7 @@ directives! {
         /// Bytes of the largest single argument a request may have.
         "proto-max-bulk-len" => proto_max_bulk_len: usize = 512 << 20, memory(1 << 20, I64), [DEBUG];
         /// Keys remembered for client-side caching; 0 means no limit.
-        "tracking-table-max-keys" => tracking_table_max_keys: usize = 1_000_000, int(0, I64), [];
+        "tracking-table-max-keys" => tracking_table_max_keys: usize = 1_000_000, int(0, I64), [], NO_TRACKING;
         /// Which keyspace events are published: `K` and `E` choose the channels, letters the classes, `A` most of
         /// them; empty publishes none.
         "notify-keyspace-events" => notify_keyspace_events: NotifyFlags = NotifyFlags(0),
@@ -450,58 +408,58 @@ directives! {
         "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownOnSignal = ShutdownOnSignal::default(),
             Kind::Flags(ShutdownOnSignal::NAMES), [];
         /// Milliseconds a script or function runs before other clients are answered with BUSY; 0 means never.
-        "busy-reply-threshold" | "lua-time-limit" => busy_reply_threshold: u64 = 5000, int(0, I64), [];
+        "busy-reply-threshold" | "lua-time-limit" => busy_reply_threshold: u64 = 5000, int(0, I64), [], NO_SCRIPTS;
     }
 
     section "Cluster" {
         /// Runs as a node of a cluster.
-        "cluster-enabled" => cluster_enabled: bool = false, YES_NO, [IMMUTABLE];
+        "cluster-enabled" => cluster_enabled: bool = false, YES_NO, [IMMUTABLE], NO_NODE;
         /// The file in which a node keeps what it knows of the cluster.
-        "cluster-config-file" => cluster_config_file: String = "nodes.conf".into(), TEXT, [IMMUTABLE];
+        "cluster-config-file" => cluster_config_file: String = "nodes.conf".into(), TEXT, [IMMUTABLE], NO_CLUSTER;
         /// Milliseconds of silence after which a node counts as failing.
-        "cluster-node-timeout" => cluster_node_timeout: u64 = 15_000, int(0, I64), [];
+        "cluster-node-timeout" => cluster_node_timeout: u64 = 15_000, int(0, I64), [], NO_CLUSTER;
         /// Milliseconds between pings on the cluster bus; 0 follows the node timeout.
-        "cluster-ping-interval" => cluster_ping_interval: u64 = 0, int(0, I64), [HIDDEN];
+        "cluster-ping-interval" => cluster_ping_interval: u64 = 0, int(0, I64), [HIDDEN], NO_CLUSTER;
         /// Port of the cluster bus; 0 means the client port plus 10000.
-        "cluster-port" => cluster_port: u16 = 0, PORT, [IMMUTABLE];
+        "cluster-port" => cluster_port: u16 = 0, PORT, [IMMUTABLE], NO_CLUSTER;
         /// How many node timeouts old a replica's data may be for it to stand for election; 0 means any age.
         "cluster-replica-validity-factor" | "cluster-slave-validity-factor"
             => cluster_replica_validity_factor: u32 = 10,
-            int(0, I32), [];
+            int(0, I32), [], NO_CLUSTER;
         /// Replicas a primary keeps before one may move to another primary that has none.
-        "cluster-migration-barrier" => cluster_migration_barrier: u32 = 1, int(0, I32), [];
+        "cluster-migration-barrier" => cluster_migration_barrier: u32 = 1, int(0, I32), [], NO_CLUSTER;
         /// Lets replicas move to primaries that have none.
-        "cluster-allow-replica-migration" => cluster_allow_replica_migration: bool = true, YES_NO, [];
+        "cluster-allow-replica-migration" => cluster_allow_replica_migration: bool = true, YES_NO, [], NO_CLUSTER;
         /// Stops serving when any slot has no node.
-        "cluster-require-full-coverage" => cluster_require_full_coverage: bool = true, YES_NO, [];
+        "cluster-require-full-coverage" => cluster_require_full_coverage: bool = true, YES_NO, [], NO_CLUSTER;
         /// Keeps this replica from standing for election by itself.
         "cluster-replica-no-failover" | "cluster-slave-no-failover"
             => cluster_replica_no_failover: bool = false,
-            YES_NO, [];
+            YES_NO, [], NO_CLUSTER;
         /// Serves reads while the cluster is down.
-        "cluster-allow-reads-when-down" => cluster_allow_reads_when_down: bool = false, YES_NO, [];
+        "cluster-allow-reads-when-down" => cluster_allow_reads_when_down: bool = false, YES_NO, [], NO_CLUSTER;
         /// Serves sharded pub/sub while the cluster is down.
-        "cluster-allow-pubsubshard-when-down" => cluster_allow_pubsubshard_when_down: bool = true, YES_NO, [];
+        "cluster-allow-pubsubshard-when-down" => cluster_allow_pubsubshard_when_down: bool = true, YES_NO, [], NO_CLUSTER;
         /// Bytes that may wait on a link of the cluster bus; 0 means no limit.
-        "cluster-link-sendbuf-limit" => cluster_link_sendbuf_limit: u64 = 0, memory(0, U64), [];
+        "cluster-link-sendbuf-limit" => cluster_link_sendbuf_limit: u64 = 0, memory(0, U64), [], NO_CLUSTER;
         /// The address told to other nodes; empty means the one they see.
-        "cluster-announce-ip" => cluster_announce_ip: Option<String> = None, TEXT, [];
+        "cluster-announce-ip" => cluster_announce_ip: Option<String> = None, TEXT, [], NO_CLUSTER;
         /// The host name told to other nodes and clients.
         "cluster-announce-hostname" => cluster_announce_hostname: Option<String> = None,
-            Kind::Text(checks::hostname), [];
+            Kind::Text(checks::hostname), [], NO_CLUSTER;
         /// A name for people, shown in logs.
         "cluster-announce-human-nodename" => cluster_announce_human_nodename: Option<String> = None,
-            Kind::Text(checks::node_name), [];
+            Kind::Text(checks::node_name), [], NO_CLUSTER;
         /// The client port told to other nodes; 0 means the one we listen on.
-        "cluster-announce-port" => cluster_announce_port: u16 = 0, PORT, [];
+        "cluster-announce-port" => cluster_announce_port: u16 = 0, PORT, [], NO_CLUSTER;
         /// The TLS port told to other nodes; 0 means the one we listen on.
-        "cluster-announce-tls-port" => cluster_announce_tls_port: u16 = 0, PORT, [];
+        "cluster-announce-tls-port" => cluster_announce_tls_port: u16 = 0, PORT, [], NO_CLUSTER;
         /// The bus port told to other nodes; 0 means the one we listen on.
-        "cluster-announce-bus-port" => cluster_announce_bus_port: u16 = 0, PORT, [];
+        "cluster-announce-bus-port" => cluster_announce_bus_port: u16 = 0, PORT, [], NO_CLUSTER;
         /// What redirections send clients to: the address, the host name, or the place they already know.
         "cluster-preferred-endpoint-type"
             => cluster_preferred_endpoint_type: ClusterEndpointType = ClusterEndpointType::Ip,
-            Kind::Choice(ClusterEndpointType::NAMES), [];
+            Kind::Choice(ClusterEndpointType::NAMES), [], NO_CLUSTER;
     }
 
     section "Slow log and latency" {
@@ -544,11 +502,11 @@ directives! {
         "zset-max-listpack-value" | "zset-max-ziplist-value" => zset_max_listpack_value: usize = 64,
             memory(0, I64), [];
         /// Bytes up to which a HyperLogLog stays sparse.
-        "hll-sparse-max-bytes" => hll_sparse_max_bytes: usize = 3000, memory(0, I64), [];
+        "hll-sparse-max-bytes" => hll_sparse_max_bytes: usize = 3000, memory(0, I64), [], NO_HYPERLOGLOG;
         /// Bytes of a stream's node; 0 means no limit.
-        "stream-node-max-bytes" => stream_node_max_bytes: usize = 4096, memory(0, I64), [];
+        "stream-node-max-bytes" => stream_node_max_bytes: usize = 4096, memory(0, I64), [], NO_STREAMS;
         /// Entries of a stream's node; 0 means no limit.
-        "stream-node-max-entries" => stream_node_max_entries: u64 = 100, int(0, I64), [];
+        "stream-node-max-entries" => stream_node_max_entries: u64 = 100, int(0, I64), [], NO_STREAMS;
     }
 }
 

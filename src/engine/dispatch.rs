@@ -348,7 +348,8 @@ impl Engine {
         counters.calls += 1;
         counters.nanos += nanos;
         // What a transaction's commands got wrong is counted with them, not with EXEC.
-        counters.failed += u64::from(stats.errors != self.errors_before);
+        // CONFIG RESETSTAT puts the counter back to zero, and has not failed.
+        counters.failed += u64::from(stats.errors > self.errors_before);
         self.errors_before = stats.errors;
         if self.server.config.latency_tracking {
             counters.histogram.get_or_insert_default().add(nanos);

@@ -7,7 +7,7 @@ use super::{
     spool::Arriving,
 };
 use crate::{
-    config::{ReplDisklessLoad, split_args},
+    config::{PropagationErrorBehavior, ReplDisklessLoad, split_args},
     keyspace::ExpireMode,
     persist::rdb,
     replication::{
@@ -602,6 +602,10 @@ impl Engine {
         let last = self.server.clients.get(conn).and_then(|c| c.last_command).map_or("<unknown>", |id| self.registry.full_name(id));
         let error = String::from_utf8_lossy(&self.server.stats.last_error);
         log::error!("== CRITICAL == This replica is sending an error to its master: '{error}' after processing the command '{last}'");
+        let config = &self.server.config;
+        if config.replica_read_only && config.propagation_error_behavior != PropagationErrorBehavior::Ignore {
+            panic!("This replica panicked sending an error to its master after processing the command '{last}'");
+        }
     }
 
     /// What commands of the primary answer, nobody hears.

@@ -184,12 +184,18 @@ impl Host for RealHost {
     }
 
     fn replace_config_file(&mut self, path: &str, text: &[u8]) -> io::Result<()> {
-        let path = fs::canonicalize(path)?;
+        // Through a link to the file itself; what has been removed has no other name.
+        let path = fs::canonicalize(path).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(Path::new(path).to_owned()),
+            _ => Err(error),
+        })?;
         let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
         let written = (|| {
             let mut file = fs::File::create(&temporary)?;
             file.write_all(text)?;
-            file.set_permissions(fs::metadata(&path)?.permissions())?;
+            if let Ok(old) = fs::metadata(&path) {
+                file.set_permissions(old.permissions())?;
+            }
             file.sync_all()?;
             fs::rename(&temporary, &path)?;
             fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()

@@ -3,14 +3,14 @@
 //! Subcommands that ruin a server on purpose (SEGFAULT, PANIC and their like) and those of features that are not there
 //! are refused by name, so that a test that counts on them fails where it should.
 
-use super::{debug_digest, debug_object, debug_protocol, help, persistence, unknown_subcommand};
+use super::{debug_digest, debug_object, debug_protocol, help, is_allowed, persistence, unknown_subcommand};
 use crate::{
     commands::{
         Command, Ctx, Effect,
         command::{Group, command, flags::*},
         context::errors,
     },
-    config::{ProtectedAction, parse_memory},
+    config::parse_memory,
     data::{
         entry::{Entry, INLINE_MAX, NEVER},
         glob,
@@ -20,17 +20,9 @@ use crate::{
 };
 use std::time::Duration;
 
-const NOT_ALLOWED: &str = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
-    local connection, otherwise you need to set this option in the configuration file, and then restart the server.";
-
 fn debug(ctx: &mut Ctx) {
-    let allowed = match ctx.server.config.enable_debug_command {
-        ProtectedAction::Yes => true,
-        ProtectedAction::Local => ctx.client().peer.local,
-        ProtectedAction::No => false,
-    };
-    if !allowed {
-        return ctx.error(NOT_ALLOWED);
+    if !is_allowed(ctx, ctx.server.config.enable_debug_command) {
+        return;
     }
     let name = ctx.arg(1).to_ascii_lowercase();
     match (name.as_slice(), ctx.argc()) {

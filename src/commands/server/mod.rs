@@ -14,11 +14,13 @@ pub mod lolwut;
 pub mod memory;
 mod memory_facts;
 pub mod misc;
+pub mod module;
 pub mod persistence;
 pub mod slowlog;
 mod sparkline;
 
 use super::Ctx;
+use crate::config::ProtectedAction;
 
 /// The handler of a command that only its subcommands do the work of: they are resolved before it, and its arity asks for one.
 fn container(ctx: &mut Ctx) {
@@ -29,6 +31,24 @@ fn container(ctx: &mut Ctx) {
 fn container_name(ctx: &Ctx) -> String {
     let id = ctx.registry.parent(ctx.command).unwrap_or(ctx.command);
     ctx.registry.get(id).name.to_uppercase()
+}
+
+/// Whether this client may use a command that a directive like `enable-debug-command` guards; if not, it has been told.
+fn is_allowed(ctx: &mut Ctx, from: ProtectedAction) -> bool {
+    let allowed = match from {
+        ProtectedAction::Yes => true,
+        ProtectedAction::Local => ctx.client().peer.local,
+        ProtectedAction::No => false,
+    };
+    if !allowed {
+        let name = container_name(ctx);
+        ctx.error(format!(
+            "ERR {name} command not allowed. If the enable-{}-command option is set to \"local\", you can run it from a \
+             local connection, otherwise you need to set this option in the configuration file, and then restart the server.",
+            name.to_lowercase()
+        ));
+    }
+    allowed
 }
 
 /// Answers with a help text: `lines` between the head and the foot that every help text has.

@@ -1,0 +1,183 @@
+//! Directives that are set and have no effect: what stops the start, and what is warned of.
+
+use super::effect::Effect;
+use super::table::{Config, Directive, DirectiveId, TABLE};
+
+impl Config {
+    /// Whether `directive` asks for anything but what an untouched server does.
+    pub(super) fn asks_for(&self, directive: &Directive) -> bool {
+        match directive.id {
+            DirectiveId::users => !self.users.iter().all(|words| is_untouched_user(words)),
+            _ => !(directive.same)(self, &Config::default()),
+        }
+    }
+
+    /// The reason why the value of `directive` is refused, if it is.
+    pub(super) fn refusal(&self, directive: &Directive) -> Option<&'static str> {
+        match directive.effect {
+            Effect::Refused(reason) if self.asks_for(directive) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// A warning for `directive` if it is set and nothing follows from it.
+    pub fn unserved_warning(&self, directive: &Directive) -> Option<String> {
+        match directive.effect {
+            Effect::Ignored(reason) if self.asks_for(directive) => Some(format!("WARNING: {} has no effect: {reason}", directive.name)),
+            _ => None,
+        }
+    }
+
+    /// A warning for each directive that is set and has no effect.
+    pub fn unserved_warnings(&self) -> impl Iterator<Item = String> {
+        TABLE.iter().filter_map(|directive| self.unserved_warning(directive))
+    }
+}
+
+/// Whether a `user` line says what holds without it: Redis writes such a line whenever it rewrites a file. Another user than
+/// the default one, a password, or a restriction is not of that kind.
+fn is_untouched_user(words: &[Vec<u8>]) -> bool {
+    let Some((name, rules)) = words.split_first() else { return false };
+    let has = |wanted: &[&str]| rules.iter().any(|rule| wanted.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(rule)));
+    let known = |rule: &Vec<u8>| UNTOUCHED.iter().flat_map(|names| names.iter()).any(|one| one.as_bytes().eq_ignore_ascii_case(rule));
+    name == b"default" && rules.iter().all(known) && UNTOUCHED.iter().take(NEEDED).all(|names| has(names))
+}
+
+/// What the default user may do when nobody has changed it, each under its names: the first [`NEEDED`] must all be said.
+const UNTOUCHED: &[&[&str]] =
+    &[&["on"], &["nopass"], &["~*", "allkeys"], &["&*", "allchannels"], &["+@all", "allcommands"], &["sanitize-payload"]];
+const NEEDED: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::super::{LoadError, Sources, load::Environment};
+    use super::*;
+    use std::{fs, path::Path};
+
+    struct Nowhere;
+    impl Environment for Nowhere {}
+
+    fn load(text: &str) -> Result<Vec<String>, String> {
+        let sources = Sources { options: text.as_bytes().to_vec(), ..Sources::default() };
+        match Config::load(&sources, &mut Nowhere) {
+            Ok(loaded) => Ok(loaded.warnings),
+            Err(LoadError::Line { line, text, .. }) => Err(format!("{line}: {text}")),
+            Err(other) => Err(other.to_string()),
+        }
+    }
+
+    #[test]
+    fn what_would_lose_or_open_data_stops_the_start_at_its_line() {
+        for line in [
+            "appendonly yes",
+            "tls-port 6380",
+            "tls-replication yes",
+            "loadmodule /m.so a b",
+            "cluster-enabled yes",
+            "aclfile users.acl",
+            "user alice on >secret ~* +@all",
+            "user default on nopass ~app:* &* +@all",
+            "user default on #aa ~* &* +@all",
+            "user default off",
+        ] {
+            assert_eq!(load(&format!("port 1\n{line}\nport 2")), Err(format!("2: {line}")));
+        }
+    }
+
+    #[test]
+    fn what_counts_is_the_value_in_the_end() {
+        assert_eq!(load("appendonly yes\nappendonly no"), Ok(vec![]));
+        assert_eq!(load("appendonly no\nappendonly yes\nport 1"), Err("2: appendonly yes".into()));
+        assert_eq!(load("user a on\nuser b on\nuser default on nopass ~* &* +@all"), Err("1: user a on".into()));
+    }
+
+    #[test]
+    fn what_says_the_default_says_nothing() {
+        let text = "appendonly no\ntls-port 0\ncluster-enabled no\naclfile ''\nio-threads 1\nmaxmemory 0\n\
+            user default on nopass sanitize-payload ~* &* +@all";
+        assert_eq!(load(text), Ok(vec![]));
+    }
+
+    #[test]
+    fn what_else_has_no_effect_is_warned_of_by_name() {
+        let warnings = load("io-threads 4\nmaxmemory 1gb\nport 1\nio-threads 8").unwrap();
+        assert_eq!(warnings.len(), 2, "{warnings:?}");
+        assert_eq!(warnings[0], "WARNING: io-threads has no effect: One thread serves all clients.");
+        assert!(warnings[1].starts_with("WARNING: maxmemory has no effect: "));
+    }
+
+    /// Fields of directives without an effect that are read all the same: to show them, and where the feature will begin.
+    const SHOWN_ONLY: &[DirectiveId] = &[
+        DirectiveId::maxmemory,
+        DirectiveId::maxmemory_clients,
+        DirectiveId::tls_port,
+        DirectiveId::cluster_enabled,
+        DirectiveId::activedefrag,
+        DirectiveId::users,
+        DirectiveId::aclfile,
+    ];
+
+    /// Directives whose effect is being built.
+    const AWAITED: &[DirectiveId] = &[
+        DirectiveId::socket_mark_id,
+        DirectiveId::crash_log_enabled,
+        DirectiveId::crash_memcheck_enabled,
+        DirectiveId::use_exit_on_panic,
+        DirectiveId::locale_collate,
+        DirectiveId::watchdog_period,
+        DirectiveId::server_cpulist,
+        DirectiveId::bio_cpulist,
+        DirectiveId::oom_score_adj,
+        DirectiveId::oom_score_adj_values,
+        DirectiveId::disable_thp,
+    ];
+
+    /// The program's text without the tests and the table: where it says `config.port`, it reads that field.
+    fn program() -> String {
+        fn add(dir: &Path, text: &mut String) {
+            for entry in fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                let is_other =
+                    ["config/table.rs", "config/arbitrary.rs", "config/unserved.rs", "tests.rs"].iter().any(|end| path.ends_with(end));
+                if path.is_dir() {
+                    add(&path, text);
+                } else if !is_other {
+                    let all = fs::read_to_string(&path).unwrap();
+                    let end = ["mod tests {", "pub(super) mod tests {"].map(|head| all.find(&format!("#[cfg(test)]\n{head}")));
+                    text.push_str(&all[..end.into_iter().flatten().min().unwrap_or(all.len())]);
+                    text.push('\n');
+                }
+            }
+        }
+        let mut text = String::new();
+        add(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+        // A chain of calls may be broken in front of each dot.
+        text.lines().map(str::trim).fold(String::new(), |joined, line| joined + if line.starts_with('.') { "" } else { "\n" } + line)
+    }
+
+    /// Whether a word `prefix``name` stands in `text`.
+    fn says(text: &str, prefix: &str, name: &str) -> bool {
+        let wanted = format!("{prefix}{name}");
+        let ends = |at: usize| !text[at + wanted.len()..].starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+        text.match_indices(&wanted).any(|(at, _)| ends(at))
+    }
+
+    #[test]
+    fn a_directive_without_effect_is_marked_and_no_other() {
+        let program = program();
+        let mut wrong = Vec::new();
+        for directive in TABLE {
+            let field = format!("{:?}", directive.id);
+            let is_read = ["config.", "self.", "DirectiveId::"].iter().any(|prefix| says(&program, prefix, &field));
+            if AWAITED.contains(&directive.id) || SHOWN_ONLY.contains(&directive.id) {
+                continue;
+            }
+            match (is_read, directive.effect == Effect::Works) {
+                (false, true) => wrong.push(format!("nothing reads {field}: say in src/config/table.rs what becomes of it")),
+                (true, false) => wrong.push(format!("{field} is read: it works, and src/config/table.rs says that it does not")),
+                _ => {}
+            }
+        }
+        assert_eq!(wrong, [""; 0]);
+    }
+}
