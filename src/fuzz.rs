@@ -134,7 +134,9 @@ impl Disk {
                 self.read = self.bytes.len().min(from + bytes);
                 Done::Read(self.bytes[from..self.read].to_vec().into())
             }
+            DiskJob::Sync { .. } => Done::Synced,
             DiskJob::Commit { .. } => Done::Committed,
+            DiskJob::Replace { .. } => Done::Replaced,
             DiskJob::Abort { .. } => Done::Aborted,
             DiskJob::Remove { .. } => Done::Removed,
         };

@@ -198,7 +198,8 @@ fn flushall_gives_up_the_save_under_way() {
         );
         assert_eq!(server.info("rdb_bgsave_in_progress"), "1");
         replies!(conn, "FLUSHALL" => "OK");
-        assert_eq!(server.info("rdb_bgsave_in_progress"), "0");
+        assert_eq!(server.info("rdb_changes_since_last_save") == "0", !points.is_empty());
+        wait_for_save(&server);
         assert_eq!(server.info("rdb_last_bgsave_status"), "ok");
         wait_until(|| names(&server.dir) == ["dump.rdb"]);
         server.kill9();
@@ -206,6 +207,67 @@ fn flushall_gives_up_the_save_under_way() {
         // With save points the file has been made to hold nothing either.
         assert_eq!(server.ask("DBSIZE").int(), i64::from(points.is_empty()));
     }
+}
+
+#[test]
+fn what_a_flushall_saves_stands_in_nobodys_way_and_is_not_lost() {
+    let mut server = Server::start(&["--save", "10000 1"]);
+    let mut conn = server.connect();
+    conn.send(b"FLUSHALL\r\nBGSAVE\r\n");
+    assert_eq!((conn.recv().text(), conn.recv().text()), ("OK".into(), "Background saving started".into()));
+    wait_for_save(&server);
+    conn.send(b"FLUSHALL\r\nSET old 1\r\nFLUSHALL\r\nSET kept 1\r\nSAVE\r\n");
+    assert_eq!((0..5).map(|_| conn.recv().text()).collect::<Vec<_>>(), ["OK"; 5]);
+    wait_for_save(&server);
+    server.kill9();
+    server.restart();
+    let mut conn = server.connect();
+    replies!(conn, "GET kept" => "\"1\"", "DBSIZE" => "1");
+    // What was flushed does not come back though nothing is to be saved.
+    conn.send(b"FLUSHALL\r\nSHUTDOWN NOSAVE\r\n");
+    assert_eq!(server.wait(), Some(0));
+    server.restart();
+    assert_eq!(server.ask("DBSIZE").int(), 0);
+}
+
+#[test]
+fn a_flushall_whose_empty_file_cannot_be_written_leaves_the_save_points_something_to_do() {
+    let server = Server::start(&["--save", "10000 1"]);
+    let mut conn = server.connect();
+    // No file can take its place.
+    fs::create_dir(server.dir.join("dump.rdb")).unwrap();
+    replies!(conn, "MSET a 1 b 2" => "OK", "FLUSHALL" => "OK");
+    wait_until(|| server.log().contains("Error moving temp DB file"));
+    wait_for_save(&server);
+    assert_eq!((server.info("rdb_last_bgsave_status"), server.ask("PING").text()), ("ok".into(), "PONG".into()));
+    assert_ne!(server.info("rdb_changes_since_last_save"), "0");
+}
+
+/// Makes a file that whoever opens it to write waits for a reader of.
+fn pipe(path: &Path) {
+    assert_eq!(run(Command::new("mkfifo").arg(path)).code, Some(0));
+}
+
+#[test]
+fn others_are_served_while_a_disk_is_waited_for() {
+    let server = Server::with_conf("", &["--save", "10000 1"]);
+    let mut conn = server.connect();
+    let pid = server.info("process_id");
+    replies!(conn, "SET a 1" => "OK");
+    [format!("temp-{pid}-bg.rdb"), format!("temp-{pid}.rdb")].iter().for_each(|name| pipe(&server.dir.join(name)));
+    // A FLUSHALL whose file is not even opened yet; the configuration file is rewritten by another worker.
+    replies!(conn, "FLUSHALL" => "OK", "SET b 2" => "OK", "CONFIG REWRITE" => "OK", "DBSIZE" => "1");
+    let temporary = server.conf().with_extension(format!("{pid}.tmp"));
+    pipe(&temporary);
+    let mut rewriter = server.connect();
+    rewriter.send(b"CONFIG REWRITE\r\nPING\r\n");
+    assert_eq!(server.ask("PING").text(), "PONG");
+    assert_eq!(rewriter.try_recv(Duration::from_millis(50)), None);
+    // A pipe is no file: it can be written, but not synced.
+    assert!(fs::read_to_string(&temporary).unwrap().contains("save 10000 1\n"));
+    assert_eq!(rewriter.recv().text(), "ERR Rewriting config file: Invalid argument");
+    assert_eq!(rewriter.recv().text(), "PONG");
+    assert_eq!(server.info("cmdstat_config|rewrite").split(',').next_back(), Some("failed_calls=1"));
 }
 
 #[test]

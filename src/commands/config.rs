@@ -132,6 +132,10 @@ fn rewrite(ctx: &mut Ctx) {
     if path.is_empty() {
         return ctx.error("ERR The server is running without a config file");
     }
+    if !ctx.in_exec {
+        return ctx.server.begin_config_rewrite(ctx.conn, ctx.command, path);
+    }
+    // In a transaction nobody can wait for the disk but the loop.
     match rewrite_file(ctx.server, &path, false) {
         Ok(()) => {
             log::info!("CONFIG REWRITE executed with success.");

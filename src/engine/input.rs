@@ -215,6 +215,8 @@ impl Engine {
             }
         }
         let mut ordinary = self.is_ordinary(conn);
+        // What was counted since the last command was no command's.
+        self.errors_before = self.server.stats.errors;
         let mut done = 0;
         for (i, a) in ahead.iter().enumerate() {
             let args = parser.args(parser.request(i), input);

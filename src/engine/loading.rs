@@ -10,7 +10,7 @@ use crate::{
     resp::request::OwnedArgs,
     state::{
         Action, LoadingState, Server,
-        disk::{DiskDone, DiskJob, Done, FileId},
+        disk::{DiskDone, DiskJob, Done, FileId, Lane},
         saving::delay_nanos,
     },
 };
@@ -72,7 +72,7 @@ impl FileLoad {
 impl Engine {
     /// Begins to load the file that `dir` and `dbfilename` name. Until that is done most commands are refused.
     pub fn load_from_disk(&mut self) {
-        let file = self.server.next_file();
+        let file = self.server.next_file(Lane::Bulk);
         let path = self.server.config.dbfilename.clone();
         let keep_expired = self.server.config.replicaof.is_some();
         let options = LoadOptions { keep_expired, ..LoadOptions::default() };

@@ -111,6 +111,7 @@ impl Engine {
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
             persistence: Default::default(),
+            rewrites: Vec::new(),
             shutdown: None,
             pause: None,
             monitors: Vec::new(),
@@ -169,7 +170,8 @@ impl Engine {
     /// The disk's answer to an [`Action::Disk`].
     pub fn disk_done(&mut self, mut done: DiskDone) {
         // What was asked for by something that is over has no taker any more.
-        let _ = self.save_answered(&done) || self.load_answered(&mut done) || self.spool_answered(&done);
+        let _ =
+            self.save_answered(&done) || self.load_answered(&mut done) || self.spool_answered(&done) || self.server.rewrite_answered(&done);
     }
 
     /// Something for the driver to do.

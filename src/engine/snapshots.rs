@@ -96,13 +96,15 @@ impl Engine {
         }
         match &done.result {
             Ok(Done::Committed) => {
-                let dirty = saving.dirty_before;
+                let (dirty, is_bgsave) = (saving.dirty_before, saving.flushed.is_none());
                 server.end_bgsave();
                 server.keyspace.dirty = server.keyspace.dirty.saturating_sub(dirty);
                 server.last_save_unix_seconds = server.unix_seconds();
                 server.persistence.last_ok = true;
                 log::info!("DB saved on disk");
-                log::info!("Background saving terminated with success");
+                if is_bgsave {
+                    log::info!("Background saving terminated with success");
+                }
             }
             Ok(Done::Created) => saving.created = true,
             Ok(done) => saving.in_flight -= (appended(done) as usize).min(saving.in_flight),
@@ -114,9 +116,11 @@ impl Engine {
                     (_, 0) => log_not_moved(&saving.temporary, &saving.to, dir, reason),
                     _ => log_not_written(reason),
                 }
-                log::warn!("Background saving error");
+                if saving.flushed.is_none() {
+                    log::warn!("Background saving error");
+                    server.persistence.last_ok = false;
+                }
                 server.cancel_bgsave();
-                server.persistence.last_ok = false;
             }
         }
         true

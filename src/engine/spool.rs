@@ -10,7 +10,7 @@ use crate::{
     replication::replica::Phase,
     state::{
         Action, ConnId,
-        disk::{DiskDone, DiskJob, Done, FileId},
+        disk::{DiskDone, DiskJob, Done, FileId, Lane},
     },
 };
 use memchr::memmem;
@@ -88,7 +88,7 @@ impl Engine {
     pub(super) fn begin_spool(&mut self, mark: Option<[u8; MARK]>) {
         let server = &mut self.server;
         let path = format!("temp-{}.{}.rdb", server.unix_seconds(), server.host.pid());
-        let (written, read, removal) = (server.next_file(), server.next_file(), server.next_file());
+        let (written, read, removal) = (server.next_file(Lane::Bulk), server.next_file(Lane::Bulk), server.next_file(Lane::Bulk));
         server.ask_disk(DiskJob::Create { file: written, path: path.clone(), sync_every: 0 });
         server.ask_disk(DiskJob::Open { file: read, path: path.clone() });
         server.ask_disk(DiskJob::Remove { file: removal, path: path.clone() });
@@ -230,8 +230,8 @@ mod tests {
     fn spool(mark: Option<[u8; MARK]>) -> Spool {
         Spool {
             path: String::new(),
-            written: FileId(1),
-            read: FileId(2),
+            written: FileId { lane: Lane::Bulk, number: 1 },
+            read: FileId { lane: Lane::Bulk, number: 2 },
             mark,
             gathered: Vec::new(),
             in_flight: 0,

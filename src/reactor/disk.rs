@@ -1,22 +1,19 @@
-//! The helper thread: it does the disk's blocking work, one job after the other, and never sees a key.
+//! The disk's workers: threads that do its blocking work, one for each lane, and never see a key.
 
 use super::{
     daemon,
-    direct::{self, Direct},
+    files::{Files, absolute},
+    listen::reason,
 };
 use crate::{
     alloc,
-    state::disk::{DiskDone, DiskJob, Done, FileId},
+    state::disk::{DiskDone, DiskJob, Lane},
 };
-use bytes::Bytes;
 use mio::Waker;
 use std::{
-    collections::{HashMap, VecDeque},
-    fs::{self, File},
-    io::{self, ErrorKind, Read},
-    ops::Range,
-    os::unix::fs::FileExt,
-    path::{Path, PathBuf},
+    collections::VecDeque,
+    io,
+    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, Sender, channel},
@@ -24,9 +21,14 @@ use std::{
     thread,
 };
 
+/// A job, the number that its answer is known by, and its path as it was when the job was asked for.
+type Job = (u64, DiskJob, PathBuf);
+
 /// The loop's end of it.
 pub struct Disk {
-    jobs: Sender<(u64, DiskJob, PathBuf)>,
+    /// Where jobs go, a lane each.
+    lanes: [Sender<Job>; Lane::ALL.len()],
+    /// Answers of all lanes.
     done: Receiver<(u64, DiskDone)>,
     waker: Arc<Waker>,
     /// Jobs sent so far.
@@ -36,40 +38,27 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Starts the thread. `waker` ends a poll when there is an answer.
+    /// Starts the threads. `waker` ends a poll when there is an answer.
     pub fn start(waker: Waker) -> io::Result<Self> {
         let waker = Arc::new(waker);
-        let (jobs, work) = channel::<(u64, DiskJob, PathBuf)>();
         let (answers, done) = channel();
-        let wake = Arc::clone(&waker);
-        thread::Builder::new().name("disk".into()).spawn(move || {
-            let mut files = Files::default();
-            daemon::yield_to_others();
-            // Ends when the loop is gone.
-            while let Ok((number, job, path)) = work.recv() {
-                let file = job.file();
-                let result = files.run(job, &path).map_err(|e| reason(&e));
-                alloc::settle();
-                if answers.send((number, DiskDone { file, result })).is_err() {
-                    break;
-                }
-                // Without a wake-up the loop would find the answer at its next cron.
-                let _ = wake.wake();
-            }
-        })?;
-        Ok(Self { jobs, done, waker, sent: 0, early: VecDeque::new() })
+        let lane = |lane| start_lane(lane, answers.clone(), Arc::clone(&waker));
+        let lanes = [lane(Lane::Bulk)?, lane(Lane::Prompt)?];
+        Ok(Self { lanes, done, waker, sent: 0, early: VecDeque::new() })
     }
 
     /// Asks for a job.
     pub fn send(&mut self, job: DiskJob) {
         // The working directory may be another by the time the job is done.
         let path = match &job {
-            DiskJob::Create { path, .. } | DiskJob::Open { path, .. } | DiskJob::Remove { path, .. } => absolute(path),
+            DiskJob::Create { path, .. } | DiskJob::Open { path, .. } | DiskJob::Replace { path, .. } | DiskJob::Remove { path, .. } => {
+                absolute(path)
+            }
             _ => PathBuf::new(),
         };
         self.sent += 1;
-        // The thread ends only with this end of the channel.
-        let _ = self.jobs.send((self.sent, job, path));
+        // A thread ends only with this end of its channel.
+        let _ = self.lanes[job.file().lane as usize].send((self.sent, job, path));
     }
 
     /// The next answer that has come.
@@ -94,205 +83,44 @@ impl Disk {
     }
 }
 
-fn absolute(path: &str) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.into())
-}
-
-/// The operating system's words alone.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
-}
-
-/// Files that are open.
-#[derive(Default)]
-struct Files(HashMap<FileId, Open>);
-
-struct Open {
-    file: File,
-    path: PathBuf,
-    /// It was created, and has not been put in its place.
-    unfinished: bool,
-    sync_every: u64,
-    written: u64,
-    /// What is on its way from the page cache to the disk.
-    setting_out: Range<u64>,
-    /// How it goes on once it is large, see [`Open::go_direct`], unless it cannot.
-    direct: Option<Direct>,
-    stays_cached: bool,
-    /// Why it takes no more.
-    failed: Option<(ErrorKind, String)>,
-}
-
-impl Open {
-    /// Returns how many bytes went to the file: not always all of these, and those left over from before with them.
-    fn append(&mut self, pieces: &[Bytes]) -> io::Result<u64> {
-        let before = self.written;
-        for piece in pieces {
-            self.put(piece)?;
+/// Starts the thread of a lane; its jobs go to what is returned.
+fn start_lane(lane: Lane, answers: Sender<(u64, DiskDone)>, waker: Arc<Waker>) -> io::Result<Sender<Job>> {
+    let (jobs, work) = channel::<Job>();
+    let name = match lane {
+        Lane::Bulk => "disk bulk",
+        Lane::Prompt => "disk prompt",
+    };
+    thread::Builder::new().name(name.into()).spawn(move || {
+        let mut files = Files::default();
+        if lane == Lane::Bulk {
+            daemon::yield_to_others();
         }
-        if self.sync_every > 0 && self.direct.is_none() && self.written - self.setting_out.end >= self.sync_every {
-            self.set_out()?;
-            if !self.stays_cached {
-                self.go_direct();
+        // Ends when the loop is gone.
+        while let Ok((number, job, path)) = work.recv() {
+            let file = job.file();
+            let result = files.run(job, &path).map_err(|e| reason(&e));
+            alloc::settle();
+            if answers.send((number, DiskDone { file, result })).is_err() {
+                break;
             }
+            // Without a wake-up the loop would find the answer at its next cron.
+            let _ = waker.wake();
         }
-        Ok(self.written - before)
-    }
-
-    fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let lead = self.written.next_multiple_of(direct::ALIGN as u64) - self.written;
-            match &mut self.direct {
-                None => return self.put_cached(bytes),
-                Some(_) if lead > 0 => {
-                    let (head, rest) = bytes.split_at(bytes.len().min(lead as usize));
-                    self.put_cached(head)?;
-                    bytes = rest;
-                }
-                Some(direct) => {
-                    bytes = direct.fill(bytes);
-                    match direct.write(self.written) {
-                        Ok(written) => self.written += written,
-                        // Some filesystems say only now that they cannot do it.
-                        Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                            self.put_rest()?;
-                            self.stays_cached = true;
-                        }
-                        Err(error) => return Err(error),
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn put_cached(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.written)?;
-        self.written += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Has the next bytes written past the page cache, if they can be. A file that is to reach the disk steadily and is this large already is a
-    /// snapshot that nobody is about to read.
-    fn go_direct(&mut self) {
-        self.direct = Direct::open(&self.path);
-        self.stays_cached = self.direct.is_none();
-    }
-
-    /// Ends writing past the page cache: what is less than a chunk goes through it.
-    fn put_rest(&mut self) -> io::Result<()> {
-        self.direct.take().map_or(Ok(()), |direct| self.put_cached(direct.chunk()))
-    }
-
-    /// Sends what was last written on its way, and waits for what set out before: so no more than twice `sync_every` is ever waiting,
-    /// and the disk has a steady stream rather than a flood.
-    fn set_out(&mut self) -> io::Result<()> {
-        let next = self.setting_out.end..self.written;
-        daemon::begin_writeback(&self.file, &next)?;
-        daemon::end_writeback(&self.file, &self.setting_out)?;
-        self.setting_out = next;
-        Ok(())
-    }
-
-    fn commit(&mut self, to: &str, fsync: bool) -> io::Result<()> {
-        self.put_rest()?;
-        let directory = self.path.parent().unwrap_or(Path::new("/"));
-        if fsync {
-            self.file.sync_all()?;
-        }
-        fs::rename(&self.path, directory.join(to))?;
-        self.unfinished = false;
-        if fsync {
-            File::open(directory)?.sync_all()?;
-        }
-        Ok(())
-    }
-}
-
-impl Files {
-    fn run(&mut self, job: DiskJob, path: &Path) -> io::Result<Done> {
-        match job {
-            DiskJob::Create { file, sync_every, .. } => {
-                let open = File::create(path)?;
-                self.0.insert(
-                    file,
-                    Open {
-                        file: open,
-                        path: path.into(),
-                        unfinished: true,
-                        sync_every,
-                        written: 0,
-                        setting_out: 0..0,
-                        direct: None,
-                        stays_cached: false,
-                        failed: None,
-                    },
-                );
-                Ok(Done::Created)
-            }
-            DiskJob::Append { file, pieces } => self.with(file, |open| open.append(&pieces)).map(Done::Appended),
-            DiskJob::Commit { file, to, fsync } => {
-                self.with(file, |open| open.commit(&to, fsync))?;
-                self.0.remove(&file);
-                Ok(Done::Committed)
-            }
-            DiskJob::Abort { file } => {
-                if let Some(open) = self.0.remove(&file)
-                    && open.unfinished
-                {
-                    fs::remove_file(&open.path)?;
-                }
-                Ok(Done::Aborted)
-            }
-            DiskJob::Open { file, .. } => {
-                let open = match File::open(path) {
-                    Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Done::Opened(None)),
-                    open => open?,
-                };
-                let size = open.metadata()?.len();
-                self.0.insert(
-                    file,
-                    Open {
-                        file: open,
-                        path: path.into(),
-                        unfinished: false,
-                        sync_every: 0,
-                        written: 0,
-                        setting_out: 0..0,
-                        direct: None,
-                        stays_cached: false,
-                        failed: None,
-                    },
-                );
-                Ok(Done::Opened(Some(size)))
-            }
-            DiskJob::Read { file, bytes } => self.with(file, |open| {
-                let mut buffer = Vec::with_capacity(bytes);
-                (&mut open.file).take(bytes as u64).read_to_end(&mut buffer)?;
-                Ok(Done::Read(buffer.into()))
-            }),
-            DiskJob::Remove { .. } => match fs::remove_file(path) {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-                _ => Ok(Done::Removed),
-            },
-        }
-    }
-
-    /// Does something with an open file, unless something has failed before.
-    fn with<T>(&mut self, file: FileId, job: impl FnOnce(&mut Open) -> io::Result<T>) -> io::Result<T> {
-        let open = self.0.get_mut(&file).ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the file is not open"))?;
-        if let Some((kind, text)) = &open.failed {
-            return Err(io::Error::new(*kind, text.clone()));
-        }
-        job(open).inspect_err(|error| open.failed = Some((error.kind(), reason(error))))
-    }
+    })?;
+    Ok(jobs)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::disk::{Done, FileId};
+    use bytes::Bytes;
     use mio::{Poll, Token};
+    use std::{
+        fs,
+        os::unix::fs::{PermissionsExt, symlink},
+        path::Path,
+    };
 
     fn disk() -> (Disk, Poll) {
         let poll = Poll::new().unwrap();
@@ -305,7 +133,7 @@ mod tests {
         names
     }
 
-    const FILE: FileId = FileId(1);
+    const FILE: FileId = FileId { lane: Lane::Bulk, number: 1 };
 
     fn create(dir: &Path) -> DiskJob {
         DiskJob::Create { file: FILE, path: dir.join("temp").to_str().unwrap().into(), sync_every: 4 }
@@ -388,5 +216,51 @@ mod tests {
         assert_eq!(names(dir.path()), ["f"], "what was only read stays");
         assert_eq!(disk.run(DiskJob::Remove { file: FILE, path: path.clone() }).result, Ok(Done::Removed));
         assert_eq!(disk.run(DiskJob::Remove { file: FILE, path }).result, Ok(Done::Removed));
+    }
+
+    #[test]
+    fn a_small_file_takes_another_ones_place_and_permissions_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = disk();
+        let path = |name: &str| dir.path().join(name);
+        let replace = |name: &str, text: &'static str| DiskJob::Replace {
+            file: FileId { lane: Lane::Prompt, number: 1 },
+            path: path(name).to_str().unwrap().into(),
+            bytes: text.into(),
+        };
+        fs::write(path("file"), "old").unwrap();
+        fs::set_permissions(path("file"), fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(path("file"), path("link")).unwrap();
+        assert_eq!(disk.run(replace("link", "new")).result, Ok(Done::Replaced));
+        assert_eq!((fs::read(path("file")).unwrap(), names(dir.path())), (b"new".into(), vec!["file".into(), "link".into()]));
+        assert_eq!(fs::metadata(path("file")).unwrap().permissions().mode() & 0o777, 0o640);
+        fs::remove_file(path("file")).unwrap();
+        fs::remove_file(path("link")).unwrap();
+        assert_eq!(disk.run(replace("file", "anew")).result, Ok(Done::Replaced), "one that has been removed is made");
+        assert_eq!(disk.run(replace("nowhere/file", "")).result, Err("No such file or directory".into()));
+    }
+
+    #[test]
+    fn one_lane_does_not_wait_for_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = disk();
+        // Nobody reads from it yet, so whoever opens it to write waits.
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        disk.send(DiskJob::Create { file: FILE, path: pipe.to_str().unwrap().into(), sync_every: 0 });
+        let prompt = FileId { lane: Lane::Prompt, number: 2 };
+        let path = dir.path().join("log").to_str().unwrap().to_owned();
+        for (job, result) in [
+            (DiskJob::Create { file: prompt, path, sync_every: 0 }, Done::Created),
+            (DiskJob::Append { file: prompt, pieces: vec!["abc".into()] }, Done::Appended(3)),
+            (DiskJob::Sync { file: prompt }, Done::Synced),
+            (DiskJob::Commit { file: prompt, to: "log.1".into(), fsync: true }, Done::Committed),
+        ] {
+            assert_eq!(disk.run(job).result, Ok(result));
+        }
+        assert_eq!((names(dir.path()), disk.take_done()), (vec!["log.1".into(), "pipe".into()], None));
+        let _reader = fs::File::open(&pipe).unwrap();
+        assert_eq!(disk.run(DiskJob::Abort { file: FILE }).result, Ok(Done::Aborted));
+        assert_eq!(disk.take_done(), Some(DiskDone { file: FILE, result: Ok(Done::Created) }));
     }
 }

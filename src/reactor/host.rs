@@ -5,6 +5,7 @@ use super::{
     crash,
     daemon::{self, RESERVED_DESCRIPTORS},
     disk::Disk,
+    files,
     listen::{Listeners, reason},
     logger,
     signals::Urgency,
@@ -15,7 +16,7 @@ use crate::{
     config::{Config, DirectiveId},
     state::{CpuTimes, DiskDone, DiskJob, Host, ProcessFacts},
 };
-use std::{cell::RefCell, fs, hash::BuildHasher, io, io::Write, path::Path, rc::Rc, time::Duration};
+use std::{cell::RefCell, fs, hash::BuildHasher, io, path::Path, rc::Rc, time::Duration};
 
 /// The real clock, files and process.
 pub struct RealHost {
@@ -184,26 +185,7 @@ impl Host for RealHost {
     }
 
     fn replace_config_file(&mut self, path: &str, text: &[u8]) -> io::Result<()> {
-        // Through a link to the file itself; what has been removed has no other name.
-        let path = fs::canonicalize(path).or_else(|error| match error.kind() {
-            io::ErrorKind::NotFound => Ok(Path::new(path).to_owned()),
-            _ => Err(error),
-        })?;
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = (|| {
-            let mut file = fs::File::create(&temporary)?;
-            file.write_all(text)?;
-            if let Ok(old) = fs::metadata(&path) {
-                file.set_permissions(old.permissions())?;
-            }
-            file.sync_all()?;
-            fs::rename(&temporary, &path)?;
-            fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-        })();
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        files::replace(Path::new(path), text)
     }
 
     fn apply(&mut self, config: &Config, changed: DirectiveId) -> Result<(), String> {

@@ -11,6 +11,7 @@ mod crash;
 mod daemon;
 mod direct;
 mod disk;
+mod files;
 mod host;
 mod listen;
 mod logger;
@@ -99,7 +100,7 @@ impl Reactor {
         }
         let listeners = Rc::new(RefCell::new(listeners));
         let waker = Waker::new(poll.registry(), TOKEN_DISK).map_err(|e| text("Can't make the poll's waker", e))?;
-        let disk = Disk::start(waker).map_err(|e| text("Can't start the disk thread", e))?;
+        let disk = Disk::start(waker).map_err(|e| text("Can't start the disk threads", e))?;
         let disk = Rc::new(RefCell::new(disk));
         let file = config_file.unwrap_or_default();
         let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), signals.urgency(), notifier.is_supervised());

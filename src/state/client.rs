@@ -83,6 +83,8 @@ pub enum Blocked {
     Shutdown,
     /// The end of its MIGRATE.
     Migration,
+    /// The end of its CONFIG REWRITE.
+    Rewrite,
     /// Something at one of the keys of [`Client::waiting`].
     Keys,
     /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: for ever).
@@ -223,9 +225,9 @@ impl Client {
         self.close_now || self.close_after_reply
     }
 
-    /// Whether it shows itself as a client that waits. One in MIGRATE does not: in Redis nobody could look meanwhile.
+    /// Whether it shows itself as a client that waits. One in MIGRATE or CONFIG REWRITE does not: in Redis nobody could look meanwhile.
     pub fn shows_blocked(&self) -> bool {
-        self.blocked.is_some_and(|blocked| blocked != Blocked::Migration)
+        self.blocked.is_some_and(|blocked| !matches!(blocked, Blocked::Migration | Blocked::Rewrite))
     }
 
     /// Bytes of input held, which are not executed yet: those of a transaction being queued among them. What `client-query-buffer-limit` limits.

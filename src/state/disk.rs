@@ -1,12 +1,37 @@
-//! Work for the disk, asked for and answered as messages: whoever drives the engine does it beside the loop, in the order it was asked for.
+//! Work for the disk, asked for and answered as messages: whoever drives the engine does it beside the loop, in lanes.
+//!
+//! The jobs of one lane are done one after the other, in the order in which they were asked for, and answered in that order. Between lanes there is no order:
+//! what one does never waits for the other. A file belongs to the lane that its [`FileId`] names, so all that is asked of a file has an order.
+//!
+//! What must be on the disk before somebody is answered ends with a job that says so in its answer ([`DiskJob::Sync`], [`DiskJob::Commit`],
+//! [`DiskJob::Replace`]): by then all that its file was given before is on the disk.
 
 use bytes::Bytes;
 
+/// Which of the disk's workers does a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Snapshots and what is read back from them: many bytes, which may take their time.
+    Bulk,
+    /// What somebody waits for: few bytes, and syncs.
+    Prompt,
+}
+
+impl Lane {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Bulk, Self::Prompt];
+}
+
 /// Names a file from its creation or opening to its end. Never used again in a process's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId(pub u64);
+pub struct FileId {
+    /// Where the jobs about it are done.
+    pub lane: Lane,
+    /// Which one.
+    pub number: u64,
+}
 
-/// One piece of work. Jobs are done one after the other; each is answered with a [`DiskDone`].
+/// One piece of work. Each is answered with a [`DiskDone`].
 ///
 /// After an error a file takes no more: its later jobs are answered with the same error, until [`DiskJob::Abort`].
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +51,11 @@ pub enum DiskJob {
         file: FileId,
         /// What.
         pieces: Vec<Bytes>,
+    },
+    /// Has what was written so far on the disk before this is answered.
+    Sync {
+        /// The file.
+        file: FileId,
     },
     /// Puts the file, whole, in the place of another, which stays as it is if that fails, and closes it.
     Commit {
@@ -55,6 +85,16 @@ pub enum DiskJob {
         /// At most so many bytes.
         bytes: usize,
     },
+    /// Puts a small file of these bytes in the place of another (or of the one that it is a link to), with the permissions that that has. It and its
+    /// directory are on the disk before this is answered; if it fails the old file stays as it is.
+    Replace {
+        /// Names the answer.
+        file: FileId,
+        /// Where; from the working directory of this moment.
+        path: String,
+        /// What.
+        bytes: Bytes,
+    },
     /// Removes a file that nobody has open. One that is not there is no error.
     Remove {
         /// Names the answer.
@@ -70,10 +110,12 @@ impl DiskJob {
         match *self {
             Self::Create { file, .. }
             | Self::Append { file, .. }
+            | Self::Sync { file }
             | Self::Commit { file, .. }
             | Self::Abort { file }
             | Self::Open { file, .. }
             | Self::Read { file, .. }
+            | Self::Replace { file, .. }
             | Self::Remove { file, .. } => file,
         }
     }
@@ -86,6 +128,8 @@ pub enum Done {
     Created,
     /// So many bytes went to the file. Some of them may follow with a later job, and the last when it is committed.
     Appended(u64),
+    /// What was written is on the disk.
+    Synced,
     /// The file has its place.
     Committed,
     /// The file is closed.
@@ -94,6 +138,8 @@ pub enum Done {
     Opened(Option<u64>),
     /// What was read; nothing at the file's end.
     Read(Bytes),
+    /// The other file is there no more, but this one.
+    Replaced,
     /// There is no such file any more.
     Removed,
 }

@@ -1,6 +1,6 @@
 //! What is being saved, and what came of it the last time.
 
-use super::disk::{Done, FileId};
+use super::disk::{Done, FileId, Lane};
 use crate::{keyspace::WalkId, persist::snapshot::RdbSink};
 use bytes::Bytes;
 use std::{cell::RefCell, rc::Rc};
@@ -31,6 +31,8 @@ pub struct Saving {
     pub created: bool,
     /// All has been handed over, and the disk is to say that it is done.
     pub committing: bool,
+    /// It is the empty dataset of a FLUSHALL, which has counted all changes before it as saved: so many of them are not, should it fail.
+    pub flushed: Option<u64>,
     /// Monotonic nanoseconds at the end of the last step, and the keys of it: what `rdb-key-save-delay` counts from.
     pub stepped: (u64, u64),
 }
@@ -61,9 +63,9 @@ pub struct Persistence {
 
 impl Persistence {
     /// A name for a file that is about to be created or opened.
-    pub fn next_file(&mut self) -> FileId {
+    pub fn next_file(&mut self, lane: Lane) -> FileId {
         self.files += 1;
-        FileId(self.files)
+        FileId { lane, number: self.files }
     }
 }
 

@@ -9,6 +9,7 @@ mod migration;
 mod notifications;
 mod pubsub;
 mod replicas;
+mod rewriting;
 mod saving;
 mod shutdown;
 mod transactions;
@@ -16,8 +17,8 @@ mod upstream;
 
 use super::{
     action::Action, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host, latency::LatencyMonitor, loading::LoadingState,
-    migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers, saving::Persistence, shutdown::ShutdownState,
-    slowlog::Slowlog, stats::Stats,
+    migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers, rewriting::Rewriting, saving::Persistence,
+    shutdown::ShutdownState, slowlog::Slowlog, stats::Stats,
 };
 use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
@@ -66,6 +67,8 @@ pub struct Server {
     pub last_save_unix_seconds: i64,
     /// Saves and loads.
     pub persistence: Persistence,
+    /// CONFIG REWRITEs under way.
+    pub rewrites: Vec<Rewriting>,
     /// The dataset that is being loaded.
     pub loading: Option<LoadingState>,
     /// The shutdown under way.

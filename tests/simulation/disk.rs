@@ -229,6 +229,21 @@ impl Disk {
                 open.read_at += read.len();
                 Ok(Done::Read(read))
             }
+            DiskJob::Sync { file } => {
+                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
+                open.failed.clone().map_or(Ok(()), Err)?;
+                let content = &mut self.contents[open.content];
+                content.synced = content.bytes.len();
+                Ok(Done::Synced)
+            }
+            DiskJob::Replace { .. } if fails => Err("No space left on device".into()),
+            DiskJob::Replace { path, bytes, .. } => {
+                let content = self.contents.len();
+                self.contents.push(Content { synced: bytes.len(), bytes: bytes.to_vec() });
+                self.names.insert(path.clone(), content);
+                self.safe_names.insert(path, content);
+                Ok(Done::Replaced)
+            }
             DiskJob::Remove { path, .. } => {
                 self.names.remove(&path);
                 Ok(Done::Removed)

@@ -12,12 +12,12 @@ use crate::{
     },
     state::{
         Server,
-        disk::{DiskJob, Done},
+        disk::{DiskJob, Done, Lane},
     },
 };
 
 fn save(ctx: &mut Ctx) {
-    if ctx.server.persistence.saving.is_some() {
+    if ctx.server.persistence.saving.is_some() && !ctx.server.is_saving_nothing() {
         return ctx.error("ERR Background save already in progress");
     }
     ctx.server.persistence.saves += 1;
@@ -28,7 +28,7 @@ fn bgsave(ctx: &mut Ctx) {
     if ctx.argc() > 1 && !(ctx.argc() == 2 && ctx.is_word(1, "schedule")) {
         return ctx.error(errors::SYNTAX);
     }
-    if ctx.server.persistence.saving.is_some() {
+    if ctx.server.persistence.saving.is_some() && !ctx.server.is_saving_nothing() {
         return ctx.error("ERR Background save already in progress");
     }
     // Nothing that would stand in the way of a save runs in the background, so there is never anything to schedule it behind but a transaction.
@@ -36,6 +36,7 @@ fn bgsave(ctx: &mut Ctx) {
         ctx.server.persistence.scheduled = true;
         return ctx.out.simple("Background saving scheduled");
     }
+    ctx.server.cancel_bgsave();
     ctx.server.begin_bgsave();
     ctx.out.simple("Background saving started");
 }
@@ -78,7 +79,7 @@ fn load_now(server: &mut Server, replace: bool) -> Result<(), String> {
     const READ_BYTES: usize = 1 << 20;
     /// Bytes decoded at a time.
     const FEED_BYTES: usize = 64 * 1024;
-    let (file, path) = (server.next_file(), server.config.dbfilename.clone());
+    let (file, path) = (server.next_file(Lane::Bulk), server.config.dbfilename.clone());
     let size = match server.host.disk_now(DiskJob::Open { file, path }).result? {
         Done::Opened(Some(size)) => size,
         _ => return Err("there is no such file".into()),

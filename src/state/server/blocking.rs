@@ -67,7 +67,7 @@ impl Server {
                 self.mark_dirty(conn);
                 true
             }
-            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration) | None => false,
+            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration | Blocked::Rewrite) | None => false,
         }
     }
 

@@ -9,12 +9,12 @@ use crate::{
     },
     state::{
         action::Action,
-        disk::{DiskJob, FileId},
+        disk::{DiskJob, FileId, Lane},
         replicas::position,
         saving::{Saving, delay_nanos, log_not_created, log_not_moved, log_not_written, take_pieces},
     },
 };
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
 /// Bytes after which what a save has written sets out for the disk (`rdb-save-incremental-fsync`).
 const SYNC_EVERY: u64 = 4 << 20;
@@ -23,8 +23,8 @@ const SAVE_PIECE: usize = 1 << 20;
 
 impl Server {
     /// A name for a file that is about to be created or opened.
-    pub fn next_file(&mut self) -> FileId {
-        self.persistence.next_file()
+    pub fn next_file(&mut self, lane: Lane) -> FileId {
+        self.persistence.next_file(lane)
     }
 
     /// Asks for work of the disk; the answer comes to the engine.
@@ -54,9 +54,14 @@ impl Server {
 
     /// Begins to save this moment's data in the background. None is under way.
     pub fn begin_bgsave(&mut self) {
+        self.begin_saving();
+        log::info!("Background saving started by pid {}", self.host.pid());
+    }
+
+    fn begin_saving(&mut self) {
         let temporary = format!("temp-{}-bg.rdb", self.host.pid());
         let to = self.config.dbfilename.clone();
-        let file = self.next_file();
+        let file = self.next_file(Lane::Bulk);
         let keys_total = self.keyspace.iter().map(|(_, db)| db.len() as u64).sum();
         let (walk, sink) = self.snapshot();
         let started_unix_seconds = self.unix_seconds();
@@ -79,9 +84,9 @@ impl Server {
             in_flight: 0,
             created: false,
             committing: false,
+            flushed: None,
             stepped: (0, 0),
         });
-        log::info!("Background saving started by pid {}", self.host.pid());
     }
 
     /// Takes note that the BGSAVE under way is over, whatever came of it, and returns it.
@@ -90,14 +95,17 @@ impl Server {
         if let Some(walk) = saving.walk {
             self.keyspace.cancel_walk(walk);
         }
-        self.persistence.last_took_seconds = Some(self.unix_seconds() - saving.started_unix_seconds);
-        self.persistence.last_early_bytes = saving.sink.borrow().early_bytes();
+        if saving.flushed.is_none() {
+            self.persistence.last_took_seconds = Some(self.unix_seconds() - saving.started_unix_seconds);
+            self.persistence.last_early_bytes = saving.sink.borrow().early_bytes();
+        }
         Some(saving)
     }
 
     /// Gives up the BGSAVE under way, if there is one. Its outcome does not count.
     pub fn cancel_bgsave(&mut self) {
         let Some(saving) = self.end_bgsave() else { return };
+        self.keyspace.dirty += saving.flushed.unwrap_or(0);
         // What the disk has not been handed yet must not come after what somebody writes in its place.
         self.actions.retain(|action| !matches!(action, Action::Disk(job) if job.file() == saving.file));
         self.ask_disk(DiskJob::Abort { file: saving.file });
@@ -106,9 +114,13 @@ impl Server {
     /// Saves this moment's data, and comes back when it is on the disk. Nobody is served meanwhile. `false`: that failed, and the log says why.
     #[must_use]
     pub fn save_now(&mut self) -> bool {
+        if self.is_saving_nothing() {
+            // It must not take the place of this one.
+            self.cancel_bgsave();
+        }
         // Not the name that a BGSAVE writes under: one that was just cancelled may still have it.
         let temporary = format!("temp-{}.rdb", self.host.pid());
-        let (file, sync_every) = (self.next_file(), self.sync_every());
+        let (file, sync_every) = (self.next_file(Lane::Bulk), self.sync_every());
         if let Err(reason) = self.host.disk_now(DiskJob::Create { file, path: temporary.clone(), sync_every }).result {
             log_not_created(&temporary, &self.config.dir, &reason);
             return false;
@@ -176,12 +188,61 @@ impl Server {
         }
     }
 
+    /// Whether the save under way is a FLUSHALL's. It stands in nobody's way: another save may take its place.
+    pub fn is_saving_nothing(&self) -> bool {
+        self.persistence.saving.as_ref().is_some_and(|saving| saving.flushed.is_some())
+    }
+
     /// What FLUSHALL does to saves: the one under way is given up, and where there are save points the file is made to hold nothing too.
+    ///
+    /// That is done in the background. All of it is with the disk at once, so that what comes behind it in the lane finds it done. If it fails, the
+    /// log says so, and the save points ask again.
     pub fn reset_saves(&mut self) {
-        self.cancel_bgsave();
-        if !self.config.save.is_empty() {
-            // What failed is in the log, and the save points will ask again.
-            let _ = self.save_now();
+        let changes = std::mem::take(&mut self.keyspace.dirty);
+        if let Some(flushed) = self.persistence.saving.as_mut().and_then(|saving| saving.flushed.as_mut()) {
+            // Nothing is what that one saves.
+            *flushed += changes;
+            return;
         }
+        self.keyspace.dirty = changes;
+        self.cancel_bgsave();
+        if self.config.save.is_empty() {
+            return;
+        }
+        self.begin_saving();
+        self.keyspace.dirty = 0;
+        let Some(saving) = self.persistence.saving.as_mut() else { return };
+        let (file, to) = (saving.file, saving.to.clone());
+        while saving.walk.is_some_and(|walk| self.keyspace.step_walk(walk)) {}
+        saving.walk = None;
+        saving.sink.borrow_mut().finish();
+        while saving.sink.borrow_mut().poll(SAVE_PIECE) != Progress::Done {}
+        (saving.finished, saving.committing, saving.flushed) = (true, true, Some(changes));
+        saving.dirty_before = 0;
+        saving.in_flight = saving.sink.borrow().ready_bytes();
+        let pieces = take_pieces(&saving.sink);
+        self.ask_disk(DiskJob::Append { file, pieces });
+        self.ask_disk(DiskJob::Commit { file, to, fsync: true });
+    }
+
+    /// Gives up the BGSAVE under way, if there is one, since the process is about to end. Comes back when the disk has done with it. A FLUSHALL's is
+    /// carried out: what was flushed must not come back.
+    pub fn end_saving(&mut self) {
+        let Some(saving) = self.end_bgsave() else { return };
+        let (unsent, others): (VecDeque<Action>, VecDeque<Action>) = std::mem::take(&mut self.actions)
+            .into_iter()
+            .partition(|action| matches!(action, Action::Disk(job) if job.file() == saving.file));
+        self.actions = others;
+        if saving.flushed.is_some() {
+            for action in unsent {
+                if let Action::Disk(job) = action
+                    && let Err(reason) = self.host.disk_now(job).result
+                {
+                    log_not_written(&reason);
+                    break;
+                }
+            }
+        }
+        self.host.disk_now(DiskJob::Abort { file: saving.file });
     }
 }

@@ -7,7 +7,6 @@ use crate::{
         action::Action,
         client::{Blocked, ReplyMode},
         conn_id::ConnId,
-        disk::DiskJob,
         shutdown::{SHUTDOWN_FAILED, Shutdown, ShutdownState, Shutting},
     },
 };
@@ -74,11 +73,10 @@ impl Server {
         let (how, offset) = (*how, *offset);
         self.log_replicas(offset);
         if self.persistence.saving.is_some() {
-            log::warn!("There is a background save under way. Giving it up!");
-            if let Some(saving) = self.end_bgsave() {
-                self.actions.retain(|action| !matches!(action, Action::Disk(job) if job.file() == saving.file));
-                self.host.disk_now(DiskJob::Abort { file: saving.file });
+            if !self.is_saving_nothing() {
+                log::warn!("There is a background save under way. Giving it up!");
             }
+            self.end_saving();
         }
         // What is loaded by half must not take the place of the whole.
         let nosave = how.nosave || self.loading.is_some();
