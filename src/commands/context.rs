@@ -3,13 +3,12 @@
 use super::{CommandId, Registry};
 use crate::{
     config::ClientClass,
-    config::NotifyFlags,
     data::{
         entry::{Entry, Value},
         number,
         object::Collection,
     },
-    keyspace::{Keyspace, WrongType},
+    keyspace::{Cause, Keyspace, WrongType},
     resp::{
         output::Output,
         request::{Args, BIG_ARG, OwnedArgs},
@@ -17,7 +16,10 @@ use crate::{
     state::{Client, ClientKind, ConnId, Server},
 };
 
-pub use crate::state::blocking::{BlockOn, InVain};
+pub use crate::state::{
+    blocking::{BlockOn, InVain},
+    notifications::{Event, NEW},
+};
 
 /// What the log of writes gets of a command that changed something. It is small: each command makes one.
 #[derive(Default)]
@@ -219,7 +221,7 @@ impl<'a> Ctx<'a> {
         self.server.keyspace.write(self.db, hash, key)
     }
 
-    /// Says that the key at argument `i` has changed: WATCH, the count of changes, and subscribers to `event` learn of it.
+    /// Tells everybody who listens that the command has changed the key at argument `i`: see [`Keyspace::key_changed`].
     #[inline(always)]
     pub fn changed(&mut self, i: usize, event: Event) {
         let key = self.arg(i);
@@ -229,28 +231,29 @@ impl<'a> Ctx<'a> {
     /// [`Ctx::changed`] for a key that is no argument.
     #[inline(always)]
     pub fn changed_key(&mut self, key: &[u8], event: Event) {
-        self.server.keyspace.changed(self.db, key);
-        self.notify(key, event);
+        self.server.key_changed(self.db, key, Cause::Command, event);
     }
 
     /// [`Ctx::changed_key`] for a key of another database.
     pub fn changed_in(&mut self, db: usize, key: &[u8], event: Event) {
-        self.server.keyspace.changed(db, key);
-        self.notify_in(db, key, event);
+        self.server.key_changed(db, key, Cause::Command, event);
     }
 
-    /// Tells subscribers of keyspace events.
+    /// [`Ctx::changed_in`] for a key whose change is counted at another one.
+    pub fn changed_too(&mut self, db: usize, key: &[u8], event: Event) {
+        self.server.key_changed(db, key, Cause::SameCommand, event);
+    }
+
+    /// Tells subscribers of one more event of a key.
     #[inline(always)]
     pub fn notify(&mut self, key: &[u8], event: Event) {
-        self.notify_in(self.db, key, event);
+        self.server.notify(self.db, key, event);
     }
 
     /// [`Ctx::notify`] for a key of another database.
     #[inline(always)]
     pub fn notify_in(&mut self, db: usize, key: &[u8], event: Event) {
-        if self.server.config.notify_keyspace_events != NotifyFlags::NONE {
-            self.server.publish_event(db, key, event.0, event.1);
-        }
+        self.server.notify(db, key, event);
     }
 
     /// Bytes of output at which the client is cut off anyway (`client-output-buffer-limit`), so that a reply without end need not go on.
@@ -323,13 +326,6 @@ impl<'a> Ctx<'a> {
         }
     }
 }
-
-/// A keyspace event: its class (a letter of `notify-keyspace-events`) and its name.
-#[derive(Clone, Copy, Debug)]
-pub struct Event(pub char, pub &'static str);
-
-/// The event of a key that was not there before; comes in front of the one that says what was done.
-pub const NEW: Event = Event('n', "new");
 
 /// The bytes of a string value, with room for the digits of an integer.
 pub enum Text<'a> {

@@ -51,7 +51,7 @@ fn watch_key(ctx: &mut Ctx, i: usize) {
     let found = ctx.server.keyspace.db(db).dict().find(hash, key);
     let live = found.is_some_and(|entry| !ctx.server.keyspace.is_past(entry.deadline()));
     let watch = ctx.client().watch.clone();
-    ctx.server.keyspace.db_mut(db).watch(key, live, &watch);
+    ctx.server.keyspace.watch(db, key, live, &watch);
     ctx.client_mut().watching.push(WatchedKey { db, key: key.into(), live });
 }
 

@@ -48,7 +48,7 @@ impl Engine {
             self.upstream_gone(conn);
         }
         for key in &client.watching {
-            self.server.keyspace.db_mut(key.db).unwatch(&key.key, &client.watch);
+            self.server.keyspace.unwatch(key.db, &key.key, &client.watch);
         }
         if client.monitor {
             self.server.monitors.retain(|m| *m != conn);

@@ -16,7 +16,7 @@ impl Engine {
         let mut expired = false;
         for key in &watching {
             let keyspace = &mut self.server.keyspace;
-            keyspace.db_mut(key.db).unwatch(&key.key, &watch);
+            keyspace.unwatch(key.db, &key.key, &watch);
             let deadline = keyspace.db(key.db).dict().find(keyspace.hash(&key.key), &key.key).map(|e| e.deadline());
             expired |= key.live && deadline.is_some_and(|d| keyspace.is_past(d));
         }

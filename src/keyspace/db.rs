@@ -1,4 +1,4 @@
-//! One database: its table, how many of its keys have a deadline, and who watches what.
+//! One database: its table, and how many of its keys have a deadline.
 
 use super::{
     fields::{Bookings, is_bookable},
@@ -9,18 +9,6 @@ use crate::data::{
     entry::{Entry, NEVER},
     key_hash::Seed,
 };
-use std::{cell::Cell, collections::HashMap, rc::Rc};
-
-/// A transaction's flag: raised when a key it watches is touched.
-pub type Watch = Rc<Cell<bool>>;
-
-/// Who watches a key.
-struct Watcher {
-    flag: Watch,
-    /// The key was there when it began: one past its deadline, or none at all, may become the other unnoticed.
-    live: bool,
-}
-
 /// One database.
 pub struct Db {
     pub(super) dict: Dict<Entry>,
@@ -30,7 +18,6 @@ pub struct Db {
     volatile: usize,
     /// Sum of the deadlines of those, for INFO's average TTL.
     deadline_sum: i128,
-    watched: HashMap<Box<[u8]>, Vec<Watcher>>,
     /// Hashes with fields that have deadlines.
     pub(super) bookings: Bookings,
     /// Where the expire cycle goes on, in hash space.
@@ -39,15 +26,7 @@ pub struct Db {
 
 impl Db {
     pub(super) fn new(seed: Seed, table: TableId) -> Self {
-        Self {
-            dict: Dict::new(seed),
-            table,
-            volatile: 0,
-            deadline_sum: 0,
-            watched: HashMap::new(),
-            bookings: Bookings::default(),
-            expire_at: 0,
-        }
+        Self { dict: Dict::new(seed), table, volatile: 0, deadline_sum: 0, bookings: Bookings::default(), expire_at: 0 }
     }
 
     /// Number of keys, those past their deadline that have not been reclaimed yet among them.
@@ -178,64 +157,13 @@ impl Db {
         self.dict.take()
     }
 
-    /// Exchanges everything but who watches. What is past its deadline by `now_ms` is as good as not there, before and after.
-    pub(super) fn swap_contents(&mut self, other: &mut Self, now_ms: i64) {
-        for (db, peer) in [(&*self, &*other), (&*other, &*self)] {
-            for (key, watchers) in &db.watched {
-                let hash = db.dict.hash(key);
-                let [old, new] = [db, peer].map(|db| db.dict.find(hash, key));
-                let live = [old, new].into_iter().flatten().any(|entry| entry.deadline() >= now_ms);
-                for watcher in watchers {
-                    watcher.flag.set(watcher.flag.get() || live || watcher.live && old.is_some());
-                }
-            }
-        }
+    /// Exchanges everything.
+    pub(super) fn swap_contents(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.dict, &mut other.dict);
         std::mem::swap(&mut self.table, &mut other.table);
         std::mem::swap(&mut self.volatile, &mut other.volatile);
         std::mem::swap(&mut self.deadline_sum, &mut other.deadline_sum);
         std::mem::swap(&mut self.expire_at, &mut other.expire_at);
         std::mem::swap(&mut self.bookings, &mut other.bookings);
-    }
-
-    /// Raises `watch` when `key`, which is `live` now or not, is touched from now on.
-    pub fn watch(&mut self, key: &[u8], live: bool, watch: &Watch) {
-        let watchers = self.watched.entry(key.into()).or_default();
-        if !watchers.iter().any(|w| Rc::ptr_eq(&w.flag, watch)) {
-            watchers.push(Watcher { flag: watch.clone(), live });
-        }
-    }
-
-    /// No longer raises `watch` for `key`.
-    pub fn unwatch(&mut self, key: &[u8], watch: &Watch) {
-        if let Some(watchers) = self.watched.get_mut(key) {
-            watchers.retain(|w| !Rc::ptr_eq(&w.flag, watch));
-            if watchers.is_empty() {
-                self.watched.remove(key);
-            }
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn touch_watched(&self, key: &[u8]) {
-        if !self.watched.is_empty() {
-            self.touch_watched_slow(key);
-        }
-    }
-
-    #[cold]
-    fn touch_watched_slow(&self, key: &[u8]) {
-        for watcher in self.watched.get(key).into_iter().flatten() {
-            watcher.flag.set(true);
-        }
-    }
-
-    /// A flush touches the watched keys that exist, and were not past their deadline already when they were watched.
-    pub(super) fn touch_all_watched(&self) {
-        for (key, watchers) in &self.watched {
-            if self.dict.find(self.dict.hash(key), key).is_some() {
-                watchers.iter().filter(|w| w.live).for_each(|w| w.flag.set(true));
-            }
-        }
     }
 }

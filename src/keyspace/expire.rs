@@ -3,7 +3,8 @@
 //! Segments keep a lower bound of their entries' deadlines, so a cycle touches only what owes something; there is no
 //! sampling, and nothing that is due stays behind for longer than the cycle needs to come round.
 
-use super::{Gone, Keyspace, Went};
+use super::Keyspace;
+use crate::data::entry::Entry;
 
 /// What happens to a key past its deadline when somebody looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,20 +69,13 @@ impl Keyspace {
 pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -> CycleReport {
     // The last millisecond that is over.
     let (now, mut expired) = (keyspace.now_ms - 1, 0);
+    let mut due: Vec<Entry> = Vec::new();
     for db in 0..keyspace.dbs.len() {
         while keyspace.dbs[db].due_min() <= now {
             let headers = keyspace.before_due(db, now, HEADERS);
-            let gone = &mut keyspace.gone;
-            let before = gone.len();
-            keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| gone.push(Gone { db, key: entry.key().into(), went: Went::Key }));
-            for index in before..keyspace.gone.len() {
-                let key = &keyspace.gone[index].key;
-                keyspace.dbs[db].touch_watched(key);
-                keyspace.notes.expired(db, key);
-            }
-            let count = keyspace.gone.len() - before;
-            expired += count;
-            keyspace.stats.expired += count as u64;
+            keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| due.push(entry));
+            expired += due.len();
+            due.drain(..).for_each(|entry| keyspace.forget_expired(db, entry));
             if !within() {
                 let done = keyspace.dbs[db].due_min() > now;
                 return CycleReport { expired, done };

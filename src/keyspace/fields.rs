@@ -4,7 +4,7 @@
 //! is found when the hash goes or its first deadline changes. What is booked may be early (a field that went by other ways leaves its
 //! deadline behind), never late. A booking whose hash is gone, because it was overwritten in place, is dropped when its time comes.
 
-use super::{Gone, Keyspace, Went, expire::ExpireMode};
+use super::{Cause, Keyspace, expire::ExpireMode};
 use crate::data::{
     entry::{Entry, NEVER, Value},
     hash::{ANY_TIME, Hash},
@@ -156,10 +156,7 @@ impl Keyspace {
             db.bookings.book(db.dict.at(handle));
         }
         if count > 0 {
-            self.stats.expired_fields += count as u64;
-            self.touched(db, key);
-            self.notes.fields_expired(db, key, emptied);
-            self.gone.push(Gone { db, key: key.into(), went: Went::Fields { names, emptied } });
+            self.key_changed(db, key, Cause::FieldsExpired { names, emptied });
         }
         count
     }
@@ -204,7 +201,7 @@ mod tests {
             key_hash::Seed,
             object::Collection,
         },
-        keyspace::Upsert,
+        keyspace::{Upsert, Went},
     };
     use bytes::Bytes;
 

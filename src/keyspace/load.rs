@@ -1,6 +1,6 @@
 //! Filling the databases from a snapshot: in place, or in tables beside those in use that take their place when all is there.
 
-use super::{Db, Keyspace};
+use super::{Cause, Db, Keyspace, changes::Contents};
 use crate::data::entry::Entry;
 
 impl Keyspace {
@@ -41,7 +41,7 @@ impl Keyspace {
                 self.aside[db].replace_at(handle, hash, entry);
             } else {
                 self.before_change(db, hash, handle);
-                self.dbs[db].touch_watched(entry.key());
+                self.key_changed(db, entry.key(), Cause::Loaded);
                 self.dbs[db].replace_at(handle, hash, entry);
             }
         } else {
@@ -53,11 +53,12 @@ impl Keyspace {
     /// What was loaded aside takes the place of what is there, for every client at once; the old tables are freed in slices
     /// ([`Keyspace::bury`]). Watched keys that are in either count as touched.
     pub fn commit_load(&mut self) {
-        for (db, mut fresh) in std::mem::take(&mut self.aside).into_iter().enumerate() {
-            self.dbs[db].swap_contents(&mut fresh, self.now_ms);
+        let aside = std::mem::take(&mut self.aside);
+        self.contents_change(Contents::Load(&aside));
+        for (db, mut fresh) in aside.into_iter().enumerate() {
+            self.dbs[db].swap_contents(&mut fresh);
             self.bury_db(fresh);
         }
-        self.awaited.note_all(0..self.dbs.len());
     }
 
     /// Gives up what was loaded aside.
@@ -104,8 +105,8 @@ mod tests {
         keyspace.begin_load(true);
         assert!(load(&mut keyspace, b"new", b"2", false));
         assert_eq!((get(&mut keyspace, b"old"), get(&mut keyspace, b"new")), (Some(b"1".to_vec()), None));
-        let watch = crate::keyspace::Watch::default();
-        keyspace.db_mut(0).watch(b"new", false, &watch);
+        let watch = crate::keyspace::WatchFlag::default();
+        keyspace.watch(0, b"new", false, &watch);
         keyspace.commit_load();
         assert_eq!((get(&mut keyspace, b"old"), get(&mut keyspace, b"new")), (None, Some(b"2".to_vec())));
         assert!(watch.get());

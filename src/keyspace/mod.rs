@@ -5,6 +5,7 @@
 
 mod access;
 mod awaited;
+mod changes;
 mod db;
 mod expire;
 mod fields;
@@ -13,15 +14,18 @@ mod notes;
 mod typed;
 mod upsert;
 mod walk;
+mod watched;
 
 pub use access::{Access, idle_ms, lfu_value};
 pub use awaited::Awaited;
-pub use db::{Db, Watch};
+pub use changes::Cause;
+pub use db::Db;
 pub use expire::{CycleReport, ExpireMode};
 pub use notes::{Happening, Noted, Notes};
 pub use typed::WrongType;
 pub use upsert::{Occupied, Upsert, Vacant};
 pub use walk::{Sink, WalkId};
+pub use watched::WatchFlag;
 
 use crate::data::{
     dict::{Dict, Handle},
@@ -30,12 +34,14 @@ use crate::data::{
     rng::Rng,
     trash,
 };
+use changes::Contents;
 use std::{
     cell::RefCell,
     collections::{BTreeSet, VecDeque},
     rc::Rc,
 };
 use walk::{TableId, Tables, Walk};
+use watched::Watched;
 
 /// Counters that INFO's stats section shows.
 #[derive(Default, Clone)]
@@ -98,6 +104,8 @@ pub struct Keyspace {
     pub gone: Vec<Gone>,
     /// What happened to keys by themselves.
     pub notes: Notes,
+    /// Keys that transactions watch.
+    watched: Watched,
     /// Keys that clients wait for.
     pub awaited: Awaited,
     /// Tables on their way out, freed in slices once no walk needs them.
@@ -125,6 +133,7 @@ impl Keyspace {
             dirty: 0,
             gone: Vec::new(),
             notes: Notes::default(),
+            watched: Watched::default(),
             awaited: Awaited::default(),
             graveyard: VecDeque::new(),
             walks: Vec::new(),
@@ -154,12 +163,6 @@ impl Keyspace {
     #[inline(always)]
     pub fn db(&self, db: usize) -> &Db {
         &self.dbs[db]
-    }
-
-    /// Database `db`.
-    #[inline(always)]
-    pub fn db_mut(&mut self, db: usize) -> &mut Db {
-        &mut self.dbs[db]
     }
 
     /// Every database, with its index.
@@ -260,7 +263,7 @@ impl Keyspace {
         Some(self.dbs[db].dict.at(handle))
     }
 
-    /// Looks a key up to change its value in place; call [`Keyspace::changed`] after the change.
+    /// Looks a key up to change its value in place; call [`Keyspace::key_changed`] after the change.
     #[inline(always)]
     pub fn write(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&mut Entry> {
         let handle = self.locate(db, hash, key)?;
@@ -314,15 +317,6 @@ impl Keyspace {
         !self.is_past(entry.deadline()) || self.expire_mode == ExpireMode::Ignore
     }
 
-    /// Tells WATCH and who waits of a key, without counting a change: for commands that change two keys and count one change.
-    #[inline(always)]
-    pub fn touched(&mut self, db: usize, key: &[u8]) {
-        self.dbs[db].touch_watched(key);
-        if !self.awaited.is_empty() {
-            self.awaited.note(db, key);
-        }
-    }
-
     /// [`Keyspace::insert`] for an entry that brings its marks of access along.
     pub fn adopt(&mut self, db: usize, hash: u64, entry: Entry) -> &mut Entry {
         self.make_way(db, hash, entry.key());
@@ -330,14 +324,7 @@ impl Keyspace {
         self.dbs[db].insert(hash, entry)
     }
 
-    /// Says that the value at a key has been changed, or the key added or removed.
-    #[inline(always)]
-    pub fn changed(&mut self, db: usize, key: &[u8]) {
-        self.dirty += 1;
-        self.touched(db, key);
-    }
-
-    /// Adds a key that is not there. Does not count as a change yet: see [`Keyspace::changed`].
+    /// Adds a key that is not there. Does not count as a change yet: see [`Keyspace::key_changed`].
     #[inline]
     pub fn insert(&mut self, db: usize, hash: u64, mut entry: Entry) -> &mut Entry {
         self.make_way(db, hash, entry.key());
@@ -365,7 +352,7 @@ impl Keyspace {
         }
     }
 
-    /// Takes a live key out. Does not count as a change yet: see [`Keyspace::changed`].
+    /// Takes a live key out. Does not count as a change yet: see [`Keyspace::key_changed`].
     #[inline]
     pub fn remove(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Entry> {
         let handle = self.locate(db, hash, key)?;
@@ -404,7 +391,7 @@ impl Keyspace {
     /// Empties a database; the old table is freed in slices ([`Keyspace::bury`]). Returns how many keys there were.
     pub fn flush(&mut self, db: usize) -> usize {
         let len = self.dbs[db].len();
-        self.dbs[db].touch_all_watched();
+        self.contents_change(Contents::Flush(db));
         self.names += 1;
         let table = self.dbs[db].table;
         let old = self.dbs[db].take(self.names);
@@ -420,9 +407,9 @@ impl Keyspace {
             return;
         }
         let (a, b) = (a.min(b), a.max(b));
+        self.contents_change(Contents::Swap(a, b));
         let (left, right) = self.dbs.split_at_mut(b);
-        left[a].swap_contents(&mut right[0], self.now_ms);
-        self.awaited.note_all([a, b]);
+        left[a].swap_contents(&mut right[0]);
     }
 
     /// Frees a slice of what was flushed, or of a large value that is gone; `false` when nothing is left to free.
@@ -522,13 +509,6 @@ impl Keyspace {
     /// Keys that were flushed, and large values that are gone, and are not freed yet: INFO's `lazyfree_pending_objects`.
     pub fn unburied(&self) -> usize {
         self.graveyard.iter().map(|(_, dict)| dict.len()).sum::<usize>() + trash::pending()
-    }
-
-    fn forget_expired(&mut self, db: usize, entry: Entry) {
-        self.stats.expired += 1;
-        self.dbs[db].touch_watched(entry.key());
-        self.notes.expired(db, entry.key());
-        self.gone.push(Gone { db, key: entry.key().into(), went: Went::Key });
     }
 
     /// Deletes every key past its deadline that the cycle reaches within its bounds. See [`expire`].

@@ -5,7 +5,7 @@ use super::{
     pubsub::{Subscriptions, Topic},
 };
 use crate::{
-    keyspace::Watch,
+    keyspace::WatchFlag,
     replication::primary::ReplicaLink,
     resp::{
         output::Output,
@@ -148,7 +148,7 @@ pub struct Client {
     /// Keys it watches, and the flag they raise.
     pub watching: Vec<WatchedKey>,
     /// Raised when a watched key is touched.
-    pub watch: Watch,
+    pub watch: WatchFlag,
     /// CLIENT NO-EVICT.
     pub no_evict: bool,
     /// CLIENT NO-TOUCH.
@@ -201,7 +201,7 @@ impl Client {
             reply: ReplyMode::On,
             multi: None,
             watching: Vec::new(),
-            watch: Watch::default(),
+            watch: WatchFlag::default(),
             no_evict: false,
             no_touch: false,
             monitor: false,

@@ -29,3 +29,10 @@ pub fn channel(kind: &str, db: usize, about: &[u8]) -> Vec<u8> {
     name.extend_from_slice(about);
     name
 }
+
+/// A keyspace event: its class (a letter of `notify-keyspace-events`) and its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Event(pub char, pub &'static str);
+
+/// The event of a key that was not there before; comes in front of the one that says what was done.
+pub const NEW: Event = Event('n', "new");

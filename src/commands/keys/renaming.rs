@@ -26,9 +26,8 @@ fn rename_key(ctx: &mut Ctx<'_>, only_new: bool) -> Option<bool> {
     let entry = keyspace.remove(db, hash, key)?;
     keyspace.remove(db, new_hash, new_key);
     keyspace.adopt(db, new_hash, entry.rename(new_key));
-    keyspace.touched(db, key);
     ctx.notify(new_key, NEW);
-    ctx.notify(key, Event('g', "rename_from"));
+    ctx.changed_too(db, key, Event('g', "rename_from"));
     ctx.changed(2, Event('g', "rename_to"));
     Some(true)
 }
@@ -90,9 +89,8 @@ fn move_(ctx: &mut Ctx) {
     }
     let Some(entry) = keyspace.remove(here, hash, key) else { return ctx.out.int(0) };
     keyspace.adopt(db, hash, entry);
-    keyspace.touched(here, key);
     ctx.notify_in(db, key, NEW);
-    ctx.notify(key, Event('g', "move_from"));
+    ctx.changed_too(here, key, Event('g', "move_from"));
     ctx.changed_in(db, key, Event('g', "move_to"));
     ctx.out.int(1);
 }

@@ -90,8 +90,7 @@ fn ltrim(ctx: &mut Ctx) {
     list.after_shrinking(limits);
     ctx.out.ok();
     // A trim that takes nothing is told of, but is no change.
-    ctx.server.keyspace.touched(ctx.db, key);
-    ctx.notify(key, Event('l', "ltrim"));
+    ctx.changed_too(ctx.db, key, Event('l', "ltrim"));
     ctx.server.keyspace.dirty += (len - kept) as u64;
     if kept == 0 {
         ctx.remove_emptied(1);

@@ -65,8 +65,7 @@ pub(super) fn move_element(ctx: &mut Ctx<'_>, from: End, to: End) -> Result<Opti
     }
     // It counts as one change, of which both keys' watchers learn.
     ctx.changed(2, pushed(to));
-    ctx.server.keyspace.touched(db, key);
-    ctx.notify(key, popped(from));
+    ctx.changed_too(db, key, popped(from));
     if emptied {
         ctx.remove_emptied(1);
     }

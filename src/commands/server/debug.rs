@@ -16,6 +16,7 @@ use crate::{
         glob,
         object::Object,
     },
+    keyspace::Cause,
     resp::request::OwnedArgs,
 };
 use std::time::Duration;
@@ -170,7 +171,7 @@ fn populate(ctx: &mut Ctx) {
             Entry::new_inline(&key, &value, NEVER)
         };
         keyspace.insert(db, hash, entry);
-        keyspace.changed(db, &key);
+        keyspace.key_changed(db, &key, Cause::Command);
     }
     keyspace.dirty = dirty;
     ctx.out.ok();

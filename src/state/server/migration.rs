@@ -2,13 +2,14 @@
 
 use super::Server;
 use crate::{
-    config::NotifyFlags,
+    keyspace::Cause,
     resp::{output::Output, request::OwnedArgs, status::StatusReader},
     state::{
         action::Action,
         client::{Blocked, ReplyMode},
         conn_id::ConnId,
         migration::{Link, Migration, Migrations, Request, Step},
+        notifications::Event,
     },
 };
 
@@ -282,10 +283,7 @@ impl Server {
             if self.keyspace.remove(db, hash, key).is_none() {
                 continue;
             }
-            self.keyspace.changed(db, key);
-            if self.config.notify_keyspace_events != NotifyFlags::NONE {
-                self.publish_event(db, key, 'g', "del");
-            }
+            self.key_changed(db, key, Cause::Command, Event('g', "del"));
             deletion.push(key);
             deleted = true;
         }

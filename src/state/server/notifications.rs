@@ -3,17 +3,32 @@
 use super::Server;
 use crate::{
     config::NotifyFlags,
-    keyspace::{Happening, Noted},
+    keyspace::{Cause, Happening, Noted},
     state::{
-        notifications::{channel, class},
+        notifications::{Event, channel, class},
         pubsub::Message,
     },
 };
 
 impl Server {
-    /// Publishes an event of a key, if it is of a class that is asked for. What the keyspace itself has noted until now comes first.
+    /// Tells everybody who listens that a key has changed, and subscribers what has happened.
+    #[inline(always)]
+    pub fn key_changed(&mut self, db: usize, key: &[u8], cause: Cause, event: Event) {
+        self.keyspace.key_changed(db, key, cause);
+        self.notify(db, key, event);
+    }
+
+    /// Tells subscribers of an event of a key, if it is of a class that is asked for.
+    #[inline(always)]
+    pub fn notify(&mut self, db: usize, key: &[u8], event: Event) {
+        if self.config.notify_keyspace_events != NotifyFlags::NONE {
+            self.publish_event(db, key, event);
+        }
+    }
+
+    /// What the keyspace itself has noted until now comes first.
     #[cold]
-    pub fn publish_event(&mut self, db: usize, key: &[u8], letter: char, event: &str) {
+    fn publish_event(&mut self, db: usize, key: &[u8], Event(letter, event): Event) {
         self.publish_noted();
         self.publish_one(db, key, class(letter), event);
     }

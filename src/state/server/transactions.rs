@@ -11,7 +11,7 @@ impl Server {
         client.watch.set(false);
         let watch = client.watch.clone();
         for watched in watching {
-            self.keyspace.db_mut(watched.db).unwatch(&watched.key, &watch);
+            self.keyspace.unwatch(watched.db, &watched.key, &watch);
         }
     }
 

@@ -1,0 +1,114 @@
+//! The one place where a change of a key is told to those who listen: transactions that watch it, clients that wait for it, the log of writes
+//! where the key went by itself, and what keyspace notifications are made of.
+//!
+//! Walks are told *before* a change, since they need what was there: `Keyspace::before_change` and its like in `mod.rs`.
+
+use super::{Db, Gone, Keyspace, Went, watched::WatchFlag};
+use crate::data::entry::Entry;
+
+/// Why a key has changed.
+pub enum Cause {
+    /// A command has changed its value or its deadline, added or removed it: one change, as `rdb_changes_since_last_save` counts them.
+    Command,
+    /// So has a command that counts its change at another key.
+    SameCommand,
+    /// It was past its deadline, and is gone.
+    Expired,
+    /// Fields of its hash were past theirs, and are gone.
+    FieldsExpired {
+        /// Their names.
+        names: Vec<Box<[u8]>>,
+        /// Whether they were the last, and the key went with them.
+        emptied: bool,
+    },
+    /// A dataset that is being loaded has another value for it.
+    Loaded,
+}
+
+/// Why databases get other contents.
+pub(super) enum Contents<'a> {
+    /// This one is emptied.
+    Flush(usize),
+    /// These two are exchanged.
+    Swap(usize, usize),
+    /// They are replaced by those that were loaded beside them.
+    Load(&'a [Db]),
+}
+
+impl Keyspace {
+    /// Tells everybody who listens that a key has changed. To be called once for each change of a key, after it.
+    #[inline(always)]
+    pub fn key_changed(&mut self, db: usize, key: &[u8], cause: Cause) {
+        match cause {
+            Cause::Command => self.dirty += 1,
+            Cause::SameCommand | Cause::Loaded => (),
+            Cause::Expired | Cause::FieldsExpired { .. } => self.went_by_itself(db, key, cause),
+        }
+        if self.is_listened_to() {
+            self.tell(db, key);
+        }
+    }
+
+    /// Whether somebody is to be told which keys change.
+    #[inline(always)]
+    fn is_listened_to(&self) -> bool {
+        self.watched.len() | self.awaited.len() != 0
+    }
+
+    #[cold]
+    fn tell(&mut self, db: usize, key: &[u8]) {
+        self.watched.touch(db, key);
+        self.awaited.note(db, key);
+    }
+
+    fn went_by_itself(&mut self, db: usize, key: &[u8], cause: Cause) {
+        let went = match cause {
+            Cause::FieldsExpired { names, emptied } => {
+                self.stats.expired_fields += names.len() as u64;
+                self.notes.fields_expired(db, key, emptied);
+                Went::Fields { names, emptied }
+            }
+            _ => {
+                self.stats.expired += 1;
+                self.notes.expired(db, key);
+                Went::Key
+            }
+        };
+        self.gone.push(Gone { db, key: key.into(), went });
+    }
+
+    /// Tells everybody who listens that an entry was past its deadline, and frees it.
+    pub(super) fn forget_expired(&mut self, db: usize, entry: Entry) {
+        self.key_changed(db, entry.key(), Cause::Expired);
+    }
+
+    /// Tells everybody who listens that databases get other contents. To be called before that: only what is there, or will be, has changed.
+    pub(super) fn contents_change(&mut self, contents: Contents<'_>) {
+        let now_ms = self.now_ms;
+        let change = |db: usize, new: Option<&Db>| {
+            self.watched.contents_change(db, &self.dbs[db].dict, new.map(|new| &new.dict), now_ms);
+        };
+        match contents {
+            Contents::Flush(db) => change(db, None),
+            Contents::Swap(a, b) => {
+                change(a, Some(&self.dbs[b]));
+                change(b, Some(&self.dbs[a]));
+                self.awaited.note_all([a, b]);
+            }
+            Contents::Load(fresh) => {
+                fresh.iter().enumerate().for_each(|(db, new)| change(db, Some(new)));
+                self.awaited.note_all(0..self.dbs.len());
+            }
+        }
+    }
+
+    /// Raises `flag` when `key`, which is `live` at this moment or not, changes.
+    pub fn watch(&mut self, db: usize, key: &[u8], live: bool, flag: &WatchFlag) {
+        self.watched.watch(db, key, live, flag);
+    }
+
+    /// No longer raises `flag` for `key`.
+    pub fn unwatch(&mut self, db: usize, key: &[u8], flag: &WatchFlag) {
+        self.watched.unwatch(db, key, flag);
+    }
+}
