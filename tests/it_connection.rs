@@ -411,6 +411,21 @@ fn replies_on_off_and_skipped() {
 }
 
 #[test]
+fn info_tells_why_writes_do_not_go_through() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let mut gate = || conn.run("INFO loop").text().lines().find_map(|line| line.strip_prefix("write_gate:").map(str::to_owned));
+    assert_eq!(gate().as_deref(), Some("open"));
+    let mut boss = server.connect();
+    replies!(boss, "CLIENT PAUSE 100000 WRITE" => "OK", "CONFIG SET min-replicas-to-write 1" => "OK");
+    assert_eq!(gate().as_deref(), Some("pause,few_replicas"));
+    replies!(boss, "CLIENT UNPAUSE" => "OK");
+    assert_eq!(gate().as_deref(), Some("few_replicas"));
+    replies!(boss, "SET a 1" => "-NOREPLICAS Not enough good replicas to write.", "CONFIG SET min-replicas-to-write 0" => "OK");
+    assert_eq!(gate().as_deref(), Some("open"));
+}
+
+#[test]
 fn a_pause_holds_commands_back_until_it_ends() {
     let server = Server::start(&[]);
     let mut boss = server.connect();

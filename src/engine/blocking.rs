@@ -14,7 +14,7 @@ impl Engine {
     pub(super) fn serve_ready(&mut self) {
         let server = &self.server;
         // Nobody's commands run meanwhile; the keys stay ready.
-        let held_back = server.pause.is_some() || server.holds_writes();
+        let held_back = server.write_gate().holds();
         if self.serving || held_back || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous) {
             return;
         }

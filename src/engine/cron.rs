@@ -20,10 +20,8 @@ impl Engine {
         if self.server.pause.is_some_and(|p| p.until_ms <= self.server.unix_ms()) {
             self.server.pause = None;
         }
-        // A failover, a shutdown or a MIGRATE holds writes back as a pause does.
-        let paused = self.server.pause.is_some() || self.server.holds_writes();
-        self.server.keyspace.holds_expired = paused;
-        if self.held_back && !paused {
+        self.server.hold_expired();
+        if self.held_back && !self.server.write_gate().holds() {
             self.held_back = false;
             self.end_pause();
         }
@@ -69,7 +67,7 @@ impl Engine {
             || self.wants_load_slice()
             || self.replicas_want_a_turn()
             // What held clients back has ended after the turn's.
-            || self.held_back && self.server.pause.is_none() && !self.server.holds_writes()
+            || self.held_back && !self.server.write_gate().holds()
         {
             return 0;
         }

@@ -9,9 +9,10 @@ use crate::{
         request::{Args, OwnedArgs},
     },
     state::{
-        ClientKind, ConnId, Pause,
+        ClientKind, ConnId,
         blocking::BlockOn,
         client::{Blocked, ReplyMode},
+        write_gate::{Reason, WriteGate},
     },
 };
 
@@ -27,12 +28,13 @@ const SHOWN_ARGS: usize = 128;
 impl Engine {
     /// Whether neither this client nor the server is in a state that any command has to be checked against.
     pub(super) fn is_ordinary(&mut self, conn: ConnId) -> bool {
-        self.barred = self.barred_by_role(conn);
+        let gate = self.server.write_gate();
+        self.barred = self.barred(conn, gate);
         let server = &self.server;
-        server.pause.is_none()
+        !gate.has(Reason::Pause)
+            && !gate.has(Reason::SaveFailed)
             && self.barred & DATA != DATA
             && server.loading.is_none()
-            && !server.refuses_writes()
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
                 c.authenticated
@@ -45,21 +47,22 @@ impl Engine {
             })
     }
 
-    /// Flags of commands that our role may keep this client from: none on a primary, and everything where data is stale.
+    /// Flags of commands that the gate or our role may keep this client from: none on a primary whose gate is open, and everything where data is
+    /// stale.
     #[inline]
-    fn barred_by_role(&self, conn: ConnId) -> u64 {
+    fn barred(&self, conn: ConnId, gate: WriteGate) -> u64 {
         let replication = &self.server.replication;
         let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
-            return if self.server.holds_writes() || replication.refuses_writes { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
+            return if gate.is_open() { 0 } else { flags::WRITE | flags::MAY_REPLICATE };
         };
         if self.server.clients.get(conn).is_some_and(|c| c.kind == ClientKind::Primary) {
             // What is being moved must not change meanwhile, whoever says so.
-            return if self.server.migrations.is_under_way() { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
+            return if gate.has(Reason::Migration) { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         }
         if !upstream.is_online() && !config.replica_serve_stale_data {
             return u64::MAX;
         }
-        if config.replica_read_only || self.server.holds_writes() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
+        if config.replica_read_only || gate.holds() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
     }
 
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
@@ -70,11 +73,12 @@ impl Engine {
         let queued = client.multi.as_ref().filter(|_| command.name == "exec").map_or(&[][..], |m| &m.queue);
         let run = || queued.iter().map(|(id, _)| self.registry.get(*id).flags).chain([command.flags]);
         let writes = run().any(|f| f & flags::WRITE != 0);
-        if server.refuses_writes() && (writes || command.name == "ping") {
-            return Some(MISCONF);
-        }
-        if writes && server.replication.refuses_writes {
-            return Some(NOREPLICAS);
+        let gate = server.write_gate();
+        // A PING tells whether the server does what it should.
+        if (writes || command.name == "ping" && gate.has(Reason::SaveFailed))
+            && let Some(text) = gate.refusal()
+        {
+            return Some(text);
         }
         if let Some(upstream) = &server.replication.upstream {
             if writes && config.replica_read_only {
@@ -173,7 +177,7 @@ impl Engine {
             return true;
         }
         let server = &mut self.server;
-        let held_back = server.holds_writes().then_some(Pause { writes_only: true, until_ms: i64::MAX });
+        let (holds_writes, holds_reads) = (server.write_gate().holds(), server.holds_reads());
         let Some(client) = server.clients.get_mut(conn) else { return false };
         let listens = client.monitor || client.kind == ClientKind::Replica;
         if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
@@ -181,12 +185,12 @@ impl Engine {
             return true;
         }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
-        if let Some(pause) = server.pause.or(held_back) {
+        if holds_writes {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
             // What our primary says waits too, so that nothing changes here meanwhile.
             let replica = client.kind == ClientKind::Replica;
-            if !replica && (writes || !pause.writes_only) {
+            if !replica && (writes || holds_reads) {
                 client.blocked = Some(Blocked::Pause);
                 self.held_back = true;
                 return false;
@@ -395,14 +399,9 @@ impl Engine {
 /// Below this no command is looked at for the slow log, unless it is set to log faster ones.
 const SLOW_NANOS: u64 = 1_000_000;
 
-const NOREPLICAS: &[u8] = b"NOREPLICAS Not enough good replicas to write.";
 const READONLY: &[u8] = b"READONLY You can't write against a read only replica.";
 
 const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
-
-const MISCONF: &[u8] = b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the \
-data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
-option). Please check the Redis logs for details about the RDB error.";
 
 fn unknown_command(args: Args<'_>) -> Vec<u8> {
     let mut text = b"ERR unknown command '".to_vec();

@@ -293,7 +293,7 @@ impl Engine {
         }
         server.followers.pinged_at_ms = server.mono_ms;
         // What a failover or a shutdown waits for must not move on.
-        let quiet = server.is_leaving();
+        let quiet = server.write_gate().is_leaving();
         if server.replicas() > 0 && server.replication.log.is_fed() && !quiet {
             server.replication.log.append_parts(&[b"PING"]);
         }

@@ -28,7 +28,7 @@ pub struct Replication {
     /// Replicas whose last acknowledgement is recent enough (`min-replicas-max-lag`).
     pub good_replicas: usize,
     /// There are fewer of them than `min-replicas-to-write`: writes are refused.
-    pub refuses_writes: bool,
+    pub few_replicas: bool,
     /// Our primary wants to be told how far we are (REPLCONF GETACK).
     pub ack_wanted: bool,
     /// Our primary, when we are a replica.
@@ -46,7 +46,7 @@ impl Replication {
             log: WriteLog::default(),
             alone_since_ms: 0,
             good_replicas: 0,
-            refuses_writes: false,
+            few_replicas: false,
             ack_wanted: false,
             upstream: None,
             failover: None,

@@ -1,6 +1,6 @@
 //! MIGRATE under way, and the connections to other servers that are kept for the next one.
 //!
-//! At most one is under way, and writes are held back until it is over ([`Server::holds_writes`](super::Server::holds_writes)): what was serialised is what is deleted.
+//! At most one is under way, and writes are held back until it is over ([`WriteGate`](super::write_gate::WriteGate)): what was serialised is what is deleted.
 
 use super::conn_id::ConnId;
 use crate::resp::{

@@ -20,6 +20,7 @@ pub mod server;
 pub mod shutdown;
 pub mod slowlog;
 pub mod stats;
+pub mod write_gate;
 
 pub use action::Action;
 pub use client::{Client, ClientKind, Multi};

@@ -14,6 +14,7 @@ mod saving;
 mod shutdown;
 mod transactions;
 mod upstream;
+mod write_gate;
 
 use super::{
     action::Action, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host, latency::LatencyMonitor, loading::LoadingState,

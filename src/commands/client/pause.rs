@@ -26,14 +26,14 @@ pub(super) fn pause(ctx: &mut Ctx) {
         Some(lasting) => Pause { writes_only: asked.writes_only && lasting.writes_only, until_ms: asked.until_ms.max(lasting.until_ms) },
         None => asked,
     });
-    ctx.server.keyspace.holds_expired = true;
+    ctx.server.hold_expired();
     ctx.out.ok();
 }
 
 pub(super) fn unpause(ctx: &mut Ctx) {
     ctx.server.pause = None;
     // Until the end of the turn, when whoever waited goes on, unless something else goes on with it.
-    ctx.server.keyspace.holds_expired = ctx.server.holds_writes();
+    ctx.server.hold_expired();
     ctx.out.ok();
 }
 

@@ -42,7 +42,7 @@ impl Server {
             error: None,
         }));
         // From now on, and not from the end of the turn.
-        self.keyspace.holds_expired = true;
+        self.hold_expired();
         self.reach_target();
     }
 

@@ -127,7 +127,7 @@ impl Server {
             |(client, link): &(&Client, &ReplicaLink)| link.is_online() && now.saturating_sub(client.active_ms) / 1000 <= lag_max;
         self.replication.good_replicas = self.replica_links().filter(keeps_up).count();
         let matters = wanted > 0 && lag_max > 0 && !self.replication.is_replica();
-        self.replication.refuses_writes = matters && self.replication.good_replicas < wanted;
+        self.replication.few_replicas = matters && self.replication.good_replicas < wanted;
     }
 
     /// How many replicas have acknowledged the log up to this offset.

@@ -32,12 +32,6 @@ impl Server {
         self.actions.push_back(Action::Disk(job));
     }
 
-    /// Whether commands that write are refused because the last save failed (`stop-writes-on-bgsave-error`).
-    #[inline]
-    pub fn refuses_writes(&self) -> bool {
-        !self.persistence.last_ok && self.config.stop_writes_on_bgsave_error && !self.config.save.is_empty()
-    }
-
     fn snapshot(&mut self) -> (WalkId, Rc<RefCell<RdbSink>>) {
         let info = SaveInfo {
             unix_seconds: self.unix_us / 1_000_000,

@@ -137,16 +137,4 @@ impl Server {
             self.mark_dirty(conn);
         }
     }
-
-    /// Whether the server is about to give its role away, or to end: once its replicas have everything, nothing may be added.
-    #[inline]
-    pub fn is_leaving(&self) -> bool {
-        self.replication.failover.is_some() || self.shutdown.is_some()
-    }
-
-    /// Whether writes wait: for something that is about to happen to the server as a whole ([`Server::is_leaving`]), or for keys to arrive at another one.
-    #[inline]
-    pub fn holds_writes(&self) -> bool {
-        self.is_leaving() || self.migrations.is_under_way()
-    }
 }

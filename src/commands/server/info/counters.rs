@@ -6,6 +6,7 @@ use crate::{
     state::{
         pubsub::Topic,
         stats::{CommandStats, Histogram},
+        write_gate::Reason,
     },
 };
 
@@ -133,8 +134,9 @@ fn percentiles(histogram: &Histogram, percents: &[f64]) -> String {
     percents.iter().map(one).collect::<Vec<_>>().join(",")
 }
 
-/// How long the poll loop's turns take, without the wait for events. One of up to 100 us by the wall clock is counted with that; of a longer one it is
-/// CPU time that counts, to which no neighbour on the machine can add.
+/// How long the poll loop's turns take, without the wait for events, and why writes do not go through, if they do not.
+///
+/// A turn of up to 100 us by the wall clock is counted with that; of a longer one it is CPU time that counts, to which no neighbour on the machine can add.
 pub(super) fn poll_loop(info: &Info, report: &mut Report) {
     let turns = &info.server.stats.turns;
     let usec = |nanos: u64| format!("{:.3}", nanos as f64 / US as f64);
@@ -146,6 +148,8 @@ pub(super) fn poll_loop(info: &Info, report: &mut Report) {
         .field("loop_turn_cpu_usec_percentiles", percentiles(turns, &[50.0, 99.0, 99.9]))
         // Turns that took at most so many microseconds; the last level is all of them.
         .field("loop_turn_cpu_usec_histogram", levels.join(","));
+    let reasons = info.server.write_gate().reasons().map(Reason::name).collect::<Vec<_>>();
+    report.field("write_gate", if reasons.is_empty() { "open".to_owned() } else { reasons.join(",") });
 }
 
 #[cfg(test)]
