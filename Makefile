@@ -3,6 +3,9 @@
 CARGO ?= cargo
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(TARGET_DIR)/release/solod
+# What tests run against: optimised, with debug assertions, and quick to link (see Cargo.toml).
+CHECKED := --profile checked
+CHECKED_BINARY := $(TARGET_DIR)/checked/solod
 HOST := x86_64-unknown-linux-gnu
 
 # install
@@ -19,11 +22,13 @@ TARGET ?= request
 SECONDS ?= 600
 SEEDS ?= 1000
 COMMANDS ?= 1000000
-# compat: the binary that is judged has the checks of a debug build; UNIT and ONLY choose, SKIPPED=1 turns to what is skipped
-SOLOD ?= $(TARGET_DIR)/debug/solod
+# compat: SOLOD names the binary that is judged; UNIT and ONLY choose, SKIPPED=1 turns to what is skipped
+SOLOD ?= $(CHECKED_BINARY)
 UNIT ?=
 ONLY ?=
 SKIPPED ?=
+# test: these run a second time, against the very release binary
+RELEASE_TESTS := it_strings it_lists it_sets it_hashes it_sorted_sets it_hostile it_persistence it_primary it_replica it_tools
 
 .PHONY: help run build test compat bench asan fuzz simulate differential soak docs install uninstall clean
 
@@ -36,17 +41,19 @@ run: build ## build and serve on port 6379; ARGS="--port 7000" passes arguments 
 build: ## build the release binary
 	$(CARGO) build --release
 
-test: ## install what tests need, then format, clippy, and all tests
+test: ## install what tests need, then format, clippy, all tests, and a part of them against the release binary
 	scripts/setup-tests
 	$(CARGO) fmt --check
 	rustfmt --check --edition 2024 tests/fuzz/*.rs
-	$(CARGO) clippy --all-targets -- -D warnings
-	$(CARGO) test --no-fail-fast
-	scripts/compat --ours $(TARGET_DIR)/debug/solod --cache $(TARGET_DIR)/compat --quick
+	$(CARGO) clippy $(CHECKED) --all-targets -- -D warnings
+	scripts/run-tests $(CHECKED)
+	$(CARGO) build --release
+	SOLOD_TEST_BINARY=$(abspath $(BINARY)) scripts/run-tests $(CHECKED) $(addprefix --test ,$(RELEASE_TESTS))
+	scripts/compat --ours $(CHECKED_BINARY) --cache $(TARGET_DIR)/compat --quick
 
 compat: ## let the suite of redis 7.0.15 judge solod; UNIT=type/list one unit, ONLY="a test", SKIPPED=1 what is skipped
 	scripts/setup-tests python3 tclsh
-	$(CARGO) build
+	$(CARGO) build $(CHECKED)
 	scripts/compat --ours $(SOLOD) --cache $(TARGET_DIR)/compat $(if $(UNIT),--unit "$(UNIT)") $(if $(ONLY),--only '$(ONLY)') \
 		$(if $(SKIPPED),--skipped) $(if $(UNIT)$(ONLY)$(SKIPPED),,--both) $(ARGS)
 
@@ -58,7 +65,7 @@ bench: build ## measure beside redis-server; ARGS="--rounds 5 --only get" passes
 asan: ## all tests under AddressSanitizer
 	scripts/setup-tests
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" CARGO_TARGET_DIR=$(TARGET_DIR)/asan \
-		$(CARGO) test --no-fail-fast --target $(HOST) --lib --bins --tests
+		scripts/run-tests $(CHECKED) --target $(HOST) --lib --bins --tests
 
 # The flags with which cargo-fuzz builds, given to cargo itself. The corpus stays below the target directory.
 FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -76,17 +83,17 @@ fuzz: ## fuzz one parser: TARGET=request, config, rdb or replication, for SECOND
 		-artifact_prefix=$(FUZZ_DIR)/artifacts/ -print_final_stats=1 $(FUZZ_DIR)/corpus/$(TARGET) tests/fuzz/seeds/$(TARGET)
 
 simulate: ## run the simulator on SEEDS=1000 fresh seeds; a failing one prints its trace and replays exactly
-	SOLOD_SIM_SEEDS=$(SEEDS) $(CARGO) test --release --test simulation fresh_seeds_hold -- --nocapture --include-ignored
+	SOLOD_SIM_SEEDS=$(SEEDS) $(CARGO) test $(CHECKED) --test simulation fresh_seeds_hold -- --nocapture --include-ignored
 
 differential: ## run COMMANDS=1000000 random commands against redis-server too, and compare all that can be seen
 	scripts/setup-tests redis-server
-	SOLOD_DIFF_COMMANDS=$(COMMANDS) $(CARGO) test --release --test differential -- --nocapture
+	SOLOD_DIFF_COMMANDS=$(COMMANDS) $(CARGO) test $(CHECKED) --test differential -- --nocapture
 
 soak: ## everything at once for SECONDS=600: clients, saves, replicas, kills; memory and the longest turn are watched
 	SOLOD_SOAK_SECONDS=$(SECONDS) $(CARGO) test $(CHECKED) --test soak -- --nocapture
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
-	UPDATE_DOCS=1 $(CARGO) test --test it_docs
+	UPDATE_DOCS=1 $(CARGO) test $(CHECKED) --test it_docs
 
 $(BINARY):
 	$(CARGO) build --release

@@ -1,5 +1,5 @@
 //! A real redis-sentinel over a primary and two replicas: the primary is killed, a replica takes its place, and the old one comes back as
-//! a replica. `SOLOD_TEST_FAILOVERS=20 cargo test --test it_sentinel` does it so many times.
+//! a replica. `SOLOD_TEST_FAILOVERS=20 cargo test --profile checked --test it_sentinel` does it so many times.
 
 mod common;
 

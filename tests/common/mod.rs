@@ -1,6 +1,6 @@
 //! What the black-box tests share: a server under test, a client that speaks RESP, specifications in a few words.
 //!
-//! `SOLOD_TEST_BINARY=/usr/bin/redis-server cargo test --test it_strings` runs the same tests against another
+//! `SOLOD_TEST_BINARY=/usr/bin/redis-server cargo test --profile checked --test it_strings` runs the same tests against another
 //! server of the family; with `SOLOD_TEST_UPDATE=1` beside it, the answers in the specifications are replaced by that server's.
 #![allow(dead_code, unused_imports)] // every test file uses its own part of this
 

@@ -359,6 +359,16 @@ impl Drop for Server {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = self.log();
+            // Words that scripts/run-tests looks for: such a failure is not one of time.
+            if let Some(child) = &mut self.child
+                && let Ok(Some(status)) = child.try_wait()
+                && status.code().is_none()
+            {
+                eprintln!("server {} was ended by a signal: {status}", self.port);
+            }
+            if let Some(report) = log.find("BUG REPORT START") {
+                eprintln!("server {}: {}", self.port, &log[report..]);
+            }
             let tail: Vec<_> = log.lines().rev().take(30).collect();
             for line in tail.iter().rev() {
                 eprintln!("server {}: {line}", self.port);

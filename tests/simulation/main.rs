@@ -1,6 +1,6 @@
 //! Servers in one process, over a network, a disk and a clock that are told by a seed what to do, and what to break.
 //!
-//! `cargo test --test simulation` runs some fixed seeds and some fresh ones. `SOLOD_SIM_SEED=n` runs one, and prints how it went.
+//! `cargo test --profile checked --test simulation` runs some fixed seeds and some fresh ones. `SOLOD_SIM_SEED=n` runs one, and prints how it went.
 //! `SOLOD_SIM_SEEDS=n` runs so many, beginning at `SOLOD_SIM_FROM` (by default at a fresh one): `make simulate`.
 
 mod checkers;
@@ -51,7 +51,7 @@ fn check(seed: u64) {
         "{}",
         if replayed { "It failed the same way twice." } else { "It did NOT fail the same way twice: something is not simulated." }
     );
-    println!("SOLOD_SIM_SEED={seed} cargo test --test simulation -- --nocapture");
+    println!("SOLOD_SIM_SEED={seed} cargo test --profile checked --test simulation -- --nocapture");
     panic!("seed {seed} fails: {first}");
 }
 
