@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn its_effect_stands_in_the_log_behind_what_fed_it() {
         let mut bench = four();
-        bench.engine.server.replication.log.open();
+        bench.engine.server.replication.log.open_backlog();
         bench.say(B, "BTAKE k 0");
         bench.say(A, "SET k 1");
         let log = &bench.engine.server.replication.log;

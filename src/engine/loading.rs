@@ -277,14 +277,13 @@ fn adopt_history(server: &mut Server, facts: &LoadFacts, left_out: Option<Vec<(u
                 facts.stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
         }
         None => {
-            server.replication.log.open();
+            server.replication.log.open_backlog();
             server.replication.branch_off(server.rng.hex());
             server.replication.alone_since_ms = server.mono_ms;
             let name: &[u8] = if server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
             for (db, key) in left_out.into_iter().flatten() {
                 server.replication.log.append(db, OwnedArgs::new(&[name, &key]).args());
             }
-            server.replication.log.set_needed(None);
         }
     }
 }

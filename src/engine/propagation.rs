@@ -148,7 +148,7 @@ mod tests {
     /// A server whose log is read by somebody.
     fn logging() -> Bench {
         let mut bench = bench(Config::default());
-        bench.engine.server.replication.log.open();
+        bench.engine.server.replication.log.open_backlog();
         bench
     }
 
@@ -156,8 +156,8 @@ mod tests {
     fn log(bench: &mut Bench) -> Vec<String> {
         let log = &mut bench.engine.server.replication.log;
         let bytes = log.read_from(log.first()).expect("it begins there").concat();
-        log.close();
-        log.open();
+        log.close_backlog();
+        log.open_backlog();
         // Who reads has selected nothing: every look begins with a SELECT of its own, which is left out where it is the first.
         let text = String::from_utf8(bytes).expect("text");
         let mut commands = Vec::new();

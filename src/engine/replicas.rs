@@ -62,13 +62,13 @@ impl Engine {
         if server.followers.conns.is_empty() {
             return false;
         }
-        let end = server.replication.log.end();
+        let log = &server.replication.log;
         let takes_more = |conn: &ConnId| {
             let Some(client) = server.clients.get(*conn) else { return false };
             let Some(link) = &client.replica else { return false };
             match link.phase {
                 Phase::Sent { .. } => client.out.is_empty(),
-                Phase::Online { waits_for_ack } => !waits_for_ack && client.out.is_empty() && link.next_offset < end,
+                Phase::Online { waits_for_ack } => !waits_for_ack && client.out.is_empty() && link.behind_in(log) > 0,
                 _ => false,
             }
         };
@@ -185,18 +185,14 @@ impl Engine {
         done
     }
 
-    /// Hands each replica what it lacks, holds it to its limits, and says which part of the log is still needed.
+    /// Hands each replica what it lacks, and holds it to its limits.
     fn feed_replicas(&mut self) {
-        let mut needed = None;
         for index in 0..self.server.followers.conns.len() {
             let Some(conn) = self.server.followers.conns.get(index).copied() else { break };
             self.put_online(conn);
-            if let Some(offset) = self.feed(conn) {
-                needed = Some(needed.map_or(offset, |least: u64| least.min(offset)));
-            }
+            self.feed(conn);
             self.server.limit_output(conn);
         }
-        self.server.replication.log.set_needed(needed);
     }
 
     /// A replica that has been sent its whole snapshot follows the log from here on.
@@ -220,31 +216,29 @@ impl Engine {
         server.count_good_replicas();
     }
 
-    /// Hands a replica the next part of the log if it has taken what it had; returns the offset from which on it needs the log.
-    fn feed(&mut self, conn: ConnId) -> Option<u64> {
+    /// Hands a replica the next part of the log if it has taken what it had.
+    fn feed(&mut self, conn: ConnId) {
         let server = &mut self.server;
-        let client = server.clients.get_mut(conn)?;
+        let Some(client) = server.clients.get_mut(conn) else { return };
         let out = &mut client.out;
-        let link = client.replica.as_mut()?;
-        if !link.needs_log() || client.close_now {
-            return None;
+        let Some(link) = client.replica.as_ref() else { return };
+        let Some(reader) = link.reader.filter(|_| !client.close_now) else { return };
+        let log = &mut server.replication.log;
+        let from = log.next_of(reader);
+        if link.phase != (Phase::Online { waits_for_ack: false }) || !out.is_empty() || from == log.end() {
+            return;
         }
-        let log = &server.replication.log;
-        if link.phase == (Phase::Online { waits_for_ack: false }) && out.is_empty() && link.next_offset < log.end() {
-            match log.read(link.next_offset, FEED_BYTES, |piece| put(out, piece)) {
-                Some(next) => link.next_offset = next,
-                None => {
-                    // The log has been begun anew under it: it has to ask where to go on.
-                    log::warn!("Replica {} follows a log that is not here any more: closing its connection.", client.replica_name());
-                    server.close(conn, false);
-                    return None;
-                }
+        match log.read(from, FEED_BYTES, |piece| put(out, piece)) {
+            Some(next) => {
+                log.move_reader(reader, next);
+                server.mark_dirty(conn);
             }
-            let next = link.next_offset;
-            server.mark_dirty(conn);
-            return Some(next);
+            None => {
+                debug_assert!(false, "what a reader needs is kept");
+                log::warn!("Replica {} follows a log that is not here any more: closing its connection.", client.replica_name());
+                server.close(conn, false);
+            }
         }
-        Some(link.next_offset)
     }
 
     /// Answers who waits for replicas and has waited long enough.
@@ -307,7 +301,7 @@ impl Engine {
         if server.replicas() == 0 && ttl_seconds > 0 && alone_seconds > ttl_seconds && server.replication.log.is_fed() {
             // While there is no log its offset stands still, so what is written then must not be taken for the history so far.
             server.replication.change_id(server.rng.hex());
-            server.replication.log.close();
+            server.replication.log.close_backlog();
             log::info!("Replication backlog freed after {ttl_seconds} seconds without connected replicas.");
         }
     }

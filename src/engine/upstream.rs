@@ -297,9 +297,7 @@ impl Engine {
             client.db = db;
         }
         server.replication.log.set_proxied(true);
-        if !server.replication.log.is_open() {
-            server.replication.log.open();
-        }
+        server.replication.log.open_backlog();
         server.replication.log.set_db(Some(db));
         if server.replication.upstream.as_ref().is_some_and(|u| u.acknowledges) {
             self.acknowledge();
@@ -370,7 +368,7 @@ impl Engine {
             };
         }
         self.server.close_replicas();
-        self.server.replication.log.close();
+        self.server.replication.log.close_backlog();
         self.note_load(false, total);
         log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
     }
@@ -421,7 +419,7 @@ impl Engine {
     pub(super) fn end_load(&mut self, loader: &Loader) {
         // Done already if the old data had to go first.
         self.server.close_replicas();
-        self.server.replication.log.close();
+        self.server.replication.log.close_backlog();
         let server = &mut self.server;
         server.interrupt_migration();
         server.loading = None;

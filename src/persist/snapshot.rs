@@ -80,6 +80,11 @@ impl RdbSink {
         self.encoder.ready_bytes()
     }
 
+    /// Bytes that wait to be taken, ready to go or not.
+    pub fn waiting_bytes(&self) -> usize {
+        self.encoder.waiting_bytes()
+    }
+
     /// Keys encoded so far.
     pub fn keys(&self) -> u64 {
         self.keys

@@ -1,6 +1,6 @@
 //! What a primary knows of each of its replicas.
 
-use super::{ReplId, Replication};
+use super::{ReplId, Replication, WriteLog, write_log::ReaderId};
 
 /// What a replica says it understands (REPLCONF capa).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,8 +64,8 @@ pub struct ReplicaLink {
     pub without_data: bool,
     /// It said SYNC: it will never acknowledge anything.
     pub is_old: bool,
-    /// Offset of the log's next byte for it.
-    pub next_offset: u64,
+    /// It reads the log of writes, or will.
+    pub reader: Option<ReaderId>,
     /// The offset it has acknowledged; 0 also while it has not acknowledged anything.
     pub acked_offset: u64,
     /// It has acknowledged something. Until then nobody knows whether its snapshot has arrived, not even if there is no log behind it yet.
@@ -87,9 +87,9 @@ impl ReplicaLink {
         self.is_online() && self.has_acked && self.acked_offset >= offset
     }
 
-    /// Whether the log's bytes from its next offset on may be needed.
-    pub fn needs_log(&self) -> bool {
-        !self.rdb_only && self.phase != Phase::Handshake
+    /// Bytes of the log that it has not been handed.
+    pub fn behind_in(&self, log: &WriteLog) -> u64 {
+        self.reader.map_or(0, |reader| log.end().saturating_sub(log.next_of(reader)))
     }
 
     /// Whether it has been silent for too long, and in which part of its life. All times are monotonic milliseconds.
@@ -148,7 +148,7 @@ mod tests {
     fn following(first: u64, end: u64) -> Replication {
         let mut replication = Replication::new(&mut Rng::new(1));
         replication.log.restart_at(first);
-        replication.log.open();
+        replication.log.open_backlog();
         replication.log.append_raw(&vec![b'x'; (end - first) as usize]);
         replication
     }

@@ -1,7 +1,8 @@
 //! The one log of writes: every effect on the data, once, as RESP.
 //!
 //! The backlog, each replica and whoever else follows the data read it, each at its own offset. An offset is a number of bytes: those
-//! appended since the history began (`master_repl_offset`). What lies behind all readers and behind the backlog's size is let go.
+//! appended since the history began (`master_repl_offset`). The log is open while it has a reader; what lies behind all of them
+//! is let go. The backlog is the reader that stays its size behind the end, so that replicas can come back.
 //!
 //! Bytes gather in a tail; when it is full it becomes a block that readers share by reference. A long argument that came in a buffer
 //! of its own becomes a block without being copied.
@@ -9,6 +10,9 @@
 use crate::resp::request::{Args, BIG_ARG};
 use bytes::Bytes;
 use std::collections::VecDeque;
+
+/// The smallest backlog that `CONFIG SET repl-backlog-size` leaves.
+pub const BACKLOG_MIN: u64 = 16 * 1024;
 
 /// Bytes of a block that small commands are gathered in: a sixteenth of the backlog, within these bounds.
 const BLOCK_MIN: usize = 16 * 1024;
@@ -21,6 +25,18 @@ struct Block {
     /// Offset of its first byte.
     start: u64,
     bytes: Bytes,
+    /// Bytes of memory that `bytes` keeps.
+    held: usize,
+}
+
+/// Names a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReaderId(u64);
+
+struct Reader {
+    id: ReaderId,
+    /// Offset of the next byte for it.
+    next: u64,
 }
 
 /// A part of the log as it is handed to a reader.
@@ -42,14 +58,21 @@ impl Piece<'_> {
     }
 }
 
-/// The log of writes. A closed one keeps nothing and stands still.
+/// The log of writes. Without a reader it keeps nothing and stands still.
 pub struct WriteLog {
-    open: bool,
+    /// Those that have an offset of their own.
+    readers: Vec<Reader>,
+    /// Readers named so far.
+    names: u64,
+    /// There is a backlog.
+    backlogged: bool,
     /// What is appended comes from our primary, byte for byte.
     proxied: bool,
-    /// Open and not proxied: asked for by every command, so kept in one place.
+    /// Read and not proxied: asked for by every command, so kept in one place.
     fed: bool,
     blocks: VecDeque<Block>,
+    /// Bytes of memory that blocks keep.
+    held: usize,
     tail: Vec<u8>,
     /// Offset of the tail's first byte.
     tail_start: u64,
@@ -57,8 +80,6 @@ pub struct WriteLog {
     block: usize,
     /// Bytes of history kept though nobody reads them (`repl-backlog-size`).
     backlog: u64,
-    /// The offset of the reader that is furthest behind.
-    needed: u64,
     /// The database of the last command, as a reader knows it.
     db: Option<usize>,
 }
@@ -66,38 +87,71 @@ pub struct WriteLog {
 impl Default for WriteLog {
     fn default() -> Self {
         Self {
-            open: false,
+            readers: Vec::new(),
+            names: 0,
+            backlogged: false,
             proxied: false,
             fed: false,
             blocks: VecDeque::new(),
+            held: 0,
             tail: Vec::new(),
             tail_start: 0,
             block: BLOCK_MAX,
             backlog: 1 << 20,
-            needed: u64::MAX,
             db: None,
         }
     }
 }
 
 impl WriteLog {
-    /// Begins to keep what is appended. History begins here.
-    pub fn open(&mut self) {
-        self.open = true;
+    /// Begins to keep a backlog. Of what was appended before, what other readers still need belongs to it.
+    pub fn open_backlog(&mut self) {
+        self.backlogged = true;
         self.settle();
     }
 
-    /// Lets everything go and keeps nothing more. The offset stays.
-    pub fn close(&mut self) {
-        self.open = false;
+    /// Gives the backlog up.
+    pub fn close_backlog(&mut self) {
+        self.backlogged = false;
         self.settle();
-        self.restart_at(self.end());
-        self.tail = Vec::new();
     }
 
-    /// Whether what is appended is kept: there is a backlog.
+    /// Whether there is a backlog: replicas may come and go.
+    pub fn has_backlog(&self) -> bool {
+        self.backlogged
+    }
+
+    /// Adds a reader that has everything up to this offset.
+    pub fn add_reader(&mut self, next: u64) -> ReaderId {
+        self.names += 1;
+        let id = ReaderId(self.names);
+        self.readers.push(Reader { id, next });
+        self.settle();
+        id
+    }
+
+    /// Says that a reader has everything up to this offset.
+    pub fn move_reader(&mut self, id: ReaderId, next: u64) {
+        if let Some(reader) = self.readers.iter_mut().find(|reader| reader.id == id) {
+            reader.next = next;
+            self.trim();
+        }
+    }
+
+    /// Forgets a reader.
+    pub fn remove_reader(&mut self, id: ReaderId) {
+        self.readers.retain(|reader| reader.id != id);
+        self.settle();
+    }
+
+    /// Offset of the next byte for a reader; the end for one that is forgotten.
+    pub fn next_of(&self, id: ReaderId) -> u64 {
+        self.readers.iter().find(|reader| reader.id == id).map_or(self.end(), |reader| reader.next)
+    }
+
+    /// Whether what is appended is kept: there is a reader.
     pub fn is_open(&self) -> bool {
-        self.open
+        self.backlogged || !self.readers.is_empty()
     }
 
     /// Whether the effects of our own commands belong here, and are kept.
@@ -117,16 +171,26 @@ impl WriteLog {
         self.proxied
     }
 
+    /// A reader, or what comes from where, has changed.
     fn settle(&mut self) {
-        self.fed = self.open && !self.proxied;
+        self.fed = self.is_open() && !self.proxied;
+        if self.is_open() {
+            return self.trim();
+        }
+        self.restart_at(self.end());
+        self.tail = Vec::new();
+        self.blocks = VecDeque::new();
     }
 
-    /// Forgets all history and goes on at this offset: a full synchronisation has put us there.
+    /// Forgets all history and goes on at this offset: a full synchronisation has put us there. Readers go on there too: whoever cannot
+    /// is no longer one.
     pub fn restart_at(&mut self, offset: u64) {
         self.blocks.clear();
+        self.held = 0;
         self.tail.clear();
         self.tail_start = offset;
         self.db = None;
+        self.readers.iter_mut().for_each(|reader| reader.next = offset);
     }
 
     /// Bytes appended since the history began: `master_repl_offset`.
@@ -150,15 +214,14 @@ impl WriteLog {
         self.len() == 0
     }
 
-    /// Whether a reader can go on that has everything up to this offset.
+    /// Whether a replica can go on that has everything up to this offset.
     pub fn can_resume(&self, offset: u64) -> bool {
-        self.open && (self.first()..=self.end()).contains(&offset)
+        self.backlogged && (self.first()..=self.end()).contains(&offset)
     }
 
     /// Bytes of memory it holds, values that it shares included.
     pub fn memory(&self) -> usize {
-        let blocks: usize = self.blocks.iter().map(|block| block.bytes.len() + size_of::<Block>()).sum();
-        blocks + self.tail.capacity()
+        self.held + self.blocks.capacity() * size_of::<Block>() + self.tail.capacity()
     }
 
     /// The database that the next command is for if no SELECT comes in front of it.
@@ -183,19 +246,15 @@ impl WriteLog {
         self.trim();
     }
 
-    /// Says how far the reader is that is furthest behind (`None`: there is none): what lies behind may be let go.
-    pub fn set_needed(&mut self, offset: Option<u64>) {
-        self.needed = offset.unwrap_or(u64::MAX);
-        // What has come since the last block was full counts too.
-        self.trim();
-    }
-
-    /// Lets blocks go that neither readers nor the backlog need.
+    /// Lets blocks go that no reader needs.
     fn trim(&mut self) {
-        let kept_from = self.end().saturating_sub(self.backlog).min(self.needed);
+        let end = self.end();
+        let backlog_from = if self.backlogged { end.saturating_sub(self.backlog) } else { end };
+        let needed = self.readers.iter().map(|reader| reader.next).fold(backlog_from, u64::min);
         while let Some(block) = self.blocks.front()
-            && block.start + block.bytes.len() as u64 <= kept_from
+            && block.start + block.bytes.len() as u64 <= needed
         {
+            self.held -= block.held;
             self.blocks.pop_front();
         }
     }
@@ -248,9 +307,8 @@ impl WriteLog {
             put_header(&mut self.tail, b'$', arg.len());
             self.cut();
             let bytes = args.to_bytes(i);
-            let start = self.tail_start;
-            self.tail_start += bytes.len() as u64;
-            self.blocks.push_back(Block { start, bytes });
+            let held = bytes.len();
+            self.push(bytes, held);
             self.tail.extend_from_slice(b"\r\n");
         }
     }
@@ -271,13 +329,36 @@ impl WriteLog {
 
     /// Makes a block of the tail.
     fn cut(&mut self) {
-        if !self.tail.is_empty() {
-            let bytes = Bytes::from(std::mem::take(&mut self.tail));
-            let start = self.tail_start;
-            self.tail_start += bytes.len() as u64;
-            self.blocks.push_back(Block { start, bytes });
+        /// A block may keep this part of its bytes more than them.
+        const SLACK: usize = 8;
+        let slack = self.tail.capacity() - self.tail.len();
+        if self.tail.is_empty() {
+            return self.trim();
+        } else if slack <= self.tail.len() / SLACK {
+            let tail = std::mem::take(&mut self.tail);
+            let held = tail.capacity();
+            self.push(tail.into(), held);
+        } else if self.tail.capacity() > self.block {
+            self.tail.shrink_to_fit();
+            let tail = std::mem::take(&mut self.tail);
+            let held = tail.capacity();
+            self.push(tail.into(), held);
+        } else {
+            // The tail keeps its memory for what comes.
+            let copy = Bytes::copy_from_slice(&self.tail);
+            self.tail.clear();
+            let held = copy.len();
+            self.push(copy, held);
         }
         self.trim();
+    }
+
+    /// Adds a block at the end; the tail is empty.
+    fn push(&mut self, bytes: Bytes, held: usize) {
+        let start = self.tail_start;
+        self.tail_start += bytes.len() as u64;
+        self.held += held;
+        self.blocks.push_back(Block { start, bytes, held });
     }
 
     /// Hands over what follows `from`, whole pieces until they are `most` bytes or more or the end is reached. Returns the offset behind the last
@@ -346,7 +427,7 @@ mod tests {
     fn opened(backlog: u64) -> WriteLog {
         let mut log = WriteLog::default();
         log.set_backlog(backlog);
-        log.open();
+        log.open_backlog();
         log
     }
 
@@ -389,11 +470,42 @@ mod tests {
     fn a_closed_one_stands_still_and_an_open_one_begins_there() {
         let mut log = opened(1000);
         log.append_raw(b"hello");
-        log.close();
+        log.close_backlog();
         assert!(!log.is_fed() && !log.can_resume(5));
         assert_eq!((log.first(), log.end(), log.memory()), (5, 5, 0));
-        log.open();
+        log.open_backlog();
         assert!(log.can_resume(5) && !log.can_resume(4) && !log.can_resume(6));
+    }
+
+    #[test]
+    fn it_is_open_from_its_first_reader_to_its_last() {
+        let mut log = WriteLog::default();
+        log.append_raw(b"nobody reads this");
+        let start = log.end();
+        let (first, second) = (log.add_reader(start), log.add_reader(start));
+        assert!(log.is_fed() && !log.has_backlog() && !log.can_resume(start), "without a backlog nobody can come back");
+        log.append_parts(&[b"PING"]);
+        log.move_reader(first, log.end());
+        assert_eq!(log.first(), start, "the second still needs it");
+        log.open_backlog();
+        log.remove_reader(first);
+        log.remove_reader(second);
+        assert!(log.is_fed() && log.can_resume(start));
+        log.close_backlog();
+        assert!(!log.is_open() && !log.is_fed() && log.is_empty());
+        assert_eq!(log.memory(), 0);
+    }
+
+    #[test]
+    fn long_arguments_leave_no_empty_memory_behind_in_front_of_them() {
+        let mut log = opened(u64::MAX);
+        for _ in 0..100 {
+            let mut args = OwnedArgs::new(&[b"SET", b"k"]);
+            args.push_shared(Bytes::from(vec![b'x'; BIG_ARG]));
+            log.append(0, args.args());
+        }
+        let bytes = 100 * BIG_ARG;
+        assert!(log.memory() < bytes + bytes / 16, "{} bytes for {bytes}", log.memory());
     }
 
     #[test]
@@ -401,7 +513,7 @@ mod tests {
         let mut log = opened(1000);
         assert!(log.is_fed());
         log.set_proxied(true);
-        assert!(!log.is_fed() && log.is_open());
+        assert!(!log.is_fed() && log.has_backlog());
         log.set_proxied(false);
         assert!(log.is_fed());
     }
@@ -438,7 +550,7 @@ mod tests {
             // Every byte is a function of its offset, as far as we can choose it; the rest is told by a second, unlimited log.
             let mut all = opened(u64::MAX);
             let mut backlog = 1 << 16;
-            let mut readers: Vec<u64> = Vec::new();
+            let mut readers: Vec<ReaderId> = Vec::new();
             for step in steps {
                 match step {
                     Step::Append(lengths) => {
@@ -458,8 +570,8 @@ mod tests {
                         log.set_backlog(bytes);
                     }
                     Step::Read(who, most) if !readers.is_empty() => {
-                        let who = who % readers.len();
-                        let from = readers[who];
+                        let who = readers[who % readers.len()];
+                        let from = log.next_of(who);
                         let mut seen = Vec::new();
                         let to = log.read(from, most, |piece| seen.extend_from_slice(piece.bytes()));
                         let to = to.expect("what a reader needs is kept");
@@ -467,20 +579,22 @@ mod tests {
                         prop_assert!(to > from || from == log.end());
                         let expected = all_from(&all, from).unwrap();
                         prop_assert_eq!(&seen[..], &expected[..seen.len()]);
-                        readers[who] = to;
+                        log.move_reader(who, to);
                     }
                     Step::Read(..) => (),
-                    Step::Join => readers.push(log.end()),
-                    Step::Leave(who) if !readers.is_empty() => _ = readers.swap_remove(who % readers.len()),
+                    Step::Join => readers.push(log.add_reader(log.end())),
+                    Step::Leave(who) if !readers.is_empty() => log.remove_reader(readers.swap_remove(who % readers.len())),
                     Step::Leave(_) => (),
                 }
-                log.set_needed(readers.iter().min().copied());
                 prop_assert_eq!(log.end(), all.end());
                 let promised = log.end().saturating_sub(backlog);
-                let promised = readers.iter().min().map_or(promised, |min| promised.min(*min));
+                let promised = readers.iter().map(|reader| log.next_of(*reader)).fold(promised, u64::min);
                 if backlog <= 1 << 16 {
                     prop_assert!(log.len() <= log.end() - promised + 300_000, "{} bytes kept", log.len());
                 }
+                prop_assert_eq!(log.held, log.blocks.iter().map(|block| block.held).sum::<usize>());
+                let room = log.tail.capacity() + log.blocks.capacity() * size_of::<Block>();
+                prop_assert!(log.memory() - room <= log.len() as usize * 9 / 8, "{} bytes held for {}", log.memory(), log.len());
                 if let Some(seen) = all_from(&log, log.first()) {
                     prop_assert_eq!(seen, all_from(&all, log.first()).unwrap());
                 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     keyspace::WatchFlag,
-    replication::primary::ReplicaLink,
+    replication::{WriteLog, primary::ReplicaLink},
     resp::{
         output::Output,
         request::{InputBuffer, OwnedArgs, Parser},
@@ -271,14 +271,9 @@ impl Client {
         said.unwrap_or_else(|| self.peer.addr.rsplit_once(':').map_or(self.peer.addr.as_str(), |(ip, _)| ip.trim_matches(['[', ']'])))
     }
 
-    /// Bytes of the log that a replica has not been handed.
-    pub fn behind_in_log(&self, link: &ReplicaLink, log_end: u64) -> u64 {
-        if link.needs_log() { log_end.saturating_sub(link.next_offset) } else { 0 }
-    }
-
     /// Bytes that wait for a replica, in its output and in the log, as output limits count them.
-    pub fn owed_as_replica(&self, link: &ReplicaLink, log_end: u64) -> u64 {
-        // Of a snapshot only as much is encoded as the socket takes.
-        self.behind_in_log(link, log_end) + if link.is_online() { self.out.len() as u64 } else { 0 }
+    pub fn owed_as_replica(&self, link: &ReplicaLink, log: &WriteLog) -> u64 {
+        // Of a snapshot as much is encoded as the socket takes, and what had to be copied early.
+        link.behind_in(log) + if link.is_online() { self.out.len() as u64 } else { 0 }
     }
 }

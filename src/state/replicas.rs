@@ -57,7 +57,7 @@ pub struct Followers {
 /// Where the log of writes stands, for a snapshot that is to be continued from it; `None` while there is no log.
 pub fn position(replication: &Replication) -> Option<ReplicationPosition<'_>> {
     let stream = &replication.log;
-    stream.is_open().then(|| ReplicationPosition {
+    stream.has_backlog().then(|| ReplicationPosition {
         // A SELECT will come in front of what follows if readers are in no database yet, so any will do then.
         stream_db: stream.db().unwrap_or(0) as i64,
         id: str::from_utf8(&replication.id).unwrap_or_default(),

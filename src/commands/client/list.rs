@@ -54,7 +54,7 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     let out: &Output = if is_me { ctx.out } else { &client.out };
     // What a replica still has to be sent of the log is held for it as if it lay in its output.
     let held = client.replica.as_deref().filter(|_| client.kind == ClientKind::Replica && !is_me);
-    let in_log = held.map_or(0, |link| client.behind_in_log(link, ctx.server.replication.log.end()) as usize);
+    let in_log = held.map_or(0, |link| link.behind_in(&ctx.server.replication.log) as usize);
     let memory = client.memory() + in_log + if is_me { out.memory() } else { 0 };
     let seconds_since = |ms: u64| ctx.server.mono_ms.saturating_sub(ms) / 1000;
     let argv_mem: usize = if is_me { ctx.args.iter().map(<[u8]>::len).sum() } else { 0 };

@@ -60,7 +60,7 @@ fn stats(ctx: &mut Ctx) {
         ("peak.allocated", bytes(facts.peak)),
         ("total.allocated", bytes(facts.used)),
         ("startup.allocated", bytes(facts.startup)),
-        ("replication.backlog", Bytes(0)),
+        ("replication.backlog", bytes(facts.backlog)),
         ("clients.slaves", bytes(facts.clients_replicas)),
         ("clients.normal", bytes(facts.clients_normal)),
         ("cluster.links", Bytes(0)),
@@ -232,6 +232,7 @@ mod tests {
             rss: 120 << 20,
             clients_normal: 1 << 20,
             clients_replicas: 0,
+            backlog: 0,
             databases: Vec::new(),
             keys: 0,
         };

@@ -34,8 +34,10 @@ pub struct MemoryFacts {
     pub rss: usize,
     /// Buffers and state of clients that are no replicas.
     pub clients_normal: usize,
-    /// Buffers and state of replicas.
+    /// Buffers and state of replicas, and of the log of writes what is kept for them beyond the backlog's size.
     pub clients_replicas: usize,
+    /// The log of writes, up to the backlog's size.
+    pub backlog: usize,
     /// Databases that hold keys.
     pub databases: Vec<DbOverhead>,
     /// Keys in all databases.
@@ -50,6 +52,8 @@ impl MemoryFacts {
             let clients = server.clients.iter().filter(|(_, c)| (c.kind == ClientKind::Replica) == replicas);
             clients.map(|(_, c)| c.memory()).sum()
         };
+        let log = server.replication.log.memory();
+        let backlog = if server.replication.log.has_backlog() { log.min(server.config.repl_backlog_size as usize) } else { 0 };
         let databases = server.keyspace.iter().filter(|(_, db)| !db.is_empty());
         Self {
             used,
@@ -57,7 +61,8 @@ impl MemoryFacts {
             startup: server.startup_memory,
             rss: server.rss,
             clients_normal: of_clients(false),
-            clients_replicas: of_clients(true),
+            clients_replicas: of_clients(true) + log - backlog,
+            backlog,
             databases: databases.map(|(index, db)| overhead(index, db)).collect(),
             keys: server.keyspace.iter().map(|(_, db)| db.len()).sum(),
         }
@@ -66,7 +71,7 @@ impl MemoryFacts {
     /// All that is not keys and values.
     pub fn overhead(&self) -> usize {
         let databases: usize = self.databases.iter().map(|db| db.main + db.expires).sum();
-        self.startup + self.clients_normal + self.clients_replicas + databases
+        self.startup + self.clients_normal + self.clients_replicas + self.backlog + databases
     }
 
     /// Keys and values.
@@ -170,6 +175,7 @@ mod tests {
             rss: 3000,
             clients_normal: 100,
             clients_replicas: 0,
+            backlog: 0,
             databases: vec![DbOverhead { index: 0, main: 250, expires: 50 }],
             keys: 10,
         };

@@ -242,19 +242,15 @@ impl Encoder {
     /// Puts up to `budget_bytes` of the whole pieces into the checksum. A byte costs less than a nanosecond.
     pub fn poll(&mut self, budget_bytes: usize) -> Progress {
         let mut budget = if self.sum.is_some() { budget_bytes } else { usize::MAX };
-        while let Some(mut piece) = self.out.whole.pop_front() {
-            let part = piece.split_to(piece.len().min(budget));
+        while let Some(part) = self.out.pop(budget) {
+            if part.is_empty() {
+                return Progress::More;
+            }
             budget -= part.len();
             if let Some(sum) = &mut self.sum {
                 sum.update(&part);
             }
-            if !part.is_empty() {
-                self.push_ready(part);
-            }
-            if !piece.is_empty() {
-                self.out.whole.push_front(piece);
-                return Progress::More;
-            }
+            self.push_ready(part);
         }
         if self.ending {
             self.ending = false;
@@ -280,6 +276,11 @@ impl Encoder {
     /// Bytes that [`Encoder::pop`] has for the taking.
     pub fn ready_bytes(&self) -> usize {
         self.ready_bytes
+    }
+
+    /// Bytes that have been encoded and not handed over.
+    pub fn waiting_bytes(&self) -> usize {
+        self.ready_bytes + self.out.len() + self.aside.len()
     }
 
     /// Everything that has been encoded and not handed over, at once and in one buffer: for what is known to be small.

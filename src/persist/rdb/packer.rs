@@ -23,7 +23,9 @@ pub(super) struct Out {
     /// The piece in the making.
     pub tail: Vec<u8>,
     /// Whole pieces in front of it.
-    pub whole: VecDeque<Bytes>,
+    whole: VecDeque<Bytes>,
+    /// Bytes of those.
+    whole_bytes: usize,
 }
 
 impl Out {
@@ -32,8 +34,30 @@ impl Out {
         if !self.tail.is_empty() {
             // The next one will most likely be as large.
             let next = Vec::with_capacity(self.tail.capacity().min(PIECE + PIECE / 4));
-            self.whole.push_back(Bytes::from(std::mem::replace(&mut self.tail, next)));
+            let piece = std::mem::replace(&mut self.tail, next);
+            self.push(piece.into());
         }
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        self.whole_bytes += piece.len();
+        self.whole.push_back(piece);
+    }
+
+    /// The first whole piece, or that much of it.
+    pub fn pop(&mut self, bytes: usize) -> Option<Bytes> {
+        let first = self.whole.front_mut()?;
+        let piece = first.split_to(first.len().min(bytes));
+        if first.is_empty() {
+            self.whole.pop_front();
+        }
+        self.whole_bytes -= piece.len();
+        Some(piece)
+    }
+
+    /// Bytes of all of it.
+    pub fn len(&self) -> usize {
+        self.whole_bytes + self.tail.len()
     }
 
     /// [`Out::flush`] if it is large enough.
@@ -48,6 +72,7 @@ impl Out {
     pub fn append(&mut self, other: &mut Self) {
         self.flush();
         self.whole.append(&mut other.whole);
+        self.whole_bytes += std::mem::take(&mut other.whole_bytes);
         std::mem::swap(&mut self.tail, &mut other.tail);
     }
 
@@ -56,7 +81,7 @@ impl Out {
         if self.whole.is_empty() {
             return self.tail;
         }
-        let mut all = Vec::with_capacity(self.whole.iter().map(Bytes::len).sum::<usize>() + self.tail.len());
+        let mut all = Vec::with_capacity(self.len());
         self.whole.iter().for_each(|piece| all.extend_from_slice(piece));
         all.extend_from_slice(&self.tail);
         all
@@ -106,7 +131,7 @@ impl Packer {
         }
         put_length(&mut out.tail, bytes.len() as u64);
         out.flush();
-        out.whole.push_back(bytes.clone());
+        out.push(bytes.clone());
     }
 
     /// Writes a string.

@@ -28,7 +28,8 @@ pub enum Refused {
 /// The value of an entry, without key and deadline; compressed if `compression` says so and it helps.
 pub fn dump(entry: &Entry, compression: bool) -> Vec<u8> {
     let code = type_of(entry.value());
-    let mut out = Out { tail: vec![code], ..Out::default() };
+    let mut out = Out::default();
+    out.tail.push(code);
     put_value(&mut out, &mut Packer::new(compression), entry.value());
     let mut out = out.into_vec();
     out.extend_from_slice(&(version_of(code) as u16).to_le_bytes());
@@ -41,7 +42,7 @@ pub fn dump(entry: &Entry, compression: bool) -> Vec<u8> {
 pub fn value_len(entry: &Entry, compression: bool) -> usize {
     let mut out = Out::default();
     put_value(&mut out, &mut Packer::new(compression), entry.value());
-    out.whole.iter().map(|piece| piece.len()).sum::<usize>() + out.tail.len()
+    out.len()
 }
 
 /// How a payload is taken.

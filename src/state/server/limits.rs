@@ -24,9 +24,12 @@ impl Server {
             let backlog = self.config.repl_backlog_size;
             [&mut limit.hard, &mut limit.soft].into_iter().filter(|limit| **limit != 0).for_each(|limit| *limit = backlog.max(*limit));
         }
-        let log_end = self.replication.log.end();
         let used = match &client.replica {
-            Some(link) if client.kind == ClientKind::Replica => client.owed_as_replica(link, log_end),
+            Some(link) if client.kind == ClientKind::Replica => {
+                let sync = self.followers.syncs.iter().find(|sync| sync.conn == conn);
+                let copied_early = sync.map_or(0, |sync| sync.sink.borrow().waiting_bytes());
+                client.owed_as_replica(link, &self.replication.log) + copied_early as u64
+            }
             _ => client.out.len() as u64,
         };
         let hard = limit.hard != 0 && used >= limit.hard;

@@ -36,7 +36,8 @@ impl Server {
         client.active_ms = now;
         let link = client.replica.get_or_insert_default();
         link.phase = phase;
-        link.next_offset = next_offset;
+        link.reader.take().into_iter().for_each(|reader| self.replication.log.remove_reader(reader));
+        link.reader = (!link.rdb_only).then(|| self.replication.log.add_reader(next_offset));
         link.progress_at_ms = now;
         self.followers.conns.push(conn);
         self.count_good_replicas();
@@ -44,11 +45,11 @@ impl Server {
 
     /// Makes sure that there is a log for replicas to follow. A new one has a name of its own: nothing is known of what came before.
     pub fn open_log(&mut self) {
-        if self.replication.log.is_open() {
+        if self.replication.log.has_backlog() {
             return;
         }
         self.replication.change_id(self.rng.hex());
-        self.replication.log.open();
+        self.replication.log.open_backlog();
         let (id, none) = (String::from_utf8_lossy(&self.replication.id), "0".repeat(40));
         log::info!("Replication backlog created, my new replication IDs are '{id}' and '{none}'");
     }
@@ -100,6 +101,9 @@ impl Server {
         }
         log::info!("Connection with replica {} lost.", client.replica_name());
         self.followers.conns.retain(|replica| *replica != conn);
+        if let Some(reader) = client.replica.as_ref().and_then(|link| link.reader) {
+            self.replication.log.remove_reader(reader);
+        }
         while let Some(at) = self.followers.syncs.iter().position(|sync| sync.conn == conn) {
             if let Some(walk) = self.followers.syncs.remove(at).and_then(|sync| sync.walk) {
                 self.keyspace.cancel_walk(walk);
@@ -107,7 +111,6 @@ impl Server {
         }
         if self.followers.conns.is_empty() {
             self.replication.alone_since_ms = self.mono_ms;
-            self.replication.log.set_needed(None);
         }
         self.count_good_replicas();
     }

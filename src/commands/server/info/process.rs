@@ -133,7 +133,7 @@ pub(super) fn memory(info: &Info, report: &mut Report) {
         .field("mem_fragmentation_ratio", ratio(facts.fragmentation()))
         .field("mem_fragmentation_bytes", facts.fragmentation_bytes())
         .field("mem_not_counted_for_evict", 0)
-        .field("mem_replication_backlog", server.replication.log.memory())
+        .field("mem_replication_backlog", facts.backlog)
         .field("mem_total_replication_buffers", server.replication.log.memory())
         .field("mem_clients_slaves", facts.clients_replicas)
         .field("mem_clients_normal", facts.clients_normal)

@@ -35,10 +35,10 @@ pub(super) fn replication(info: &Info, report: &mut Report) {
         .field("master_replid2", id2)
         .field("master_repl_offset", stream.end())
         .field("second_repl_offset", id2_first)
-        .field("repl_backlog_active", u8::from(stream.is_open()))
+        .field("repl_backlog_active", u8::from(stream.has_backlog()))
         .field("repl_backlog_size", config.repl_backlog_size)
-        .field("repl_backlog_first_byte_offset", if stream.is_open() { stream.first() + 1 } else { 0 })
-        .field("repl_backlog_histlen", stream.len());
+        .field("repl_backlog_first_byte_offset", if stream.has_backlog() { stream.first() + 1 } else { 0 })
+        .field("repl_backlog_histlen", if stream.has_backlog() { stream.len() } else { 0 });
 }
 
 /// What a replica tells of its primary and of the link to it.
