@@ -9,7 +9,7 @@ use super::{
 use crate::{
     data::entry::NEVER,
     persist::rdb::payload,
-    resp::request::Args,
+    resp::{encode, request::Args},
     state::{ClientKind, migration::Request},
 };
 use bytes::Bytes;
@@ -117,22 +117,9 @@ fn port(text: &[u8]) -> Option<u16> {
     if digits.is_empty() { Some(0) } else { digits.parse().ok() }
 }
 
-fn put_bulk(into: &mut Vec<u8>, bytes: &[u8]) {
-    put_header(into, b'$', bytes.len());
-    into.extend_from_slice(bytes);
-    into.extend_from_slice(b"\r\n");
-}
-
-fn put_header(into: &mut Vec<u8>, kind: u8, n: usize) {
-    into.push(kind);
-    into.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-    into.extend_from_slice(b"\r\n");
-}
-
 fn encoded(parts: &[&[u8]]) -> Vec<u8> {
     let mut request = Vec::new();
-    put_header(&mut request, b'*', parts.len());
-    parts.iter().for_each(|part| put_bulk(&mut request, part));
+    encode::request(&mut request, parts);
     request
 }
 
@@ -146,11 +133,11 @@ struct Pieces {
 impl Pieces {
     /// Adds the RESTORE for a key.
     fn restore(&mut self, name: &[u8], key: &[u8], ttl_ms: i64, payload: Vec<u8>, replace: bool) {
-        put_header(&mut self.tail, b'*', 4 + usize::from(replace));
-        put_bulk(&mut self.tail, name);
-        put_bulk(&mut self.tail, key);
-        put_bulk(&mut self.tail, itoa::Buffer::new().format(ttl_ms).as_bytes());
-        put_header(&mut self.tail, b'$', payload.len());
+        encode::array_header(&mut self.tail, 4 + usize::from(replace));
+        encode::bulk(&mut self.tail, name);
+        encode::bulk(&mut self.tail, key);
+        encode::bulk(&mut self.tail, itoa::Buffer::new().format(ttl_ms).as_bytes());
+        encode::bulk_header(&mut self.tail, payload.len());
         if payload.len() < PIECE_BYTES {
             self.tail.extend_from_slice(&payload);
         } else {
@@ -159,7 +146,7 @@ impl Pieces {
         }
         self.tail.extend_from_slice(b"\r\n");
         if replace {
-            put_bulk(&mut self.tail, b"REPLACE");
+            encode::bulk(&mut self.tail, b"REPLACE");
         }
         if self.tail.len() >= PIECE_BYTES {
             self.cut();

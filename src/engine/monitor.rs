@@ -1,7 +1,12 @@
 //! MONITOR: every command, as a line, to those who asked.
 
 use super::{Engine, redact};
-use crate::{commands::CommandId, config::quote_into, resp::request::Args, state::ConnId};
+use crate::{
+    commands::CommandId,
+    config::quote_into,
+    resp::{encode, request::Args},
+    state::ConnId,
+};
 
 impl Engine {
     #[cold]
@@ -13,12 +18,13 @@ impl Engine {
         } else {
             client.peer.addr.clone()
         };
-        let mut line = format!("+{}.{:06} [{db} {addr}]", us / 1_000_000, us % 1_000_000).into_bytes();
+        let mut text = format!("{}.{:06} [{db} {addr}]", us / 1_000_000, us % 1_000_000).into_bytes();
         for arg in redact::redacted(self.registry.full_name(id), args) {
-            line.push(b' ');
-            quote_into(&mut line, arg);
+            text.push(b' ');
+            quote_into(&mut text, arg);
         }
-        line.extend_from_slice(b"\r\n");
+        let mut line = Vec::with_capacity(text.len() + 3);
+        encode::simple(&mut line, &text);
         for monitor in self.server.monitors.clone() {
             if monitor == conn {
                 continue;

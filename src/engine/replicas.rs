@@ -169,7 +169,7 @@ impl Engine {
                     return false;
                 }
                 if done {
-                    client.out.raw(format!("${}\r\n", sync.kept_bytes).as_bytes());
+                    client.out.bulk_header(sync.kept_bytes);
                     std::mem::take(kept).into_iter().for_each(|piece: Bytes| client.out.raw_shared(piece));
                 }
             }

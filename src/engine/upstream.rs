@@ -15,6 +15,7 @@ use crate::{
         replica::{Form, Found, Handshake, Offer, Phase, Refusal, Transfer, Upstream},
     },
     resp::{
+        encode,
         output::Output,
         request::{Limits, Parser, ProtocolError},
     },
@@ -518,8 +519,9 @@ impl Engine {
         if !replication.upstream.as_ref().is_some_and(|u| u.is_online() && u.acknowledges) {
             return;
         }
-        let offset = replication.log.end().to_string();
-        self.say_upstream(format!("*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n${}\r\n{offset}\r\n", offset.len()).as_bytes());
+        let (offset, mut request) = (replication.log.end().to_string(), Vec::new());
+        encode::request(&mut request, &[b"REPLCONF", b"ACK", offset.as_bytes()]);
+        self.say_upstream(&request);
     }
 
     /// The stream of our primary goes on where a pause had held it up.

@@ -7,7 +7,10 @@
 //! Bytes gather in a tail; when it is full it becomes a block that readers share by reference. A long argument that came in a buffer
 //! of its own becomes a block without being copied.
 
-use crate::resp::request::{Args, BIG_ARG};
+use crate::resp::{
+    encode,
+    request::{Args, BIG_ARG},
+};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -269,8 +272,7 @@ impl WriteLog {
     /// Appends a command that is for no database: PING, MULTI, EXEC, REPLCONF.
     pub fn append_parts(&mut self, parts: &[&[u8]]) {
         self.make_room(HEADER_MAX + parts.iter().map(|part| part.len() + HEADER_MAX).sum::<usize>());
-        put_header(&mut self.tail, b'*', parts.len());
-        parts.iter().for_each(|part| put_bulk(&mut self.tail, part));
+        encode::request(&mut self.tail, parts);
     }
 
     /// Appends bytes as they are: what our primary sent us.
@@ -298,13 +300,13 @@ impl WriteLog {
     fn put(&mut self, args: Args<'_>) {
         let copied = |arg: &[u8]| if arg.len() < BIG_ARG { arg.len() } else { 0 };
         self.make_room(HEADER_MAX + args.iter().map(|arg| copied(arg) + HEADER_MAX).sum::<usize>());
-        put_header(&mut self.tail, b'*', args.len());
+        encode::array_header(&mut self.tail, args.len());
         for (i, arg) in args.iter().enumerate() {
             if arg.len() < BIG_ARG {
-                put_bulk(&mut self.tail, arg);
+                encode::bulk(&mut self.tail, arg);
                 continue;
             }
-            put_header(&mut self.tail, b'$', arg.len());
+            encode::bulk_header(&mut self.tail, arg.len());
             self.cut();
             let bytes = args.to_bytes(i);
             let held = bytes.len();
@@ -396,26 +398,6 @@ impl WriteLog {
         })?;
         Some(pieces)
     }
-}
-
-#[inline(always)]
-fn put_header(out: &mut Vec<u8>, kind: u8, n: usize) {
-    if n < 10 {
-        return out.extend_from_slice(&[kind, b'0' + n as u8, b'\r', b'\n']);
-    }
-    if n < 100 {
-        return out.extend_from_slice(&[kind, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']);
-    }
-    out.push(kind);
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-    out.extend_from_slice(b"\r\n");
-}
-
-#[inline(always)]
-fn put_bulk(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_header(out, b'$', bytes.len());
-    out.extend_from_slice(bytes);
-    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

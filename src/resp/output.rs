@@ -1,5 +1,6 @@
 //! Replies: written straight into the client's output, which large values join by reference.
 
+use super::encode;
 use bytes::Bytes;
 use std::{collections::VecDeque, io::IoSlice};
 
@@ -126,18 +127,7 @@ impl Output {
 
     #[inline(always)]
     fn header(&mut self, kind: u8, n: i64) {
-        // Most headers have one digit or two.
-        if (0..10).contains(&n) {
-            self.raw(&[kind, b'0' + n as u8, b'\r', b'\n']);
-            return;
-        }
-        if (10..100).contains(&n) {
-            self.raw(&[kind, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']);
-            return;
-        }
-        self.raw(&[kind]);
-        self.raw(itoa::Buffer::new().format(n).as_bytes());
-        self.raw(b"\r\n");
+        encode::header(&mut self.tail, kind, n);
     }
 
     /// `+OK`.
@@ -148,9 +138,7 @@ impl Output {
 
     /// A simple string: no CR or LF in it.
     pub fn simple(&mut self, text: &str) {
-        self.raw(b"+");
-        self.raw(text.as_bytes());
-        self.raw(b"\r\n");
+        encode::simple(&mut self.tail, text.as_bytes());
     }
 
     /// An error with its code in front, as in `ERR syntax error`. A CR or LF in it (it may quote an argument) becomes a blank,
@@ -276,6 +264,28 @@ impl Output {
             }
             Protocol::Resp2 => self.bulk(text),
         }
+    }
+
+    /// A number of any size, by its digits; RESP2 has a bulk string for it.
+    pub fn big_number(&mut self, digits: &str) {
+        match self.protocol {
+            Protocol::Resp3 => {
+                self.raw(b"(");
+                self.raw(digits.as_bytes());
+                self.raw(b"\r\n");
+            }
+            Protocol::Resp2 => self.bulk(digits.as_bytes()),
+        }
+    }
+
+    /// The head of an attribute of so many pairs, which stands in front of a reply. RESP3 only.
+    pub fn attribute(&mut self, pairs: usize) {
+        self.header(b'|', pairs as i64);
+    }
+
+    /// The head of a bulk string whose bytes follow.
+    pub fn bulk_header(&mut self, len: usize) {
+        self.header(b'$', len as i64);
     }
 
     /// A help text: an array of simple strings.

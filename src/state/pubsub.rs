@@ -3,7 +3,10 @@
 use super::conn_id::ConnId;
 use crate::{
     data::{glob, number::write_u64},
-    resp::output::{Output, SHARED_MIN},
+    resp::{
+        encode,
+        output::{Output, SHARED_MIN},
+    },
 };
 use bytes::Bytes;
 use std::{
@@ -193,19 +196,15 @@ impl Frame {
         write_u64(&mut frame, words.len() as u64 + 1);
         frame.extend_from_slice(b"\r\n");
         for word in words {
-            push_header(&mut frame, word.len());
-            frame.extend_from_slice(word);
-            frame.extend_from_slice(b"\r\n");
+            encode::bulk(&mut frame, word);
         }
         match message {
             Message::Short(bytes) => {
-                push_header(&mut frame, bytes.len());
-                frame.extend_from_slice(bytes);
-                frame.extend_from_slice(b"\r\n");
+                encode::bulk(&mut frame, bytes);
                 Self::Short(frame)
             }
             Message::Long(bytes) => {
-                push_header(&mut frame, bytes.len());
+                encode::bulk_header(&mut frame, bytes.len());
                 Self::Long(frame, bytes.clone())
             }
         }
@@ -223,12 +222,6 @@ impl Frame {
             }
         }
     }
-}
-
-fn push_header(frame: &mut Vec<u8>, len: usize) {
-    frame.push(b'$');
-    write_u64(frame, len as u64);
-    frame.extend_from_slice(b"\r\n");
 }
 
 /// What is published.

@@ -11,8 +11,7 @@ pub fn reply(ctx: &mut Ctx) {
         b"string" => out.bulk(b"Hello World"),
         b"integer" => out.int(12345),
         b"double" => out.double_text(b"3.141"),
-        b"bignum" if out.resp3() => out.raw(format!("({BIG_NUMBER}\r\n").as_bytes()),
-        b"bignum" => out.bulk(BIG_NUMBER.as_bytes()),
+        b"bignum" => out.big_number(BIG_NUMBER),
         b"null" => out.null(),
         b"array" => {
             out.array(3);
@@ -31,7 +30,7 @@ pub fn reply(ctx: &mut Ctx) {
         }
         b"attrib" => {
             if out.resp3() {
-                out.raw(b"|1\r\n");
+                out.attribute(1);
                 out.bulk(b"key-popularity");
                 out.array(2);
                 out.bulk(b"key:123");

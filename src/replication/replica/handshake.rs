@@ -4,7 +4,7 @@
 //! what is to be sent back; it knows no socket, no clock and no data, so what the snapshot holds is its driver's part.
 
 use super::super::ReplId;
-use crate::data::number;
+use crate::{data::number, resp::encode};
 use std::{collections::VecDeque, fmt};
 
 /// Longest line that a primary's reply may have, in bytes.
@@ -135,7 +135,7 @@ pub struct Handshake {
 impl Handshake {
     /// Begins, with a connection that has just been made.
     pub fn begin(offer: Offer, out: &mut Vec<u8>) -> Self {
-        command(out, &[b"PING"]);
+        encode::request(out, &[b"PING"]);
         Self { expect: Expect::Pong(offer), line: Vec::new() }
     }
 
@@ -264,18 +264,18 @@ fn pong(offer: Offer, line: &[u8], out: &mut Vec<u8>) -> Result<Expect, Refusal>
     let mut asked = VecDeque::new();
     if let Some(password) = &offer.password {
         match &offer.user {
-            Some(user) => command(out, &[b"AUTH", user.as_bytes(), password]),
-            None => command(out, &[b"AUTH", password]),
+            Some(user) => encode::request(out, &[b"AUTH", user.as_bytes(), password]),
+            None => encode::request(out, &[b"AUTH", password]),
         }
         asked.push_back(Asked::Auth);
     }
-    command(out, &[b"REPLCONF", b"listening-port", offer.port.to_string().as_bytes()]);
+    encode::request(out, &[b"REPLCONF", b"listening-port", offer.port.to_string().as_bytes()]);
     asked.push_back(Asked::Port);
     if let Some(ip) = &offer.ip {
-        command(out, &[b"REPLCONF", b"ip-address", ip.as_bytes()]);
+        encode::request(out, &[b"REPLCONF", b"ip-address", ip.as_bytes()]);
         asked.push_back(Asked::Ip);
     }
-    command(out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]);
+    encode::request(out, &[b"REPLCONF", b"capa", b"eof", b"capa", b"psync2"]);
     asked.push_back(Asked::Capabilities);
     Ok(Expect::Answers(offer, asked))
 }
@@ -309,7 +309,7 @@ fn answer(offer: Offer, mut asked: VecDeque<Asked>, line: &[u8], out: &mut Vec<u
         }
     };
     let parts: [&[u8]; 4] = [b"PSYNC", id, offset.as_bytes(), b"FAILOVER"];
-    command(out, &parts[..if offer.failover { 4 } else { 3 }]);
+    encode::request(out, &parts[..if offer.failover { 4 } else { 3 }]);
     Ok(Expect::Psync)
 }
 
@@ -332,7 +332,7 @@ fn psync(line: &[u8], out: &mut Vec<u8>) -> Result<(Expect, Found<'static>), Ref
         // A primary older than PSYNC, or of another make, may still know SYNC.
         log::info!("Master does not support PSYNC or is in error state (reply: {})", text(line));
         log::info!("Retrying with SYNC...");
-        command(out, &[b"SYNC"]);
+        encode::request(out, &[b"SYNC"]);
         return Ok((Expect::Snapshot, Found::Full { id: None, offset: 0 }));
     }
     Err(Refusal::Denied(text(line)))
@@ -365,21 +365,6 @@ fn unexpected(expected: &'static str, line: &[u8]) -> Refusal {
     /// Enough to recognise what it was.
     const SHOWN: usize = 128;
     Refusal::Unexpected { expected, got: line[..line.len().min(SHOWN)].escape_ascii().to_string() }
-}
-
-fn command(out: &mut Vec<u8>, parts: &[&[u8]]) {
-    let mut digits = itoa::Buffer::new();
-    let mut header = |out: &mut Vec<u8>, kind, n| {
-        out.push(kind);
-        out.extend_from_slice(digits.format(n).as_bytes());
-        out.extend_from_slice(b"\r\n");
-    };
-    header(out, b'*', parts.len());
-    for part in parts {
-        header(out, b'$', part.len());
-        out.extend_from_slice(part);
-        out.extend_from_slice(b"\r\n");
-    }
 }
 
 #[cfg(test)]
