@@ -41,7 +41,8 @@ impl Engine {
             && ticket <= last
         {
             met = ticket;
-            let Some(found) = self.server.keyspace.peek(db, hash, key).map(|entry| entry.type_name()) else { return };
+            // Whatever is past its deadline stays until somebody asks for it.
+            let Some(found) = self.server.keyspace.peek_alive(db, hash, key).map(|entry| entry.type_name()) else { return };
             let conn = ConnId(waiter);
             if self.waits_for_type(conn) == Some(found) {
                 self.try_again(conn);
@@ -63,7 +64,7 @@ impl Engine {
     /// Runs a waiting client's command again. If it finds nothing again, the client keeps its place.
     fn try_again(&mut self, conn: ConnId) {
         let Some(client) = self.server.clients.get_mut(conn).filter(|client| !client.closing()) else { return };
-        let Some(waiting) = client.waiting.take() else { return };
+        let Some(mut waiting) = client.waiting.take() else { return };
         let (db, id): (usize, CommandId) = (client.db, waiting.command);
         let protocol = client.out.protocol;
         let mut out = std::mem::replace(&mut client.out, Output::new(protocol));
@@ -75,11 +76,16 @@ impl Engine {
                 self.refuse(conn, Some(id), reply, text);
                 None
             }
-            None => self.call(conn, id, waiting.args.args(), (0, 0), reply, false),
+            None => {
+                // What it has taken before counts with what it takes now.
+                self.nanos = self.nanos.saturating_sub(waiting.nanos);
+                self.call(conn, id, waiting.args.args(), (0, 0), reply, false)
+            }
         };
         self.give_output(conn, out);
         let Some(client) = self.server.clients.get_mut(conn) else { return };
         if again.is_some() {
+            waiting.nanos = self.tried_nanos;
             client.waiting = Some(waiting);
             return;
         }
@@ -270,6 +276,26 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_in_vain_counts_with_the_time_that_the_command_took() {
+        let mut bench = four();
+        bench.say(A, "CONFIG SET slowlog-log-slower-than 0");
+        bench.engine.receive(B, b"BTAKE k 0.01\r\n");
+        bench.engine.server.clients.get_mut(B).unwrap().waiting.as_mut().unwrap().nanos = 7_000;
+        bench.pass(10);
+        bench.engine.finish_turn();
+        let report = bench.say(A, "INFO commandstats\nINFO latencystats\nSLOWLOG GET 1");
+        assert!(report.contains("cmdstat_btake:calls=1,usec=7,"), "{report}");
+        assert!(report.contains("latency_percentiles_usec_btake:p50=7."), "{report}");
+        bench.say(A, "SLOWLOG RESET\nCONFIG SET slowlog-log-slower-than 7");
+        bench.say(B, "BTAKE k 0.01");
+        bench.engine.server.clients.get_mut(B).unwrap().waiting.as_mut().unwrap().nanos = 7_000;
+        bench.pass(10);
+        bench.engine.finish_turn();
+        let log = bench.say(A, "SLOWLOG GET");
+        assert!(log.contains("BTAKE"), "{log}");
+    }
+
+    #[test]
     fn what_has_expired_by_the_time_it_is_served_is_gone() {
         let mut bench = four();
         bench.say(B, "BTAKE k 0");
@@ -278,6 +304,8 @@ mod tests {
         bench.pass_unseen(200);
         bench.say(A, "EXEC");
         assert_eq!(bench.take(B), "");
+        assert_eq!(bench.engine.server.keyspace.stats.expired, 0, "a look is no reason to delete it");
+        assert_eq!(bench.say(A, "EXISTS k"), ":0\r\n");
         assert_eq!(bench.engine.server.keyspace.stats.expired, 1);
     }
 

@@ -115,7 +115,7 @@ impl Engine {
             && command.flags & self.barred == 0
         {
             if let Some(on) = self.call(conn, id, args, hashed, out, false) {
-                self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on);
+                self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on, self.tried_nanos);
             }
             let flags = command.flags;
             if flags & DATA == 0 || flags & (flags::BLOCKING | flags::PARKS) != 0 {
@@ -240,7 +240,7 @@ impl Engine {
             out.protocol = unheard.protocol;
         }
         if let Some(on) = blocks {
-            self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on);
+            self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on, self.tried_nanos);
         }
         self.turn_reply_mode(conn);
         true
@@ -343,6 +343,7 @@ impl Engine {
             self.forget_gone();
         }
         if let Outcome::Block(on) = outcome {
+            self.tried_nanos = nanos;
             return Some(on);
         }
         let stats = &mut self.server.stats;

@@ -71,6 +71,8 @@ pub struct Engine {
     load: Option<Box<loading::FileLoad>>,
     /// Monotonic nanoseconds at the end of the last command: the start of the next one.
     nanos: u64,
+    /// How many nanoseconds the last command took that has to wait.
+    tried_nanos: u64,
     /// Error replies counted at the end of the last command, to tell whether the next one fails.
     errors_before: u64,
 }
@@ -144,6 +146,7 @@ impl Engine {
             cron_at_ms: nanos / 1_000_000,
             load: None,
             nanos,
+            tried_nanos: 0,
             errors_before: 0,
         };
         crate::commands::config::apply_all_inside(&mut engine.server);

@@ -263,6 +263,11 @@ impl Keyspace {
         Some(self.dbs[db].dict.at(handle))
     }
 
+    /// Looks a key up without any effect: what is past its deadline is not there, and stays.
+    pub fn peek_alive(&self, db: usize, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.dbs[db].dict.find(hash, key).filter(|entry| !self.is_past(entry.deadline()))
+    }
+
     /// Looks a key up to change its value in place; call [`Keyspace::key_changed`] after the change.
     #[inline(always)]
     pub fn write(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&mut Entry> {

@@ -38,6 +38,8 @@ pub struct Waiting {
     pub ticket: u64,
     /// It is not to be answered: CLIENT REPLY.
     pub silent: bool,
+    /// Nanoseconds that running it has taken so far, without the wait.
+    pub nanos: u64,
 }
 
 impl Waiting {

@@ -11,11 +11,11 @@ use crate::{
 };
 
 impl Server {
-    /// Makes a client wait for the keys of a command that it has just tried in vain.
-    pub fn wait_for_keys(&mut self, conn: ConnId, command: u16, args: OwnedArgs, on: BlockOn) {
+    /// Makes a client wait for the keys of a command that it has just tried in vain, for so long.
+    pub fn wait_for_keys(&mut self, conn: ConnId, command: u16, args: OwnedArgs, on: BlockOn, nanos: u64) {
         let Some(client) = self.clients.get_mut(conn) else { return };
         let ticket = self.blocking.admit(conn, on.deadline_ms);
-        let waiting = Waiting { command, args, on, ticket, silent: client.reply != ReplyMode::On };
+        let waiting = Waiting { command, args, on, ticket, silent: client.reply != ReplyMode::On, nanos };
         for key in waiting.keys() {
             self.keyspace.awaited.wait(client.db, key, ticket, conn.0);
         }
@@ -56,18 +56,35 @@ impl Server {
                 if let Some(text) = error {
                     self.count_error(text.as_bytes());
                 }
-                // This is when the call is over, and so when it counts.
-                self.stats.commands += 1;
-                if let Some(counters) = self.stats.by_command.get_mut(usize::from(waiting.command)) {
-                    counters.calls += 1;
-                    counters.failed += u64::from(error.is_some());
-                }
+                self.count_ended_wait(conn, &waiting, error.is_some());
                 self.forget_waiting(conn, db, &waiting);
                 self.blocking.released.push(conn);
                 self.mark_dirty(conn);
                 true
             }
             Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration | Blocked::Rewrite) | None => false,
+        }
+    }
+
+    /// This is when the call is over, and so when it counts: with the time that running it took, not the wait.
+    fn count_ended_wait(&mut self, conn: ConnId, waiting: &Waiting, has_failed: bool) {
+        let nanos = waiting.nanos;
+        self.stats.commands += 1;
+        self.stats.commands_nanos += nanos;
+        if let Some(counters) = self.stats.by_command.get_mut(usize::from(waiting.command)) {
+            counters.calls += 1;
+            counters.nanos += nanos;
+            counters.failed += u64::from(has_failed);
+            if self.config.latency_tracking {
+                counters.histogram.get_or_insert_default().add(nanos);
+            }
+        }
+        let (slower_than_us, us) = (self.config.slowlog_log_slower_than, nanos / 1000);
+        if u64::try_from(slower_than_us).is_ok_and(|slower_than_us| us >= slower_than_us)
+            && let Some(client) = self.clients.get(conn)
+        {
+            let (keep, seconds) = (self.config.slowlog_max_len, self.unix_seconds());
+            self.slowlog.push(keep, seconds, us, waiting.args.args().iter(), &client.peer.addr, &client.name);
         }
     }
 
