@@ -47,3 +47,36 @@ fn a_huge_reply_leaves_in_many_turns_however_fast_its_reader_is() {
     let turns = turns(&server) - before;
     assert!(turns >= TIMES * VALUE / TURN_BYTES, "{turns} turns");
 }
+
+#[test]
+fn a_client_whose_output_is_over_its_limit_gets_no_further_in_its_pipeline() {
+    let server = Server::start(&["--client-output-buffer-limit", "normal 1mb 0 0"]);
+    let mut conn = server.connect();
+    conn.run(&format!("SETRANGE big {} x", 400_000));
+    for request in ["GET big", "LRANGE list 0 -1"] {
+        conn.cmd(&["RPUSH", "list", &"x".repeat(400_000)]);
+        let mut greedy = server.connect();
+        greedy.send((format!("{request}\r\n").repeat(20) + "SET reached 1\r\n").as_bytes());
+        assert!(greedy.closed());
+        assert_eq!(conn.run("EXISTS reached").int(), 0);
+    }
+    // What a transaction asks for is done; its reply is not made any longer than the limit.
+    let mut greedy = server.connect();
+    greedy.send(("MULTI\r\n".to_owned() + &"GET big\r\n".repeat(20) + "SET reached 1\r\nEXEC\r\n").as_bytes());
+    assert!(greedy.closed());
+    assert_eq!(conn.run("EXISTS reached").int(), 1);
+}
+
+#[test]
+fn a_thousand_connections_at_once_are_all_let_in() {
+    let server = Server::start(&[]);
+    let mut conns: Vec<_> = (0..1000).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    for conn in &mut conns {
+        std::io::Write::write_all(conn, b"PING\r\n").unwrap();
+    }
+    for conn in &mut conns {
+        let mut reply = [0; 7];
+        conn.read_exact(&mut reply).unwrap();
+        assert_eq!(&reply, b"+PONG\r\n");
+    }
+}

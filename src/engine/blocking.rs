@@ -8,6 +8,11 @@ use crate::{
     state::ConnId,
 };
 
+/// Waits for keys that end in one turn because their time is up.
+const WAITS_A_TURN: usize = 200;
+/// How long a turn goes on with requests that were held back.
+const RESUME_NANOS: u64 = 200_000;
+
 impl Engine {
     /// Serves who waits for keys that have changed, until no such key is left: one who is served may feed another.
     #[cold]
@@ -94,13 +99,17 @@ impl Engine {
         self.server.blocking.released.push(conn);
     }
 
-    /// Answers those whose time has come.
+    /// Whether somebody's time to wait for keys is up.
+    #[inline]
+    pub(super) fn owes_key_waits(&self) -> bool {
+        self.server.blocking.next_deadline().is_some_and(|(deadline_ms, _)| deadline_ms <= self.server.unix_ms())
+    }
+
+    /// Answers those whose time has come, as many as one turn may.
     #[inline]
     pub(super) fn end_key_waits(&mut self) {
-        let now = self.server.unix_ms();
-        while let Some((deadline_ms, conn)) = self.server.blocking.next_deadline()
-            && deadline_ms <= now
-        {
+        for _ in 0..WAITS_A_TURN {
+            let Some((_, conn)) = self.server.blocking.next_deadline().filter(|_| self.owes_key_waits()) else { return };
             if !self.server.unblock(conn, None) {
                 debug_assert!(false, "a deadline of a client that does not wait");
                 return;
@@ -113,15 +122,18 @@ impl Engine {
         self.server.blocking.next_deadline().map_or(u64::MAX, |(at, _)| (at - self.server.unix_ms()).max(0) as u64)
     }
 
-    /// Lets clients go on whose wait is over.
+    /// Lets clients go on whose wait is over, for a while; the others keep their places for the next turn.
     pub(super) fn resume_released(&mut self) {
-        loop {
-            self.resumable.append(&mut self.server.blocking.released);
-            if self.resumable.is_empty() {
+        self.resumable.extend(self.server.blocking.released.drain(..));
+        if self.resumable.is_empty() {
+            return;
+        }
+        let until = self.server.host.nanos() + RESUME_NANOS;
+        while let Some(conn) = self.resumable.pop_front() {
+            self.resume(conn);
+            self.resumable.extend(self.server.blocking.released.drain(..));
+            if self.server.host.nanos() > until {
                 return;
-            }
-            for conn in std::mem::take(&mut self.resumable) {
-                self.resume(conn);
             }
         }
     }
@@ -129,6 +141,7 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::{
         config::Config,
         engine::tests::{A, B, Bench, bench},
@@ -202,6 +215,35 @@ mod tests {
         assert_eq!(bench.take(B), "*-1\r\n");
         bench.say(A, "SET k 1");
         assert_eq!(bench.say(A, "EXISTS k"), ":1\r\n", "nobody waits for it any more");
+    }
+
+    #[test]
+    fn many_waits_that_end_at_once_end_in_several_turns() {
+        let mut bench = four();
+        let conns: Vec<_> = (10..10 + 2 * WAITS_A_TURN as u32 + 1).map(ConnId).collect();
+        for conn in &conns {
+            bench.engine.connect(*conn, Peer { local: true, ..Peer::default() }).unwrap();
+            bench.engine.receive(*conn, b"BTAKE k 0.01\r\n");
+        }
+        bench.pass(10);
+        for left in [WAITS_A_TURN + 1, 1, 0] {
+            bench.engine.finish_turn();
+            assert_eq!((bench.engine.server.blocking.with_deadline(), bench.engine.sleep_ms() == 0), (left, left > 0));
+        }
+        assert!(conns.iter().all(|conn| bench.take(*conn) == "*-1\r\n"));
+    }
+
+    #[test]
+    fn who_was_held_back_first_goes_on_first() {
+        let mut bench = four();
+        bench.say(A, "CLIENT PAUSE 100 WRITE");
+        for conn in [D, B, C] {
+            bench.engine.receive(conn, format!("APPEND k {}\r\n", conn.0).as_bytes());
+        }
+        bench.engine.disconnect(B);
+        bench.pass(101);
+        bench.engine.finish_turn();
+        assert_eq!(bench.say(A, "GET k"), "$2\r\n32\r\n");
     }
 
     #[test]

@@ -10,6 +10,9 @@ use crate::{
 };
 use std::io::IoSlice;
 
+/// Clients whose pause ends in one turn.
+const PAUSED_A_TURN: usize = 1000;
+
 /// What protected mode answers a stranger with.
 const DENIED: &str = "-DENIED solod is running in protected mode because protected mode is enabled and no password is set for the default user. \
 In this mode connections are only accepted from the loopback interface. To connect from other computers do one of these: \
@@ -150,16 +153,22 @@ impl Engine {
         }
     }
 
-    /// Lets clients go on that wait for the end of a pause.
+    /// Whether clients wait for the end of a pause that is over.
+    #[inline]
+    pub(super) fn pause_is_over(&self) -> bool {
+        !self.paused.is_empty() && !self.server.write_gate().holds()
+    }
+
+    /// Lets clients go on that wait for the end of a pause: as many as one turn may look at.
     pub(super) fn end_pause(&mut self) {
         let mut primary = None;
-        for (conn, client) in self.server.clients.iter_mut() {
-            if client.blocked == Some(Blocked::Pause) {
-                client.blocked = None;
-                self.resumable.push(conn);
-                if client.kind == ClientKind::Primary {
-                    primary = Some(conn);
-                }
+        for _ in 0..self.paused.len().min(PAUSED_A_TURN) {
+            let Some(conn) = self.paused.pop_front() else { break };
+            let Some(client) = self.server.clients.get_mut(conn).filter(|client| client.blocked == Some(Blocked::Pause)) else { continue };
+            client.blocked = None;
+            self.resumable.push_back(conn);
+            if client.kind == ClientKind::Primary {
+                primary = Some(conn);
             }
         }
         if let Some(conn) = primary {

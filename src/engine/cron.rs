@@ -21,8 +21,7 @@ impl Engine {
             self.server.pause = None;
         }
         self.server.hold_expired();
-        if self.held_back && !self.server.write_gate().holds() {
-            self.held_back = false;
+        if self.pause_is_over() {
             self.end_pause();
         }
         self.end_key_waits();
@@ -32,6 +31,9 @@ impl Engine {
         self.resume_released();
         if self.expire_due() {
             self.expire_slice();
+        }
+        if self.owes_own {
+            self.expire_own();
         }
         self.server.keyspace.bury();
         self.upstream_turn();
@@ -67,7 +69,10 @@ impl Engine {
             || self.wants_load_slice()
             || self.replicas_want_a_turn()
             // What held clients back has ended after the turn's.
-            || self.held_back && !self.server.write_gate().holds()
+            || self.pause_is_over()
+            || self.owes_own
+            || self.waits_unseen > 0
+            || self.owes_key_waits()
         {
             return 0;
         }
@@ -140,8 +145,10 @@ impl Engine {
         self.saves_cron();
     }
 
-    /// A replica's own keys with a deadline; a primary has none apart.
+    /// A replica's own keys with a deadline, a slice of those that are due; a primary has none apart.
+    #[cold]
     fn expire_own(&mut self) {
+        self.owes_own = false;
         let keyspace = &mut self.server.keyspace;
         if keyspace.own_deadlines() == 0 {
             return;
@@ -149,7 +156,7 @@ impl Engine {
         match keyspace.expire_mode {
             ExpireMode::Delete => keyspace.forget_own_deadlines(),
             _ if self.server.active_expire && !keyspace.holds_expired => {
-                keyspace.expire_own();
+                self.owes_own = keyspace.expire_own();
                 self.forget_gone();
             }
             _ => (),

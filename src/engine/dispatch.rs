@@ -192,7 +192,7 @@ impl Engine {
             let replica = client.kind == ClientKind::Replica;
             if !replica && (writes || holds_reads) {
                 client.blocked = Some(Blocked::Pause);
-                self.held_back = true;
+                self.paused.push_back(conn);
                 return false;
             }
         }

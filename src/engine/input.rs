@@ -23,6 +23,11 @@ pub enum Fill<'a> {
     Own(&'a mut [u8]),
 }
 
+/// Bytes of held-back requests that are executed in one go: what is read at a time is less.
+const RUN_BYTES: usize = 64 * 1024;
+/// Bytes of output beyond which its limit is looked at after every command, not only behind the last one of a batch.
+const CHECKED_BYTES: usize = 256 * 1024;
+
 /// Bytes that a parser may hold to be kept for the next connection that needs one.
 const SPARE_PARSER_MAX: usize = 64 * 1024;
 
@@ -166,6 +171,10 @@ impl Engine {
             }
             let done = self.execute(conn, parser, input);
             base += parser.rebase(done);
+            if base >= RUN_BYTES && done == count {
+                self.resumable.push_back(conn);
+                return base;
+            }
             // What is in front of an error may have changed what is allowed: it is looked at once more.
             if done < count || count < most && !held && result.is_ok() && input.len() <= PIECE_MAX {
                 return base;
@@ -225,6 +234,15 @@ impl Engine {
                 break;
             }
             done += 1;
+            if out.len() >= CHECKED_BYTES && !unheard {
+                self.give_output(conn, out);
+                let Some(client) = self.server.clients.get_mut(conn) else { return done };
+                if client.closing() {
+                    return done;
+                }
+                let between = Output::new(client.out.protocol);
+                out = std::mem::replace(&mut client.out, between);
+            }
             if !(unheard || plain && ordinary) {
                 self.interleave(conn, &mut out);
             }

@@ -34,6 +34,8 @@ use crate::{
     state::{Action, Clients, ConnId, DiskDone, Host, Server},
 };
 
+use std::collections::VecDeque;
+
 pub use input::Fill;
 
 /// A server without its sockets.
@@ -46,7 +48,7 @@ pub struct Engine {
     /// Output buffers of clients that have nothing to send.
     buffers: Vec<Vec<u8>>,
     /// Connections whose held-back requests may go on.
-    resumable: Vec<ConnId>,
+    resumable: VecDeque<ConnId>,
     /// What the command or transaction being executed has had logged.
     unit: propagation::Unit,
     /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
@@ -57,8 +59,12 @@ pub struct Engine {
     held_input: Option<ConnId>,
     /// Monotonic milliseconds of the next sign of life to our primary.
     upstream_beat_ms: u64,
-    /// Clients may wait for writes, or all commands, to go on again.
-    held_back: bool,
+    /// Connections that wait for writes, or all commands, to go on again, who came first first. Some may be gone.
+    paused: VecDeque<ConnId>,
+    /// Keys that a replica reclaims itself are due: the last slice has left some.
+    owes_own: bool,
+    /// Clients in WAIT that have not been looked at in this round.
+    waits_unseen: usize,
     /// What long background work may take of the loop.
     pace: pace::Pace,
     /// The share of snapshots for replicas.
@@ -133,13 +139,15 @@ impl Engine {
             registry,
             spare_parser: None,
             buffers: Vec::new(),
-            resumable: Vec::new(),
+            resumable: VecDeque::new(),
             unit: Default::default(),
             barred: 0,
             arriving: None,
             held_input: None,
             upstream_beat_ms: 0,
-            held_back: false,
+            paused: VecDeque::new(),
+            owes_own: false,
+            waits_unseen: 0,
             pace: Default::default(),
             replica_pace: Default::default(),
             serving: false,

@@ -21,6 +21,8 @@ const POLL_BYTES: usize = 64 * 1024;
 const OUTPUT_MAX: usize = 1 << 20;
 /// Bytes of the log handed to a replica's output in one go.
 const FEED_BYTES: usize = 256 * 1024;
+/// Clients in WAIT that are looked at in one turn.
+const WAITS_A_TURN: usize = 500;
 /// A piece of the log that is shorter is copied rather than shared.
 const SHARED_MIN: usize = 4 * 1024;
 
@@ -53,7 +55,7 @@ impl Engine {
         }
         self.feed_replicas();
         self.end_waits();
-        self.resumable.append(&mut self.server.followers.released);
+        self.resumable.extend(self.server.followers.released.drain(..));
     }
 
     /// Whether there is something to do for a replica at once.
@@ -244,7 +246,13 @@ impl Engine {
     /// Answers who waits for replicas and has waited long enough.
     fn end_waits(&mut self) {
         let now = self.server.unix_ms();
-        for conn in std::mem::take(&mut self.server.followers.waiting) {
+        // A round looks at all of them, in as many turns as that takes, who has waited longest first.
+        let waiting = self.server.followers.waiting.len();
+        let most = if self.waits_unseen == 0 { waiting } else { self.waits_unseen.min(waiting) };
+        let seen = most.min(WAITS_A_TURN);
+        self.waits_unseen = most - seen;
+        let looked_at: Vec<_> = self.server.followers.waiting.drain(..seen).collect();
+        for conn in looked_at {
             let Some(Some(Blocked::Wait { offset, replicas, deadline_ms })) = self.server.clients.get(conn).map(|client| client.blocked)
             else {
                 continue;

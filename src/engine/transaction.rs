@@ -30,7 +30,10 @@ impl Engine {
         }
         out.array(multi.queue.len());
         for (id, args) in &multi.queue {
-            let blocks = self.call(conn, *id, args.args(), (0, 0), out, true);
+            let mut rest = Output::new(out.protocol);
+            // A client whose connection is about to end for the length of its output is sent nothing more; what it asked for is done.
+            let is_cut = self.server.is_output_cut(conn, out.len());
+            let blocks = self.call(conn, *id, args.args(), (0, 0), if is_cut { &mut rest } else { out }, true);
             debug_assert_eq!(blocks, None);
         }
         self.end_unit(conn);

@@ -4,7 +4,11 @@
 //! sampling, and nothing that is due stays behind for longer than the cycle needs to come round.
 
 use super::Keyspace;
-use crate::data::entry::Entry;
+use crate::data::{
+    entry::Entry,
+    trash::{self, Garbage},
+};
+use std::collections::BTreeSet;
 
 /// What happens to a key past its deadline when somebody looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +34,19 @@ pub struct CycleReport {
 const HEADERS: usize = 512;
 const ENTRIES: usize = 64;
 
+/// Deadlines that matter no more.
+struct Forgotten(BTreeSet<(i64, usize, Box<[u8]>)>);
+
+impl Garbage for Forgotten {
+    fn free_slice(&mut self) -> bool {
+        (0..ENTRIES).all(|_| self.0.pop_first().is_some())
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 impl Keyspace {
     /// Says that a client of ours may have given this key a deadline while we are a replica: our primary knows nothing of it, so we reclaim
     /// the key ourselves.
@@ -45,10 +62,17 @@ impl Keyspace {
         self.own.len()
     }
 
-    /// Reclaims what a replica has to reclaim itself, as far as it is due.
-    pub fn expire_own(&mut self) {
-        while self.own.first().is_some_and(|(deadline, ..)| self.is_past(*deadline)) {
-            let Some((_, db, key)) = self.own.pop_first() else { return };
+    fn owes_own(&self) -> bool {
+        self.own.first().is_some_and(|(deadline, ..)| self.is_past(*deadline))
+    }
+
+    /// Reclaims some of what a replica has to reclaim itself, as far as it is due. Says whether more is.
+    pub fn expire_own(&mut self) -> bool {
+        for _ in 0..ENTRIES {
+            if !self.owes_own() {
+                return false;
+            }
+            let Some((_, db, key)) = self.own.pop_first() else { return false };
             let hash = self.hash(&key);
             let mode = std::mem::replace(&mut self.expire_mode, ExpireMode::Delete);
             // One that is not past its deadline has another one by now.
@@ -58,11 +82,12 @@ impl Keyspace {
                 self.note_own_deadline(db, &key);
             }
         }
+        self.owes_own()
     }
 
     /// Forgets what a replica has to reclaim itself: the expire cycle does it all again.
     pub fn forget_own_deadlines(&mut self) {
-        self.own.clear();
+        trash::leave(Forgotten(std::mem::take(&mut self.own)));
     }
 }
 

@@ -5,8 +5,8 @@ use crate::state::{ConnId, client::Peer};
 use mio::{Interest, Token};
 use std::io::{ErrorKind, IoSlice};
 
-/// Connections accepted in one turn from one listener.
-const ACCEPTS: usize = 1000;
+/// How long a turn goes on accepting from one listener.
+const ACCEPT_NANOS: u64 = 200_000;
 /// Milliseconds after which a listener whose accept has failed is tried again.
 const RETRY_MS: u64 = 100;
 /// Milliseconds between two lines of the log about accepts that fail.
@@ -80,7 +80,8 @@ impl Reactor {
     }
 
     fn accept(&mut self, listener: usize) -> Accepted {
-        for _ in 0..ACCEPTS {
+        let until = self.engine.server.host.nanos() + ACCEPT_NANOS;
+        while self.engine.server.host.nanos() <= until {
             let accepted = self.listeners.borrow().accept(listener);
             match accepted {
                 Ok((socket, peer)) => self.admit(socket, peer),

@@ -7,6 +7,13 @@ use crate::{
 };
 
 impl Server {
+    /// Whether so many bytes of output are more than an ordinary client may have in any case.
+    #[inline]
+    pub fn is_output_cut(&self, conn: ConnId, bytes: usize) -> bool {
+        let hard = self.config.client_output_buffer_limit[ClientClass::Normal as usize].hard;
+        hard != 0 && bytes as u64 >= hard && self.clients.get(conn).is_some_and(|client| client.kind == ClientKind::Normal)
+    }
+
     /// Closes a client whose output has grown beyond its class's limits.
     #[inline]
     pub fn limit_output(&mut self, conn: ConnId) {
