@@ -61,10 +61,11 @@ bench: build ## measure beside redis-server; ARGS="--rounds 5 --only get" passes
 	scripts/setup-tests python3
 	scripts/bench --ours $(BINARY) $(ARGS)
 
-# Memory that jemalloc hands out is invisible to the sanitizer: system_allocator leaves it out of the build.
+# Memory that jemalloc hands out is invisible to the sanitizer: system_allocator leaves it out of the build. A test asks for more than there is.
 asan: ## all tests under AddressSanitizer
 	scripts/setup-tests
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" CARGO_TARGET_DIR=$(TARGET_DIR)/asan \
+		ASAN_OPTIONS=allocator_may_return_null=1 \
 		scripts/run-tests $(CHECKED) --target $(HOST) --lib --bins --tests
 
 # The flags with which cargo-fuzz builds, given to cargo itself. The corpus stays below the target directory.

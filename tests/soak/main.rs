@@ -15,10 +15,12 @@ mod common;
 mod clients;
 mod commands;
 mod conductor;
+mod data;
 mod filler;
 #[allow(dead_code)] // what only a comparison of replies looks at
 #[path = "../common/generate.rs"]
 mod generate;
+mod reload;
 mod stage;
 mod watch;
 
@@ -40,13 +42,17 @@ fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
+fn seed() -> u64 {
+    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
+    setting("SOLOD_SOAK_SEED", fresh)
+}
+
 #[test]
 fn everything_at_once_leaves_no_trace() {
     if common::is_reference() {
         return;
     }
-    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
-    let (seed, seconds) = (setting("SOLOD_SOAK_SEED", fresh), setting("SOLOD_SOAK_SECONDS", SECONDS));
+    let (seed, seconds) = (seed(), setting("SOLOD_SOAK_SECONDS", SECONDS));
     println!("SOLOD_SOAK_SEED={seed} SOLOD_SOAK_SECONDS={seconds}");
     let half = Duration::from_secs(seconds) / 2;
     // Each has numbers of its own.
