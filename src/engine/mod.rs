@@ -83,16 +83,33 @@ pub struct Engine {
     errors_before: u64,
 }
 
+/// Random numbers that a server begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Randomness {
+    /// Seeds the hash of keys, and nothing else: whoever knew it could choose keys that collide.
+    pub hash: u64,
+    /// Seeds every choice that the server makes and every name that it gives itself. From those it may be guessed.
+    pub choices: u64,
+}
+
+impl From<u64> for Randomness {
+    /// For tests: all from one number.
+    fn from(seed: u64) -> Self {
+        Self { hash: Rng::new(seed).next_u64(), choices: seed }
+    }
+}
+
 impl Engine {
-    /// A server with these settings. `random` seeds every choice it will make.
-    pub fn new(config: Config, host: Box<dyn Host>, random: u64) -> Self {
-        let mut rng = Rng::new(random);
+    /// A server with these settings.
+    pub fn new(config: Config, host: Box<dyn Host>, random: impl Into<Randomness>) -> Self {
+        let random = random.into();
+        let mut rng = Rng::new(random.choices);
         let mut registry = Registry::new();
         for renamed in &config.rename_command {
             // Whoever read the settings has made sure that it can be done.
             let _ = registry.rename(&renamed.from, &renamed.to);
         }
-        let keyspace = Keyspace::new(config.databases as usize, Seed::new(rng.next_u64()));
+        let keyspace = Keyspace::new(config.databases as usize, Seed::new(random.hash));
         let unix_us = host.unix_us();
         let nanos = host.nanos();
         let mut stats = crate::state::stats::Stats::default();

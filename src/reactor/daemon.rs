@@ -179,6 +179,24 @@ pub fn page_bytes() -> usize {
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }
 
+/// A number from the system's random source. Waits for that to be ready, which it is but for the first moments after boot.
+///
+/// # Panics
+///
+/// When there is no such source: a server whose hash can be guessed is not to start.
+pub fn random_u64() -> u64 {
+    let mut bytes = [0u8; 8];
+    loop {
+        // SAFETY: the pointer and the length are those of `bytes`, which outlives the call.
+        let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+        match usize::try_from(got) {
+            Ok(got) if got == bytes.len() => return u64::from_ne_bytes(bytes),
+            // So few come whole, or a signal came first.
+            _ => assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::Interrupted, "the system gives no random numbers"),
+        }
+    }
+}
+
 /// System, release and machine, as `uname` has them.
 pub fn uname() -> String {
     let read = |what: &str| fs::read_to_string(format!("/proc/sys/kernel/{what}")).unwrap_or_default().trim().to_owned();

@@ -16,7 +16,7 @@ use crate::{
     config::{Config, DirectiveId},
     state::{CpuTimes, DiskDone, DiskJob, Host, ProcessFacts},
 };
-use std::{cell::RefCell, fs, hash::BuildHasher, io, path::Path, rc::Rc, time::Duration};
+use std::{cell::RefCell, fs, io, path::Path, rc::Rc, time::Duration};
 
 /// The real clock, files and process.
 pub struct RealHost {
@@ -68,11 +68,6 @@ impl RealHost {
         }
         Ok(config)
     }
-}
-
-/// A number from the operating system's own source.
-pub fn random_u64() -> u64 {
-    std::hash::RandomState::new().hash_one(std::process::id())
 }
 
 /// Physical memory of the machine in bytes.

@@ -23,7 +23,7 @@ mod write;
 
 use crate::{
     config::Config,
-    engine::{Engine, Fill},
+    engine::{Engine, Fill, Randomness},
     state::{Action, ConnId},
 };
 use disk::Disk;
@@ -106,7 +106,7 @@ impl Reactor {
         let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), signals.urgency(), notifier.is_supervised());
         let config = host.raise_file_limit(config)?;
         host.show_title(&config);
-        let random = host::random_u64();
+        let random = Randomness { hash: daemon::random_u64(), choices: daemon::random_u64() };
         let engine = Engine::new(config, Box::new(host), random);
         let mut reactor = Self {
             poll,

@@ -16,7 +16,8 @@ impl<T: Slot> Dict<T> {
         if self.len == 0 {
             return None;
         }
-        if (self.len as u128 * SPARSE) >> self.bits() < segment::SLOTS_MAX as u128 && self.bits() > 0 {
+        let slots_max = segment::SLOTS_MAX << self.excess_log2;
+        if (self.len as u128 * SPARSE) >> self.bits() < slots_max as u128 && self.bits() > 0 {
             return self.random_in_window(rng);
         }
         // A segment comes up as often as its share of hash space says, and is refused the more often the larger that share is; a
@@ -25,7 +26,7 @@ impl<T: Slot> Dict<T> {
             let hash = rng.next_u64();
             let (shelf, index) = self.locate(hash);
             let segment = &self.shelves[shelf].segments[index];
-            let slots = if self.bits() == 0 { segment.slots() } else { segment::SLOTS_MAX << (self.depth_max - segment.depth).min(40) };
+            let slots = if self.bits() == 0 { segment.slots() } else { slots_max << (self.depth_max - segment.depth).min(40) };
             if let Some(place) = segment.place_at(rng.below(slots as u64) as usize) {
                 return Some(Handle { shelf: shelf as u32, segment: index as u32, place });
             }

@@ -1,6 +1,6 @@
 //! How a table grows, a segment at a time, and how a nearly emptied one is gathered.
 
-use super::{Dict, Shelf, Slot, segment::Segment, top};
+use super::{Dict, Shelf, Slot, scan::DEPTH_MAX, segment::Segment, top};
 use std::mem;
 
 /// Directory slots at which the first shelf is dealt out: about a million entries. In tests some thousand.
@@ -8,24 +8,30 @@ const SHELF_SLOTS: usize = if cfg!(test) { 16 } else { 4096 };
 /// Shelves after that, as a power of two.
 const SHELVES_LOG2: u32 = if cfg!(test) { 3 } else { 8 };
 
+impl<T: Slot> Shelf<T> {
+    /// Whether its directory may have twice as many slots.
+    fn may_double(&self, shelf_bits: u8) -> bool {
+        /// Slots for each segment. Two to four come of hashes that are as good as random.
+        const SLOTS_A_SEGMENT: usize = 16;
+        self.directory.len() * 2 <= SLOTS_A_SEGMENT * self.segments.len() && u64::from(shelf_bits + self.depth) < DEPTH_MAX
+    }
+}
+
 impl<T: Slot> Dict<T> {
-    /// Grows a full segment by a step, or splits it, or deals out the shelf or doubles its directory so that it can be split.
+    /// Grows a full segment by a step, or splits it, or deals out the shelf or doubles its directory so that it can be split. Where a
+    /// directory would be mostly empty, since many keys share the beginning of their hash, the segment grows beyond what it may otherwise have.
     #[cold]
     pub(super) fn make_room(&mut self, shelf_index: usize, segment_index: usize, hash: u64) {
         let shelf = &self.shelves[shelf_index];
         let segment = &shelf.segments[segment_index];
         if segment.can_grow() {
-            let (start, end) = self.span(hash);
-            self.reshape(start, end, |dict| {
-                let segment = &mut dict.shelves[shelf_index].segments[segment_index];
-                let before = segment.bucket_bytes();
-                segment.grow(dict.seed);
-                dict.bytes += segment.bucket_bytes() - before;
-            });
+            self.grow(shelf_index, segment_index, hash);
         } else if segment.depth < shelf.depth {
             self.split(shelf_index, segment_index, hash);
         } else if self.shelf_bits == 0 && shelf.directory.len() >= SHELF_SLOTS {
             self.deal_out();
+        } else if !shelf.may_double(self.shelf_bits) {
+            self.grow(shelf_index, segment_index, hash);
         } else {
             let shelf = &mut self.shelves[shelf_index];
             let before = shelf.header_bytes();
@@ -34,6 +40,17 @@ impl<T: Slot> Dict<T> {
             self.depth_max = self.depth_max.max(shelf.depth);
             self.bytes = self.bytes + shelf.header_bytes() - before;
         }
+    }
+
+    fn grow(&mut self, shelf: usize, segment: usize, hash: u64) {
+        let (start, end) = self.span(hash);
+        self.reshape(start, end, |dict| {
+            let segment = &mut dict.shelves[shelf].segments[segment];
+            let before = segment.bucket_bytes();
+            segment.grow(dict.seed);
+            dict.bytes += segment.bucket_bytes() - before;
+            dict.excess_log2 = dict.excess_log2.max(segment.excess_log2());
+        });
     }
 
     /// Splits the segment that owns `hash`, which has several slots of its shelf's directory.
@@ -47,6 +64,7 @@ impl<T: Slot> Dict<T> {
             let (depth, buckets_before) = (segment.depth, segment.bucket_bytes());
             let sibling = segment.split(seed, u32::from(shelf_bits) + u32::from(depth));
             let buckets = segment.bucket_bytes() + sibling.bucket_bytes();
+            dict.excess_log2 = dict.excess_log2.max(segment.excess_log2()).max(sibling.excess_log2());
             let sibling_index = shelf.segments.len() as u32;
             shelf.segments.push(sibling);
             // The segment owned 2^(shelf depth - depth) slots in a row: the upper half is the sibling's.

@@ -8,7 +8,8 @@
 //! - A *shelf* owns one range of hash space: a directory of 2^depth slots and the segments they name. A table starts
 //!   with one shelf; when that has [`SHELF_SLOTS`](growth) directory slots it is dealt out once into `2^SHELVES_LOG2`. So no vector
 //!   that ever has to grow grows with the number of keys: each stays within what one shelf needs.
-//! - A [`Segment`] holds at most some four hundred entries. It grows by steps while it is small, then splits in two.
+//! - A [`Segment`] holds at most some four hundred entries. It grows by steps while it is small, then splits in two. Only where many keys share
+//!   the beginning of their hash, which needs somebody who knows the seed, it goes on growing: a directory that would be mostly empty is not doubled.
 //! - Segments never merge (a nearly emptied collection is built anew as a whole: [`Dict::gather`]), so a prefix that once began a segment begins one for ever: that is what makes a scan's
 //!   cursor good across splits. An emptied segment gives its memory back and leaves a header behind.
 
@@ -88,6 +89,8 @@ pub struct Dict<T: Slot> {
     shelf_bits: u8,
     /// The largest depth of a shelf there ever was.
     depth_max: u8,
+    /// How many times as large a segment ever was as one that can be split, as a power of two.
+    excess_log2: u8,
     len: usize,
     /// Bytes of the shelves' directories, segments' headers and buckets: kept up to date, because a sum over them takes longer the more there are.
     bytes: usize,
@@ -104,7 +107,7 @@ fn top(hash: u64, bits: u32) -> usize {
 impl<T: Slot> Dict<T> {
     /// An empty table: no allocation until the first entry.
     pub fn new(seed: Seed) -> Self {
-        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, len: 0, bytes: 0, seed, walkers: Walkers::none() }
+        Self { shelves: Vec::new(), shelf_bits: 0, depth_max: 0, excess_log2: 0, len: 0, bytes: 0, seed, walkers: Walkers::none() }
     }
 
     /// Number of entries.

@@ -11,8 +11,10 @@ pub struct Cursor(pub u64);
 
 const PREFIX_BITS: u32 = 32;
 const HOME_BITS: u32 = 16;
-/// What a depth is cut off at: none is expected to come near, and all that is lost is that a scan begins a segment anew.
-const DEPTH_MAX: u64 = 31;
+/// The largest depth: hash bits that a segment's entries may share, so that its prefix fits.
+pub(super) const DEPTH_MAX: u64 = 31;
+/// Parts that a segment is walked in: buckets, or as many in a row as make this number of parts.
+const PARTS_MAX: usize = 128;
 
 impl<T: Slot> Dict<T> {
     /// Walks on from `cursor` until `visit` has seen `count` entries or `buckets` buckets have been looked at, and
@@ -36,22 +38,25 @@ impl<T: Slot> Dict<T> {
                 // The table was emptied and has grown anew: the segment is wider than the one the cursor was cut in, and begins anew.
                 (at, home) = (start, 0);
             }
-            let homes = segment.buckets() as u64;
+            let buckets = (segment.buckets() / PARTS_MAX).max(1);
+            let homes = (segment.buckets() / buckets) as u64;
             // In a segment that has grown or shrunk since, the bucket where what was not yet visited begins.
             let mut bucket = if homes == homes_then || homes_then == 0 { home } else { ((home << 32) / homes_then * homes) >> 32 };
             while bucket < homes {
-                segment.for_each_at_home(bucket as usize, self.seed, |entry| {
-                    seen += 1;
-                    visit(entry);
-                });
+                for home in bucket as usize * buckets..(bucket as usize + 1) * buckets {
+                    segment.for_each_at_home(home, self.seed, |entry| {
+                        seen += 1;
+                        visit(entry);
+                    });
+                }
                 bucket += 1;
-                left -= 1;
+                left = left.saturating_sub(buckets);
                 if (seen >= count || left == 0) && bucket < homes {
                     return Cursor(depth << (PREFIX_BITS + HOME_BITS) | at >> (64 - PREFIX_BITS) << HOME_BITS | bucket << 8 | homes);
                 }
             }
             if homes == 0 {
-                left -= 1;
+                left = left.saturating_sub(1);
             }
             let Some(next) = end else { return Cursor(0) };
             (at, home, homes_then, depth_then) = (next, 0, 0, 0);

@@ -8,11 +8,11 @@ use crate::data::{key_hash::Seed, prefetch};
 use std::mem;
 
 const SLOTS: usize = 7;
-/// Buckets of the largest segment.
+/// Buckets of the largest segment, unless it cannot be split: then it goes on by doubling.
 const BUCKETS_MAX: usize = 64;
 /// Sizes a segment grows through, in buckets: each is a size class of the allocator, and a step wastes at most a third.
 const STEPS: [u16; 17] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, BUCKETS_MAX as u16];
-/// Slots of the largest segment.
+/// Slots of a segment with as many buckets.
 pub(super) const SLOTS_MAX: usize = BUCKETS_MAX * SLOTS;
 
 const fn capacity(buckets: usize) -> usize {
@@ -44,14 +44,14 @@ impl<T> Bucket<T> {
 /// Where an entry is: bucket and slot.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    bucket: u16,
+    bucket: u32,
     slot: u8,
 }
 
 impl Place {
     /// Takes its slot out of `slots`; whether it was there.
     pub(super) fn take_from(self, slots: &mut SlotSet) -> bool {
-        slots.take(usize::from(self.bucket), self.slot)
+        slots.take(self.bucket as usize, self.slot)
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Segment<T> {
     buckets: Box<[Bucket<T>]>,
     /// No entry of the segment is due before this.
     pub(super) due_min: i64,
-    len: u16,
+    len: u32,
     /// How many bits of hash, behind the shelf's own, all of its entries share.
     pub(super) depth: u8,
 }
@@ -82,7 +82,7 @@ impl<T: Slot> Segment<T> {
     }
 
     pub(super) fn len(&self) -> usize {
-        usize::from(self.len)
+        self.len as usize
     }
 
     pub(super) fn buckets(&self) -> usize {
@@ -121,7 +121,7 @@ impl<T: Slot> Segment<T> {
                 if let Some(Some(entry)) = bucket.slots.get(slot)
                     && entry.key() == key
                 {
-                    return Some(Place { bucket: at as u16, slot: slot as u8 });
+                    return Some(Place { bucket: at as u32, slot: slot as u8 });
                 }
                 matches &= matches - 1;
             }
@@ -135,12 +135,12 @@ impl<T: Slot> Segment<T> {
 
     #[inline(always)]
     pub(super) fn get(&self, place: Place) -> &T {
-        self.buckets[usize::from(place.bucket)].slots[usize::from(place.slot)].as_ref().expect("a place names an entry")
+        self.buckets[place.bucket as usize].slots[usize::from(place.slot)].as_ref().expect("a place names an entry")
     }
 
     #[inline(always)]
     pub(super) fn get_mut(&mut self, place: Place) -> &mut T {
-        self.buckets[usize::from(place.bucket)].slots[usize::from(place.slot)].as_mut().expect("a place names an entry")
+        self.buckets[place.bucket as usize].slots[usize::from(place.slot)].as_mut().expect("a place names an entry")
     }
 
     #[inline(always)]
@@ -158,7 +158,7 @@ impl<T: Slot> Segment<T> {
             let free = bucket.matches(0);
             if free != 0 {
                 // The lowest set bit is exact: false matches only appear above a true one.
-                return Place { bucket: at as u16, slot: (free.trailing_zeros() / 8) as u8 };
+                return Place { bucket: at as u32, slot: (free.trailing_zeros() / 8) as u8 };
             }
             bucket.tags[SLOTS] = bucket.tags[SLOTS].saturating_add(1);
             at = if at + 1 == count { 0 } else { at + 1 };
@@ -168,7 +168,7 @@ impl<T: Slot> Segment<T> {
     #[inline]
     pub(super) fn put(&mut self, place: Place, hash: u64, entry: T) -> &mut T {
         self.len += 1;
-        let bucket = &mut self.buckets[usize::from(place.bucket)];
+        let bucket = &mut self.buckets[place.bucket as usize];
         bucket.tags[usize::from(place.slot)] = tag(hash);
         bucket.slots[usize::from(place.slot)].insert(entry)
     }
@@ -177,7 +177,7 @@ impl<T: Slot> Segment<T> {
     pub(super) fn take(&mut self, place: Place, hash: u64) -> T {
         let count = self.buckets.len();
         let mut at = home(hash, count);
-        while at != usize::from(place.bucket) {
+        while at != place.bucket as usize {
             let passed = &mut self.buckets[at].tags[SLOTS];
             if *passed != u8::MAX {
                 *passed -= 1;
@@ -206,15 +206,20 @@ impl<T: Slot> Segment<T> {
         self.put(place, hash, entry);
     }
 
+    /// How many times as large it is as one that can be split ever gets, as a power of two.
+    pub(super) fn excess_log2(&self) -> u8 {
+        (self.buckets.len() / BUCKETS_MAX).max(1).ilog2() as u8
+    }
+
     /// Whether there is a next step in size.
     pub(super) fn can_grow(&self) -> bool {
         self.buckets.len() < BUCKETS_MAX
     }
 
-    /// Takes the next step in size.
+    /// Takes the next step in size, or doubles.
     pub(super) fn grow(&mut self, seed: Seed) {
         let now = self.buckets.len();
-        let next = STEPS.iter().map(|&step| usize::from(step)).find(|&step| step > now).unwrap_or(now);
+        let next = STEPS.iter().map(|&step| usize::from(step)).find(|&step| step > now).unwrap_or(now * 2);
         self.resize(seed, next);
     }
 
@@ -362,7 +367,7 @@ impl<T: Slot> Segment<T> {
     pub(super) fn place_at(&self, slot: usize) -> Option<Place> {
         let (bucket, slot) = (slot / SLOTS, slot % SLOTS);
         let is_taken = self.buckets.get(bucket)?.tags[slot] != 0;
-        is_taken.then_some(Place { bucket: bucket as u16, slot: slot as u8 })
+        is_taken.then_some(Place { bucket: bucket as u32, slot: slot as u8 })
     }
 
     /// The `n`th entry in table order.
@@ -388,7 +393,7 @@ impl<T: Slot> Segment<T> {
                     continue;
                 }
                 let hash = seed.hash(entry.key());
-                due(self.take(Place { bucket: bucket as u16, slot: slot as u8 }, hash));
+                due(self.take(Place { bucket: bucket as u32, slot: slot as u8 }, hash));
             }
         }
         self.due_min = due_min;
@@ -397,8 +402,9 @@ impl<T: Slot> Segment<T> {
 
 /// The smallest size that holds `len` entries.
 fn step_for(len: usize) -> usize {
-    let fits = |&&s: &&u16| capacity(usize::from(s)) >= len;
-    usize::from(*STEPS.iter().find(fits).unwrap_or(&STEPS[STEPS.len() - 1]))
+    let doubled = std::iter::successors(Some(2 * BUCKETS_MAX), |buckets| Some(buckets * 2));
+    let mut steps = STEPS.iter().map(|&step| usize::from(step)).chain(doubled);
+    steps.find(|&buckets| capacity(buckets) >= len).unwrap_or(BUCKETS_MAX)
 }
 
 /// Hands over every entry of `buckets`, asking for the next bucket's keys a bucket ahead.

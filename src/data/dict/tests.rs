@@ -163,9 +163,9 @@ fn op() -> impl Strategy<Value = Op> {
 
 proptest! {
     #[test]
-    fn it_behaves_as_a_map_and_a_running_scan_misses_nothing(ops in proptest::collection::vec(op(), 1..200), seed: u64) {
-        let mut dict = Dict::new(Seed::new(seed));
-        let mut model = BTreeMap::new();
+    fn it_behaves_as_a_map_and_a_running_scan_misses_nothing(ops in proptest::collection::vec(op(), 1..200), seed in Seed::any()) {
+        let mut dict = Dict::new(seed);
+        let (mut model, mut rng) = (BTreeMap::new(), Rng::new(1));
         // The running scan: what was there at its start and never left must have been seen at its end.
         let (mut cursor, mut stayed, mut seen) = (Cursor(0), BTreeSet::new(), BTreeSet::new());
         for op in ops {
@@ -196,6 +196,8 @@ proptest! {
                 }
             }
             stayed.retain(|k| model.contains_key(k));
+            let chosen = dict.random(&mut rng).map(number);
+            prop_assert!(chosen.map_or(model.is_empty(), |key| model.contains_key(&key)));
             prop_assert_eq!(dict.len(), model.len());
             prop_assert_eq!(dict.bytes, dict.counted_bytes());
         }
@@ -226,5 +228,22 @@ fn a_table_gathered_while_a_scan_runs_hides_nothing_from_it() {
             cursor = dict.scan(cursor, 10, 100, |i| seen.extend([number(i)]));
         }
         assert!((0..100_000).filter(stays).all(|i| seen.contains(&i)), "after {cut}");
+    }
+}
+
+#[test]
+fn keys_chosen_to_share_a_hashs_beginning_cost_no_more_table_than_others() {
+    for (kept, n) in [(u64::MAX >> 24, 20_000), (u64::MAX >> 40, 1_000), (u64::MAX << 40, 1_000), (0, 1_000)] {
+        let mut dict = Dict::new(Seed::weak(5, kept));
+        (0..n).for_each(|i| put(&mut dict, i, i64::MAX));
+        let bytes = dict.table_bytes() as f64 / f64::from(n);
+        assert!(bytes < 25.0, "{kept:x}: {bytes} bytes of table an entry");
+        assert_eq!(scan_all(&dict).len(), n as usize);
+        let mut rng = Rng::new(1);
+        let chosen: BTreeSet<u32> = (0..500).map(|_| number(dict.random(&mut rng).unwrap())).collect();
+        assert!(chosen.len() > 300, "{kept:x}: {} different ones chosen", chosen.len());
+        (0..n).for_each(|i| assert!(dict.remove(dict.hash(&i.to_be_bytes()), &i.to_be_bytes()).is_some()));
+        assert_eq!((dict.len(), dict.bytes), (0, dict.counted_bytes()));
+        assert!(dict.table_bytes() < 100_000);
     }
 }
