@@ -14,6 +14,7 @@ impl Engine {
     /// Ends a turn: one slice of each kind of background work, and the cron when it is due.
     pub fn finish_turn(&mut self) {
         self.refresh_time();
+        self.server.stats.turn_ended();
         if self.server.migrations.is_under_way() {
             self.server.expire_migration();
         }
@@ -50,7 +51,9 @@ impl Engine {
                 self.server.shut_down(how);
             }
             if self.server.mono_ms >= self.cron_at_ms {
+                let started = self.server.host.nanos();
                 self.cron();
+                self.server.stats.cron_nanos += self.server.host.nanos().saturating_sub(started);
             }
         }
         self.serve_replicas();

@@ -161,6 +161,12 @@ pub struct Stats {
     pub turns: Histogram,
     /// Nanoseconds the loop spent in commands.
     pub commands_nanos: u64,
+    /// The most commands of one turn, and what `commands` was at this turn's beginning.
+    pub turn_commands_max: u64,
+    /// See [`Stats::turn_commands_max`].
+    pub commands_before_turn: u64,
+    /// Nanoseconds that the cron took.
+    pub cron_nanos: u64,
     /// Commands a second.
     pub ops_rate: Rate,
     /// Bytes in a second.
@@ -183,6 +189,16 @@ pub struct Stats {
     pub auth_denied: u64,
     /// Counters of each command, by registry index.
     pub by_command: Vec<CommandStats>,
+}
+
+impl Stats {
+    /// Counts the commands of a turn that has come to its end.
+    pub fn turn_ended(&mut self) {
+        // CONFIG RESETSTAT may have put the counter back to zero.
+        let commands = self.commands.saturating_sub(self.commands_before_turn);
+        self.turn_commands_max = self.turn_commands_max.max(commands);
+        self.commands_before_turn = self.commands;
+    }
 }
 
 #[cfg(test)]

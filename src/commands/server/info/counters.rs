@@ -134,6 +134,16 @@ fn percentiles(histogram: &Histogram, percents: &[f64]) -> String {
     percents.iter().map(one).collect::<Vec<_>>().join(",")
 }
 
+/// What Redis's developers look at; the append-only file, which would take a part of a turn, is not built.
+pub(super) fn debug(info: &Info, report: &mut Report) {
+    let stats = &info.server.stats;
+    report
+        .field("eventloop_duration_aof_sum", 0)
+        .field("eventloop_duration_cron_sum", stats.cron_nanos / US)
+        .field("eventloop_duration_max", stats.turns.max() / US)
+        .field("eventloop_cmd_per_cycle_max", stats.turn_commands_max);
+}
+
 /// How long the poll loop's turns take, without the wait for events, and why writes do not go through, if they do not.
 ///
 /// A turn of up to 100 us by the wall clock is counted with that; of a longer one it is CPU time that counts, to which no neighbour on the machine can add.

@@ -85,6 +85,7 @@ const SECTIONS: &[Section] = &[
     section("Latencystats", &["latencystats"], Shown::InAll, counters::latencystats),
     section("Cluster", &["cluster"], Shown::Always, dataset::cluster),
     section("Keyspace", &["keyspace"], Shown::Always, dataset::keyspace),
+    section("Debug", &["debug"], Shown::ByName, counters::debug),
     // Ours alone, so it does not come where a client of Redis does not expect it.
     section("Loop", &["loop"], Shown::ByName, counters::poll_loop),
 ];
