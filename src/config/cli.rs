@@ -53,7 +53,7 @@ Examples:
   solod --port 7777 --dir /var/lib/solod
   solod /etc/redis/redis.conf --loglevel verbose
   solod --port 7777 --replicaof 127.0.0.1 6379
-  solod --save '' --appendonly yes
+  solod --save 3600 1 --save 60 1000
   echo 'maxmemory 2gb' | solod -
   solod --check-config /etc/redis/redis.conf
 

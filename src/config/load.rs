@@ -110,8 +110,9 @@ impl Config {
             loader.read_text("the standard input", &text, 0)?;
         }
         loader.read_text("the command line's options", &sources.options, 0)?;
-        let refused = loader.refused.into_values().next();
-        Ok((finish(loader.reading.config)?, refused))
+        let mut refused = loader.refused;
+        refused.retain(|id, _| loader.reading.config.refusal(id.directive()).is_some());
+        Ok((finish(loader.reading.config)?, refused.into_values().next()))
     }
 }
 
@@ -215,6 +216,7 @@ fn finish(mut config: Config) -> Result<Loaded, LoadError> {
         config.databases = 1;
     }
     warnings.extend(config.unserved_warnings());
+    config.forget_said_already();
     Ok(Loaded { config, warnings })
 }
 

@@ -2,12 +2,13 @@
 
 use super::effect::Effect;
 use super::table::{Config, Directive, DirectiveId, TABLE};
+use sha2::{Digest, Sha256};
 
 impl Config {
     /// Whether `directive` asks for anything but what an untouched server does.
     pub(super) fn asks_for(&self, directive: &Directive) -> bool {
         match directive.id {
-            DirectiveId::users => !self.users.iter().all(|words| is_untouched_user(words)),
+            DirectiveId::users => !self.users.iter().all(|words| self.is_said_already(words)),
             _ => !(directive.same)(self, &Config::default()),
         }
     }
@@ -28,25 +29,43 @@ impl Config {
         }
     }
 
+    /// Drops `user` lines that say what holds without them: a later CONFIG SET requirepass must not leave them in a rewritten file.
+    pub(super) fn forget_said_already(&mut self) {
+        if self.users.iter().all(|words| self.is_said_already(words)) {
+            self.users.clear();
+        }
+    }
+
     /// A warning for each directive that is set and has no effect.
     pub fn unserved_warnings(&self) -> impl Iterator<Item = String> {
         TABLE.iter().filter_map(|directive| self.unserved_warning(directive))
     }
 }
 
-/// Whether a `user` line says what holds without it: Redis writes such a line whenever it rewrites a file. Another user than
-/// the default one, a password, or a restriction is not of that kind.
-fn is_untouched_user(words: &[Vec<u8>]) -> bool {
-    let Some((name, rules)) = words.split_first() else { return false };
-    let has = |wanted: &[&str]| rules.iter().any(|rule| wanted.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(rule)));
-    let known = |rule: &Vec<u8>| UNTOUCHED.iter().flat_map(|names| names.iter()).any(|one| one.as_bytes().eq_ignore_ascii_case(rule));
-    name == b"default" && rules.iter().all(known) && UNTOUCHED.iter().take(NEEDED).all(|names| has(names))
+impl Config {
+    /// Whether a `user` line says what holds without it: Redis writes such a line whenever it rewrites a file. It is about the
+    /// default user, who may do everything, with no password or the one of `requirepass`.
+    fn is_said_already(&self, words: &[Vec<u8>]) -> bool {
+        let Some((name, rules)) = words.split_first() else { return false };
+        let is_one_of = |names: &[&str], rule: &[u8]| names.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(rule));
+        let is_password = |rule: &[u8]| match (rule.split_first(), &self.requirepass) {
+            (Some((b'#', hash)), Some(password)) => hash.eq_ignore_ascii_case(hex(&Sha256::digest(password)).as_bytes()),
+            _ => is_one_of(&["nopass"], rule),
+        };
+        let is_right = |rule: &Vec<u8>| is_password(rule) || EVERYTHING.iter().chain([&HARMLESS]).any(|names| is_one_of(names, rule));
+        let says = |names: &&[&str]| rules.iter().any(|rule| is_one_of(names, rule));
+        name == b"default" && rules.iter().all(is_right) && EVERYTHING.iter().all(says) && rules.iter().any(|rule| is_password(rule))
+    }
 }
 
-/// What the default user may do when nobody has changed it, each under its names: the first [`NEEDED`] must all be said.
-const UNTOUCHED: &[&[&str]] =
-    &[&["on"], &["nopass"], &["~*", "allkeys"], &["&*", "allchannels"], &["+@all", "allcommands"], &["sanitize-payload"]];
-const NEEDED: usize = 5;
+/// What must be said for somebody who may do everything, each by any of its names.
+const EVERYTHING: &[&[&str]] = &[&["on"], &["~*", "allkeys"], &["&*", "allchannels"], &["+@all", "allcommands"]];
+/// What may be said and makes no difference.
+const HARMLESS: &[&str] = &["sanitize-payload", "skip-sanitize-payload"];
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 #[cfg(test)]
 mod tests {
@@ -78,6 +97,7 @@ mod tests {
             "user alice on >secret ~* +@all",
             "user default on nopass ~app:* &* +@all",
             "user default on #aa ~* &* +@all",
+            "user default on ~* &* +@all",
             "user default off",
         ] {
             assert_eq!(load(&format!("port 1\n{line}\nport 2")), Err(format!("2: {line}")));
@@ -96,6 +116,21 @@ mod tests {
         let text = "appendonly no\ntls-port 0\ncluster-enabled no\naclfile ''\nio-threads 1\nmaxmemory 0\n\
             user default on nopass sanitize-payload ~* &* +@all";
         assert_eq!(load(text), Ok(vec![]));
+    }
+
+    /// The hash is that of `secret`.
+    #[test]
+    fn the_default_user_may_have_the_password_of_requirepass() {
+        let line = "user default on sanitize-payload #2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b ~* &* +@all";
+        assert_eq!(load(&format!("{line}\nrequirepass secret")), Ok(vec![]));
+        assert_eq!(load(&format!("requirepass secret\n{line}")), Ok(vec![]));
+        assert!(load(&format!("{line}\nrequirepass other")).is_err());
+        assert!(load(line).is_err(), "open without requirepass");
+        let sources = Sources { options: format!("requirepass secret\n{line}\n").into_bytes(), ..Sources::default() };
+        let mut config = Config::load(&sources, &mut Nowhere).unwrap().config;
+        config.requirepass = Some(b"new".to_vec());
+        let rewritten = String::from_utf8(config.rewrite(&sources.options)).unwrap();
+        assert_eq!(rewritten, "requirepass \"new\"\n", "the line goes, or the file could not be read again");
     }
 
     #[test]
