@@ -7,7 +7,7 @@ use solod::{
         Config, DirectiveId, Environment, Sources, Supervised,
         cli::{self, Invocation},
     },
-    reactor::{Notifier, Reactor, daemonize, init_logger, move_environment, watch_panics},
+    reactor::{Notifier, Reactor, daemonize, ignore_broken_writes, init_logger, move_environment, watch_crashes},
 };
 use std::{
     env, fs,
@@ -99,6 +99,7 @@ fn serve(sources: &Sources) -> ExitCode {
         return fail(error);
     }
     move_environment();
+    ignore_broken_writes();
     let started_in = env::current_dir();
     let loaded = match Config::load(sources, &mut World::default()) {
         Ok(loaded) => loaded,
@@ -122,7 +123,7 @@ fn serve(sources: &Sources) -> ExitCode {
             if config.logfile.is_empty() { "standard output" } else { &config.logfile }
         ));
     }
-    watch_panics();
+    watch_crashes(&config);
     log::warn!("oO0OoO0OoO0Oo solod is starting oO0OoO0OoO0Oo");
     log::warn!("solod version={}, bits=64, pid={}, just started", env!("CARGO_PKG_VERSION"), std::process::id());
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));

@@ -68,8 +68,8 @@ fn kept_links_give_way_to_clients_and_files_have_a_reserve() {
     clients.iter_mut().for_each(|client| client.check(&[("PING", "PONG")]));
     assert!(server.info("migrate_cached_sockets").parse::<usize>().unwrap() < kept);
     // More than that there is no room for; a snapshot still has its files.
-    let mut more: Vec<Conn> = (0..30).map(|_| server.connect()).collect();
-    assert!(more.iter_mut().any(|client| client.recv_to_end().contains("-ERR max number of clients reached")));
+    let _more: Vec<Conn> = (0..30).map(|_| server.connect()).collect();
+    wait_until(|| !conn.run("INFO stats").text().contains("rejected_connections:0\r"));
     conn.check(&[("SET a 1", "OK"), ("SAVE", "OK"), ("BGSAVE", r#"Background saving started"#)]);
     wait_until(|| conn.run("INFO persistence").text().contains("rdb_bgsave_in_progress:0"));
     assert!(conn.run("INFO persistence").text().contains("rdb_last_bgsave_status:ok"));
@@ -93,4 +93,39 @@ fn a_server_that_nobody_can_reach_does_not_start() {
         let text = output.stdout + &output.stderr;
         assert!(text.contains("Configured to not listen anywhere, exiting."), "{args:?}: {text}");
     }
+}
+
+#[test]
+fn a_file_that_may_not_grow_is_an_error_of_its_write() {
+    let server = Server::start(&["--logfile", "own.log", "--loglevel", "debug"]);
+    let mut conn = server.connect();
+    let value = "v".repeat(300_000);
+    conn.check(&[("CONFIG SET rdbcompression no", "OK"), (&format!("SET big {value}"), "OK")]);
+    limit(&server, "--fsize=100000:100000");
+    assert!(conn.run("SAVE").to_string().starts_with("-ERR"));
+    assert!(conn.run("BGSAVE").text().contains("Background saving started"));
+    wait_until(|| conn.run("INFO persistence").text().contains("rdb_last_bgsave_status:err"));
+    assert!(!server.dir.join("dump.rdb").exists());
+    // The log is full after some lines, and the server goes on.
+    let log = server.dir.join("own.log");
+    wait_until(|| {
+        for _ in 0..50 {
+            conn.run("SAVE");
+        }
+        std::fs::metadata(&log).unwrap().len() >= 100_000
+    });
+    conn.check(&[("CONFIG SET loglevel debug", "OK"), ("GET none", "nil")]);
+}
+
+#[test]
+fn a_snapshot_that_may_not_be_stored_is_an_error_of_the_synchronisation() {
+    let primary = Server::start(&[]);
+    let value = "v".repeat(300_000);
+    primary.connect().check(&[("CONFIG SET rdbcompression no", "OK"), (&format!("SET big {value}"), "OK")]);
+    let replica = Server::start(&[]);
+    replica.connect().check(&[("SET own 1", "OK")]);
+    limit(&replica, "--fsize=100000:100000");
+    replica.connect().check(&[(&format!("REPLICAOF 127.0.0.1 {}", primary.port), "OK")]);
+    wait_until(|| replica.log().contains("File too large"));
+    replies!(replica.connect(), "GET own" => r#""1""#);
 }

@@ -1,6 +1,6 @@
 //! The gate in front of every command, and the call itself.
 
-use super::{Engine, propagation::Logged, redact};
+use super::{Engine, last_command, propagation::Logged, redact};
 use crate::{
     commands::{CommandId, Ctx, Outcome, command::flags, key_extraction, registry::Lookup},
     keyspace::ExpireMode,
@@ -299,6 +299,7 @@ impl Engine {
         let command = self.registry.get(id);
         let client = self.server.clients.get_mut(conn)?;
         client.last_command = Some(id);
+        last_command::note(id);
         let db = client.db;
         let (fed, dirty) = (self.server.replication.log.is_fed(), self.server.keyspace.dirty);
         let started = self.nanos;

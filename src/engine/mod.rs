@@ -9,6 +9,7 @@ mod clients;
 mod cron;
 mod dispatch;
 mod input;
+pub mod last_command;
 pub mod loading;
 mod migration;
 mod monitor;

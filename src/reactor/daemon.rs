@@ -2,6 +2,7 @@
 //! One of the rooms where `unsafe` is allowed (see lib.rs).
 #![allow(unsafe_code)]
 
+use super::fatal;
 use sd_notify::NotifyState;
 use std::{
     fs::{self, File},
@@ -48,8 +49,9 @@ impl Notifier {
         self.tell(&[NotifyState::Stopping, NotifyState::Status("Shutting down")]);
     }
 
-    /// We are alive: told as often as the watchdog wants to hear it.
+    /// We are alive: told as often as systemd's watchdog wants to hear it, and our own.
     pub fn alive(&mut self, now_ms: u64) {
+        fatal::loop_came_round(now_ms);
         if let Some(every) = self.watchdog_ms
             && now_ms >= self.next_ms
         {

@@ -1,7 +1,7 @@
 //! The disk's workers: threads that do its blocking work, one for each lane, and never see a key.
 
 use super::{
-    daemon,
+    daemon, fatal,
     files::{Files, absolute},
     listen::reason,
 };
@@ -94,6 +94,7 @@ fn start_lane(lane: Lane, answers: Sender<(u64, DiskDone)>, waker: Arc<Waker>) -
         let mut files = Files::default();
         if lane == Lane::Bulk {
             daemon::yield_to_others();
+            fatal::give_stack();
         }
         // Ends when the loop is gone.
         while let Ok((number, job, path)) = work.recv() {

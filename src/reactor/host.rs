@@ -5,7 +5,7 @@ use super::{
     crash,
     daemon::{self, RESERVED_DESCRIPTORS},
     disk::Disk,
-    files,
+    fatal, files,
     listen::{Listeners, reason},
     logger,
     signals::Urgency,
@@ -170,9 +170,8 @@ impl Host for RealHost {
         is_known
     }
 
-    fn crash(&mut self, why: &str) {
-        crash::report(why);
-        crash::end(signal_hook::consts::SIGSEGV);
+    fn crash(&mut self) {
+        fatal::segfault();
     }
 
     fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>> {
@@ -196,6 +195,10 @@ impl Host for RealHost {
                     _ => "Failed to bind to specified addresses.".to_owned(),
                 })?;
                 self.title.show(config);
+                Ok(())
+            }
+            DirectiveId::crash_log_enabled | DirectiveId::use_exit_on_panic | DirectiveId::watchdog_period | DirectiveId::hz => {
+                crash::set(config);
                 Ok(())
             }
             DirectiveId::loglevel => {

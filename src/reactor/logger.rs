@@ -6,6 +6,7 @@ use log::{Level, LevelFilter};
 use std::{
     fs::OpenOptions,
     io::{self, Write},
+    os::fd::AsRawFd,
     sync::Mutex,
 };
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
@@ -19,6 +20,8 @@ pub fn init(config: &Config) -> io::Result<()> {
         builder.target(Target::Stdout);
     } else {
         let file = OpenOptions::new().create(true).append(true).open(&config.logfile)?;
+        // It is never closed.
+        super::report::set_log(file.as_raw_fd());
         builder.target(Target::Pipe(Box::new(file)));
     }
     let syslog = config.syslog_enabled.then(|| open_syslog(config)).transpose()?.map(Mutex::new);

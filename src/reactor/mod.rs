@@ -11,10 +11,12 @@ mod crash;
 mod daemon;
 mod direct;
 mod disk;
+mod fatal;
 mod files;
 mod host;
 mod listen;
 mod logger;
+mod report;
 mod signals;
 mod socket;
 mod title;
@@ -22,6 +24,7 @@ mod turn;
 mod write;
 
 use crate::{
+    commands::CommandId,
     config::Config,
     engine::{Engine, Fill, Randomness},
     state::{Action, ConnId},
@@ -39,8 +42,9 @@ use std::{
     time::Duration,
 };
 
-pub use crash::watch_panics;
+pub use crash::watch as watch_crashes;
 pub use daemon::{Notifier, daemonize, move_environment};
+pub use fatal::ignore_broken_writes;
 pub use host::RealHost;
 pub use logger::init as init_logger;
 
@@ -108,6 +112,7 @@ impl Reactor {
         host.show_title(&config);
         let random = Randomness { hash: daemon::random_u64(), choices: daemon::random_u64() };
         let engine = Engine::new(config, Box::new(host), random);
+        fatal::name_commands((0..engine.registry().len()).map(|id| engine.registry().full_name(id as CommandId).to_owned()).collect());
         let mut reactor = Self {
             poll,
             conns: Slab::new(),

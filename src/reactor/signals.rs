@@ -1,9 +1,8 @@
-//! SIGTERM and SIGINT end the server as SHUTDOWN does; SIGABRT from outside ends it with a report; SIGHUP and SIGPIPE are ignored.
+//! SIGTERM and SIGINT end the server as SHUTDOWN does; SIGHUP is ignored.
 
-use super::crash;
 use crate::{engine::Engine, state::Shutdown};
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGABRT, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::{
     io,
     sync::{
@@ -58,7 +57,7 @@ impl Signals {
         // Before the others, so that the first SIGINT is not taken for a second one.
         signal_hook::flag::register_conditional_shutdown(SIGINT, 1, Arc::clone(&urgency.ends))?;
         signal_hook::flag::register(SIGINT, Arc::clone(&urgency.again))?;
-        let mut source = signal_hook_mio::v1_0::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGABRT])?;
+        let mut source = signal_hook_mio::v1_0::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
         registry.register(&mut source, token, Interest::READABLE)?;
         Ok(Self { source, urgency })
     }
@@ -75,10 +74,6 @@ impl Signals {
             let (name, how) = match signal {
                 SIGINT => ("SIGINT", config.shutdown_on_sigint),
                 SIGTERM => ("SIGTERM", config.shutdown_on_sigterm),
-                SIGABRT => {
-                    crash::report("signal 6 (SIGABRT)");
-                    return crash::end(SIGABRT);
-                }
                 _ => continue,
             };
             log::warn!("Received {name} scheduling shutdown...");
