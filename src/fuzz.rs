@@ -8,7 +8,7 @@ use crate::{
     resp::request::{Limits, Parser},
     state::{
         Action, ConnId, Host,
-        client::Peer,
+        client::Origin,
         disk::{DiskDone, DiskJob, Done},
     },
 };
@@ -172,7 +172,7 @@ fn followed(pieces: &mut dyn Iterator<Item = &[u8]>, swapdb: bool, full: bool) -
         Action::Connect { link, .. } => Some(link),
         _ => None,
     });
-    assert!(link.is_some_and(|link| engine.link_connected(link, LINK, Peer::default())));
+    assert!(link.is_some_and(|link| engine.link_connected(link, LINK, Origin::default())));
     let mut disk = Disk::default();
     if full {
         let hash = engine.server.keyspace.hash(b"old");

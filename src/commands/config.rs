@@ -37,7 +37,7 @@ fn set(ctx: &mut Ctx) {
         return ctx.error(errors::SYNTAX);
     }
     let pairs: Vec<(&[u8], &[u8])> = (2..ctx.argc()).step_by(2).map(|i| (ctx.arg(i), ctx.arg(i + 1))).collect();
-    let context = SetContext { loading: ctx.server.loading.is_some(), local: ctx.client().peer.local };
+    let context = SetContext { loading: ctx.server.loading.is_some(), local: ctx.client().origin.local };
     match set_all(ctx.server, &pairs, context) {
         Ok(()) => ctx.out.ok(),
         Err(error) => ctx.error(error.to_string()),

@@ -13,7 +13,7 @@ use crate::{
         output::Output,
         request::{Args, BIG_ARG, OwnedArgs},
     },
-    state::{Client, ClientKind, ConnId, Server},
+    state::{Client, ConnId, Server},
 };
 
 pub use crate::state::{
@@ -273,7 +273,7 @@ impl<'a> Ctx<'a> {
     /// Makes the client wait for its keys; the command is run again from its beginning when one of them has changed. Inside a
     /// transaction nobody waits, nor does our primary: the reply is the one for having waited in vain.
     pub fn block(&mut self, on: BlockOn) {
-        if !self.in_exec && self.client().kind != ClientKind::Primary {
+        if !self.in_exec && !self.client().peer.is_primary() {
             self.outcome = Outcome::Block(Box::new(on));
             return;
         }

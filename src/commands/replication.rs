@@ -9,7 +9,6 @@ use crate::{
     config::split_args,
     data::number,
     replication::primary::{NoResume, Phase, ReplicaLink},
-    state::ClientKind,
 };
 
 /// The longest address that a replica may say it has, in bytes.
@@ -26,7 +25,7 @@ fn sync(ctx: &mut Ctx) {
 fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
     let client = ctx.client();
     // A connection that carries a stream already is answered nothing any more.
-    if client.kind == ClientKind::Replica || client.monitor {
+    if client.peer.is_replica() || client.monitor {
         return;
     }
     if resumable && ctx.argc() > 3 && ctx.is_word(3, "failover") {
@@ -38,7 +37,7 @@ fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
             return ctx.error("ERR PSYNC FAILOVER replid must match my replid.");
         }
         ctx.server.promote();
-        log::info!("MASTER MODE enabled (failover request from '{}')", ctx.client().peer.addr);
+        log::info!("MASTER MODE enabled (failover request from '{}')", ctx.client().origin.addr);
     }
     if ctx.server.replication.failover.is_some() {
         return ctx.error("NOMASTERLINK Can't SYNC while failing over");
@@ -49,7 +48,7 @@ fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
     if !ctx.out.is_empty() {
         return ctx.error("ERR SYNC and PSYNC are invalid with pending output");
     }
-    let filtered = ctx.client().replica.as_ref().is_some_and(|link| link.without_data && !link.capabilities.eof);
+    let filtered = ctx.client().peer.as_replica().is_some_and(|link| link.without_data && !link.capabilities.eof);
     if filtered {
         return ctx.error("ERR Filtered replica requires EOF capability");
     }
@@ -69,7 +68,7 @@ fn synchronise(ctx: &mut Ctx<'_>, resumable: bool) {
             }
         }
     } else {
-        link(ctx).is_old = true;
+        told(ctx, |link| link.is_old = true);
     }
     let conn = ctx.conn;
     ctx.server.open_log();
@@ -89,7 +88,7 @@ fn resume(ctx: &mut Ctx<'_>, offset: u64, name: &str) {
         "Partial resynchronization request from {name} accepted. Sending {bytes} bytes of backlog starting from offset {}.",
         offset + 1
     );
-    match ctx.client().replica.as_ref().is_some_and(|link| link.capabilities.psync2) {
+    match ctx.client().peer.as_replica().is_some_and(|link| link.capabilities.psync2) {
         true => ctx.out.simple(&format!("CONTINUE {}", String::from_utf8_lossy(&replication.id))),
         false => ctx.out.simple("CONTINUE"),
     }
@@ -123,9 +122,11 @@ fn log_refusal(ctx: &Ctx<'_>, reason: &NoResume, first: i64, name: &str) {
     }
 }
 
-/// What is known of the client as a replica.
-fn link<'a>(ctx: &'a mut Ctx<'_>) -> &'a mut ReplicaLink {
-    ctx.client_mut().replica.get_or_insert_default()
+/// Takes note of what a client says of itself as a replica. What our primary may say of the kind has no meaning.
+fn told(ctx: &mut Ctx<'_>, note: impl FnOnce(&mut ReplicaLink)) {
+    if let Some(link) = ctx.client_mut().peer.candidate() {
+        note(link);
+    }
 }
 
 fn replconf(ctx: &mut Ctx) {
@@ -137,26 +138,26 @@ fn replconf(ctx: &mut Ctx) {
         match option.to_ascii_lowercase().as_slice() {
             b"listening-port" => {
                 let Some(port) = ctx.int_arg(i + 1) else { return };
-                link(ctx).listening_port = port;
+                told(ctx, |link| link.listening_port = port);
             }
             b"ip-address" => {
                 if value.len() > ADDRESS_MAX {
                     let len = value.len();
                     return ctx.error(format!("ERR REPLCONF ip-address provided by replica instance is too long: {len} bytes"));
                 }
-                link(ctx).address = Some(String::from_utf8_lossy(value).into_owned()).filter(|address| !address.is_empty());
+                told(ctx, |link| link.address = Some(String::from_utf8_lossy(value).into_owned()).filter(|address| !address.is_empty()));
             }
             // What is not known is not used.
             b"capa" => match value.to_ascii_lowercase().as_slice() {
-                b"eof" => link(ctx).capabilities.eof = true,
-                b"psync2" => link(ctx).capabilities.psync2 = true,
+                b"eof" => told(ctx, |link| link.capabilities.eof = true),
+                b"psync2" => told(ctx, |link| link.capabilities.psync2 = true),
                 _ => (),
             },
             b"version" => (),
             // Neither of these is ever answered.
             b"ack" => return acknowledge(ctx, i),
             b"getack" => {
-                if ctx.client().kind == ClientKind::Primary {
+                if ctx.client().peer.is_primary() {
                     ctx.server.replication.ack_wanted = true;
                 }
                 return;
@@ -166,11 +167,11 @@ fn replconf(ctx: &mut Ctx) {
                 if !(0..=1).contains(&yes) {
                     return ctx.error("ERR value is out of range, value must between 0 and 1");
                 }
-                link(ctx).rdb_only = yes == 1;
+                told(ctx, |link| link.rdb_only = yes == 1);
             }
             b"rdb-filter-only" => {
                 let Some(parts) = split_args(value) else { return ctx.error("ERR Missing rdb-filter-only values") };
-                link(ctx).without_data = true;
+                told(ctx, |link| link.without_data = true);
                 // There are no functions to send, so asking for them makes no difference.
                 if let Some(other) = parts.iter().find(|part| !part.eq_ignore_ascii_case(b"functions")) {
                     return ctx.error([b"ERR Unsupported rdb-filter-only option: ", &other[..]].concat());
@@ -184,13 +185,10 @@ fn replconf(ctx: &mut Ctx) {
 
 /// REPLCONF ACK offset [FACK offset]: how far a replica has come.
 fn acknowledge(ctx: &mut Ctx<'_>, i: usize) {
-    if ctx.client().kind != ClientKind::Replica {
-        return;
-    }
     let offset = |i: usize| number::parse_i64(ctx.arg(i)).map(|offset| offset.max(0) as u64);
     let Some(acked) = offset(i + 1) else { return };
     let on_disk = if ctx.argc() > i + 3 && ctx.is_word(i + 2, "fack") { offset(i + 3) } else { None };
-    let link = link(ctx);
+    let Some(link) = ctx.client_mut().peer.replica_mut() else { return };
     link.has_acked = true;
     link.acked_offset = link.acked_offset.max(acked);
     link.acked_aof_offset = link.acked_aof_offset.max(on_disk.unwrap_or(0));

@@ -4,7 +4,7 @@ use super::{
     Command, Ctx,
     command::{Group, categories, command, flags::*},
 };
-use crate::{data::number, state::ClientKind};
+use crate::data::number;
 
 fn replicaof(ctx: &mut Ctx) {
     if ctx.server.config.cluster_enabled {
@@ -13,7 +13,7 @@ fn replicaof(ctx: &mut Ctx) {
     if ctx.server.replication.failover.is_some() {
         return ctx.error("ERR REPLICAOF not allowed while failing over.");
     }
-    let who = format!("id={} addr={}", ctx.client().id, ctx.client().peer.addr);
+    let who = format!("id={} addr={}", ctx.client().id, ctx.client().origin.addr);
     if ctx.is_word(1, "no") && ctx.is_word(2, "one") {
         if ctx.server.replication.upstream.is_some() {
             ctx.server.promote();
@@ -21,7 +21,7 @@ fn replicaof(ctx: &mut Ctx) {
         }
         return ctx.out.ok();
     }
-    if ctx.client().kind == ClientKind::Replica {
+    if ctx.client().peer.is_replica() {
         return ctx.error("ERR Command is not valid when client is a replica.");
     }
     let port = number::parse_i64(ctx.arg(2)).and_then(|p| u16::try_from(p).ok());

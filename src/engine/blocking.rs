@@ -145,7 +145,7 @@ mod tests {
     use crate::{
         config::Config,
         engine::tests::{A, B, Bench, bench},
-        state::{ConnId, client::Peer},
+        state::{ConnId, client::Origin},
     };
 
     const C: ConnId = ConnId(2);
@@ -155,7 +155,7 @@ mod tests {
     fn four() -> Bench {
         let mut bench = bench(Config::default());
         for conn in [C, D] {
-            bench.engine.connect(conn, Peer { local: true, ..Peer::default() }).unwrap();
+            bench.engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
         }
         bench
     }
@@ -222,7 +222,7 @@ mod tests {
         let mut bench = four();
         let conns: Vec<_> = (10..10 + 2 * WAITS_A_TURN as u32 + 1).map(ConnId).collect();
         for conn in &conns {
-            bench.engine.connect(*conn, Peer { local: true, ..Peer::default() }).unwrap();
+            bench.engine.connect(*conn, Origin { local: true, ..Origin::default() }).unwrap();
             bench.engine.receive(*conn, b"BTAKE k 0.01\r\n");
         }
         bench.pass(10);

@@ -4,8 +4,8 @@ use super::Engine;
 use crate::{
     resp::output::Output,
     state::{
-        Client, ClientKind, ConnId,
-        client::{Blocked, Peer},
+        Client, ConnId, Peer,
+        client::{Blocked, Origin},
     },
 };
 use std::io::IoSlice;
@@ -23,31 +23,34 @@ In this mode connections are only accepted from the loopback interface. To conne
 
 impl Engine {
     /// A connection has been made. The error is what to tell it before closing it.
-    pub fn connect(&mut self, conn: ConnId, peer: Peer) -> Result<(), &'static str> {
+    pub fn connect(&mut self, conn: ConnId, origin: Origin) -> Result<(), &'static str> {
         let server = &mut self.server;
         if server.clients.len() >= server.config.maxclients as usize {
             server.stats.rejected_connections += 1;
             return Err("-ERR max number of clients reached\r\n");
         }
         let open = server.config.requirepass.as_ref().is_none_or(Vec::is_empty);
-        if server.config.protected_mode && open && !peer.local {
+        if server.config.protected_mode && open && !origin.local {
             server.stats.rejected_connections += 1;
             return Err(DENIED);
         }
         let id = server.next_client_id;
         server.next_client_id += 1;
         server.stats.connections += 1;
-        server.clients.insert(conn, Client::new(id, peer, server.mono_ms, open));
+        server.clients.insert(conn, Client::new(id, origin, server.mono_ms, open));
         Ok(())
     }
 
     /// A connection is gone.
     pub fn disconnect(&mut self, conn: ConnId) {
-        let Some(client) = self.server.clients.remove(conn) else { return self.server.link_gone(conn) };
+        let Some(client) = self.server.clients.remove(conn) else { return };
+        if let Peer::Target(_) = client.peer {
+            return self.server.link_gone(conn, !client.out.is_empty());
+        }
         self.server.forget_follower(conn, &client);
         self.server.forget_blocked(conn, &client);
         self.server.forget_subscriber(conn, &client);
-        if client.kind == ClientKind::Primary {
+        if client.peer.is_primary() {
             self.upstream_gone(conn);
         }
         for key in &client.watching {
@@ -61,7 +64,7 @@ impl Engine {
     /// Puts a client's output back where it belongs after its commands have written to it.
     pub(super) fn give_output(&mut self, conn: ConnId, mut out: Output) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
-        if client.kind == ClientKind::Primary {
+        if client.peer.is_primary() {
             return self.drop_replies(out);
         }
         if !client.out.is_empty() {
@@ -83,9 +86,6 @@ impl Engine {
                 client.dirty = false;
                 return Some(conn);
             }
-            if self.server.migrations.link(conn).is_some() {
-                return Some(conn);
-            }
         }
         None
     }
@@ -105,25 +105,27 @@ impl Engine {
         match self.server.clients.get(conn) {
             Some(client) if client.close_now => 0,
             Some(client) => client.out.slices(into, most),
-            None => self.link_output(conn, into, most),
+            None => 0,
         }
     }
 
     /// Says that `n` bytes have been sent to a client.
     pub fn sent(&mut self, conn: ConnId, n: usize) {
         let server = &mut self.server;
-        let Some(client) = server.clients.get_mut(conn) else { return server.link_sent(conn, n) };
-        server.stats.net_out += n as u64;
-        server.stats.writes += 1;
-        client.net_out += n as u64;
+        let Some(client) = server.clients.get_mut(conn) else { return };
         client.out.advance(n);
-        match &mut client.replica {
-            Some(link) if client.kind == ClientKind::Replica => {
+        client.net_out += n as u64;
+        match &mut client.peer {
+            // Of what is said to other servers by itself, statistics know nothing.
+            Peer::Target(_) => return server.link_sent(conn),
+            Peer::Replica(link) => {
                 link.progress_at_ms = server.mono_ms;
                 server.stats.net_repl_out += n as u64;
             }
-            _ => client.active_ms = server.mono_ms,
+            Peer::Client | Peer::Candidate(_) | Peer::Primary => client.active_ms = server.mono_ms,
         }
+        server.stats.net_out += n as u64;
+        server.stats.writes += 1;
         client.out.give_back(&mut self.buffers);
     }
 
@@ -131,26 +133,20 @@ impl Engine {
     pub fn wants_close(&self, conn: ConnId) -> bool {
         match self.server.clients.get(conn) {
             Some(client) => client.close_now || client.close_after_reply && client.out.is_empty(),
-            None => !self.is_link(conn),
+            None => true,
         }
     }
 
     /// Whether a client has more to be sent.
     pub fn has_output(&self, conn: ConnId) -> bool {
-        match self.server.clients.get(conn) {
-            Some(client) => !client.out.is_empty(),
-            None => self.server.migrations.link(conn).is_some_and(|link| !link.out.is_empty()),
-        }
+        self.server.clients.get(conn).is_some_and(|client| !client.out.is_empty())
     }
 
     /// Whether bytes of a client should be read now. Otherwise they are left in the kernel: until [`Action::Read`](crate::state::Action),
     /// or for ever if the client is about to be closed.
     #[inline]
     pub fn wants_input(&self, conn: ConnId) -> bool {
-        match self.server.clients.get(conn) {
-            Some(client) => self.held_input != Some(conn) && !client.closing(),
-            None => self.is_link(conn),
-        }
+        self.server.clients.get(conn).is_some_and(|client| self.held_input != Some(conn) && !client.closing())
     }
 
     /// Whether clients wait for the end of a pause that is over.
@@ -167,7 +163,7 @@ impl Engine {
             let Some(client) = self.server.clients.get_mut(conn).filter(|client| client.blocked == Some(Blocked::Pause)) else { continue };
             client.blocked = None;
             self.resumable.push_back(conn);
-            if client.kind == ClientKind::Primary {
+            if client.peer.is_primary() {
                 primary = Some(conn);
             }
         }

@@ -174,7 +174,7 @@ impl Engine {
         for conn in conns {
             let Some(client) = self.server.clients.get(conn) else { continue };
             let idle = now.saturating_sub(client.active_ms);
-            let ordinary = client.kind == crate::state::ClientKind::Normal && client.blocked.is_none();
+            let ordinary = client.kind() == crate::state::ClientKind::Normal && client.blocked.is_none();
             if timeout_ms > 0 && ordinary && idle > timeout_ms {
                 log::debug!("Closing idle client");
                 self.server.close(conn, false);

@@ -43,7 +43,7 @@ impl Engine {
                     && c.blocked.is_none()
                     && !c.closing()
                     && !c.no_touch
-                    && !matches!(c.kind, ClientKind::Replica | ClientKind::Pubsub)
+                    && !matches!(c.kind(), ClientKind::Replica | ClientKind::Pubsub)
             })
     }
 
@@ -55,7 +55,7 @@ impl Engine {
         let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
             return if gate.is_open() { 0 } else { flags::WRITE | flags::MAY_REPLICATE };
         };
-        if self.server.clients.get(conn).is_some_and(|c| c.kind == ClientKind::Primary) {
+        if self.server.clients.get(conn).is_some_and(|c| c.peer.is_primary()) {
             // What is being moved must not change meanwhile, whoever says so.
             return if gate.has(Reason::Migration) { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         }
@@ -69,7 +69,7 @@ impl Engine {
     pub(super) fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
         let (server, config, command) = (&self.server, &self.server.config, self.registry.get(id));
         // What our primary has done has been done.
-        let client = server.clients.get(conn).filter(|c| c.kind != ClientKind::Primary)?;
+        let client = server.clients.get(conn).filter(|c| !c.peer.is_primary())?;
         let queued = client.multi.as_ref().filter(|_| command.name == "exec").map_or(&[][..], |m| &m.queue);
         let run = || queued.iter().map(|(id, _)| self.registry.get(*id).flags).chain([command.flags]);
         let writes = run().any(|f| f & flags::WRITE != 0);
@@ -164,7 +164,7 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
-        if client.kind == ClientKind::Pubsub && !out.resp3() && command.flags & flags::SUBSCRIBED == 0 {
+        if client.kind() == ClientKind::Pubsub && !out.resp3() && command.flags & flags::SUBSCRIBED == 0 {
             let name = self.registry.full_name(id);
             let text = format!(
                 "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
@@ -179,7 +179,7 @@ impl Engine {
         let server = &mut self.server;
         let (holds_writes, holds_reads) = (server.write_gate().holds(), server.holds_reads());
         let Some(client) = server.clients.get_mut(conn) else { return false };
-        let listens = client.monitor || client.kind == ClientKind::Replica;
+        let listens = client.monitor || client.peer.is_replica();
         if listens && command.flags & (DATA | flags::MAY_REPLICATE) != 0 {
             self.refuse(conn, Some(id), out, b"ERR Replica can't interact with the keyspace");
             return true;
@@ -189,7 +189,7 @@ impl Engine {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
             // What our primary says waits too, so that nothing changes here meanwhile.
-            let replica = client.kind == ClientKind::Replica;
+            let replica = client.peer.is_replica();
             if !replica && (writes || holds_reads) {
                 client.blocked = Some(Blocked::Pause);
                 self.paused.push_back(conn);
@@ -215,7 +215,7 @@ impl Engine {
             self.turn_reply_mode(conn);
             return true;
         }
-        if client.kind == ClientKind::Replica {
+        if client.peer.is_replica() {
             let mut answer = Output::new(out.protocol);
             // Nothing that a replica may say makes it wait.
             let _ = self.call(conn, id, args, hashed, &mut answer, false);
@@ -393,7 +393,7 @@ impl Engine {
         if let Some(client) = server.clients.get(conn) {
             let keep = server.config.slowlog_max_len;
             let shown = redact::redacted(self.registry.full_name(id), args);
-            server.slowlog.push(keep, seconds, us, shown, &client.peer.addr, &client.name);
+            server.slowlog.push(keep, seconds, us, shown, &client.origin.addr, &client.name);
         }
     }
 }

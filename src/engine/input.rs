@@ -9,7 +9,7 @@ use crate::{
         output::Output,
         request::{Args, InputBuffer, Limits, PIECE_MAX, Parser, ProtocolError},
     },
-    state::{ClientKind, ConnId, client::Pending},
+    state::{ConnId, Peer, client::Pending},
 };
 
 /// Requests parsed and looked ahead at a time: enough to hide the memory's latency, few enough that what was fetched is still near.
@@ -62,7 +62,10 @@ impl Engine {
 
     /// Takes bytes that have arrived. What is whole is executed; what is not is kept.
     pub fn receive(&mut self, conn: ConnId, data: &[u8]) {
-        let Some(client) = self.server.clients.get_mut(conn) else { return self.server.link_heard(conn, data) };
+        let Some(client) = self.server.clients.get_mut(conn) else { return };
+        if let Peer::Target(_) = client.peer {
+            return self.server.link_heard(conn, data);
+        }
         client.net_in += data.len() as u64;
         client.active_ms = self.server.mono_ms;
         self.server.stats.net_in += data.len() as u64;
@@ -70,7 +73,7 @@ impl Engine {
         if client.closing() {
             return;
         }
-        if client.kind == ClientKind::Primary {
+        if client.peer.is_primary() {
             return self.receive_upstream(conn, data);
         }
         let Some(mut pending) = client.pending.take() else {
@@ -132,14 +135,14 @@ impl Engine {
         /// Bytes of the input that the log shows.
         const SHOWN_BYTES: usize = 64;
         let limit = self.server.config.client_query_buffer_limit;
-        let Some(client) = self.server.clients.get(conn).filter(|c| c.kind != ClientKind::Primary) else { return };
+        let Some(client) = self.server.clients.get(conn).filter(|c| !c.peer.is_primary()) else { return };
         if client.input_bytes() > limit {
             let input = client.pending.as_ref().map_or(&[][..], |pending| pending.buf.bytes());
             let begins = input[..input.len().min(SHOWN_BYTES)].escape_ascii();
             log::warn!(
                 "Closing client that reached max query buffer length: id={} addr={} (qbuf initial bytes: \"{begins}\")",
                 client.id,
-                client.peer.addr
+                client.origin.addr
             );
             self.server.stats.input_limit_closes += 1;
             self.server.close(conn, false);
@@ -198,7 +201,7 @@ impl Engine {
         let Some(client) = self.server.clients.get_mut(conn) else { return 0 };
         let db = client.db;
         // What our primary's commands answer nobody hears; what we have told it ourselves is on its way.
-        let unheard = client.kind == ClientKind::Primary;
+        let unheard = client.peer.is_primary();
         let between = Output::new(client.out.protocol);
         let mut out = if unheard { Output::default() } else { std::mem::replace(&mut client.out, between) };
         out.lend(&mut self.buffers);

@@ -1,14 +1,12 @@
-//! Connections that we have made, by whose they are: our primary's is a client that says what is to be done, and those of MIGRATE are no clients at
-//! all. What is said on these is the affair of [`state::migration`](crate::state::migration).
+//! Connections that we have made, by whose they are: our primary's, or another server's that keys are moved to.
 
 use super::Engine;
-use crate::state::{ConnId, client::Peer};
-use std::io::IoSlice;
+use crate::state::{ConnId, client::Origin};
 
 impl Engine {
     /// A connection that [`Action::Connect`](crate::state::Action::Connect) asked for is there. `false`: it is no longer wanted.
-    pub fn link_connected(&mut self, link: u64, conn: ConnId, peer: Peer) -> bool {
-        self.server.migration_connected(link, conn) || self.upstream_connected(link, conn, peer)
+    pub fn link_connected(&mut self, link: u64, conn: ConnId, origin: Origin) -> bool {
+        self.server.migration_connected(link, conn, &origin) || self.upstream_connected(link, conn, origin)
     }
 
     /// A connection that [`Action::Connect`](crate::state::Action::Connect) asked for cannot be had, for this reason.
@@ -16,18 +14,6 @@ impl Engine {
     pub fn link_failed(&mut self, link: u64, refused: bool, reason: &str) {
         self.server.migration_not_connected(link, refused);
         self.upstream_failed(link, reason);
-    }
-
-    /// Whether a connection that is no client's is one to another server that goes on.
-    #[cold]
-    pub(super) fn is_link(&self, conn: ConnId) -> bool {
-        self.server.migrations.link(conn).is_some_and(|link| !link.closing)
-    }
-
-    /// What another server is to be sent next, as [`Engine::output`] has it.
-    #[cold]
-    pub(super) fn link_output<'a>(&'a self, conn: ConnId, into: &mut [IoSlice<'a>], most: usize) -> usize {
-        self.server.migrations.link(conn).filter(|link| !link.closing).map_or(0, |link| link.out.slices(into, most))
     }
 }
 
@@ -39,6 +25,7 @@ mod tests {
         engine::tests::{A, B, Bench, bench},
         state::Action,
     };
+    use std::io::IoSlice;
 
     const TARGET: ConnId = ConnId(9);
 
@@ -56,7 +43,7 @@ mod tests {
 
     /// The connection is there, and what there is to say has been sent.
     fn reach(bench: &mut Bench, link: u64) {
-        assert!(bench.engine.link_connected(link, TARGET, Peer::default()));
+        assert!(bench.engine.link_connected(link, TARGET, Origin::default()));
         let mut pieces = [IoSlice::new(&[]); 64];
         bench.engine.output(TARGET, &mut pieces, usize::MAX);
         let n = pieces.iter().map(|piece| piece.len()).sum();
@@ -99,7 +86,7 @@ mod tests {
         assert_eq!(bench.take(A), "-IOERR error or timeout connecting to the client\r\n");
         let cancelled = |action: &Action| matches!(action, Action::CancelConnect { link: l } if *l == link);
         assert!(bench.engine.server.actions.iter().any(cancelled));
-        assert!(!bench.engine.link_connected(link, TARGET, Peer::default()), "nobody wants it any more");
+        assert!(!bench.engine.link_connected(link, TARGET, Origin::default()), "nobody wants it any more");
     }
 
     #[test]
@@ -111,10 +98,10 @@ mod tests {
         for (ms, kept) in [(9_000, 1), (2_000, 0)] {
             bench.pass(ms);
             bench.engine.finish_turn();
-            assert_eq!(bench.engine.server.migrations.cached_links(), kept);
+            assert_eq!(bench.engine.server.cached_links(), kept);
         }
         assert!(bench.engine.wants_close(TARGET));
         bench.engine.disconnect(TARGET);
-        assert!(bench.engine.server.migrations.link(TARGET).is_none());
+        assert!(bench.engine.server.clients.get(TARGET).is_none());
     }
 }

@@ -13,10 +13,10 @@ impl Engine {
     pub(super) fn feed_monitors(&mut self, conn: ConnId, id: CommandId, args: Args<'_>) {
         let Some(client) = self.server.clients.get(conn) else { return };
         let (db, us) = (client.db, self.server.host.unix_us());
-        let addr = if client.peer.unix {
+        let addr = if client.origin.unix {
             format!("unix:{}", self.server.config.unixsocket.as_deref().unwrap_or_default())
         } else {
-            client.peer.addr.clone()
+            client.origin.addr.clone()
         };
         let mut text = format!("{}.{:06} [{db} {addr}]", us / 1_000_000, us % 1_000_000).into_bytes();
         for arg in redact::redacted(self.registry.full_name(id), args) {

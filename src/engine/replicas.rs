@@ -7,7 +7,7 @@ use crate::{
     replication::{primary::Phase, write_log::Piece},
     resp::output::Output,
     state::{
-        ClientKind, ConnId,
+        ConnId,
         client::Blocked,
         replicas::{Form, FullSync},
         saving::delay_nanos,
@@ -67,7 +67,7 @@ impl Engine {
         let log = &server.replication.log;
         let takes_more = |conn: &ConnId| {
             let Some(client) = server.clients.get(*conn) else { return false };
-            let Some(link) = &client.replica else { return false };
+            let Some(link) = client.peer.replica() else { return false };
             match link.phase {
                 Phase::Sent { .. } => client.out.is_empty(),
                 Phase::Online { waits_for_ack } => !waits_for_ack && client.out.is_empty() && link.behind_in(log) > 0,
@@ -177,7 +177,7 @@ impl Engine {
             }
         }
         let marked = matches!(sync.form, Form::Marked(_));
-        if done && let Some(link) = &mut client.replica {
+        if done && let Some(link) = client.peer.replica_mut() {
             link.phase = Phase::Sent { waits_for_ack: marked };
             link.progress_at_ms = server.mono_ms;
         }
@@ -201,14 +201,14 @@ impl Engine {
     fn put_online(&mut self, conn: ConnId) {
         let server = &mut self.server;
         let Some(client) = server.clients.get_mut(conn) else { return };
-        let Some(Phase::Sent { waits_for_ack }) = client.replica.as_ref().map(|link| link.phase) else { return };
+        let Some(Phase::Sent { waits_for_ack }) = client.peer.replica().map(|link| link.phase) else { return };
         if !client.out.is_empty() {
             return;
         }
         let name = client.replica_name();
         // No acknowledgement could come before this.
         client.active_ms = server.mono_ms;
-        let Some(link) = &mut client.replica else { return };
+        let Some(link) = client.peer.replica_mut() else { return };
         if link.rdb_only {
             log::info!("RDB transfer completed, rdb only replica ({name}) should be disconnected asap");
             return server.close(conn, false);
@@ -223,7 +223,7 @@ impl Engine {
         let server = &mut self.server;
         let Some(client) = server.clients.get_mut(conn) else { return };
         let out = &mut client.out;
-        let Some(link) = client.replica.as_ref() else { return };
+        let Some(link) = client.peer.replica() else { return };
         let Some(reader) = link.reader.filter(|_| !client.close_now) else { return };
         let log = &mut server.replication.log;
         let from = log.next_of(reader);
@@ -273,7 +273,7 @@ impl Engine {
         let timeout_ms = u64::from(self.server.config.repl_timeout) * 1000;
         for conn in self.server.followers.conns.clone() {
             let Some(client) = self.server.clients.get_mut(conn) else { continue };
-            let Some(link) = &client.replica else { continue };
+            let Some(link) = client.peer.replica() else { continue };
             if let Some(part) = link.timed_out(client.active_ms, now, timeout_ms) {
                 log::warn!("Disconnecting timedout replica ({part}): {}", client.replica_name());
                 self.server.close(conn, false);
@@ -316,7 +316,7 @@ impl Engine {
 
     /// Whether a client is a replica, to which nothing is ever answered.
     pub(super) fn is_replica(&self, conn: ConnId) -> bool {
-        self.server.clients.get(conn).is_some_and(|client| client.kind == ClientKind::Replica)
+        self.server.clients.get(conn).is_some_and(|client| client.peer.is_replica())
     }
 
     /// Ends a replica's connection that has been given an answer: its stream would not be one any more.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::state::client::Peer;
+use crate::state::client::Origin;
 use proptest::prelude::*;
 use std::{cell::Cell, rc::Rc};
 
@@ -28,7 +28,7 @@ pub(super) fn bench(config: Config) -> Bench {
     let time = Rc::new(Cell::new(1_000_000_000_000_000));
     let mut engine = Engine::new(config, Box::new(Still(time.clone())), 1);
     for conn in [A, B] {
-        engine.connect(conn, Peer { local: true, ..Peer::default() }).unwrap();
+        engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
     }
     Bench { engine, time }
 }

@@ -19,7 +19,7 @@ use crate::{
         output::Output,
         request::{Limits, Parser, ProtocolError},
     },
-    state::{Action, Client, ClientKind, ConnId, LoadingState, client::Peer},
+    state::{Action, Client, ConnId, LoadingState, Peer, client::Origin},
 };
 
 /// Milliseconds between attempts to reach the primary, and between acknowledgements.
@@ -144,7 +144,7 @@ impl Engine {
     }
 
     /// The connection to our primary that was asked for is there. `false`: it is no longer wanted.
-    pub(super) fn upstream_connected(&mut self, link: u64, conn: ConnId, peer: Peer) -> bool {
+    pub(super) fn upstream_connected(&mut self, link: u64, conn: ConnId, origin: Origin) -> bool {
         let offer = self.offer();
         let server = &mut self.server;
         let Some(upstream) = server.replication.upstream.as_mut() else { return false };
@@ -152,9 +152,9 @@ impl Engine {
             return false;
         }
         log::info!("Non blocking connect for SYNC fired the event.");
-        let mut client = Client::new(server.next_client_id, peer, server.mono_ms, true);
+        let mut client = Client::new(server.next_client_id, origin, server.mono_ms, true);
         server.next_client_id += 1;
-        client.kind = ClientKind::Primary;
+        client.peer = Peer::Primary;
         server.clients.insert(conn, client);
         let mut out = Vec::new();
         upstream.phase = Phase::Handshake(Handshake::begin(offer, &mut out));

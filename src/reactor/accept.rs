@@ -1,7 +1,7 @@
 //! Connections that come in. Clients get the descriptors that the system allows but for a reserve for files, and an accept that fails is tried again.
 
 use super::{Conn, Reactor, daemon, listen::reason, socket::Socket};
-use crate::state::{ConnId, client::Peer};
+use crate::state::{ConnId, client::Origin};
 use mio::{Interest, Token};
 use std::io::{ErrorKind, IoSlice};
 
@@ -126,7 +126,7 @@ impl Reactor {
         spare.is_some()
     }
 
-    fn admit(&mut self, mut socket: Socket, peer: Peer) {
+    fn admit(&mut self, mut socket: Socket, peer: Origin) {
         socket.configure(peer.local, self.engine.server.config.tcp_keepalive);
         let mut refuse = |refusal: &str| _ = socket.write_vectored(&[IoSlice::new(refusal.as_bytes())]);
         if !self.make_room(0) {

@@ -7,7 +7,7 @@ use super::{
     listen::{plain, reason},
     socket::Socket,
 };
-use crate::state::{ConnId, client::Peer};
+use crate::state::{ConnId, client::Origin};
 use mio::{Interest, Token, net::TcpStream};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::{
@@ -155,7 +155,7 @@ impl Reactor {
         let result = match stream.take_error() {
             Ok(None) => stream.peer_addr().map(|addr| {
                 let laddr = stream.local_addr().map(|a| plain(a).to_string()).unwrap_or_default();
-                Peer { addr: plain(addr).to_string(), laddr, fd: stream.as_raw_fd(), unix: false, local: plain(addr).ip().is_loopback() }
+                Origin { addr: plain(addr).to_string(), laddr, fd: stream.as_raw_fd(), unix: false, local: plain(addr).ip().is_loopback() }
             }),
             Ok(Some(error)) | Err(error) => Err(error),
         };

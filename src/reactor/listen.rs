@@ -1,7 +1,7 @@
 //! Listeners: several addresses, IPv6, optional ones, and the Unix socket.
 
 use super::{TOKEN_LISTENER, socket::Socket};
-use crate::{config::Config, state::client::Peer};
+use crate::{config::Config, state::client::Origin};
 use mio::{
     Interest, Registry, Token,
     net::{TcpListener, UnixListener},
@@ -121,20 +121,20 @@ impl Listeners {
     }
 
     /// Accepts one connection.
-    pub fn accept(&self, index: usize) -> io::Result<(Socket, Peer)> {
+    pub fn accept(&self, index: usize) -> io::Result<(Socket, Origin)> {
         match self.open.get(index) {
             None => Err(io::ErrorKind::WouldBlock.into()),
             Some(Listener::Tcp(listener)) => {
                 let (stream, addr) = listener.accept()?;
                 let local = addr.ip().to_canonical().is_loopback();
                 let laddr = stream.local_addr().map(plain).map(|a| a.to_string()).unwrap_or_default();
-                let peer = Peer { addr: plain(addr).to_string(), laddr, fd: stream.as_raw_fd(), unix: false, local };
+                let peer = Origin { addr: plain(addr).to_string(), laddr, fd: stream.as_raw_fd(), unix: false, local };
                 Ok((Socket::Tcp(stream), peer))
             }
             Some(Listener::Unix(listener, path)) => {
                 let (stream, _) = listener.accept()?;
                 let name = format!("{path}:0");
-                let peer = Peer { addr: name.clone(), laddr: name, fd: stream.as_raw_fd(), unix: true, local: true };
+                let peer = Origin { addr: name.clone(), laddr: name, fd: stream.as_raw_fd(), unix: true, local: true };
                 Ok((Socket::Unix(stream), peer))
             }
         }

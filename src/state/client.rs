@@ -2,6 +2,7 @@
 
 use super::{
     blocking::Waiting,
+    peer::Peer,
     pubsub::{Subscriptions, Topic},
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
 };
 use std::rc::Rc;
 
-/// What a connection is to us, for output limits and CLIENT KILL TYPE.
+/// The class of a client: what output limits, CLIENT LIST TYPE and CLIENT KILL TYPE go by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
     /// An ordinary client.
@@ -100,7 +101,7 @@ pub enum Blocked {
 
 /// Facts about a connection that never change.
 #[derive(Clone, Debug, Default)]
-pub struct Peer {
+pub struct Origin {
     /// `address:port` of the other end, or the Unix socket's path with `:0`.
     pub addr: String,
     /// The same of our end.
@@ -118,7 +119,7 @@ pub struct Client {
     /// CLIENT ID: never used again in a process's life.
     pub id: u64,
     /// Where it comes from.
-    pub peer: Peer,
+    pub origin: Origin,
     /// CLIENT SETNAME.
     pub name: Vec<u8>,
     /// CLIENT SETINFO LIB-NAME.
@@ -127,8 +128,8 @@ pub struct Client {
     pub lib_ver: Vec<u8>,
     /// Index of the selected database.
     pub db: usize,
-    /// What it is to us.
-    pub kind: ClientKind,
+    /// What is at the other end.
+    pub peer: Peer,
     /// It may run commands.
     pub authenticated: bool,
     /// The user it authenticated as.
@@ -159,8 +160,6 @@ pub struct Client {
     pub pending: Option<Box<Pending>>,
     /// Offset in the log of writes at which its last write ends.
     pub write_offset: u64,
-    /// What we know of it as a replica, or as one that is about to be.
-    pub replica: Option<Box<ReplicaLink>>,
     /// Why its requests wait.
     pub blocked: Option<Blocked>,
     /// The command that is run again when one of its keys has changed.
@@ -183,15 +182,15 @@ pub struct Client {
 
 impl Client {
     /// A client that has just connected.
-    pub fn new(id: u64, peer: Peer, now_ms: u64, authenticated: bool) -> Self {
+    pub fn new(id: u64, origin: Origin, now_ms: u64, authenticated: bool) -> Self {
         Self {
             id,
-            peer,
+            origin,
             name: Vec::new(),
             lib_name: Vec::new(),
             lib_ver: Vec::new(),
             db: 0,
-            kind: ClientKind::Normal,
+            peer: Peer::Client,
             authenticated,
             user: "default",
             created_ms: now_ms,
@@ -207,7 +206,6 @@ impl Client {
             monitor: false,
             pending: None,
             write_offset: 0,
-            replica: None,
             blocked: None,
             waiting: None,
             subscriptions: None,
@@ -217,6 +215,17 @@ impl Client {
             soft_limit_since_ms: None,
             net_in: 0,
             net_out: 0,
+        }
+    }
+
+    /// Its class.
+    #[inline]
+    pub fn kind(&self) -> ClientKind {
+        match self.peer {
+            Peer::Replica(_) => ClientKind::Replica,
+            Peer::Primary => ClientKind::Primary,
+            Peer::Client | Peer::Candidate(_) | Peer::Target(_) if self.subscriptions.is_some() => ClientKind::Pubsub,
+            Peer::Client | Peer::Candidate(_) | Peer::Target(_) => ClientKind::Normal,
         }
     }
 
@@ -259,7 +268,7 @@ impl Client {
 
     /// What people know a replica by: its address and the port it listens on.
     pub fn replica_name(&self) -> String {
-        match &self.replica {
+        match self.peer.as_replica() {
             Some(link) if link.listening_port != 0 => format!("{}:{}", self.replica_address(), link.listening_port),
             _ => format!("{}:<unknown-replica-port>", self.replica_address()),
         }
@@ -267,8 +276,8 @@ impl Client {
 
     /// The address that a replica says it has, or that it comes from.
     pub fn replica_address(&self) -> &str {
-        let said = self.replica.as_ref().and_then(|link| link.address.as_deref());
-        said.unwrap_or_else(|| self.peer.addr.rsplit_once(':').map_or(self.peer.addr.as_str(), |(ip, _)| ip.trim_matches(['[', ']'])))
+        let said = self.peer.as_replica().and_then(|link| link.address.as_deref());
+        said.unwrap_or_else(|| self.origin.addr.rsplit_once(':').map_or(self.origin.addr.as_str(), |(ip, _)| ip.trim_matches(['[', ']'])))
     }
 
     /// Bytes that wait for a replica, in its output and in the log, as output limits count them.

@@ -1,11 +1,12 @@
-//! The table of clients.
+//! The table of connections: clients, and servers that we have connected to ourselves.
 
 use super::{client::Client, conn_id::ConnId};
 
-/// The connected clients by connection.
+/// What is known of each connection. Servers that keys are moved to are found by their connections only: they are no clients.
 #[derive(Default)]
 pub struct Clients {
     slots: Vec<Option<Box<Client>>>,
+    /// Number of clients.
     len: usize,
     /// Where [`Clients::some_in_turn`] goes on.
     next: usize,
@@ -22,51 +23,51 @@ impl Clients {
         self.len == 0
     }
 
-    /// The client of a connection.
+    /// What is known of a connection.
     #[inline]
     pub fn get(&self, id: ConnId) -> Option<&Client> {
         self.slots.get(id.0 as usize)?.as_deref()
     }
 
-    /// The client of a connection.
+    /// What is known of a connection.
     #[inline]
     pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Client> {
         self.slots.get_mut(id.0 as usize)?.as_deref_mut()
     }
 
-    /// Adds a client. Its connection has none yet.
+    /// Adds a connection that has just been made.
     pub fn insert(&mut self, id: ConnId, client: Client) {
         let index = id.0 as usize;
         if self.slots.len() <= index {
             self.slots.resize_with(index + 1, || None);
         }
         debug_assert!(self.slots[index].is_none());
+        self.len += usize::from(client.peer.is_client());
         self.slots[index] = Some(Box::new(client));
-        self.len += 1;
     }
 
-    /// Takes a client out.
+    /// Takes a connection out.
     pub fn remove(&mut self, id: ConnId) -> Option<Box<Client>> {
         let client = self.slots.get_mut(id.0 as usize)?.take()?;
-        self.len -= 1;
+        self.len -= usize::from(client.peer.is_client());
         Some(client)
     }
 
-    /// All of them.
+    /// All clients.
     pub fn iter(&self) -> impl Iterator<Item = (ConnId, &Client)> {
-        self.slots.iter().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref()?)))
+        self.slots.iter().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref().filter(|c| c.peer.is_client())?)))
     }
 
-    /// All of them.
+    /// All clients.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (ConnId, &mut Client)> {
-        self.slots.iter_mut().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref_mut()?)))
+        self.slots.iter_mut().enumerate().filter_map(|(i, c)| Some((ConnId(i as u32), c.as_deref_mut().filter(|c| c.peer.is_client())?)))
     }
 
     /// Up to `most` clients, others each time until all have had their turn.
     pub fn some_in_turn(&mut self, most: usize) -> Vec<ConnId> {
         let (all, from) = (self.slots.len(), self.next);
         let some = (0..all.min(most)).map(|i| (from + i) % all);
-        let found = some.filter(|i| self.slots[*i].is_some()).map(|i| ConnId(i as u32)).collect();
+        let found = some.filter(|i| self.slots[*i].as_ref().is_some_and(|c| c.peer.is_client())).map(|i| ConnId(i as u32)).collect();
         self.next = if all == 0 { 0 } else { (from + most.min(all)) % all };
         found
     }

@@ -3,10 +3,7 @@
 //! At most one is under way, and writes are held back until it is over ([`WriteGate`](super::write_gate::WriteGate)): what was serialised is what is deleted.
 
 use super::conn_id::ConnId;
-use crate::resp::{
-    output::Output,
-    status::{Status, StatusReader},
-};
+use crate::resp::status::Status;
 use bytes::Bytes;
 
 /// What is to be moved, and where to.
@@ -31,22 +28,6 @@ pub struct Request {
     pub keys: Vec<Box<[u8]>>,
     /// A RESTORE for each of them, encoded.
     pub commands: Vec<Bytes>,
-}
-
-/// A connection to another server.
-pub struct Link {
-    /// Which one.
-    pub conn: ConnId,
-    /// What is on its way there.
-    pub out: Output,
-    /// It is to be closed at the end of the turn.
-    pub closing: bool,
-    pub(super) name: Box<[u8]>,
-    /// The database that the other server has selected, as far as we know.
-    pub(super) db: Option<i64>,
-    /// Monotonic milliseconds.
-    pub(super) used_at_ms: u64,
-    pub(super) replies: StatusReader,
 }
 
 /// How far a migration is.
@@ -123,7 +104,8 @@ impl Migration {
 #[derive(Default)]
 pub struct Migrations {
     pub(super) under_way: Option<Box<Migration>>,
-    pub(super) links: Vec<Link>,
+    /// Connections to other servers.
+    pub(super) links: Vec<ConnId>,
 }
 
 impl Migrations {
@@ -136,20 +118,6 @@ impl Migrations {
     /// The one under way.
     pub fn under_way(&self) -> Option<&Migration> {
         self.under_way.as_deref()
-    }
-
-    /// Number of connections kept (INFO's `migrate_cached_sockets`).
-    pub fn cached_links(&self) -> usize {
-        self.links.iter().filter(|link| !link.closing).count()
-    }
-
-    /// The link that is this connection.
-    pub fn link(&self, conn: ConnId) -> Option<&Link> {
-        self.links.iter().find(|link| link.conn == conn)
-    }
-
-    pub(super) fn link_mut(&mut self, conn: ConnId) -> Option<&mut Link> {
-        self.links.iter_mut().find(|link| link.conn == conn)
     }
 
     /// The migration under way, if it goes by this connection.

@@ -119,8 +119,6 @@ impl Server {
                 client.dirty = true;
                 self.dirty_clients.push_back(id);
             }
-            // A connection to another server: rare enough to be named twice.
-            None if self.migrations.link(id).is_some() => self.dirty_clients.push_back(id),
             None => (),
         }
     }

@@ -11,7 +11,7 @@ use super::{
 use crate::{checkers, clients::Promise};
 use solod::{
     replication::ReplId,
-    state::{ConnId, client::Peer},
+    state::{ConnId, client::Origin},
 };
 use std::collections::BTreeSet;
 
@@ -42,12 +42,12 @@ impl World {
         self.links.insert(id, Link::new([End::Node(node, here), End::Node(other, there)], &mut self.rng));
         trace!("{} n{node} {here:?} reaches n{other} {there:?}: {id:?}", self.stamp());
         self.begin_turn(other);
-        let peer = Peer { addr: format!("10.0.0.{node}:{}", 40_000 + attempt), local: true, ..Peer::default() };
+        let peer = Origin { addr: format!("10.0.0.{node}:{}", 40_000 + attempt), local: true, ..Origin::default() };
         let accepted = self.nodes[other].engine().connect(there, peer);
         self.must("connect", accepted.map_err(str::to_owned));
         self.end_turn(other);
         self.begin_turn(node);
-        let peer = Peer { addr: format!("10.0.0.{other}:6379"), local: true, ..Peer::default() };
+        let peer = Origin { addr: format!("10.0.0.{other}:6379"), local: true, ..Origin::default() };
         if !self.nodes[node].engine().link_connected(attempt, here, peer) {
             self.nodes[node].conns.remove(here.0 as usize);
             self.end_link(id, 0);
@@ -297,7 +297,7 @@ impl World {
         let nowhere = LinkId(usize::MAX);
         let conn = ConnId(self.nodes[node].conns.insert((nowhere, 0)) as u32);
         let engine = self.nodes[node].engine();
-        engine.connect(conn, Peer { addr: "10.2.0.1:1".into(), local: true, ..Peer::default() }).ok()?;
+        engine.connect(conn, Origin { addr: "10.2.0.1:1".into(), local: true, ..Origin::default() }).ok()?;
         let words: Vec<Vec<u8>> = line.split(' ').map(|w| w.as_bytes().to_vec()).collect();
         engine.receive(conn, &wire(&words));
         let mut pieces = [std::io::IoSlice::new(&[]); 64];
@@ -402,7 +402,7 @@ impl World {
         let mut seen = BTreeSet::new();
         let mut doubled = Vec::new();
         for (conn, client) in engine.server.clients.iter() {
-            let Some(link) = &client.replica else { continue };
+            let Some(link) = client.peer.replica() else { continue };
             let Some(&(link_id, end)) = self.nodes[node].conns.get(conn.0 as usize) else { continue };
             let Some(l) = self.links.get(&link_id) else { continue };
             let End::Node(other, there) = l.ends[1 - end] else { continue };

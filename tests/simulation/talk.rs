@@ -8,7 +8,7 @@ use super::{
     workload::LEDGER,
     world::{Event, World},
 };
-use solod::state::{ConnId, client::Peer};
+use solod::state::{ConnId, client::Origin};
 
 impl World {
     pub fn connect(&mut self, client: usize) {
@@ -19,7 +19,7 @@ impl World {
         let id = LinkId(self.serial as usize);
         self.serial += 1;
         let conn = ConnId(self.nodes[node].conns.insert((id, 1)) as u32);
-        let peer = Peer { addr: format!("10.1.0.{client}:1000"), local: true, ..Peer::default() };
+        let peer = Origin { addr: format!("10.1.0.{client}:1000"), local: true, ..Origin::default() };
         let answer = self.nodes[node].engine().connect(conn, peer);
         self.must("connect", answer.map_err(str::to_owned));
         trace!("{} c{client} connects to n{node} {conn:?}", self.stamp());

@@ -23,9 +23,9 @@ impl Filter<'_> {
         // One that is on its way out is gone as far as anybody can see.
         let left_out = client.close_now || is_me && self.skip_me;
         !left_out
-            && self.addr.is_none_or(|addr| client.peer.addr.as_bytes() == addr)
-            && self.laddr.is_none_or(|laddr| client.peer.laddr.as_bytes() == laddr)
-            && self.kind.is_none_or(|kind| client.kind == kind)
+            && self.addr.is_none_or(|addr| client.origin.addr.as_bytes() == addr)
+            && self.laddr.is_none_or(|laddr| client.origin.laddr.as_bytes() == laddr)
+            && self.kind.is_none_or(|kind| client.kind() == kind)
             && self.id.is_none_or(|id| client.id == id)
             && self.user.is_none_or(|user| client.user.as_bytes() == user)
     }

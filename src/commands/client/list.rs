@@ -32,7 +32,7 @@ pub(super) fn list(ctx: &mut Ctx) {
             },
             _ => return ctx.error(errors::SYNTAX),
         };
-        let of_kind = ctx.server.clients.iter().filter(|(_, client)| kind.is_none_or(|kind| client.kind == kind));
+        let of_kind = ctx.server.clients.iter().filter(|(_, client)| kind.is_none_or(|kind| client.kind() == kind));
         clients.extend(of_kind.map(|(conn, client)| (client.id, conn)));
         // Oldest first.
         clients.sort_unstable();
@@ -53,7 +53,7 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     // While a command runs its client's output is lent to it.
     let out: &Output = if is_me { ctx.out } else { &client.out };
     // What a replica still has to be sent of the log is held for it as if it lay in its output.
-    let held = client.replica.as_deref().filter(|_| client.kind == ClientKind::Replica && !is_me);
+    let held = client.peer.replica().filter(|_| !is_me);
     let in_log = held.map_or(0, |link| link.behind_in(&ctx.server.replication.log) as usize);
     let memory = client.memory() + in_log + if is_me { out.memory() } else { 0 };
     let seconds_since = |ms: u64| ctx.server.mono_ms.saturating_sub(ms) / 1000;
@@ -67,7 +67,7 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     let events = if !is_me && !out.is_empty() { "rw" } else { "r" };
     let command = client.last_command.map_or("NULL", |id| ctx.registry.full_name(id));
     // Writing to a vector cannot fail.
-    let _ = write!(text, "id={} addr={} laddr={} fd={} name=", client.id, client.peer.addr, client.peer.laddr, client.peer.fd);
+    let _ = write!(text, "id={} addr={} laddr={} fd={} name=", client.id, client.origin.addr, client.origin.laddr, client.origin.fd);
     text.extend_from_slice(&client.name);
     let _ = write!(
         text,
@@ -106,16 +106,16 @@ fn request_len(ctx: &Ctx) -> usize {
 /// A letter for each state a client is in; `N` for none.
 fn flags(client: &Client) -> String {
     let letters = [
-        (client.kind == ClientKind::Replica && !client.monitor, 'S'),
+        (client.peer.is_replica() && !client.monitor, 'S'),
         (client.monitor, 'O'),
-        (client.kind == ClientKind::Primary, 'M'),
-        (client.kind == ClientKind::Pubsub, 'P'),
+        (client.peer.is_primary(), 'M'),
+        (client.kind() == ClientKind::Pubsub, 'P'),
         (client.multi.is_some(), 'x'),
         (client.shows_blocked(), 'b'),
         (client.watch.get(), 'd'),
         (client.close_after_reply, 'c'),
         (client.close_now, 'A'),
-        (client.peer.unix, 'U'),
+        (client.origin.unix, 'U'),
         (client.no_evict, 'e'),
         (client.no_touch, 'T'),
     ];
@@ -126,18 +126,18 @@ fn flags(client: &Client) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::client::Peer;
+    use crate::state::client::Origin;
 
     #[test]
     fn states_have_letters_in_redis_order() {
-        let mut client = Client::new(7, Peer::default(), 0, true);
+        let mut client = Client::new(7, Origin::default(), 0, true);
         assert_eq!(flags(&client), "N");
         client.multi = Some(Box::default());
         client.watch.set(true);
         client.no_touch = true;
-        client.peer.unix = true;
+        client.origin.unix = true;
         assert_eq!(flags(&client), "xdUT");
-        client.kind = ClientKind::Replica;
+        client.peer.become_replica();
         assert_eq!(flags(&client), "SxdUT");
         client.monitor = true;
         assert_eq!(flags(&client), "OxdUT");

@@ -14,7 +14,7 @@ use crate::{
 };
 
 fn ping(ctx: &mut Ctx) {
-    let listens = ctx.client().kind == ClientKind::Pubsub && !ctx.out.resp3();
+    let listens = ctx.client().kind() == ClientKind::Pubsub && !ctx.out.resp3();
     match ctx.argc() {
         // In the middle of messages it looks like one.
         1 | 2 if listens => {
@@ -59,7 +59,7 @@ fn int32_arg(ctx: &mut Ctx, i: usize) -> Option<i32> {
 }
 
 fn reset(ctx: &mut Ctx) {
-    if !matches!(ctx.client().kind, ClientKind::Normal | ClientKind::Pubsub) {
+    if !matches!(ctx.client().kind(), ClientKind::Normal | ClientKind::Pubsub) {
         return ctx.error("ERR can only reset normal client connections");
     }
     ctx.server.discard_transaction(ctx.conn);

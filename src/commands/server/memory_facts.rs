@@ -6,7 +6,7 @@ use crate::{
         object::Object,
     },
     keyspace::Db,
-    state::{ClientKind, Server},
+    state::Server,
 };
 
 /// Bytes that a key takes of its table: a bucket of 64 holds 7 entries.
@@ -49,7 +49,7 @@ impl MemoryFacts {
     pub fn gather(server: &Server) -> Self {
         let used = server.host.used_memory();
         let of_clients = |replicas: bool| {
-            let clients = server.clients.iter().filter(|(_, c)| (c.kind == ClientKind::Replica) == replicas);
+            let clients = server.clients.iter().filter(|(_, c)| (c.peer.is_replica()) == replicas);
             clients.map(|(_, c)| c.memory()).sum()
         };
         let log = server.replication.log.memory();

@@ -6,7 +6,7 @@ use crate::{
         command::{Group, categories, command, flags::*},
         context::errors,
     },
-    state::{ClientKind, Shutdown, Shutting, shutdown::SHUTDOWN_FAILED},
+    state::{Shutdown, Shutting, shutdown::SHUTDOWN_FAILED},
 };
 
 fn lastsave(ctx: &mut Ctx) {
@@ -20,7 +20,7 @@ fn monitor(ctx: &mut Ctx) {
     let conn = ctx.conn;
     let client = ctx.client_mut();
     // A replica's connection carries the log of writes and nothing else, and who monitors already gets no second answer.
-    if client.monitor || client.kind == ClientKind::Replica {
+    if client.monitor || client.peer.is_replica() {
         return;
     }
     client.monitor = true;

@@ -37,7 +37,7 @@ fn container_name(ctx: &Ctx) -> String {
 fn is_allowed(ctx: &mut Ctx, from: ProtectedAction) -> bool {
     let allowed = match from {
         ProtectedAction::Yes => true,
-        ProtectedAction::Local => ctx.client().peer.local,
+        ProtectedAction::Local => ctx.client().origin.local,
         ProtectedAction::No => false,
     };
     if !allowed {

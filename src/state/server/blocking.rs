@@ -84,7 +84,7 @@ impl Server {
             && let Some(client) = self.clients.get(conn)
         {
             let (keep, seconds) = (self.config.slowlog_max_len, self.unix_seconds());
-            self.slowlog.push(keep, seconds, us, waiting.args.args().iter(), &client.peer.addr, &client.name);
+            self.slowlog.push(keep, seconds, us, waiting.args.args().iter(), &client.origin.addr, &client.name);
         }
     }
 

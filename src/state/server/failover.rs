@@ -4,13 +4,13 @@ use super::Server;
 use crate::{
     keyspace::ExpireMode,
     replication::failover::{Failover, FailoverRequest, Step},
-    state::client::{Client, ClientKind},
+    state::client::Client,
 };
 
 /// The address by which a replica is known: what it says, or what it comes from.
 fn address(client: &Client) -> Option<(&str, i64)> {
-    let link = client.replica.as_deref().filter(|_| client.kind == ClientKind::Replica && !client.monitor)?;
-    let host = link.address.as_deref().or_else(|| client.peer.addr.rsplit_once(':').map(|(host, _)| host))?;
+    let link = client.peer.replica().filter(|_| !client.monitor)?;
+    let host = link.address.as_deref().or_else(|| client.origin.addr.rsplit_once(':').map(|(host, _)| host))?;
     Some((host.trim_start_matches('[').trim_end_matches(']'), link.listening_port))
 }
 
@@ -22,7 +22,7 @@ impl Server {
 
     /// Whether a replica has all of the log.
     fn is_in_step(&self, client: &Client) -> bool {
-        client.replica.as_ref().is_some_and(|link| link.has(self.replication.log.end()))
+        client.peer.replica().is_some_and(|link| link.has(self.replication.log.end()))
     }
 
     /// Begins a failover. The error is what the client is told.
@@ -43,7 +43,7 @@ impl Server {
         if let Some((host, port)) = request.target {
             match self.replica_at(&host, port) {
                 None => return Err("ERR FAILOVER target HOST and PORT is not a replica."),
-                Some(client) if !client.replica.as_ref().is_some_and(|link| link.is_online()) => {
+                Some(client) if !client.peer.replica().is_some_and(|link| link.is_online()) => {
                     return Err("ERR FAILOVER target replica is not online.");
                 }
                 Some(_) => target = u16::try_from(port).ok().map(|port| (host, port)),

@@ -11,14 +11,14 @@ impl Server {
     #[inline]
     pub fn is_output_cut(&self, conn: ConnId, bytes: usize) -> bool {
         let hard = self.config.client_output_buffer_limit[ClientClass::Normal as usize].hard;
-        hard != 0 && bytes as u64 >= hard && self.clients.get(conn).is_some_and(|client| client.kind == ClientKind::Normal)
+        hard != 0 && bytes as u64 >= hard && self.clients.get(conn).is_some_and(|client| client.kind() == ClientKind::Normal)
     }
 
     /// Closes a client whose output has grown beyond its class's limits.
     #[inline]
     pub fn limit_output(&mut self, conn: ConnId) {
         let Some(client) = self.clients.get_mut(conn) else { return };
-        let class = match client.kind {
+        let class = match client.kind() {
             ClientKind::Normal => ClientClass::Normal,
             ClientKind::Replica => ClientClass::Replica,
             ClientKind::Pubsub => ClientClass::Pubsub,
@@ -26,13 +26,13 @@ impl Server {
         };
         let class = if client.monitor { ClientClass::Replica } else { class };
         let mut limit = self.config.client_output_buffer_limit[class as usize];
-        if client.kind == ClientKind::Replica {
+        if client.peer.is_replica() {
             // What it is owed of the backlog is kept in any case, and it may just have been given leave to go on from there.
             let backlog = self.config.repl_backlog_size;
             [&mut limit.hard, &mut limit.soft].into_iter().filter(|limit| **limit != 0).for_each(|limit| *limit = backlog.max(*limit));
         }
-        let used = match &client.replica {
-            Some(link) if client.kind == ClientKind::Replica => {
+        let used = match client.peer.replica() {
+            Some(link) => {
                 let sync = self.followers.syncs.iter().find(|sync| sync.conn == conn);
                 let copied_early = sync.map_or(0, |sync| sync.sink.borrow().waiting_bytes());
                 client.owed_as_replica(link, &self.replication.log) + copied_early as u64
@@ -48,7 +48,7 @@ impl Server {
             client.soft_limit_since_ms = None;
         }
         if (hard || soft) && !client.close_now {
-            log::warn!("Client id={} addr={} closed for overcoming of output buffer limits.", client.id, client.peer.addr);
+            log::warn!("Client id={} addr={} closed for overcoming of output buffer limits.", client.id, client.origin.addr);
             self.stats.output_limit_closes += 1;
             self.close(conn, false);
         }

@@ -3,13 +3,15 @@
 use super::Server;
 use crate::{
     keyspace::Cause,
-    resp::{output::Output, request::OwnedArgs, status::StatusReader},
+    resp::{request::OwnedArgs, status::StatusReader},
     state::{
         action::Action,
-        client::{Blocked, ReplyMode},
+        client::{Blocked, Client, Origin, ReplyMode},
         conn_id::ConnId,
-        migration::{Link, Migration, Migrations, Request, Step},
+        link::Link,
+        migration::{Migration, Request, Step},
         notifications::Event,
+        peer::Peer,
     },
 };
 
@@ -51,15 +53,19 @@ impl Server {
         let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
         migration.progress_at_ms = self.mono_ms;
         (migration.preludes, migration.refused) = (0, None);
-        let known = self.migrations.links.iter().find(|link| !link.closing && link.name == migration.request.name);
-        if let Some(conn) = known.map(|link| link.conn) {
+        let clients = &self.clients;
+        let is_there = |conn: &&ConnId| {
+            let kept = clients.get(**conn).filter(|client| !client.close_now).and_then(|client| client.peer.target());
+            kept.is_some_and(|link| link.name == migration.request.name)
+        };
+        if let Some(conn) = self.migrations.links.iter().find(is_there).copied() {
             return self.talk(conn);
         }
         let (host, Some(port)) = (migration.request.host.clone(), migration.request.port) else { return self.end_migration(CONNECTING) };
-        if self.migrations.cached_links() >= LINKS_MAX {
+        if self.cached_links() >= LINKS_MAX {
             let unlucky = self.rng.below(self.migrations.links.len() as u64) as usize;
-            if let Some(conn) = self.migrations.links.get(unlucky).map(|link| link.conn) {
-                self.close_link(conn);
+            if let Some(conn) = self.migrations.links.get(unlucky).copied() {
+                self.close(conn, false);
             }
         }
         let link = self.dial(host, port, None);
@@ -69,17 +75,13 @@ impl Server {
     }
 
     /// The connection that was asked for is there. `false`: it is no longer wanted.
-    pub fn migration_connected(&mut self, link: u64, conn: ConnId) -> bool {
+    pub fn migration_connected(&mut self, link: u64, conn: ConnId, origin: &Origin) -> bool {
         let Some(migration) = self.migrations.under_way.as_deref_mut().filter(|m| m.step == Step::Connecting(link)) else { return false };
-        self.migrations.links.push(Link {
-            conn,
-            out: Output::default(),
-            closing: false,
-            name: migration.request.name.clone(),
-            db: None,
-            used_at_ms: self.mono_ms,
-            replies: StatusReader::default(),
-        });
+        let link = Link { name: migration.request.name.clone(), db: None, used_at_ms: self.mono_ms, replies: StatusReader::default() };
+        let mut client = Client::new(0, origin.clone(), self.mono_ms, true);
+        client.peer = Peer::Target(Box::new(link));
+        self.clients.insert(conn, client);
+        self.migrations.links.push(conn);
         migration.progress_at_ms = self.mono_ms;
         self.talk(conn);
         true
@@ -94,11 +96,11 @@ impl Server {
 
     /// Sends everything there is to say. How fast it goes is the other server's affair.
     fn talk(&mut self, conn: ConnId) {
-        let Migrations { under_way: Some(migration), links } = &mut self.migrations else { return };
-        let Some(link) = links.iter_mut().find(|link| link.conn == conn) else { return };
+        let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
+        let Some(Client { peer: Peer::Target(link), out, .. }) = self.clients.get_mut(conn) else { return };
         migration.step = Step::Talking(conn);
         link.used_at_ms = self.mono_ms;
-        let (request, out) = (&migration.request, &mut link.out);
+        let request = &migration.request;
         if !request.auth.is_empty() {
             out.raw(&request.auth);
             migration.preludes += 1;
@@ -119,14 +121,14 @@ impl Server {
     pub fn link_heard(&mut self, conn: ConnId, mut bytes: &[u8]) {
         let now_ms = self.mono_ms;
         loop {
-            let Migrations { under_way, links } = &mut self.migrations;
-            let Some(link) = links.iter_mut().find(|link| link.conn == conn && !link.closing) else { return };
+            let Some(client) = self.clients.get_mut(conn).filter(|client| !client.close_now) else { return };
+            let Client { peer: Peer::Target(link), out, .. } = client else { return };
             if bytes.is_empty() {
                 return;
             }
-            let Some(migration) = under_way.as_deref_mut().filter(|migration| migration.step == Step::Talking(conn)) else {
+            let Some(migration) = self.migrations.on(conn) else {
                 log::debug!("A server that keys were moved to speaks without being asked");
-                return self.close_link(conn);
+                return self.close(conn, false);
             };
             migration.progress_at_ms = now_ms;
             match link.replies.next(&mut bytes) {
@@ -136,8 +138,8 @@ impl Server {
                         link.used_at_ms = now_ms;
                         link.db = migration.error.is_none().then_some(migration.request.destination);
                         // What else there is to hear is not ours.
-                        if !bytes.is_empty() || !link.out.is_empty() {
-                            self.close_link(conn);
+                        if !bytes.is_empty() || !out.is_empty() {
+                            self.close(conn, false);
                         }
                         return self.end_migration("");
                     }
@@ -145,30 +147,27 @@ impl Server {
                 // What is no answer is no acknowledgement, and saying it again would not help.
                 Err(_) => {
                     migration.may_retry = false;
-                    self.close_link(conn);
+                    self.close(conn, false);
                     return self.link_lost(false);
                 }
             }
         }
     }
 
-    /// So many bytes have gone out to another server.
-    pub fn link_sent(&mut self, conn: ConnId, n: usize) {
-        if let Some(link) = self.migrations.link_mut(conn) {
-            link.out.advance(n);
-        }
+    /// Bytes have gone out to another server.
+    pub fn link_sent(&mut self, conn: ConnId) {
         let now_ms = self.mono_ms;
         if let Some(migration) = self.migrations.on(conn) {
             migration.progress_at_ms = now_ms;
         }
     }
 
-    /// The connection to another server has ended.
-    pub fn link_gone(&mut self, conn: ConnId) {
-        let Some(at) = self.migrations.links.iter().position(|link| link.conn == conn) else { return };
-        let link = self.migrations.links.swap_remove(at);
+    /// The connection to another server has ended; `writing`: it has not taken all that it was to be told.
+    pub fn link_gone(&mut self, conn: ConnId, writing: bool) {
+        let Some(at) = self.migrations.links.iter().position(|link| *link == conn) else { return };
+        self.migrations.links.swap_remove(at);
         if self.migrations.on(conn).is_some() {
-            self.link_lost(!link.out.is_empty());
+            self.link_lost(writing);
         }
     }
 
@@ -210,37 +209,40 @@ impl Server {
                 self.end_migration(CONNECTING);
             }
             Some(Step::Talking(conn)) => {
-                let writing = self.migrations.link(conn).is_some_and(|link| !link.out.is_empty());
-                self.close_link(conn);
+                let writing = self.clients.get(conn).is_some_and(|client| !client.out.is_empty());
+                self.close(conn, false);
                 self.end_migration(if writing { WRITING } else { READING });
             }
             None => (),
         }
     }
 
+    /// Links that are kept and not in use, with their connections.
+    fn idle_links(&self) -> impl Iterator<Item = (ConnId, &Link)> {
+        let busy = self.migrations.under_way().map(Migration::step);
+        self.migrations.links.iter().filter_map(move |conn| {
+            let client = self.clients.get(*conn).filter(|client| !client.close_now && busy != Some(Step::Talking(*conn)))?;
+            Some((*conn, client.peer.target()?))
+        })
+    }
+
+    /// Number of connections kept (INFO's `migrate_cached_sockets`).
+    pub fn cached_links(&self) -> usize {
+        let open = |conn: &&ConnId| self.clients.get(**conn).is_some_and(|client| !client.close_now);
+        self.migrations.links.iter().filter(open).count()
+    }
+
     /// Closes connections that nobody has used for long enough.
     pub fn close_idle_links(&mut self) {
-        let busy = self.migrations.under_way().map(Migration::step);
-        let idle = |link: &&Link| {
-            !link.closing && busy != Some(Step::Talking(link.conn)) && self.mono_ms.saturating_sub(link.used_at_ms) > LINK_IDLE_MS
-        };
-        for conn in self.migrations.links.iter().filter(idle).map(|link| link.conn).collect::<Vec<_>>() {
-            self.close_link(conn);
+        let idle = self.idle_links().filter(|(_, link)| self.mono_ms.saturating_sub(link.used_at_ms) > LINK_IDLE_MS);
+        for conn in idle.map(|(conn, _)| conn).collect::<Vec<_>>() {
+            self.close(conn, false);
         }
     }
 
     /// The connection that has been kept longest for the next MIGRATE: the one to give up where there are too few descriptors.
     pub fn spare_link(&self) -> Option<ConnId> {
-        let busy = self.migrations.under_way().map(Migration::step);
-        let spare = self.migrations.links.iter().filter(|link| busy != Some(Step::Talking(link.conn)));
-        spare.min_by_key(|link| link.used_at_ms).map(|link| link.conn)
-    }
-
-    fn close_link(&mut self, conn: ConnId) {
-        if let Some(link) = self.migrations.link_mut(conn) {
-            link.closing = true;
-        }
-        self.mark_dirty(conn);
+        self.idle_links().min_by_key(|(_, link)| link.used_at_ms).map(|(conn, _)| conn)
     }
 
     /// The migration is over: what has arrived goes, and the client is told what the other server has said against it, or else `failure`, or else that

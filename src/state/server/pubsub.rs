@@ -11,9 +11,6 @@ impl Server {
     /// Makes a client listen. It may do so already.
     pub fn subscribe(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
         let Some(client) = self.clients.get_mut(conn) else { return };
-        if client.kind == ClientKind::Normal {
-            client.kind = ClientKind::Pubsub;
-        }
         self.pubsub.subscribe(conn, client.subscriptions.get_or_insert_default(), topic, name);
     }
 
@@ -24,9 +21,6 @@ impl Server {
         self.pubsub.unsubscribe(conn, mine, topic, name);
         if mine.is_empty() {
             client.subscriptions = None;
-            if client.kind == ClientKind::Pubsub {
-                client.kind = ClientKind::Normal;
-            }
         }
     }
 
@@ -65,7 +59,7 @@ impl Server {
     fn deliver(&mut self, delivery: &Delivery) -> usize {
         for conn in &delivery.listeners {
             // A connection that has become a replica's carries its stream and nothing else.
-            if let Some(client) = self.clients.get_mut(*conn).filter(|client| client.kind == ClientKind::Pubsub && !client.close_now) {
+            if let Some(client) = self.clients.get_mut(*conn).filter(|client| client.kind() == ClientKind::Pubsub && !client.close_now) {
                 delivery.frame.write(&mut client.out);
                 self.mark_dirty(*conn);
                 self.limit_output(*conn);

@@ -8,7 +8,7 @@ use crate::{
     },
     replication::primary::{Phase, ReplicaLink},
     state::{
-        client::{Blocked, Client, ClientKind, ReplyMode},
+        client::{Blocked, Client, ReplyMode},
         conn_id::ConnId,
         replicas::{Form, FullSync, position},
     },
@@ -24,7 +24,7 @@ impl Server {
     pub fn replica_links(&self) -> impl Iterator<Item = (&Client, &ReplicaLink)> {
         self.followers.conns.iter().filter_map(|conn| {
             let client = self.clients.get(*conn)?;
-            Some((client, client.replica.as_deref()?))
+            Some((client, client.peer.replica()?))
         })
     }
 
@@ -32,9 +32,8 @@ impl Server {
     pub fn add_replica(&mut self, conn: ConnId, phase: Phase, next_offset: u64) {
         let now = self.mono_ms;
         let Some(client) = self.clients.get_mut(conn) else { return };
-        client.kind = ClientKind::Replica;
         client.active_ms = now;
-        let link = client.replica.get_or_insert_default();
+        let link = client.peer.become_replica();
         link.phase = phase;
         link.reader.take().into_iter().for_each(|reader| self.replication.log.remove_reader(reader));
         link.reader = (!link.rdb_only).then(|| self.replication.log.add_reader(next_offset));
@@ -67,7 +66,7 @@ impl Server {
             replication: position(&self.replication),
             aof_base: false,
         };
-        let link = self.clients.get(conn).and_then(|client| client.replica.as_deref());
+        let link = self.clients.get(conn).and_then(|client| client.peer.as_replica());
         let (without_data, marked) = link.map_or((false, false), |link| (link.without_data, link.capabilities.eof));
         let settings = Settings::from_config(&self.config);
         let (walk, sink) = if without_data {
@@ -96,12 +95,12 @@ impl Server {
         if matches!(client.blocked, Some(Blocked::Wait { .. })) {
             self.followers.waiting.retain(|waiting| *waiting != conn);
         }
-        if client.kind != ClientKind::Replica {
+        if !client.peer.is_replica() {
             return;
         }
         log::info!("Connection with replica {} lost.", client.replica_name());
         self.followers.conns.retain(|replica| *replica != conn);
-        if let Some(reader) = client.replica.as_ref().and_then(|link| link.reader) {
+        if let Some(reader) = client.peer.replica().and_then(|link| link.reader) {
             self.replication.log.remove_reader(reader);
         }
         while let Some(at) = self.followers.syncs.iter().position(|sync| sync.conn == conn) {

@@ -48,7 +48,7 @@ pub(super) fn stats(info: &Info, report: &mut Report) {
         .field("pubsub_patterns", pubsub.len(Topic::Pattern))
         .field("pubsubshard_channels", pubsub.len(Topic::Shard));
     report.idle(&[("latest_fork_usec", "0"), ("total_forks", "0")]);
-    report.field("migrate_cached_sockets", info.server.migrations.cached_links());
+    report.field("migrate_cached_sockets", info.server.cached_links());
     report.field("slave_expires_tracked_keys", info.server.keyspace.own_deadlines());
     report.idle(&[
         ("active_defrag_hits", "0"),
