@@ -2,6 +2,7 @@
 //!
 //! [`limits`] says when one becomes the other, as Redis does; [`quicklist`] is the deque, [`node`] what it is made of.
 
+mod element;
 mod limits;
 mod node;
 mod quicklist;
@@ -10,52 +11,10 @@ mod tests;
 
 use super::listpack::{Item, Listpack};
 use bytes::Bytes;
+pub use element::{Element, End};
 pub use limits::Limits;
 pub use node::NodeView;
 use quicklist::Quicklist;
-
-/// An end of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Where the index is 0.
-    Front,
-    /// Where it is -1.
-    Back,
-}
-
-/// An element, where it lies.
-#[derive(Clone, Copy, Debug)]
-pub enum Element<'a> {
-    /// One of a listpack's.
-    Item(Item<'a>),
-    /// One that has a node for itself, to be shared instead of copied.
-    Large(&'a Bytes),
-}
-
-impl<'a> Element<'a> {
-    /// Whether it has the bytes of this item.
-    #[inline]
-    pub fn is(self, item: Item<'_>) -> bool {
-        self.item() == item
-    }
-
-    /// As an item, wherever it lies.
-    #[inline]
-    pub fn item(self) -> Item<'a> {
-        match self {
-            Self::Item(item) => item,
-            Self::Large(bytes) => Item::Str(bytes),
-        }
-    }
-
-    /// Its bytes, to keep; shared if it is large.
-    pub fn to_bytes(self) -> Bytes {
-        match self {
-            Self::Item(item) => Bytes::from(item.to_vec()),
-            Self::Large(bytes) => bytes.clone(),
-        }
-    }
-}
 
 /// A list. Cloning a large one copies no element: the nodes are shared until one of the two changes them.
 #[derive(Clone)]

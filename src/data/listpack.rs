@@ -11,13 +11,16 @@
 //! is kept as one.
 
 mod element;
+mod item;
+mod iter;
 mod position;
 #[cfg(test)]
 mod tests;
 
-use super::{block::Block, number};
+use super::block::Block;
 use element::Encoded;
-pub use position::{Iter, Pos};
+pub use item::Item;
+pub use iter::{Iter, Pos};
 use std::fmt;
 
 /// Bytes in front of the elements in a file.
@@ -30,59 +33,6 @@ pub const FILE_EXTRA: usize = FILE_HEADER + 1;
 const UNKNOWN: u16 = 0xffff;
 /// What no listpack reaches: Redis takes a quarter of the format's limit for a safe one.
 pub const BYTES_MAX: usize = 1 << 30;
-
-/// An element.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Item<'a> {
-    /// A string that is the canonical decimal form of this number.
-    Int(i64),
-    /// Any other.
-    Str(&'a [u8]),
-}
-
-impl<'a> Item<'a> {
-    /// What an element with these bytes is.
-    #[inline]
-    pub fn new(bytes: &'a [u8]) -> Self {
-        match number::parse_i64(bytes) {
-            Some(n) => Self::Int(n),
-            None => Self::Str(bytes),
-        }
-    }
-
-    /// Its bytes, an integer's digits in `digits`.
-    #[inline]
-    pub fn text(self, digits: &'a mut itoa::Buffer) -> &'a [u8] {
-        match self {
-            Self::Int(n) => digits.format(n).as_bytes(),
-            Self::Str(bytes) => bytes,
-        }
-    }
-
-    /// Length of its bytes.
-    #[inline]
-    #[allow(clippy::len_without_is_empty)]
-    pub fn len(self) -> usize {
-        match self {
-            Self::Int(n) => number::len_i64(n),
-            Self::Str(bytes) => bytes.len(),
-        }
-    }
-
-    /// Its bytes, to keep.
-    pub fn to_vec(self) -> Vec<u8> {
-        self.text(&mut itoa::Buffer::new()).to_vec()
-    }
-}
-
-impl fmt::Debug for Item<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Int(n) => write!(f, "{n}"),
-            Self::Str(bytes) => write!(f, "\"{}\"", bytes.escape_ascii()),
-        }
-    }
-}
 
 /// Strings and integers in a row. An empty one has no allocation.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -265,7 +215,7 @@ impl Listpack {
     /// Cuts it in two in front of `pos`, and returns the second part.
     pub fn split_off(&mut self, pos: Pos) -> Self {
         let rest = &self.0.bytes()[pos.index()..];
-        let count = Iter::new(self, pos).count();
+        let count = Iter::new(self.0.bytes(), pos).count();
         let mut rest = Self(Block::from(rest));
         rest.added(count);
         self.0.truncate(pos.index());

@@ -1,6 +1,6 @@
 //! Listeners: several addresses, IPv6, optional ones, and the Unix socket.
 
-use super::{TOKEN_LISTENER, socket::Socket};
+use super::socket::Socket;
 use crate::{config::Config, state::client::Origin};
 use mio::{
     Interest, Registry, Token,
@@ -15,6 +15,9 @@ use std::{
         unix::fs::PermissionsExt,
     },
 };
+
+/// Tokens from here on are listeners.
+pub(super) const TOKEN_LISTENER: usize = 1 << 40;
 
 enum Listener {
     Tcp(TcpListener),

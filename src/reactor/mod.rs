@@ -59,7 +59,6 @@ const QUIET_MS: u64 = 250;
 /// Tokens from here on are not clients.
 const TOKEN_SIGNAL: Token = Token(usize::MAX - 1);
 const TOKEN_DISK: Token = Token(usize::MAX - 2);
-const TOKEN_LISTENER: usize = 1 << 40;
 
 struct Conn {
     socket: Socket,
@@ -175,7 +174,7 @@ impl Reactor {
                 match event.token() {
                     TOKEN_SIGNAL => self.signals.handle(&mut self.engine),
                     TOKEN_DISK => self.hear_disk(),
-                    Token(token) if token >= TOKEN_LISTENER => self.knocking.add(token - TOKEN_LISTENER),
+                    Token(token) if token >= listen::TOKEN_LISTENER => self.knocking.add(token - listen::TOKEN_LISTENER),
                     Token(conn) => {
                         if !self.attempts.is_empty() {
                             self.dialed(conn);

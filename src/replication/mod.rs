@@ -3,17 +3,16 @@
 //! It lies beneath [`state`](crate::state), which holds a [`Replication`]; the engine drives it.
 
 pub mod failover;
+mod id;
 pub mod primary;
 pub mod replica;
 pub mod write_log;
 
 use crate::data::rng::Rng;
 use failover::Failover;
+pub use id::ReplId;
 use replica::Upstream;
 pub use write_log::WriteLog;
-
-/// 40 hexadecimal digits that name a history of writes.
-pub type ReplId = [u8; 40];
 
 /// What a server knows of replication, whatever its role.
 pub struct Replication {

@@ -1,6 +1,10 @@
 //! What a primary knows of each of its replicas.
 
-use super::{ReplId, Replication, WriteLog, write_log::ReaderId};
+use super::{
+    Replication,
+    id::ReplId,
+    write_log::{ReaderId, WriteLog},
+};
 
 /// What a replica says it understands (REPLCONF capa).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ mod handshake;
 
 pub use handshake::{Form, Found, Handshake, Offer, Refusal};
 
-use super::ReplId;
+use super::id::ReplId;
 
 /// How far the link is.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use crate::{
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::{Event, NEW, errors},
     },
-    data::zset::{Change, Zset},
+    data::zset::{Outcome, Zset},
     keyspace::WrongType,
 };
 
@@ -104,9 +104,9 @@ fn add(ctx: &mut Ctx<'_>, first: usize, rule: &Rule, count_changed: bool) {
                     last.filter(|score| !score.is_nan())
                 });
                 match change {
-                    Change::Added => added += 1,
-                    Change::Updated => updated += 1,
-                    Change::None => (),
+                    Outcome::Added => added += 1,
+                    Outcome::Updated => updated += 1,
+                    Outcome::None => (),
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Hashes from files: compact forms taken over as they are, others put together field by field. What a file says twice is refused.
 
-use super::{Hash, Limits, Packed, Repr, Table, Triples, packed, table::stored};
+use super::{Hash, Limits, Packed, Repr, Table, Triples, packed, value::stored};
 use crate::data::{
     entry::NEVER,
     listpack::{BYTES_MAX, Item, Listpack},

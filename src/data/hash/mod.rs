@@ -9,23 +9,26 @@
 //! A field past its deadline stays until somebody takes it out ([`Hash::take_due`]). Look-ups are told the time, and do not see such
 //! a field; at the time [`ANY_TIME`] they see every field.
 
+mod choice;
+mod deadline;
 mod fields;
 mod load;
 mod packed;
 mod table;
 #[cfg(test)]
 mod tests;
+mod value;
 
 pub use super::limits::Limits;
 use super::{
     dict::Dict,
     entry::{Entry, NEVER, Value},
     key_hash::Seed,
-    listpack::{self, Item, Listpack},
-    number,
-    rng::Rng,
+    listpack::{self, Listpack},
 };
 use bytes::Bytes;
+pub use deadline::OldDeadline;
+use deadline::is_past;
 pub use fields::Field;
 pub use load::Builder;
 use packed::Packed;
@@ -34,15 +37,6 @@ use table::Table;
 
 /// The time at which no deadline is past.
 pub const ANY_TIME: i64 = i64::MIN;
-
-/// What becomes of a field's deadline when its value is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OldDeadline {
-    /// It goes.
-    Drops,
-    /// It stays.
-    Stays,
-}
 
 /// Fields and their values. A key with an empty one is not kept.
 #[derive(Clone)]
@@ -72,12 +66,6 @@ impl Default for Hash {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Whether a deadline is over at `now`: a field lives through the millisecond of its deadline.
-#[inline(always)]
-fn is_past(deadline: i64, now: i64) -> bool {
-    deadline < now
 }
 
 impl Hash {
@@ -178,7 +166,7 @@ impl Hash {
     #[inline]
     pub fn set(&mut self, field: &[u8], value: &[u8], own: impl FnOnce() -> Bytes, old: OldDeadline, now: i64, limits: &Limits) -> bool {
         if let Repr::Table(table) = &mut self.0 {
-            return table.set(field, table::stored(value, own), old, now);
+            return table.set(field, value::stored(value, own), old, now);
         }
         let bytes = Listpack::string_bytes(field.len()) + Listpack::string_bytes(value.len());
         if field.len() > limits.value || value.len() > limits.value || self.compact_bytes() + bytes > listpack::BYTES_MAX {
@@ -295,16 +283,6 @@ impl Hash {
         if self.may_owe(now) { self.iter().filter(|f| f.is_there(now)).count() } else { self.len() }
     }
 
-    /// A field by chance, each as likely as the others; `None` when there is none at `now`.
-    pub fn random(&self, rng: &mut Rng, now: i64) -> Option<Field<'_>> {
-        fields::random(self, rng, now)
-    }
-
-    /// Up to `count` different fields that are there at `now`, every choice as likely as the others, in no promised order.
-    pub fn sample(&self, count: usize, rng: &mut Rng, now: i64) -> Vec<Field<'_>> {
-        fields::sample(self, count, rng, now)
-    }
-
     /// Bytes of memory it takes, the fixed part inside its [`Object`](super::object::Object) not counted. `samples` fields are looked at
     /// (0: all of them).
     pub fn allocated(&self, samples: usize) -> usize {
@@ -323,17 +301,4 @@ impl Hash {
         table.booked.set(self.booked());
         self.0 = Repr::Table(Box::new(table));
     }
-}
-
-/// An element of a listpack as a value.
-fn value_of(item: Item<'_>) -> Value<'_> {
-    match item {
-        Item::Int(n) => Value::Int(n),
-        Item::Str(bytes) => Value::Str(bytes),
-    }
-}
-
-/// Whether a value is worth keeping as a number: its digits take more room than the eight bytes of one.
-fn as_number(value: &[u8]) -> Option<i64> {
-    if value.len() < size_of::<i64>() { None } else { number::parse_i64(value) }
 }

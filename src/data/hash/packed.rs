@@ -2,7 +2,11 @@
 //!
 //! Triples are in the order of their deadlines, those without one (0) last, as Redis's files have them.
 
-use super::{Field, OldDeadline, is_past, value_of};
+use super::{
+    deadline::{OldDeadline, is_past},
+    fields::Field,
+    value::value_of,
+};
 use crate::data::{
     entry::{NEVER, Value},
     listpack::{Item, Listpack, Pos},

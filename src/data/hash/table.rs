@@ -1,14 +1,15 @@
 //! The large form: a table whose entries are the fields.
 
-use super::{OldDeadline, as_number, fields::entry_bytes, is_past};
+use super::{
+    deadline::{OldDeadline, is_past},
+    value::entry_bytes,
+};
 use crate::data::{
     dict::Dict,
-    entry::{Entry, INLINE_MAX, NEVER},
+    entry::{Entry, NEVER},
     key_hash::Seed,
-    object::Object,
     string::NewString,
 };
-use bytes::Bytes;
 use std::cell::Cell;
 
 pub(super) struct Table {
@@ -25,16 +26,6 @@ impl Clone for Table {
         let mut copy = Self::new(self.dict.seed());
         self.dict.iter().for_each(|entry| copy.insert(entry.copy_as(entry.key())));
         copy
-    }
-}
-
-/// A value, encoded for an entry; `own` makes a long one that can be kept.
-#[inline]
-pub(super) fn stored(value: &[u8], own: impl FnOnce() -> Bytes) -> NewString<'_> {
-    match as_number(value) {
-        Some(n) => NewString::Int(n),
-        None if value.len() <= INLINE_MAX => NewString::Inline(value),
-        None => NewString::Object(Box::new(Object::from_bytes(own()))),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Nodes: what a large list is made of, and the work inside one listpack.
 
-use super::{Element, End, Limits, limits::GIANT};
+use super::{
+    element::{Element, End},
+    limits::{GIANT, Limits},
+};
 use crate::data::{
     listpack::{self, Item, Listpack, Pos},
     lzf,

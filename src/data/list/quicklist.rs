@@ -1,8 +1,8 @@
 //! The large form: a deque of nodes. Pushing and popping touch the node at that end, an index is found by the nodes' counts.
 
 use super::{
-    Element, End, Limits,
-    limits::GIANT,
+    element::{Element, End},
+    limits::{GIANT, Limits},
     node::{self, Node, Slot},
 };
 use crate::data::{
@@ -418,7 +418,7 @@ impl Quicklist {
     /// What must hold, for tests.
     #[cfg(test)]
     pub fn check(&self) {
-        use super::NodeView;
+        use super::node::NodeView;
         let depth = self.limits.depth as usize;
         let mut len = 0;
         for (at, slot) in self.nodes.iter().enumerate() {

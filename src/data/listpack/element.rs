@@ -9,7 +9,7 @@
 //! 11110001, ..010, ..011, ..100 integer of 16, 24, 32, 64 bits
 //! ```
 
-use super::Item;
+use super::item::Item;
 
 const STRING_6: usize = 1 << 6;
 const STRING_12: usize = 1 << 12;

@@ -5,6 +5,7 @@
 
 mod gathering;
 mod member;
+mod outcome;
 mod pack;
 mod table;
 #[cfg(test)]
@@ -19,19 +20,9 @@ use super::{
 };
 pub use gathering::Gathering;
 pub use member::Member;
+pub use outcome::Outcome;
 use std::ops::Range;
 use table::Table;
-
-/// What became of a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing: it is as it was.
-    None,
-    /// It has another score.
-    Updated,
-    /// It is new.
-    Added,
-}
 
 /// A sorted set.
 #[derive(Clone)]
@@ -160,15 +151,15 @@ impl Zset {
     /// Gives a member the score that `rule` makes of the one it has, or adds it; leaves it as it is when `rule` says `None`.
     /// The scalable form is taken when a new member does not fit in the compact one.
     #[inline]
-    pub fn upsert(&mut self, member: &[u8], limits: Limits, rule: impl FnOnce(Option<f64>) -> Option<f64>) -> Change {
+    pub fn upsert(&mut self, member: &[u8], limits: Limits, rule: impl FnOnce(Option<f64>) -> Option<f64>) -> Outcome {
         match &mut self.0 {
             Form::Table(table) => table.upsert(member, rule),
             Form::Pack(pack) => match pack::find(pack, member) {
                 Some(pos) => pack::update(pack, pos, member, rule),
                 None => {
-                    let Some(score) = rule(None) else { return Change::None };
+                    let Some(score) = rule(None) else { return Outcome::None };
                     self.add(member, score, limits);
-                    Change::Added
+                    Outcome::Added
                 }
             },
         }

@@ -6,8 +6,8 @@
 #![allow(unsafe_code)]
 
 use super::{
-    Change,
     member::{Link, Member},
+    outcome::Outcome,
     tree::{self, Place, Tree, count_below},
 };
 use crate::data::{
@@ -135,23 +135,23 @@ impl Table {
 
     /// See [`super::Zset::upsert`].
     #[inline]
-    pub fn upsert(&mut self, member: &[u8], rule: impl FnOnce(Option<f64>) -> Option<f64>) -> Change {
+    pub fn upsert(&mut self, member: &[u8], rule: impl FnOnce(Option<f64>) -> Option<f64>) -> Outcome {
         let hash = self.dict.hash(member);
         let Some(found) = self.dict.find_mut(hash, member) else {
-            let Some(score) = rule(None) else { return Change::None };
+            let Some(score) = rule(None) else { return Outcome::None };
             self.add(hash, member, score);
-            return Change::Added;
+            return Outcome::Added;
         };
         let old = found.score();
-        let Some(score) = rule(Some(old)) else { return Change::None };
+        let Some(score) = rule(Some(old)) else { return Outcome::None };
         if score == old {
-            return Change::None;
+            return Outcome::None;
         }
         let link = found.link();
         self.tree.remove(Elem { score: old, link }, &behind(old, member));
         found.set_score(score);
         self.tree.insert(Elem { score, link }, &before(score, member));
-        Change::Updated
+        Outcome::Updated
     }
 
     /// Adds a member that is not there, whose hash this is.

@@ -140,17 +140,17 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model(Vec<(Vec<u8>, f64)>);
 
 impl Model {
-    fn put(&mut self, member: &[u8], score: f64) -> Change {
+    fn put(&mut self, member: &[u8], score: f64) -> Outcome {
         let old = self.0.iter().position(|(m, _)| m == member);
         if let Some(at) = old {
             if self.0[at].1 == score {
-                return Change::None;
+                return Outcome::None;
             }
             self.0.remove(at);
         }
         let at = self.0.partition_point(|(m, s)| *s < score || (*s == score && &m[..] < member));
         self.0.insert(at, (member.to_vec(), score));
-        if old.is_some() { Change::Updated } else { Change::Added }
+        if old.is_some() { Outcome::Updated } else { Outcome::Added }
     }
 }
 

@@ -14,40 +14,18 @@
 //!
 //! A full leaf at the edge of the tree stays full when what comes next goes beyond it, so that elements that come in order fill theirs.
 
+mod elem;
 mod node;
 #[cfg(test)]
 mod tests;
 
 use crate::data::trash::Garbage;
+pub use elem::{Elem, Place, count_below};
 use node::{Edges, Inner, Leaf, Node};
 use std::{iter::FusedIterator, ops::Range};
 
 /// Leaves freed in a slice.
 const LEAVES_PER_SLICE: usize = 16;
-
-/// An element: a score, and the way to what has it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Elem<L> {
-    /// Not NaN.
-    pub score: f64,
-    pub link: L,
-}
-
-/// A place between two elements, or at either end.
-pub trait Place<L> {
-    /// How many of these elements come before it: they are in order, so they are the first ones. Behind their scores there may be infinite
-    /// ones of no element: there are as many as links.
-    fn count_before(&self, scores: &[f64], links: &[L]) -> usize;
-}
-
-/// Scores that are counted together.
-const EIGHT: usize = 8;
-
-/// How many of these scores are below another.
-#[inline(always)]
-pub fn count_below(scores: &[f64], score: f64) -> usize {
-    scores.iter().map(|s| u64::from(*s < score)).sum::<u64>() as usize
-}
 
 /// Behind all elements.
 struct End;

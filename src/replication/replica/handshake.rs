@@ -3,8 +3,7 @@
 //! A chain of small states, each named for what it expects next. It is handed what the primary sends, in pieces of any size, and writes
 //! what is to be sent back; it knows no socket, no clock and no data, so what the snapshot holds is its driver's part.
 
-use super::super::ReplId;
-use crate::{data::number, resp::encode};
+use crate::{data::number, replication::id::ReplId, resp::encode};
 use std::{collections::VecDeque, fmt};
 
 /// Longest line that a primary's reply may have, in bytes.

@@ -1,7 +1,7 @@
 //! What is wrong with the bytes of a request.
 
 #[cfg(doc)]
-use super::INLINE_LIMIT;
+use super::limits::INLINE_LIMIT;
 use std::fmt;
 
 /// Why a request cannot be: the connection is closed after it.

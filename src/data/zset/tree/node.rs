@@ -1,6 +1,6 @@
 //! Leaves and inner nodes, and what is done from a node downwards.
 
-use super::{EIGHT, Elem, Place, count_below};
+use super::elem::{EIGHT, Elem, Place, count_below};
 use std::ops::Range;
 
 /// Elements of a leaf: with 16 bytes each and the leaf's own length, 1 KiB.
