@@ -3,7 +3,13 @@
 //!
 //! Walks are told *before* a change, since they need what was there: `Keyspace::before_change` and its like in `mod.rs`.
 
-use super::{Db, Gone, Keyspace, Went, watched::WatchFlag};
+use super::{
+    Keyspace,
+    contents::Contents,
+    db::Db,
+    gone::{Gone, Went},
+    watched::WatchFlag,
+};
 use crate::data::entry::Entry;
 
 /// Why a key has changed.
@@ -23,16 +29,6 @@ pub enum Cause {
     },
     /// A dataset that is being loaded has another value for it.
     Loaded,
-}
-
-/// Why databases get other contents.
-pub(super) enum Contents<'a> {
-    /// This one is emptied.
-    Flush(usize),
-    /// These two are exchanged.
-    Swap(usize, usize),
-    /// They are replaced by those that were loaded beside them.
-    Load(&'a [Db]),
 }
 
 impl Keyspace {

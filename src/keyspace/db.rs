@@ -1,14 +1,14 @@
 //! One database: its table, and how many of its keys have a deadline.
 
-use super::{
-    fields::{Bookings, is_bookable},
-    walk::TableId,
-};
+use super::bookings::{Bookings, is_bookable};
 use crate::data::{
     dict::{Dict, Handle},
     entry::{Entry, NEVER},
     key_hash::Seed,
 };
+/// Names a table, wherever SWAPDB moves it.
+pub(super) type TableId = u64;
+
 /// One database.
 pub struct Db {
     pub(super) dict: Dict<Entry>,

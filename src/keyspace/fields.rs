@@ -1,104 +1,11 @@
-//! Deadlines of hash fields: which hashes of a database have some, in the order in which they are due.
-//!
-//! A hash that has a field with a deadline is booked under the first of them and its key. The hash knows under which, so what is booked
-//! is found when the hash goes or its first deadline changes. What is booked may be early (a field that went by other ways leaves its
-//! deadline behind), never late. A booking whose hash is gone, because it was overwritten in place, is dropped when its time comes.
+//! Fields of hashes that are past their deadlines are taken out.
 
-use super::{Cause, Keyspace, expire::ExpireMode};
-use crate::data::{
-    entry::{Entry, NEVER, Value},
-    hash::{ANY_TIME, Hash},
-    object::Object,
-    trash::{self, Garbage, LARGE},
-};
-use std::collections::BTreeSet;
+use super::{Keyspace, bookings::hash_of, changes::Cause, expire::ExpireMode};
+use crate::data::{hash::ANY_TIME, object::Object};
 
 /// Fields taken out in a slice, and in front of a command that meets their hash.
 const SLICE: usize = 64;
 const IN_FRONT: usize = 1024;
-
-/// The hashes of a database that have fields with deadlines.
-#[derive(Default)]
-pub(super) struct Bookings(BTreeSet<(i64, Box<[u8]>)>);
-
-impl Garbage for Bookings {
-    fn free_slice(&mut self) -> bool {
-        const SLICE: usize = 256;
-        for _ in 0..SLICE {
-            self.0.pop_first();
-        }
-        !self.0.is_empty()
-    }
-
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
-impl Drop for Bookings {
-    fn drop(&mut self) {
-        if self.0.len() >= LARGE {
-            trash::leave(std::mem::take(self));
-        }
-    }
-}
-
-/// The hash that an entry holds.
-#[inline(always)]
-fn hash_of(entry: &Entry) -> Option<&Hash> {
-    match entry.value() {
-        Value::Object(Object::Hash(hash)) => Some(hash),
-        _ => None,
-    }
-}
-
-/// Whether an entry holds a hash that is to be booked.
-#[inline(always)]
-pub(super) fn is_bookable(entry: &Entry) -> bool {
-    hash_of(entry).is_some_and(|hash| hash.due_min() != NEVER)
-}
-
-impl Bookings {
-    #[inline(always)]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    #[inline]
-    pub fn due_min(&self) -> i64 {
-        self.0.first().map_or(NEVER, |(deadline, _)| *deadline)
-    }
-
-    /// Books an entry's hash under its first deadline, or not at all if it has none.
-    pub fn book(&mut self, entry: &Entry) {
-        let Some(hash) = hash_of(entry) else { return };
-        let (before, now) = (hash.booked(), hash.due_min());
-        if before == now {
-            return;
-        }
-        if before != NEVER {
-            self.0.remove(&(before, entry.key().into()));
-        }
-        if now != NEVER {
-            self.0.insert((now, entry.key().into()));
-        }
-        hash.book(now);
-    }
-
-    /// The entry is taken out of its database.
-    pub fn forget(&mut self, entry: &Entry) {
-        if let Some(hash) = hash_of(entry)
-            && hash.booked() != NEVER
-        {
-            self.0.remove(&(hash.booked(), entry.key().into()));
-            hash.book(NEVER);
-        }
-    }
-}
 
 impl Keyspace {
     /// The time that look-ups of fields are to be told: what is past it is not seen.
@@ -197,7 +104,8 @@ mod tests {
     use super::*;
     use crate::{
         data::{
-            hash::{Limits, OldDeadline},
+            entry::{Entry, NEVER},
+            hash::{Hash, Limits, OldDeadline},
             key_hash::Seed,
             object::Collection,
         },

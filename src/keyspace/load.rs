@@ -1,6 +1,6 @@
 //! Filling the databases from a snapshot: in place, or in tables beside those in use that take their place when all is there.
 
-use super::{Cause, Db, Keyspace, changes::Contents};
+use super::{Keyspace, changes::Cause, contents::Contents, db::Db};
 use crate::data::entry::Entry;
 
 impl Keyspace {

@@ -5,10 +5,13 @@
 
 mod access;
 mod awaited;
+mod bookings;
 mod changes;
+mod contents;
 mod db;
 mod expire;
 mod fields;
+mod gone;
 mod load;
 mod notes;
 mod typed;
@@ -21,6 +24,7 @@ pub use awaited::Awaited;
 pub use changes::Cause;
 pub use db::Db;
 pub use expire::{CycleReport, ExpireMode};
+pub use gone::{Gone, Went};
 pub use notes::{Happening, Noted, Notes};
 pub use typed::WrongType;
 pub use upsert::{Occupied, Upsert, Vacant};
@@ -34,13 +38,14 @@ use crate::data::{
     rng::Rng,
     trash,
 };
-use changes::Contents;
+use contents::Contents;
+use db::TableId;
 use std::{
     cell::RefCell,
     collections::{BTreeSet, VecDeque},
     rc::Rc,
 };
-use walk::{TableId, Tables, Walk};
+use walk::{Tables, Walk};
 use watched::Watched;
 
 /// Counters that INFO's stats section shows.
@@ -58,29 +63,6 @@ pub struct Stats {
     pub expired_time_cap_reached: u64,
     /// Nanoseconds spent in the expire cycle.
     pub expire_cycle_nanos: u64,
-}
-
-/// A key that expired or was evicted, or fields of a hash that expired: the engine tells replicas and subscribers.
-pub struct Gone {
-    /// Index of its database.
-    pub db: usize,
-    /// The key.
-    pub key: Box<[u8]>,
-    /// What went.
-    pub went: Went,
-}
-
-/// What went away by itself.
-pub enum Went {
-    /// The key.
-    Key,
-    /// Fields of the hash at the key.
-    Fields {
-        /// Their names.
-        names: Vec<Box<[u8]>>,
-        /// Whether they were the last, and the key went with them.
-        emptied: bool,
-    },
 }
 
 /// All databases.

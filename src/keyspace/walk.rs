@@ -9,6 +9,7 @@
 //!
 //! Any number of walks run side by side. A table that is flushed lives on until the walks that began before are through with it.
 
+use super::db::TableId;
 use crate::data::{
     dict::{Dict, Handle},
     entry::Entry,
@@ -42,9 +43,6 @@ pub trait Sink {
 /// Names a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalkId(pub(super) u64);
-
-/// Names a table, wherever SWAPDB moves it.
-pub(super) type TableId = u64;
 
 /// Buckets handed over in a step: some fifty entries, about ten microseconds.
 const PART: usize = 8;
