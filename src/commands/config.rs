@@ -52,7 +52,7 @@ fn set_all(server: &mut Server, pairs: &[(&[u8], &[u8])], context: SetContext) -
         server.config.dir = absolute(&before.dir, &server.config.dir);
     }
     for (done, id) in changed.iter().enumerate() {
-        if let Some(warning) = server.config.unserved_warning(id.directive()) {
+        if let Some(warning) = server.config.unsupported_warning(id.directive()) {
             log::warn!("{warning}");
         }
         if let Err(reason) = apply_setting(server, *id) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::reading::Reading;
 use super::table::{Config, Directive, DirectiveId, TABLE};
-use super::value::{Kind, Unit};
+use super::value::{Notation, ValueKind};
 
 /// A configuration with up to a few dozen directives set to anything they accept.
 pub(super) fn config() -> impl Strategy<Value = Config> {
@@ -68,24 +68,24 @@ fn values(directive: &'static Directive) -> BoxedStrategy<Vec<Vec<u8>>> {
     }
 }
 
-fn values_of_kind(kind: Kind) -> BoxedStrategy<Vec<Vec<u8>>> {
+fn values_of_kind(kind: ValueKind) -> BoxedStrategy<Vec<Vec<u8>>> {
     let one_of = |names: &'static [&'static str]| prop::sample::select(names);
     match kind {
-        Kind::Bool => one_of(&["yes", "no"]).prop_map(|word| vec![word.into()]).boxed(),
-        Kind::Integer { unit: Unit::MemoryOrPercent, .. } => {
+        ValueKind::Bool => one_of(&["yes", "no"]).prop_map(|word| vec![word.into()]).boxed(),
+        ValueKind::Integer { unit: Notation::MemoryOrPercent, .. } => {
             prop_oneof!["[0-9]{1,2}%", "[1-9][0-9]{0,9}(mb)?"].prop_map(|word| vec![word.into()]).boxed()
         }
-        Kind::Integer { min, max, unit } => (min..=max, 0u32..48)
+        ValueKind::Integer { min, max, unit } => (min..=max, 0u32..48)
             .prop_map(move |(number, shift)| {
                 let number = (number >> shift).max(min);
-                let octal = unit == Unit::Octal;
+                let octal = unit == Notation::Octal;
                 vec![if octal { format!("{number:o}") } else { number.to_string() }.into()]
             })
             .boxed(),
-        Kind::Choice(names) => one_of(names).prop_map(|name| vec![name.into()]).boxed(),
-        Kind::Flags(names) => prop::collection::vec(one_of(names).prop_map(Vec::from), 1..4).boxed(),
-        Kind::Text(_) | Kind::Word(_) => prop_oneof!["[a-z0-9.-]{0,12}", ".{0,12}"].prop_map(|word| vec![word.into()]).boxed(),
-        Kind::Words(_) => {
+        ValueKind::Choice(names) => one_of(names).prop_map(|name| vec![name.into()]).boxed(),
+        ValueKind::Flags(names) => prop::collection::vec(one_of(names).prop_map(Vec::from), 1..4).boxed(),
+        ValueKind::Text(_) | ValueKind::Word(_) => prop_oneof!["[a-z0-9.-]{0,12}", ".{0,12}"].prop_map(|word| vec![word.into()]).boxed(),
+        ValueKind::Words(_) => {
             let word = prop_oneof!["[a-z*:.+~@&>#-]{0,8}", ".{0,8}"].prop_map(String::into_bytes);
             prop::collection::vec(word, 1..4).boxed()
         }

@@ -1,6 +1,6 @@
 //! Directives whose value is a set of letters or names.
 
-use super::value::{Kind, Value, not_among, only_word};
+use super::value::{Setting, ValueKind, not_among, only_word};
 use super::words::quote;
 
 /// Which keyspace events are published, one bit a class.
@@ -66,8 +66,8 @@ impl NotifyFlags {
     }
 }
 
-impl Value for NotifyFlags {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for NotifyFlags {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         let mut flags = NotifyFlags::default();
         for &letter in only_word(words)? {
             let class = NotifyFlags::of_letter(letter).ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")?;
@@ -78,7 +78,7 @@ impl Value for NotifyFlags {
     }
 
     /// Behind an `A` Redis does not show the class of new keys, although `A` does not contain it.
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         let mut letters = self.letters();
         if letters.starts_with(b"A") {
             letters.retain(|letter| *letter != b'n');
@@ -86,7 +86,7 @@ impl Value for NotifyFlags {
         letters
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         vec![quote(&self.letters())]
     }
 }
@@ -108,8 +108,8 @@ impl ShutdownOnSignal {
     pub const NAMES: &[&str] = &["default", "save", "nosave", "now", "force"];
 }
 
-impl Value for ShutdownOnSignal {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for ShutdownOnSignal {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         if words.is_empty() {
             return Err(not_among(ShutdownOnSignal::NAMES));
         }
@@ -131,7 +131,7 @@ impl Value for ShutdownOnSignal {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         let flags = [(self.save, "save"), (self.nosave, "nosave"), (self.now, "now"), (self.force, "force")];
         let names: Vec<&str> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
         if names.is_empty() { "default".into() } else { names.join(" ").into() }

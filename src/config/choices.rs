@@ -1,6 +1,6 @@
 //! The directives whose value is one of a few names, each a Rust enum.
 
-use super::value::{Kind, Value, c_string, not_among, only_word};
+use super::value::{Setting, ValueKind, c_string, not_among, only_word};
 
 /// Declares enums whose variants carry the names they are written as. The first name of a variant is the one that is
 /// shown; names are refused or listed in the order given here, which is Redis's.
@@ -33,13 +33,13 @@ macro_rules! choices {
             }
         }
 
-        impl Value for $type {
-            fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+        impl Setting for $type {
+            fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
                 *self = $type::named(c_string(only_word(words)?)).ok_or_else(|| not_among($type::NAMES))?;
                 Ok(())
             }
 
-            fn show(&self, _: &Kind) -> Vec<u8> {
+            fn show(&self, _: &ValueKind) -> Vec<u8> {
                 self.name().into()
             }
         }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_wrong_choice_is_told_the_right_ones() {
         let mut level = LogLevel::Notice;
-        let refused = level.assign(&[b"loud"], &Kind::Choice(LogLevel::NAMES));
+        let refused = level.assign(&[b"loud"], &ValueKind::Choice(LogLevel::NAMES));
         assert_eq!(refused, Err("argument(s) must be one of the following: debug, verbose, notice, warning, nothing".into()));
         assert_eq!(level, LogLevel::Notice);
     }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::effect::Effect;
-use super::value::Kind;
+use super::support::Support;
+use super::value::ValueKind;
 
-/// [`Value::assign`](super::value::Value::assign) of one field.
-type Assign<C> = fn(&mut C, words: &[&[u8]], &Kind) -> Result<(), String>;
+/// [`Setting::assign`](super::value::Setting::assign) of one field.
+type Assign<C> = fn(&mut C, words: &[&[u8]], &ValueKind) -> Result<(), String>;
 
 /// One row of a table of directives: what is known of a directive that is named by an `I` and has a field in a `C`.
-pub struct Row<C: 'static, I> {
+pub struct DirectiveRow<C: 'static, I> {
     pub id: I,
     /// The name as CONFIG and configuration files spell it, in lower case.
     pub name: &'static str,
@@ -17,18 +17,18 @@ pub struct Row<C: 'static, I> {
     pub alias: Option<&'static str>,
     /// The chapter of the documentation it belongs to.
     pub section: &'static str,
-    pub kind: Kind,
+    pub kind: ValueKind,
     pub flags: Flags,
     /// What becomes of a value that is not the default.
-    pub effect: Effect,
+    pub support: Support,
     pub(super) summary_lines: &'static [&'static str],
     pub(super) assign: Assign<C>,
-    pub(super) show: fn(&C, &Kind) -> Vec<u8>,
-    pub(super) lines: fn(&C, &Kind) -> Vec<Vec<u8>>,
+    pub(super) show: fn(&C, &ValueKind) -> Vec<u8>,
+    pub(super) lines: fn(&C, &ValueKind) -> Vec<Vec<u8>>,
     pub(super) same: fn(&C, &C) -> bool,
 }
 
-impl<C, I: 'static> Row<C, I> {
+impl<C, I: 'static> DirectiveRow<C, I> {
     /// Whether `name` is this directive's name or alias, in any case.
     pub fn is_named(&self, name: &[u8]) -> bool {
         self.names().any(|known| known.as_bytes().eq_ignore_ascii_case(name))
@@ -60,7 +60,7 @@ impl<C, I: 'static> Row<C, I> {
     }
 }
 
-impl<C, I> fmt::Debug for Row<C, I> {
+impl<C, I> fmt::Debug for DirectiveRow<C, I> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name)
     }
@@ -106,7 +106,7 @@ macro_rules! directives {
     ($(
         section $section:literal {$(
             $(#[doc = $summary:literal])+
-            $name:literal $(| $alias:literal)? => $field:ident: $type:ty = $default:expr, $kind:expr, [$($flag:ident),*] $(, $effect:expr)?;
+            $name:literal $(| $alias:literal)? => $field:ident: $type:ty = $default:expr, $kind:expr, [$($flag:ident),*] $(, $support:expr)?;
         )*}
     )*) => {
         /// The value of every directive. Fields are named after their directives.
@@ -137,7 +137,7 @@ macro_rules! directives {
                 section: $section,
                 kind: $kind,
                 flags: Flags::NONE$(.with(Flags::$flag))*,
-                effect: directives!(@effect $($effect)?),
+                support: directives!(@support $($support)?),
                 summary_lines: &[$($summary),+],
                 assign: |config, words, kind| config.$field.assign(words, kind),
                 show: |config, kind| config.$field.show(kind),
@@ -148,8 +148,8 @@ macro_rules! directives {
     };
     (@alias $alias:literal) => { Some($alias) };
     (@alias) => { None };
-    (@effect $effect:expr) => { $effect };
-    (@effect) => { Effect::Works };
+    (@support $support:expr) => { $support };
+    (@support) => { Support::Works };
 }
 
 pub(super) use directives;

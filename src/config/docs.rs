@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::directive::Flags;
-use super::effect::Effect;
+use super::support::Support;
 use super::table::{Config, Directive, TABLE};
-use super::value::{Kind, Unit};
+use super::value::{Notation, ValueKind};
 
 /// `docs/configuration.md`: every directive by section, with its default, its values and its meaning.
 pub fn markdown() -> String {
@@ -53,39 +53,39 @@ fn row(directive: &Directive) -> String {
         directive.name,
         values(&directive.kind),
         default(directive),
-        [directive.summary(), mark(directive.effect)].concat(),
+        [directive.summary(), mark(directive.support)].concat(),
     )
 }
 
 /// What a reader must know of a directive that is not served.
-fn mark(effect: Effect) -> String {
-    match effect {
-        Effect::Works => String::new(),
-        Effect::Refused(reason) => format!(" **Refused**: {reason}"),
-        Effect::Ignored(reason) => format!(" **No effect**: {reason}"),
+fn mark(support: Support) -> String {
+    match support {
+        Support::Works => String::new(),
+        Support::Refused(reason) => format!(" **Refused**: {reason}"),
+        Support::Ignored(reason) => format!(" **No effect**: {reason}"),
     }
 }
 
-fn values(kind: &Kind) -> String {
+fn values(kind: &ValueKind) -> String {
     match kind {
-        Kind::Bool => "`yes`, `no`".into(),
-        Kind::Integer { unit: Unit::Octal, min, max } => format!("{min:o} to {max:o}, octal"),
-        Kind::Integer { unit: Unit::MemoryOrPercent, .. } => "memory, or `0%` to `100%` of `maxmemory`".into(),
-        Kind::Integer { unit, min, max } => {
+        ValueKind::Bool => "`yes`, `no`".into(),
+        ValueKind::Integer { unit: Notation::Octal, min, max } => format!("{min:o} to {max:o}, octal"),
+        ValueKind::Integer { unit: Notation::MemoryOrPercent, .. } => "memory, or `0%` to `100%` of `maxmemory`".into(),
+        ValueKind::Integer { unit, min, max } => {
             let range = match *max {
                 max if max >= i32::MAX.into() && *min <= i32::MIN.into() => "any number".into(),
                 max if max >= i32::MAX.into() => format!("{min} or more"),
                 max => format!("{min} to {max}"),
             };
-            if *unit == Unit::Memory { format!("memory, {range}") } else { range }
+            if *unit == Notation::Memory { format!("memory, {range}") } else { range }
         }
-        Kind::Choice(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-        Kind::Flags(names) => {
+        ValueKind::Choice(names) => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        ValueKind::Flags(names) => {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             format!("any of {}", names.join(", "))
         }
-        Kind::Text(_) => "text".into(),
-        Kind::Word(form) | Kind::Words(form) => format!("`{form}`"),
+        ValueKind::Text(_) => "text".into(),
+        ValueKind::Word(form) | ValueKind::Words(form) => format!("`{form}`"),
     }
 }
 
@@ -95,8 +95,8 @@ fn default(directive: &Directive) -> String {
     let shown = String::from_utf8_lossy(&directive.show(&config)).into_owned();
     match directive.kind {
         _ if lines.is_empty() || shown.is_empty() => String::new(),
-        Kind::Words(_) => lines.iter().map(|line| format!("`{line}`")).collect::<Vec<_>>().join("<br>"),
-        Kind::Integer { .. } => format!("`{}`", lines.concat()),
+        ValueKind::Words(_) => lines.iter().map(|line| format!("`{line}`")).collect::<Vec<_>>().join("<br>"),
+        ValueKind::Integer { .. } => format!("`{}`", lines.concat()),
         _ => format!("`{shown}`"),
     }
 }

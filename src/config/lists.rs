@@ -1,7 +1,7 @@
 //! Directives whose value is made of several parts.
 
 use super::number::{format_memory, parse_like_strtoll, parse_memory};
-use super::value::{Kind, Value, WRONG_NUMBER};
+use super::value::{Setting, ValueKind, WRONG_NUMBER};
 use super::words::{join_quoted, quote};
 
 /// Take a snapshot when `seconds` have passed since the last one and at least `changes` keys have changed.
@@ -11,8 +11,8 @@ pub struct SavePoint {
     pub changes: u64,
 }
 
-impl Value for Vec<SavePoint> {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for Vec<SavePoint> {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         const INVALID: &str = "Invalid save parameters";
         let words = if words == [b""] { &[] } else { words };
         let (pairs, rest) = words.as_chunks::<2>();
@@ -29,11 +29,11 @@ impl Value for Vec<SavePoint> {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         join(self.iter().map(|point| format!("{} {}", point.seconds, point.changes)))
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         if self.is_empty() {
             return vec![quote(b"")];
         }
@@ -96,8 +96,8 @@ impl OutputLimit {
 }
 
 /// Classes that are not named keep their limits.
-impl Value for [OutputLimit; 3] {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for [OutputLimit; 3] {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         const INVALID: &str = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
         let (settings, rest) = words.as_chunks::<4>();
         if !rest.is_empty() {
@@ -117,7 +117,7 @@ impl Value for [OutputLimit; 3] {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         join(
             ClientClass::ALL
                 .iter()
@@ -126,7 +126,7 @@ impl Value for [OutputLimit; 3] {
         )
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         let line = |(class, limit): (&ClientClass, &OutputLimit)| {
             let (hard, soft) = (format_memory(limit.hard), format_memory(limit.soft));
             format!("{} {hard} {soft} {}", class.name_written(), limit.soft_seconds).into()
@@ -136,8 +136,8 @@ impl Value for [OutputLimit; 3] {
 }
 
 /// Addresses; the single empty word means none.
-impl Value for Vec<String> {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for Vec<String> {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         /// As many as Redis takes.
         const ADDRESSES_MAX: usize = 16;
         if words.len() > ADDRESSES_MAX {
@@ -152,11 +152,11 @@ impl Value for Vec<String> {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         self.join(" ").into()
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         match self.as_slice() {
             // A word that stands alone is split once more when it is read.
             [] => vec![quote(b"")],
@@ -177,8 +177,8 @@ pub struct Endpoint {
 }
 
 /// `no one` means that we are a primary.
-impl Value for Option<Endpoint> {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for Option<Endpoint> {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         let [host, port] = words else {
             return Err(WRONG_NUMBER.into());
         };
@@ -194,21 +194,21 @@ impl Value for Option<Endpoint> {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         match self {
             Some(Endpoint { host, port }) => format!("{host} {port}").into(),
             None => Vec::new(),
         }
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         self.iter().map(|primary| join_quoted(&[primary.host.as_str(), &primary.port.to_string()])).collect()
     }
 }
 
 /// The kernel's out-of-memory scores for a primary, a replica, and a background process: -2000 to 2000.
-impl Value for [i32; 3] {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for [i32; 3] {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         let words: &[&[u8]; 3] = words.try_into().map_err(|_| WRONG_NUMBER)?;
         let mut scores = [0; 3];
         for (score, word) in scores.iter_mut().zip(words) {
@@ -219,14 +219,14 @@ impl Value for [i32; 3] {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         join(self.iter().map(i32::to_string))
     }
 }
 
 /// Percentiles, 0 to 100; the single empty word means none.
-impl Value for Vec<f64> {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for Vec<f64> {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         let words = if words == [b""] { &[] } else { words };
         let mut percentiles = Vec::with_capacity(words.len());
         for word in words {
@@ -244,14 +244,14 @@ impl Value for Vec<f64> {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         join(self.iter().map(|percentile| {
             let digits = format!("{percentile:.6}");
             digits.trim_end_matches('0').trim_end_matches('.').to_owned()
         }))
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         if self.is_empty() {
             return vec![quote(b"")];
         }
@@ -267,8 +267,8 @@ pub struct RenamedCommand {
 }
 
 /// Each line adds one.
-impl Value for Vec<RenamedCommand> {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for Vec<RenamedCommand> {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         let [from, to] = words else {
             return Err(BAD_DIRECTIVE.into());
         };
@@ -276,18 +276,18 @@ impl Value for Vec<RenamedCommand> {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         Vec::new()
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         self.iter().map(|renamed| join_quoted(&[&renamed.from, &renamed.to])).collect()
     }
 }
 
 /// Lines of words that another room understands: ACL users, modules. Each line adds one.
-impl Value for Vec<Vec<Vec<u8>>> {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for Vec<Vec<Vec<u8>>> {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         if words.is_empty() {
             return Err(BAD_DIRECTIVE.into());
         }
@@ -295,11 +295,11 @@ impl Value for Vec<Vec<Vec<u8>>> {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         Vec::new()
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         self.iter().map(|words| join_quoted(words)).collect()
     }
 }

@@ -215,7 +215,7 @@ fn finish(mut config: Config) -> Result<Loaded, LoadError> {
         warnings.push(format!("WARNING: Changing databases number from {} to 1 since we are in cluster mode", config.databases));
         config.databases = 1;
     }
-    warnings.extend(config.unserved_warnings());
+    warnings.extend(config.unsupported_warnings());
     config.forget_said_already();
     Ok(Loaded { config, warnings })
 }

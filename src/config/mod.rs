@@ -15,7 +15,6 @@ mod choices;
 pub mod cli;
 mod directive;
 mod docs;
-mod effect;
 mod lists;
 mod load;
 mod number;
@@ -23,24 +22,25 @@ mod reading;
 mod rewrite;
 mod runtime;
 mod scalar;
+mod support;
 mod table;
-mod unserved;
+mod unsupported;
 mod value;
 mod words;
 
 pub use bits::{NotifyFlags, ShutdownOnSignal};
 pub use checks::expand_title;
 pub use choices::*;
-pub use directive::{Flags, Row};
+pub use directive::{DirectiveRow, Flags};
 pub use docs::markdown;
-pub use effect::Effect;
 pub use lists::{ClientClass, Endpoint, OutputLimit, RenamedCommand, SavePoint};
 pub use load::{Environment, LoadError, Loaded, Sources};
 pub(crate) use number::parse_memory;
 pub use runtime::{SetContext, SetError, is_secret};
 pub use scalar::MemoryOrPercent;
+pub use support::Support;
 pub use table::{Config, Directive, DirectiveId, TABLE, lookup};
-pub use value::{Kind, Unit};
+pub use value::{Notation, ValueKind};
 pub use words::{quote, quote_into, split_args};
 
 /// The version of Redis whose behaviour we promise; clients read it in INFO and HELLO.

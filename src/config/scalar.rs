@@ -1,11 +1,11 @@
 //! Directives of one word: booleans, numbers, text.
 
 use super::number::{format_memory, parse_decimal, parse_like_strtoll, parse_memory};
-use super::value::{Kind, Unit, Value, c_string, only_word};
+use super::value::{Notation, Setting, ValueKind, c_string, only_word};
 use super::words::quote;
 
-impl Value for bool {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for bool {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         *self = match c_string(only_word(words)?).to_ascii_lowercase().as_slice() {
             b"yes" => true,
             b"no" => false,
@@ -14,33 +14,33 @@ impl Value for bool {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         if *self { "yes" } else { "no" }.into()
     }
 }
 
 /// The number in `word`, as `kind` wants it written and within its range.
-fn parse_integer(word: &[u8], kind: &Kind) -> Result<i128, String> {
-    let Kind::Integer { min, max, unit } = *kind else {
+fn parse_integer(word: &[u8], kind: &ValueKind) -> Result<i128, String> {
+    let ValueKind::Integer { min, max, unit } = *kind else {
         return Err(NOT_AN_INTEGER.into());
     };
     let value = match unit {
-        Unit::Plain => parse_decimal(word).ok_or(NOT_AN_INTEGER)?,
-        Unit::Octal => parse_like_strtoll(word, 8).ok_or("argument couldn't be parsed as an octal number")?,
-        Unit::Memory => parse_memory(word).map(i128::from).ok_or("argument must be a memory value")?,
-        Unit::MemoryOrPercent => parse_memory(word).map(i128::from).ok_or("argument must be a memory or percent value")?,
+        Notation::Plain => parse_decimal(word).ok_or(NOT_AN_INTEGER)?,
+        Notation::Octal => parse_like_strtoll(word, 8).ok_or("argument couldn't be parsed as an octal number")?,
+        Notation::Memory => parse_memory(word).map(i128::from).ok_or("argument must be a memory value")?,
+        Notation::MemoryOrPercent => parse_memory(word).map(i128::from).ok_or("argument must be a memory or percent value")?,
     };
     if (min..=max).contains(&value) { Ok(value) } else { Err(out_of_range(kind)) }
 }
 
 const NOT_AN_INTEGER: &str = "argument couldn't be parsed into an integer";
 
-fn out_of_range(kind: &Kind) -> String {
+fn out_of_range(kind: &ValueKind) -> String {
     match kind {
-        Kind::Integer { min, max, unit: Unit::Octal } => {
+        ValueKind::Integer { min, max, unit: Notation::Octal } => {
             format!("argument must be between {min:o} and {max:o} inclusive")
         }
-        Kind::Integer { min, max, .. } => {
+        ValueKind::Integer { min, max, .. } => {
             format!("argument must be between {min} and {max} inclusive")
         }
         _ => NOT_AN_INTEGER.into(),
@@ -49,23 +49,23 @@ fn out_of_range(kind: &Kind) -> String {
 
 macro_rules! integer_values {
     ($($type:ty),*) => {$(
-        impl Value for $type {
-            fn assign(&mut self, words: &[&[u8]], kind: &Kind) -> Result<(), String> {
+        impl Setting for $type {
+            fn assign(&mut self, words: &[&[u8]], kind: &ValueKind) -> Result<(), String> {
                 let value = parse_integer(only_word(words)?, kind)?;
                 *self = <$type>::try_from(value).map_err(|_| out_of_range(kind))?;
                 Ok(())
             }
 
-            fn show(&self, kind: &Kind) -> Vec<u8> {
+            fn show(&self, kind: &ValueKind) -> Vec<u8> {
                 match kind {
-                    Kind::Integer { unit: Unit::Octal, .. } => format!("{self:o}").into(),
+                    ValueKind::Integer { unit: Notation::Octal, .. } => format!("{self:o}").into(),
                     _ => self.to_string().into(),
                 }
             }
 
-            fn lines(&self, kind: &Kind) -> Vec<Vec<u8>> {
+            fn lines(&self, kind: &ValueKind) -> Vec<Vec<u8>> {
                 match (kind, u64::try_from(*self)) {
-                    (Kind::Integer { unit: Unit::Memory, .. }, Ok(bytes)) => vec![format_memory(bytes).into()],
+                    (ValueKind::Integer { unit: Notation::Memory, .. }, Ok(bytes)) => vec![format_memory(bytes).into()],
                     _ => vec![self.show(kind)],
                 }
             }
@@ -94,8 +94,8 @@ impl MemoryOrPercent {
     }
 }
 
-impl Value for MemoryOrPercent {
-    fn assign(&mut self, words: &[&[u8]], kind: &Kind) -> Result<(), String> {
+impl Setting for MemoryOrPercent {
+    fn assign(&mut self, words: &[&[u8]], kind: &ValueKind) -> Result<(), String> {
         let word = only_word(words)?;
         let percent = word.strip_suffix(b"%").and_then(parse_decimal).filter(|percent| *percent >= 0);
         *self = match percent {
@@ -111,14 +111,14 @@ impl Value for MemoryOrPercent {
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         match self {
             MemoryOrPercent::Bytes(bytes) => bytes.to_string().into(),
             MemoryOrPercent::Percent(percent) => format!("{percent}%").into(),
         }
     }
 
-    fn lines(&self, kind: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, kind: &ValueKind) -> Vec<Vec<u8>> {
         match self {
             MemoryOrPercent::Bytes(bytes) => vec![format_memory(*bytes).into()],
             MemoryOrPercent::Percent(_) => vec![self.show(kind)],
@@ -127,59 +127,59 @@ impl Value for MemoryOrPercent {
 }
 
 /// Text is UTF-8: it names files, hosts and templates, and is shown to people.
-fn parse_text(word: &[u8], kind: &Kind) -> Result<String, String> {
+fn parse_text(word: &[u8], kind: &ValueKind) -> Result<String, String> {
     let text = std::str::from_utf8(word).map_err(|_| "argument must be valid UTF-8")?;
-    if let Kind::Text(check) = kind {
+    if let ValueKind::Text(check) = kind {
         check(text)?;
     }
     Ok(text.to_owned())
 }
 
-impl Value for String {
-    fn assign(&mut self, words: &[&[u8]], kind: &Kind) -> Result<(), String> {
+impl Setting for String {
+    fn assign(&mut self, words: &[&[u8]], kind: &ValueKind) -> Result<(), String> {
         *self = parse_text(only_word(words)?, kind)?;
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         self.as_bytes().to_vec()
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         vec![quote(self.as_bytes())]
     }
 }
 
 /// The empty word means that there is no value.
-impl Value for Option<String> {
-    fn assign(&mut self, words: &[&[u8]], kind: &Kind) -> Result<(), String> {
+impl Setting for Option<String> {
+    fn assign(&mut self, words: &[&[u8]], kind: &ValueKind) -> Result<(), String> {
         let text = parse_text(only_word(words)?, kind)?;
         *self = Some(text).filter(|text| !text.is_empty());
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         self.as_deref().unwrap_or_default().into()
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         self.iter().map(|text| quote(text.as_bytes())).collect()
     }
 }
 
 /// A password: any bytes. The empty word means that there is none.
-impl Value for Option<Vec<u8>> {
-    fn assign(&mut self, words: &[&[u8]], _: &Kind) -> Result<(), String> {
+impl Setting for Option<Vec<u8>> {
+    fn assign(&mut self, words: &[&[u8]], _: &ValueKind) -> Result<(), String> {
         let word = only_word(words)?;
         *self = (!word.is_empty()).then(|| word.to_vec());
         Ok(())
     }
 
-    fn show(&self, _: &Kind) -> Vec<u8> {
+    fn show(&self, _: &ValueKind) -> Vec<u8> {
         self.clone().unwrap_or_default()
     }
 
-    fn lines(&self, _: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, _: &ValueKind) -> Vec<Vec<u8>> {
         self.iter().map(|secret| quote(secret)).collect()
     }
 }
@@ -188,11 +188,11 @@ impl Value for Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn integer(unit: Unit, min: i128, max: i128) -> Kind {
-        Kind::Integer { min, max, unit }
+    fn integer(unit: Notation, min: i128, max: i128) -> ValueKind {
+        ValueKind::Integer { min, max, unit }
     }
 
-    fn assigned<V: Value>(mut value: V, word: &str, kind: Kind) -> Result<String, String> {
+    fn assigned<V: Setting>(mut value: V, word: &str, kind: ValueKind) -> Result<String, String> {
         value.assign(&[word.as_bytes()], &kind)?;
         let lines: Vec<String> = value.lines(&kind).iter().map(|line| String::from_utf8_lossy(line).into_owned()).collect();
         Ok(format!("{} | {}", String::from_utf8_lossy(&value.show(&kind)), lines.join("; ")))
@@ -208,23 +208,23 @@ mod tests {
 
     #[test]
     fn a_boolean_is_yes_or_no() {
-        assert_eq!(assigned(false, "YES", Kind::Bool), shown("yes | yes"));
-        assert_eq!(assigned(true, "true", Kind::Bool), refused("argument must be 'yes' or 'no'"));
+        assert_eq!(assigned(false, "YES", ValueKind::Bool), shown("yes | yes"));
+        assert_eq!(assigned(true, "true", ValueKind::Bool), refused("argument must be 'yes' or 'no'"));
     }
 
     #[test]
     fn a_number_stays_within_its_limits() {
-        let kind = integer(Unit::Plain, 0, 65535);
+        let kind = integer(Notation::Plain, 0, 65535);
         assert_eq!(assigned(0u16, "6380", kind), shown("6380 | 6380"));
         assert_eq!(assigned(0u16, "65536", kind), refused("argument must be between 0 and 65535 inclusive"));
         assert_eq!(assigned(0u16, "-1", kind), refused("argument must be between 0 and 65535 inclusive"));
         assert_eq!(assigned(0u16, "1kb", kind), refused("argument couldn't be parsed into an integer"));
-        assert_eq!(assigned(0i32, "-2", integer(Unit::Plain, -5, 5)), shown("-2 | -2"));
+        assert_eq!(assigned(0i32, "-2", integer(Notation::Plain, -5, 5)), shown("-2 | -2"));
     }
 
     #[test]
     fn memory_is_shown_in_bytes_and_written_in_units() {
-        let kind = integer(Unit::Memory, 1, i64::MAX.into());
+        let kind = integer(Notation::Memory, 1, i64::MAX.into());
         assert_eq!(assigned(1u64, "1GB", kind), shown("1073741824 | 1gb"));
         assert_eq!(assigned(1u64, "1000", kind), shown("1000 | 1000"));
         assert_eq!(assigned(1u64, "lots", kind), refused("argument must be a memory value"));
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_budget_may_be_a_percentage() {
-        let kind = integer(Unit::MemoryOrPercent, -100, i64::MAX.into());
+        let kind = integer(Notation::MemoryOrPercent, -100, i64::MAX.into());
         let none = MemoryOrPercent::Bytes(0);
         assert_eq!(assigned(none, "5%", kind), shown("5% | 5%"));
         assert_eq!(assigned(none, "0%", kind), shown("0 | 0"));
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn permissions_are_octal() {
-        let kind = integer(Unit::Octal, 0, 0o777);
+        let kind = integer(Notation::Octal, 0, 0o777);
         assert_eq!(assigned(0u32, "0700", kind), shown("700 | 700"));
         assert_eq!(assigned(0u32, "1000", kind), refused("argument must be between 0 and 777 inclusive"));
         assert_eq!(assigned(0u32, "8", kind), refused("argument couldn't be parsed as an octal number"));
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn empty_text_is_a_value_where_none_is_not() {
-        let kind = Kind::Text(|_| Ok(()));
+        let kind = ValueKind::Text(|_| Ok(()));
         assert_eq!(assigned(String::from("x"), "", kind), shown(" | \"\""));
         assert_eq!(assigned(Some(String::from("x")), "", kind), shown(" | "));
         assert_eq!(assigned(None::<Vec<u8>>, "pa ss", kind), shown("pa ss | \"pa ss\""));

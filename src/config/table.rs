@@ -1,6 +1,6 @@
 //! Every directive: the one place where its name, type, default, limits and meaning are written down.
 //!
-//! A row reads `"name" | "alias" => field: Type = default, kind, [flags], effect;` under its summary. Where no effect is
+//! A row reads `"name" | "alias" => field: Type = default, kind, [flags], support;` under its summary. Where none is
 //! named, the directive works. From the rows come
 //! [`Config`] with a plain field each, [`DirectiveId`], and [`TABLE`], which serves parsing, CONFIG and the
 //! documentation. Names, limits and defaults are those of Redis 7.2.
@@ -10,37 +10,37 @@ use std::fmt;
 use super::bits::{NotifyFlags, ShutdownOnSignal};
 use super::checks;
 use super::choices::*;
-use super::directive::{Flags, Row, directives};
-use super::effect::{Effect, *};
+use super::directive::{DirectiveRow, Flags, directives};
 use super::lists::*;
 use super::scalar::MemoryOrPercent;
-use super::value::{Kind, Unit, Value};
+use super::support::{Support, *};
+use super::value::{Notation, Setting, ValueKind};
 
 /// A row of the table.
-pub type Directive = Row<Config, DirectiveId>;
+pub type Directive = DirectiveRow<Config, DirectiveId>;
 
 const I32: i128 = i32::MAX as i128;
 const U32: i128 = u32::MAX as i128;
 const I64: i128 = i64::MAX as i128;
 const U64: i128 = u64::MAX as i128;
 
-const fn int(min: i128, max: i128) -> Kind {
-    Kind::Integer { min, max, unit: Unit::Plain }
+const fn int(min: i128, max: i128) -> ValueKind {
+    ValueKind::Integer { min, max, unit: Notation::Plain }
 }
 
-const fn memory(min: i128, max: i128) -> Kind {
-    Kind::Integer { min, max, unit: Unit::Memory }
+const fn memory(min: i128, max: i128) -> ValueKind {
+    ValueKind::Integer { min, max, unit: Notation::Memory }
 }
 
-const YES_NO: Kind = Kind::Bool;
-const PORT: Kind = int(0, 65535);
-const TEXT: Kind = Kind::Text(checks::any);
+const YES_NO: ValueKind = ValueKind::Bool;
+const PORT: ValueKind = int(0, 65535);
+const TEXT: ValueKind = ValueKind::Text(checks::any);
 
 directives! {
     section "Network" {
         /// Addresses to listen on. A leading `-` makes an address optional, `*` and `::*` stand for all; none at all
         /// leaves only the Unix socket.
-        "bind" => bind: Vec<String> = vec!["*".into(), "-::*".into()], Kind::Words("ADDRESS ..."), [];
+        "bind" => bind: Vec<String> = vec!["*".into(), "-::*".into()], ValueKind::Words("ADDRESS ..."), [];
         /// The local address from which connections to a primary or another node are opened.
         "bind-source-addr" => bind_source_addr: Option<String> = None, TEXT, [];
         /// Refuses clients from other machines while the default user has no password and access is otherwise open.
@@ -53,7 +53,7 @@ directives! {
         "unixsocket" => unixsocket: Option<String> = None, TEXT, [IMMUTABLE];
         /// Permissions of the Unix socket; 0 leaves them to the umask.
         "unixsocketperm" => unixsocketperm: u32 = 0,
-            Kind::Integer { min: 0, max: 0o777, unit: Unit::Octal }, [IMMUTABLE];
+            ValueKind::Integer { min: 0, max: 0o777, unit: Notation::Octal }, [IMMUTABLE];
         /// Seconds after which a silent client is disconnected; 0 means never.
         "timeout" => timeout: u32 = 0, int(0, I32), [];
         /// Seconds between TCP keepalive probes on client connections; 0 sends none.
@@ -87,7 +87,7 @@ directives! {
         "tls-ca-cert-dir" => tls_ca_cert_dir: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
         /// Whether clients must show a trusted certificate, may show one, or are not asked.
         "tls-auth-clients" => tls_auth_clients: TlsAuthClients = TlsAuthClients::Yes,
-            Kind::Choice(TlsAuthClients::NAMES), [], NO_TLS;
+            ValueKind::Choice(TlsAuthClients::NAMES), [], NO_TLS;
         /// Speaks TLS to the primary.
         "tls-replication" => tls_replication: bool = false, YES_NO, [], NO_TLS_LINK;
         /// Speaks TLS on the cluster bus.
@@ -111,18 +111,18 @@ directives! {
     section "General" {
         /// Another file, read at this place; `*`, `?` and `[...]` make it a pattern that may match none. A relative
         /// path starts from the current directory.
-        "include" => include: Vec<Vec<Vec<u8>>> = Vec::new(), Kind::Words("FILE"), [FILE_ONLY];
+        "include" => include: Vec<Vec<Vec<u8>>> = Vec::new(), ValueKind::Words("FILE"), [FILE_ONLY];
         /// A module to load and its arguments.
         "loadmodule" => loadmodule: Vec<Vec<Vec<u8>>> = Vec::new(),
-            Kind::Words("FILE [ARGUMENT ...]"), [FILE_ONLY], NO_MODULES;
+            ValueKind::Words("FILE [ARGUMENT ...]"), [FILE_ONLY], NO_MODULES;
         /// Runs in the background, detached from the terminal.
         "daemonize" => daemonize: bool = false, YES_NO, [IMMUTABLE];
         /// The service manager to tell when the server is ready.
-        "supervised" => supervised: Supervised = Supervised::No, Kind::Choice(Supervised::NAMES), [IMMUTABLE];
+        "supervised" => supervised: Supervised = Supervised::No, ValueKind::Choice(Supervised::NAMES), [IMMUTABLE];
         /// File that holds the process id while the server runs; empty writes none.
         "pidfile" => pidfile: Option<String> = None, TEXT, [IMMUTABLE];
         /// The least important message that is logged.
-        "loglevel" => loglevel: LogLevel = LogLevel::Notice, Kind::Choice(LogLevel::NAMES), [];
+        "loglevel" => loglevel: LogLevel = LogLevel::Notice, ValueKind::Choice(LogLevel::NAMES), [];
         /// File the log is appended to; empty means standard output.
         "logfile" => logfile: String = String::new(), TEXT, [IMMUTABLE];
         /// Logs to syslog as well.
@@ -131,7 +131,7 @@ directives! {
         "syslog-ident" => syslog_ident: String = "redis".into(), TEXT, [IMMUTABLE];
         /// The syslog facility.
         "syslog-facility" => syslog_facility: SyslogFacility = SyslogFacility::Local0,
-            Kind::Choice(SyslogFacility::NAMES), [IMMUTABLE];
+            ValueKind::Choice(SyslogFacility::NAMES), [IMMUTABLE];
         /// Writes a report to the log before dying of a crash.
         "crash-log-enabled" => crash_log_enabled: bool = true, YES_NO, [];
         /// Tests memory as part of a crash report.
@@ -147,7 +147,7 @@ directives! {
         /// The title for process listings; knows `{title}`, `{listen-addr}`, `{server-mode}`, `{port}`, `{tls-port}`,
         /// `{unixsocket}` and `{config-file}`.
         "proc-title-template" => proc_title_template: String = "{title} {listen-addr} {server-mode}".into(),
-            Kind::Text(checks::title_template), [];
+            ValueKind::Text(checks::title_template), [];
         /// The locale whose collation Lua scripts and SORT ALPHA follow; empty takes the environment's.
         "locale-collate" => locale_collate: String = String::new(), TEXT, [];
         /// Startup warnings to pass over, by their names.
@@ -171,10 +171,10 @@ directives! {
         /// Processors for background saving.
         "bgsave_cpulist" => bgsave_cpulist: Option<String> = None, TEXT, [IMMUTABLE], NO_FORK;
         /// Tells the kernel which process to sacrifice first when memory runs out.
-        "oom-score-adj" => oom_score_adj: OomScoreAdj = OomScoreAdj::No, Kind::Choice(OomScoreAdj::NAMES), [];
+        "oom-score-adj" => oom_score_adj: OomScoreAdj = OomScoreAdj::No, ValueKind::Choice(OomScoreAdj::NAMES), [];
         /// The scores of a primary, a replica and a background process, each -2000 to 2000.
         "oom-score-adj-values" => oom_score_adj_values: [i32; 3] = [0, 200, 800],
-            Kind::Words("PRIMARY REPLICA BACKGROUND"), [];
+            ValueKind::Words("PRIMARY REPLICA BACKGROUND"), [];
         /// Turns transparent huge pages off for this process.
         "disable-thp" => disable_thp: bool = true, YES_NO, [IMMUTABLE];
     }
@@ -186,7 +186,7 @@ directives! {
             SavePoint { seconds: 3600, changes: 1 },
             SavePoint { seconds: 300, changes: 100 },
             SavePoint { seconds: 60, changes: 10_000 },
-        ], Kind::Words("SECONDS CHANGES ..."), [];
+        ], ValueKind::Words("SECONDS CHANGES ..."), [];
         /// Refuses writes while snapshots are configured and the last one failed.
         "stop-writes-on-bgsave-error" => stop_writes_on_bgsave_error: bool = true, YES_NO, [];
         /// Compresses strings in RDB files.
@@ -195,10 +195,10 @@ directives! {
         "rdbchecksum" => rdbchecksum: bool = true, YES_NO, [IMMUTABLE];
         /// Whose serialized values are checked in depth: nobody's, everybody's, or those that clients RESTORE.
         "sanitize-dump-payload" => sanitize_dump_payload: SanitizeDumpPayload = SanitizeDumpPayload::No,
-            Kind::Choice(SanitizeDumpPayload::NAMES), [DEBUG], ALWAYS_CHECKED;
+            ValueKind::Choice(SanitizeDumpPayload::NAMES), [DEBUG], ALWAYS_CHECKED;
         /// The RDB file, in `dir`.
         "dbfilename" | "filename" => dbfilename: String = "dump.rdb".into(),
-            Kind::Text(checks::db_filename), [PROTECTED, HIDDEN_ALIAS];
+            ValueKind::Text(checks::db_filename), [PROTECTED, HIDDEN_ALIAS];
         /// Removes the RDB files of a synchronisation where persistence is off.
         "rdb-del-sync-files" => rdb_del_sync_files: bool = false, YES_NO, [], NO_SYNC_FILE;
         /// Forces a snapshot to disk piece by piece instead of all at its end.
@@ -211,7 +211,7 @@ directives! {
         "loading-process-events-interval-bytes" => loading_process_events_interval_bytes: u64 = 2 << 20,
             int(1024, I32), [HIDDEN], LOADS_IN_SLICES;
         /// The working directory: RDB, AOF and relative paths live here.
-        "dir" => dir: String = ".".into(), Kind::Text(checks::directory), [PROTECTED, DENY_LOADING, VOLATILE];
+        "dir" => dir: String = ".".into(), ValueKind::Text(checks::directory), [PROTECTED, DENY_LOADING, VOLATILE];
     }
 
     section "Append-only file" {
@@ -219,13 +219,13 @@ directives! {
         "appendonly" => appendonly: bool = false, YES_NO, [DENY_LOADING], NO_APPENDS;
         /// First part of the names of the append-only files.
         "appendfilename" => appendfilename: String = "appendonly.aof".into(),
-            Kind::Text(checks::append_filename), [IMMUTABLE], NO_AOF;
+            ValueKind::Text(checks::append_filename), [IMMUTABLE], NO_AOF;
         /// Directory of the append-only files, in `dir`.
         "appenddirname" => appenddirname: String = "appendonlydir".into(),
-            Kind::Text(checks::append_dirname), [IMMUTABLE], NO_AOF;
+            ValueKind::Text(checks::append_dirname), [IMMUTABLE], NO_AOF;
         /// When what was appended is forced to disk: before each reply, every second, or when the system likes.
         "appendfsync" => appendfsync: AppendFsync = AppendFsync::EverySecond,
-            Kind::Choice(AppendFsync::NAMES), [], NO_AOF;
+            ValueKind::Choice(AppendFsync::NAMES), [], NO_AOF;
         /// Leaves forcing to the system while a snapshot or a rewrite is being written.
         "no-appendfsync-on-rewrite" => no_appendfsync_on_rewrite: bool = false, YES_NO, [], NO_AOF;
         /// Growth since the last rewrite, in percent, that starts the next one; 0 means never.
@@ -246,7 +246,7 @@ directives! {
 
     section "Replication" {
         /// The primary to replicate; `no one` for none. REPLICAOF changes it at run time.
-        "replicaof" | "slaveof" => replicaof: Option<Endpoint> = None, Kind::Words("HOST PORT"), [IMMUTABLE];
+        "replicaof" | "slaveof" => replicaof: Option<Endpoint> = None, ValueKind::Words("HOST PORT"), [IMMUTABLE];
         /// The password the primary asks for.
         "masterauth" => masterauth: Option<Vec<u8>> = None, TEXT, [SECRET];
         /// The user to authenticate as; empty means the primary's default user.
@@ -264,7 +264,7 @@ directives! {
         "repl-diskless-sync-max-replicas" => repl_diskless_sync_max_replicas: u32 = 0, int(0, I32), [], OWN_SNAPSHOT;
         /// How a replica with data takes a snapshot in: from a file once it is whole (`disabled`, `on-empty-db`), or at once, beside its data (`swapdb`).
         "repl-diskless-load" => repl_diskless_load: ReplDisklessLoad = ReplDisklessLoad::Disabled,
-            Kind::Choice(ReplDisklessLoad::NAMES), [DEBUG, DENY_LOADING];
+            ValueKind::Choice(ReplDisklessLoad::NAMES), [DEBUG, DENY_LOADING];
         /// Seconds between pings to replicas.
         "repl-ping-replica-period" | "repl-ping-slave-period" => repl_ping_replica_period: u32 = 10,
             int(1, I32), [];
@@ -289,7 +289,7 @@ directives! {
         /// What to do when a command from the primary or the append-only file fails.
         "propagation-error-behavior"
             => propagation_error_behavior: PropagationErrorBehavior = PropagationErrorBehavior::Ignore,
-            Kind::Choice(PropagationErrorBehavior::NAMES), [];
+            ValueKind::Choice(PropagationErrorBehavior::NAMES), [];
         /// Refuses writes while fewer replicas than this keep up; 0 never refuses.
         "min-replicas-to-write" | "min-slaves-to-write" => min_replicas_to_write: u32 = 0, int(0, I32), [];
         /// Seconds since its last acknowledgement within which a replica counts as keeping up.
@@ -303,28 +303,28 @@ directives! {
 
     section "Security" {
         /// An ACL user: its name and rules as in ACL SETUSER.
-        "user" => users: Vec<Vec<Vec<u8>>> = Vec::new(), Kind::Words("NAME [RULE ...]"), [FILE_ONLY], NO_USERS;
+        "user" => users: Vec<Vec<Vec<u8>>> = Vec::new(), ValueKind::Words("NAME [RULE ...]"), [FILE_ONLY], NO_USERS;
         /// The file ACL users are kept in; excludes `user` lines.
         "aclfile" => aclfile: String = String::new(), TEXT, [IMMUTABLE], NO_USERS;
         /// The password of the default user; empty means none.
         "requirepass" => requirepass: Option<Vec<u8>> = None, TEXT, [SECRET];
         /// The channels a new user may use: all or none.
         "acl-pubsub-default" => acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::ResetChannels,
-            Kind::Choice(AclPubsubDefault::NAMES), [], NO_ACL;
+            ValueKind::Choice(AclPubsubDefault::NAMES), [], NO_ACL;
         /// Refused commands and failed logins that ACL LOG remembers.
         "acllog-max-len" => acllog_max_len: usize = 128, int(0, I64), [], NO_ACL;
         /// Gives a command another name, or none: `""`.
         "rename-command" => rename_command: Vec<RenamedCommand> = Vec::new(),
-            Kind::Words("COMMAND NAME"), [FILE_ONLY];
+            ValueKind::Words("COMMAND NAME"), [FILE_ONLY];
         /// From where protected directives may be set at run time.
         "enable-protected-configs" => enable_protected_configs: ProtectedAction = ProtectedAction::No,
-            Kind::Choice(ProtectedAction::NAMES), [IMMUTABLE];
+            ValueKind::Choice(ProtectedAction::NAMES), [IMMUTABLE];
         /// From where DEBUG may be used.
         "enable-debug-command" => enable_debug_command: ProtectedAction = ProtectedAction::No,
-            Kind::Choice(ProtectedAction::NAMES), [IMMUTABLE];
+            ValueKind::Choice(ProtectedAction::NAMES), [IMMUTABLE];
         /// From where MODULE may be used.
         "enable-module-command" => enable_module_command: ProtectedAction = ProtectedAction::No,
-            Kind::Choice(ProtectedAction::NAMES), [IMMUTABLE];
+            ValueKind::Choice(ProtectedAction::NAMES), [IMMUTABLE];
     }
 
     section "Memory" {
@@ -333,14 +333,14 @@ directives! {
         /// Which keys are evicted: among those with an expiry or among all; the least recently or least frequently
         /// used, any, or those that expire soonest. `noeviction` refuses writes instead.
         "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::NoEviction,
-            Kind::Choice(MaxmemoryPolicy::NAMES), [];
+            ValueKind::Choice(MaxmemoryPolicy::NAMES), [];
         /// Keys looked at to choose one to evict: more is nearer to the truth and slower.
         "maxmemory-samples" => maxmemory_samples: u32 = 5, int(1, I32), [], NO_EVICTION;
         /// How long commands may wait for eviction to catch up, 0 (hardly) to 100 (as long as it takes).
         "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = 10, int(0, 100), [], NO_EVICTION;
         /// Memory for all client connections together, beyond which the largest are closed; 0 means no limit.
         "maxmemory-clients" => maxmemory_clients: MemoryOrPercent = MemoryOrPercent::Bytes(0),
-            Kind::Integer { min: -100, max: I64, unit: Unit::MemoryOrPercent }, [], NO_CLIENT_EVICTION;
+            ValueKind::Integer { min: -100, max: I64, unit: Notation::MemoryOrPercent }, [], NO_CLIENT_EVICTION;
         /// The counter of uses behind the LFU policies: the larger, the more uses until it is full.
         "lfu-log-factor" => lfu_log_factor: u32 = 10, int(0, I32), [];
         /// Minutes after which that counter is lowered by one; 0 means never.
@@ -384,7 +384,7 @@ directives! {
             OutputLimit::new(0, 0, 0),
             OutputLimit::new(256 << 20, 64 << 20, 60),
             OutputLimit::new(32 << 20, 8 << 20, 60),
-        ], Kind::Words("CLASS HARD SOFT SECONDS ..."), [];
+        ], ValueKind::Words("CLASS HARD SOFT SECONDS ..."), [];
         /// Bytes of unfinished requests a client may pile up.
         "client-query-buffer-limit" => client_query_buffer_limit: usize = 1 << 30,
             memory(1 << 20, I64), [DEBUG];
@@ -395,7 +395,7 @@ directives! {
         /// Which keyspace events are published: `K` and `E` choose the channels, letters the classes, `A` most of
         /// them; empty publishes none.
         "notify-keyspace-events" => notify_keyspace_events: NotifyFlags = NotifyFlags(0),
-            Kind::Word("LETTERS of Ag$lshzxeKEtmdn"), [];
+            ValueKind::Word("LETTERS of Ag$lshzxeKEtmdn"), [];
     }
 
     section "Shutdown and scripts" {
@@ -403,10 +403,10 @@ directives! {
         "shutdown-timeout" => shutdown_timeout: u32 = 10, int(0, I32), [];
         /// How SIGINT shuts down.
         "shutdown-on-sigint" => shutdown_on_sigint: ShutdownOnSignal = ShutdownOnSignal::default(),
-            Kind::Flags(ShutdownOnSignal::NAMES), [];
+            ValueKind::Flags(ShutdownOnSignal::NAMES), [];
         /// How SIGTERM shuts down.
         "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownOnSignal = ShutdownOnSignal::default(),
-            Kind::Flags(ShutdownOnSignal::NAMES), [];
+            ValueKind::Flags(ShutdownOnSignal::NAMES), [];
         /// Milliseconds a script or function runs before other clients are answered with BUSY; 0 means never.
         "busy-reply-threshold" | "lua-time-limit" => busy_reply_threshold: u64 = 5000, int(0, I64), [], NO_SCRIPTS;
     }
@@ -446,10 +446,10 @@ directives! {
         "cluster-announce-ip" => cluster_announce_ip: Option<String> = None, TEXT, [], NO_CLUSTER;
         /// The host name told to other nodes and clients.
         "cluster-announce-hostname" => cluster_announce_hostname: Option<String> = None,
-            Kind::Text(checks::hostname), [], NO_CLUSTER;
+            ValueKind::Text(checks::hostname), [], NO_CLUSTER;
         /// A name for people, shown in logs.
         "cluster-announce-human-nodename" => cluster_announce_human_nodename: Option<String> = None,
-            Kind::Text(checks::node_name), [], NO_CLUSTER;
+            ValueKind::Text(checks::node_name), [], NO_CLUSTER;
         /// The client port told to other nodes; 0 means the one we listen on.
         "cluster-announce-port" => cluster_announce_port: u16 = 0, PORT, [], NO_CLUSTER;
         /// The TLS port told to other nodes; 0 means the one we listen on.
@@ -459,7 +459,7 @@ directives! {
         /// What redirections send clients to: the address, the host name, or the place they already know.
         "cluster-preferred-endpoint-type"
             => cluster_preferred_endpoint_type: ClusterEndpointType = ClusterEndpointType::Ip,
-            Kind::Choice(ClusterEndpointType::NAMES), [], NO_CLUSTER;
+            ValueKind::Choice(ClusterEndpointType::NAMES), [], NO_CLUSTER;
     }
 
     section "Slow log and latency" {
@@ -474,7 +474,7 @@ directives! {
         /// The percentiles INFO shows of those histograms, each 0 to 100; `""` shows none.
         "latency-tracking-info-percentiles"
             => latency_tracking_info_percentiles: Vec<f64> = vec![50.0, 99.0, 99.9],
-            Kind::Words("PERCENTILE ..."), [];
+            ValueKind::Words("PERCENTILE ..."), [];
     }
 
     section "Encodings" {

@@ -2,11 +2,11 @@
 
 /// How a directive's value is written.
 #[derive(Clone, Copy)]
-pub enum Kind {
+pub enum ValueKind {
     /// `yes` or `no`.
     Bool,
     /// A whole number from `min` to `max`, both included.
-    Integer { min: i128, max: i128, unit: Unit },
+    Integer { min: i128, max: i128, unit: Notation },
     /// One of these names, in any case.
     Choice(&'static [&'static str]),
     /// Any of these names, separated by blanks.
@@ -19,15 +19,15 @@ pub enum Kind {
     Words(&'static str),
 }
 
-impl Kind {
+impl ValueKind {
     /// Whether the value is a list of words: a file may write them separately, and CONFIG SET's one word is split.
     pub fn takes_words(&self) -> bool {
-        matches!(self, Kind::Flags(_) | Kind::Words(_))
+        matches!(self, ValueKind::Flags(_) | ValueKind::Words(_))
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum Notation {
     Plain,
     /// Bytes; `1kb`, `512mb`, `4g` are understood.
     Memory,
@@ -38,16 +38,16 @@ pub enum Unit {
 }
 
 /// A type that a field of the configuration may have.
-pub(super) trait Value {
+pub(super) trait Setting {
     /// Takes the value that `words` say, or leaves the old one and says what is wrong, in Redis's own words.
-    fn assign(&mut self, words: &[&[u8]], kind: &Kind) -> Result<(), String>;
+    fn assign(&mut self, words: &[&[u8]], kind: &ValueKind) -> Result<(), String>;
 
     /// The value as CONFIG GET writes it.
-    fn show(&self, kind: &Kind) -> Vec<u8>;
+    fn show(&self, kind: &ValueKind) -> Vec<u8>;
 
     /// The value as one or more lines of a file, without the directive's name. Assigning each, in order, to the
     /// default gives the value back.
-    fn lines(&self, kind: &Kind) -> Vec<Vec<u8>> {
+    fn lines(&self, kind: &ValueKind) -> Vec<Vec<u8>> {
         vec![self.show(kind)]
     }
 }

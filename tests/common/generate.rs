@@ -5,7 +5,7 @@ use solod::{
         Command, TABLE,
         command::Group,
         flags,
-        syntax::{self, Argument, Kind},
+        syntax::{self, Argument, ArgumentKind},
     },
     data::rng::Rng,
 };
@@ -233,7 +233,7 @@ impl Maker<'_> {
         }
         let times = match argument.multiple {
             false => 1,
-            true if argument.kind == Kind::Key && self.numkeys.is_some() || argument.name == "weight" => self.numkeys.unwrap_or(1),
+            true if argument.kind == ArgumentKind::Key && self.numkeys.is_some() || argument.name == "weight" => self.numkeys.unwrap_or(1),
             true => {
                 let most = if self.generator.one_in(8) { 40 } else { 4 };
                 1 + self.generator.below(most)
@@ -252,21 +252,23 @@ impl Maker<'_> {
     fn value(&mut self, argument: &Argument) {
         let generator = &mut *self.generator;
         let value = match argument.kind {
-            Kind::PureToken => return,
-            Kind::OneOf => {
+            ArgumentKind::PureToken => return,
+            ArgumentKind::OneOf => {
                 let index = generator.below(argument.arguments.len() as u64) as usize;
                 let mut chosen = argument.arguments[index].clone();
                 chosen.optional = false;
                 return self.argument(&chosen);
             }
-            Kind::Block => return argument.arguments.iter().for_each(|a| self.argument(a)),
-            Kind::Key => self.key(),
-            Kind::Pattern if self.name.starts_with("sort") => generator.pick(&["s*", "h*->m1", "*", "nothing", "#", "h0->*"]).into(),
-            Kind::Pattern => generator.pattern(),
-            Kind::Double if argument.name == "timeout" => b"0.001".to_vec(),
-            Kind::Double => generator.double(),
-            Kind::UnixTime => generator.pick(&["1", "0", "4102444800", "4102444800000", "-5"]).into(),
-            Kind::Integer => match argument.name.as_str() {
+            ArgumentKind::Block => return argument.arguments.iter().for_each(|a| self.argument(a)),
+            ArgumentKind::Key => self.key(),
+            ArgumentKind::Pattern if self.name.starts_with("sort") => {
+                generator.pick(&["s*", "h*->m1", "*", "nothing", "#", "h0->*"]).into()
+            }
+            ArgumentKind::Pattern => generator.pattern(),
+            ArgumentKind::Double if argument.name == "timeout" => b"0.001".to_vec(),
+            ArgumentKind::Double => generator.double(),
+            ArgumentKind::UnixTime => generator.pick(&["1", "0", "4102444800", "4102444800000", "-5"]).into(),
+            ArgumentKind::Integer => match argument.name.as_str() {
                 "cursor" => b"0".to_vec(),
                 // A negative one is answered with as many elements as it says.
                 "count" if self.name.contains("rand") => (generator.below(50) as i64 - 25).to_string().into_bytes(),
@@ -288,11 +290,13 @@ impl Maker<'_> {
                 "increment" | "weight" if self.group == Group::SortedSet => generator.double(),
                 _ => generator.integer(),
             },
-            Kind::String if matches!(argument.name.as_str(), "min" | "max" | "start" | "stop") && self.group == Group::SortedSet => {
+            ArgumentKind::String
+                if matches!(argument.name.as_str(), "min" | "max" | "start" | "stop") && self.group == Group::SortedSet =>
+            {
                 self.bound()
             }
-            Kind::String if argument.name == "type" => generator.pick(&["string", "list", "set", "zset", "hash", "stream"]).into(),
-            Kind::String => generator.text(),
+            ArgumentKind::String if argument.name == "type" => generator.pick(&["string", "list", "set", "zset", "hash", "stream"]).into(),
+            ArgumentKind::String => generator.text(),
         };
         self.args.push(value);
     }

@@ -2,7 +2,7 @@
 
 use super::{
     find, reply_flags,
-    syntax::{self, Argument, Kind},
+    syntax::{self, Argument, ArgumentKind},
 };
 use crate::commands::{CommandId, Ctx};
 
@@ -96,7 +96,7 @@ fn reply_argument(ctx: &mut Ctx, argument: &Argument) {
         ctx.out.bulk(b"flags");
         reply_flags(ctx, flags);
     }
-    if matches!(argument.kind, Kind::OneOf | Kind::Block) {
+    if matches!(argument.kind, ArgumentKind::OneOf | ArgumentKind::Block) {
         ctx.out.bulk(b"arguments");
         reply_arguments(ctx, &argument.arguments);
     }

@@ -21,7 +21,7 @@ pub const KEY_NAMES: &[&str] = &["key", "source", "destination", "newkey", "key1
 
 /// What an argument is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ArgumentKind {
     /// Any bytes.
     String,
     /// A whole number.
@@ -42,7 +42,7 @@ pub enum Kind {
     Block,
 }
 
-impl Kind {
+impl ArgumentKind {
     /// Its name in COMMAND DOCS.
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ pub struct Argument {
     /// Its name; empty for a group of which the notation says none, until [`parse`] has found one.
     pub name: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: ArgumentKind,
     /// The literal word in front of it, or which it is.
     pub token: Option<&'static str>,
     /// What to show a person instead of its name.
@@ -134,7 +134,7 @@ fn name_groups(argument: &mut Argument) {
 /// Gives keys their specifications: each the next one, those beyond the last share it.
 fn number_keys(arguments: &mut [Argument], next: &mut usize, key_specs: usize) {
     for argument in arguments {
-        if argument.kind == Kind::Key && argument.key_spec.is_none() && key_specs > 0 {
+        if argument.kind == ArgumentKind::Key && argument.key_spec.is_none() && key_specs > 0 {
             argument.key_spec = Some((*next).min(key_specs - 1));
             *next += 1;
         }
@@ -179,7 +179,7 @@ impl Reader {
             let before = self.rest;
             let mut argument = self.item()?;
             // A literal word belongs to what follows it, unless that may be left out.
-            let takes_token = argument.kind != Kind::PureToken && !argument.optional && argument.token.is_none();
+            let takes_token = argument.kind != ArgumentKind::PureToken && !argument.optional && argument.token.is_none();
             if let Some(word) = arguments.pop_if(|last| takes_token && is_plain_token(last)) {
                 argument.token = word.token;
             }
@@ -205,7 +205,7 @@ impl Reader {
         }
         if alternatives.len() > 1 {
             let arguments = alternatives.into_iter().map(|sequence| block_of(sequence, "")).collect();
-            return Ok(Argument { arguments, ..plain(name.to_owned(), Kind::OneOf) });
+            return Ok(Argument { arguments, ..plain(name.to_owned(), ArgumentKind::OneOf) });
         }
         Ok(block_of(alternatives.swap_remove(0), name))
     }
@@ -227,7 +227,7 @@ impl Reader {
         let multiple = self.repeats();
         Ok(Argument {
             multiple: argument.multiple || multiple,
-            multiple_token: argument.multiple_token || multiple && argument.token.is_some() && argument.kind != Kind::PureToken,
+            multiple_token: argument.multiple_token || multiple && argument.token.is_some() && argument.kind != ArgumentKind::PureToken,
             ..argument
         })
     }
@@ -262,7 +262,7 @@ impl Reader {
             if is_literal(name) {
                 return Ok(token(name.to_ascii_lowercase(), name));
             }
-            let kind = if KEY_NAMES.contains(&name) { Kind::Key } else { Kind::String };
+            let kind = if KEY_NAMES.contains(&name) { ArgumentKind::Key } else { ArgumentKind::String };
             return Ok(Argument { display, key_spec: self.key_spec()?, ..plain(name.to_owned(), kind) });
         }
         if self.eat("(") {
@@ -270,7 +270,7 @@ impl Reader {
         }
         let end = self.rest.find(|c| stop(c) || c == '.').unwrap_or(self.rest.len());
         let (kind, rest) = self.rest.split_at(end);
-        if let Some(kind) = Kind::of_value(kind) {
+        if let Some(kind) = ArgumentKind::of_value(kind) {
             self.rest = rest;
             return Ok(Argument { display, key_spec: self.key_spec()?, ..plain(name.to_owned(), kind) });
         }
@@ -299,10 +299,10 @@ fn is_literal(word: &str) -> bool {
 }
 
 fn is_plain_token(argument: &Argument) -> bool {
-    argument.kind == Kind::PureToken && !argument.optional && !argument.multiple
+    argument.kind == ArgumentKind::PureToken && !argument.optional && !argument.multiple
 }
 
-fn plain(name: String, kind: Kind) -> Argument {
+fn plain(name: String, kind: ArgumentKind) -> Argument {
     Argument {
         name,
         kind,
@@ -317,7 +317,7 @@ fn plain(name: String, kind: Kind) -> Argument {
 }
 
 fn token(name: String, word: &'static str) -> Argument {
-    Argument { token: Some(word), ..plain(name, Kind::PureToken) }
+    Argument { token: Some(word), ..plain(name, ArgumentKind::PureToken) }
 }
 
 /// Several arguments as one; one alone stays itself, unless the group has a name.
@@ -325,7 +325,7 @@ fn block_of(mut sequence: Vec<Argument>, name: &str) -> Argument {
     if sequence.len() == 1 && name.is_empty() {
         return sequence.swap_remove(0);
     }
-    Argument { arguments: sequence, ..plain(name.to_owned(), Kind::Block) }
+    Argument { arguments: sequence, ..plain(name.to_owned(), ArgumentKind::Block) }
 }
 
 /// The arguments as manuals write them: `key value [NX | XX] [EX seconds]`.
@@ -337,11 +337,11 @@ pub fn render(arguments: &[Argument]) -> String {
 fn render_one(argument: &Argument) -> String {
     let alternatives = || argument.arguments.iter().map(render_one).collect::<Vec<_>>().join(" | ");
     let inner = match argument.kind {
-        Kind::PureToken => String::new(),
+        ArgumentKind::PureToken => String::new(),
         // The brackets of an argument that may be left out do for the group too.
-        Kind::OneOf if argument.optional && !argument.multiple && argument.token.is_none() => alternatives(),
-        Kind::OneOf => format!("<{}>", alternatives()),
-        Kind::Block => render(&argument.arguments),
+        ArgumentKind::OneOf if argument.optional && !argument.multiple && argument.token.is_none() => alternatives(),
+        ArgumentKind::OneOf => format!("<{}>", alternatives()),
+        ArgumentKind::Block => render(&argument.arguments),
         _ => argument.display.unwrap_or(&argument.name).to_owned(),
     };
     let with_token = match argument.token {
@@ -382,8 +382,8 @@ mod tests {
     #[test]
     fn arguments_have_types() {
         let arguments = parse("key value:string count:integer ratio:double at:unix-time match:pattern from:key name", 2).unwrap();
-        let kinds: Vec<Kind> = arguments.iter().map(|a| a.kind).collect();
-        use Kind::*;
+        let kinds: Vec<ArgumentKind> = arguments.iter().map(|a| a.kind).collect();
+        use ArgumentKind::*;
         assert_eq!(kinds, [Key, String, Integer, Double, UnixTime, Pattern, Key, String]);
         assert_eq!((arguments[0].key_spec, arguments[6].key_spec, arguments[1].key_spec), (Some(0), Some(1), None));
     }
@@ -400,11 +400,11 @@ mod tests {
     #[test]
     fn words_in_capitals_stand_for_themselves() {
         let nx = one("NX");
-        assert_eq!((nx.kind, nx.name.as_str(), nx.token), (Kind::PureToken, "nx", Some("NX")));
+        assert_eq!((nx.kind, nx.name.as_str(), nx.token), (ArgumentKind::PureToken, "nx", Some("NX")));
         let change = one("change:CH");
-        assert_eq!((change.kind, change.name.as_str(), change.token), (Kind::PureToken, "change", Some("CH")));
+        assert_eq!((change.kind, change.name.as_str(), change.token), (ArgumentKind::PureToken, "change", Some("CH")));
         let lower = one("'lib-name'");
-        assert_eq!((lower.kind, lower.name.as_str(), lower.token), (Kind::PureToken, "lib-name", Some("lib-name")));
+        assert_eq!((lower.kind, lower.name.as_str(), lower.token), (ArgumentKind::PureToken, "lib-name", Some("lib-name")));
         assert_eq!(one("'' ").token, Some(""));
         assert_eq!(one("equal:=").token, Some("="));
     }
@@ -412,23 +412,23 @@ mod tests {
     #[test]
     fn a_literal_word_takes_what_follows_it() {
         let ex = one("EX seconds:integer");
-        assert_eq!((ex.kind, ex.name.as_str(), ex.token), (Kind::Integer, "seconds", Some("EX")));
+        assert_eq!((ex.kind, ex.name.as_str(), ex.token), (ArgumentKind::Integer, "seconds", Some("EX")));
         let limit = one("[LIMIT (offset:integer count:integer)]");
-        assert_eq!((limit.kind, limit.name.as_str(), limit.token, limit.optional), (Kind::Block, "limit", Some("LIMIT"), true));
+        assert_eq!((limit.kind, limit.name.as_str(), limit.token, limit.optional), (ArgumentKind::Block, "limit", Some("LIMIT"), true));
         let auth = one("AUTH auth:(username password)");
-        assert_eq!((auth.kind, auth.name.as_str(), auth.arguments.len()), (Kind::Block, "auth", 2));
+        assert_eq!((auth.kind, auth.name.as_str(), auth.arguments.len()), (ArgumentKind::Block, "auth", 2));
         assert_eq!(parse("ASYNC [SYNC]", 0).unwrap().len(), 2, "not what may be left out");
     }
 
     #[test]
     fn groups_are_one_of_or_all_of() {
         let one_of = one("[condition:(NX | XX)]");
-        assert_eq!((one_of.kind, one_of.name.as_str(), one_of.optional), (Kind::OneOf, "condition", true));
+        assert_eq!((one_of.kind, one_of.name.as_str(), one_of.optional), (ArgumentKind::OneOf, "condition", true));
         assert_eq!(one("[ NX|XX ]"), Argument { name: "nx".into(), ..one_of });
         let block = one("data:(key value)...");
-        assert_eq!((block.kind, block.multiple, block.multiple_token), (Kind::Block, true, false));
+        assert_eq!((block.kind, block.multiple, block.multiple_token), (ArgumentKind::Block, true, false));
         let mixed = one("(a b | C)");
-        assert_eq!(mixed.arguments.iter().map(|a| a.kind).collect::<Vec<_>>(), [Kind::Block, Kind::PureToken]);
+        assert_eq!(mixed.arguments.iter().map(|a| a.kind).collect::<Vec<_>>(), [ArgumentKind::Block, ArgumentKind::PureToken]);
         assert_eq!(one("(key)"), one("key"));
     }
 
@@ -443,7 +443,7 @@ mod tests {
             assert_eq!((get.optional, get.multiple, get.multiple_token), (true, true, true));
         }
         let key = one("key...");
-        assert_eq!((key.kind, key.multiple, key.multiple_token), (Kind::Key, true, false));
+        assert_eq!((key.kind, key.multiple, key.multiple_token), (ArgumentKind::Key, true, false));
     }
 
     #[test]

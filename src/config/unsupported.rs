@@ -1,6 +1,6 @@
 //! Directives that are set and have no effect: what stops the start, and what is warned of.
 
-use super::effect::Effect;
+use super::support::Support;
 use super::table::{Config, Directive, DirectiveId, TABLE};
 use sha2::{Digest, Sha256};
 
@@ -15,16 +15,16 @@ impl Config {
 
     /// The reason why the value of `directive` is refused, if it is.
     pub(super) fn refusal(&self, directive: &Directive) -> Option<&'static str> {
-        match directive.effect {
-            Effect::Refused(reason) if self.asks_for(directive) => Some(reason),
+        match directive.support {
+            Support::Refused(reason) if self.asks_for(directive) => Some(reason),
             _ => None,
         }
     }
 
     /// A warning for `directive` if it is set and nothing follows from it.
-    pub fn unserved_warning(&self, directive: &Directive) -> Option<String> {
-        match directive.effect {
-            Effect::Ignored(reason) if self.asks_for(directive) => Some(format!("WARNING: {} has no effect: {reason}", directive.name)),
+    pub fn unsupported_warning(&self, directive: &Directive) -> Option<String> {
+        match directive.support {
+            Support::Ignored(reason) if self.asks_for(directive) => Some(format!("WARNING: {} has no effect: {reason}", directive.name)),
             _ => None,
         }
     }
@@ -37,8 +37,8 @@ impl Config {
     }
 
     /// A warning for each directive that is set and has no effect.
-    pub fn unserved_warnings(&self) -> impl Iterator<Item = String> {
-        TABLE.iter().filter_map(|directive| self.unserved_warning(directive))
+    pub fn unsupported_warnings(&self) -> impl Iterator<Item = String> {
+        TABLE.iter().filter_map(|directive| self.unsupported_warning(directive))
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
             for entry in fs::read_dir(dir).unwrap() {
                 let path = entry.unwrap().path();
                 let is_other =
-                    ["config/table.rs", "config/arbitrary.rs", "config/unserved.rs", "tests.rs"].iter().any(|end| path.ends_with(end));
+                    ["config/table.rs", "config/arbitrary.rs", "config/unsupported.rs", "tests.rs"].iter().any(|end| path.ends_with(end));
                 if path.is_dir() {
                     add(&path, text);
                 } else if !is_other {
@@ -207,7 +207,7 @@ mod tests {
             if AWAITED.contains(&directive.id) || SHOWN_ONLY.contains(&directive.id) {
                 continue;
             }
-            match (is_read, directive.effect == Effect::Works) {
+            match (is_read, directive.support == Support::Works) {
                 (false, true) => wrong.push(format!("nothing reads {field}: say in src/config/table.rs what becomes of it")),
                 (true, false) => wrong.push(format!("{field} is read: it works, and src/config/table.rs says that it does not")),
                 _ => {}

@@ -1,0 +1,57 @@
+//! What becomes of a directive that is set to something other than its default, and the reasons why some have no effect.
+
+/// What a value that is not the default does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// What Redis's does.
+    Works,
+    /// The server does not start with it and CONFIG SET refuses it: without the feature, data would be lost or open.
+    /// The text is the reason, a sentence for the operator.
+    Refused(&'static str),
+    /// It is accepted, and a warning at start says that nothing follows from it. The text is the reason, a sentence.
+    Ignored(&'static str),
+}
+
+use Support::{Ignored, Refused};
+
+pub(super) const NO_TLS: Support = Ignored("solod does not speak TLS yet.");
+pub(super) const NO_TLS_LISTENER: Support =
+    Refused("solod does not speak TLS yet: clients of this port would not be served. Put a TLS proxy in front of it.");
+pub(super) const NO_TLS_LINK: Support = Refused("solod does not speak TLS yet: what goes to and from the primary would not be encrypted.");
+pub(super) const NO_MODULES: Support = Refused("solod cannot load modules: data and commands of this one would be missing.");
+pub(super) const NO_APPENDS: Support =
+    Refused("solod does not keep an append-only file yet: writes would be lost that the file would hold. Use save points or a replica.");
+pub(super) const NO_AOF: Support = Ignored("solod does not keep an append-only file yet.");
+pub(super) const NO_USERS: Support = Refused("solod has no ACL users yet: anybody could do what their rules forbid. Use requirepass.");
+pub(super) const NO_ACL: Support = Ignored("solod has no ACL users yet.");
+pub(super) const NO_NODE: Support =
+    Refused("solod cannot be a node of a cluster yet: its slots would not be served and its clients not be redirected.");
+pub(super) const NO_CLUSTER: Support = Ignored("solod cannot be a node of a cluster yet.");
+pub(super) const NO_LIMIT: Support =
+    Ignored("solod evicts no keys and refuses no writes for want of memory yet: it grows as its data does. Limit it from outside.");
+pub(super) const NO_EVICTION: Support = Ignored("solod evicts no keys yet.");
+pub(super) const NO_CLIENT_EVICTION: Support =
+    Ignored("Clients are not closed for what all of them take together; client-output-buffer-limit and client-query-buffer-limit hold.");
+pub(super) const NO_DEFRAGMENTATION: Support = Ignored("There is no active defragmentation.");
+pub(super) const NO_STREAMS: Support = Ignored("solod has no streams yet.");
+pub(super) const NO_HYPERLOGLOG: Support = Ignored("solod has no HyperLogLog yet.");
+pub(super) const NO_SCRIPTS: Support = Ignored("solod runs no scripts yet.");
+pub(super) const NO_TRACKING: Support = Ignored("solod has no client-side caching yet.");
+pub(super) const NO_FORK: Support = Ignored("No process is forked.");
+pub(super) const ONE_THREAD: Support = Ignored("One thread serves all clients.");
+pub(super) const OWN_SNAPSHOT: Support = Ignored("Each replica has a snapshot of its own, through its socket, which begins at once.");
+pub(super) const ALWAYS_LAZY: Support = Ignored("What is large is always freed a little at a time.");
+pub(super) const NO_REHASHING: Support = Ignored("Tables grow in place and never rehash.");
+pub(super) const EXACT_EXPIRY: Support =
+    Ignored("Expiry is exact: expired keys are removed in slices between events, as many as there are.");
+pub(super) const ALWAYS_CHECKED: Support = Ignored("Serialized values are always checked in full.");
+pub(super) const NO_SYNC_FILE: Support = Ignored("A synchronisation leaves no file behind.");
+pub(super) const ONE_WRITE_A_TURN: Support =
+    Ignored("What is due to a replica leaves in one write a turn of the loop; the kernel need not gather it.");
+pub(super) const REPLICA_GOES_ON: Support = Ignored(
+    "A replica always goes on applying its primary's writes; a failed snapshot is told in its log and by INFO's rdb_last_bgsave_status.",
+);
+pub(super) const NO_SUCH_WARNING: Support = Ignored("The one warning that this could silence is about fork.");
+pub(super) const LOADS_IN_SLICES: Support = Ignored("A load looks at the network after each slice of time, not of bytes.");
+pub(super) const STEADY_CRON: Support = Ignored("What there is to do for many clients is spread over the turns of the loop.");
+pub(super) const ALLOCATOR_THREAD: Support = Ignored("The allocator's own thread always returns memory.");
