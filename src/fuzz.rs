@@ -4,7 +4,7 @@ use crate::{
     config::{Config, Endpoint, Environment, ReplDisklessLoad, Sources, split_args},
     data::entry::{Entry, NEVER},
     engine::Engine,
-    persist::rdb::{Decoder, Event, Options, RdbError, Shapes, payload},
+    persist::rdb::{DecodeOptions, Decoder, Event, RdbError, Shapes, payload},
     resp::request::{Limits, Parser},
     state::{
         Action, ConnId, Host,
@@ -56,15 +56,15 @@ pub fn config(data: &[u8]) {
 
 /// An RDB stream, in whole and in pieces: both ways must say the same, and end at the same place.
 pub fn rdb(data: &[u8]) {
-    let known = Options { verify: false, size: Some(data.len() as u64), ..Options::default() };
+    let known = DecodeOptions { verify: false, size: Some(data.len() as u64), ..DecodeOptions::default() };
     let pieces = data.first().map_or(1, |first| usize::from(*first) % 7 + 1);
     assert_eq!(rdb_events(&mut data.chunks(data.len().max(1)), known), rdb_events(&mut data.chunks(pieces), known));
     // Without a size, and with a checksum that is hardly ever right.
-    let _ = rdb_events(&mut data.chunks(data.len().max(1)), Options::default()).1;
+    let _ = rdb_events(&mut data.chunks(data.len().max(1)), DecodeOptions::default()).1;
     let _ = payload::restore(data, b"key", NEVER, payload::Restoring { verify: false, shapes: Shapes::default() });
 }
 
-fn rdb_events(pieces: &mut dyn Iterator<Item = &[u8]>, options: Options) -> (Vec<String>, Result<(), RdbError>) {
+fn rdb_events(pieces: &mut dyn Iterator<Item = &[u8]>, options: DecodeOptions) -> (Vec<String>, Result<(), RdbError>) {
     let (mut decoder, mut all) = (Decoder::new(options), Vec::new());
     for piece in pieces {
         decoder.feed(piece);

@@ -8,10 +8,10 @@
 //! | [`reactor`] | the only room that does I/O: mio poll loop, sockets, listeners, signals, clocks, service manager |
 //! | [`engine`] | bytes in, bytes out: the gate, the call, transactions, background slices. No socket, no file, no clock |
 //! | [`commands`] | one table of every command, and one file a group |
-//! | [`state`] | what commands act on beside the data: clients without sockets, statistics, the [`state::Host`] they ask |
+//! | [`state`] | what commands act on beside the data: connections without sockets, the write gate, saves, MIGRATE, statistics, the [`state::Host`] they ask |
 //! | [`replication`] | the one log of writes, and what each side of a link knows |
 //! | [`persist`] | data as streams of bytes: RDB encoder and decoder, DUMP payloads |
-//! | [`keyspace`] | databases: look-up, expiry, watched keys |
+//! | [`keyspace`] | databases: look-up, expiry, who is told of a change, walks |
 //! | [`data`] | what a key can hold, and the segmented table everything stands on |
 //! | [`resp`] | the wire: a borrowing request parser, a reply writer for RESP2 and RESP3 |
 //! | [`config`] | the table of directives: files, CONFIG GET, SET and REWRITE |

@@ -105,7 +105,7 @@ struct File {
 fn decode(path: &Path) -> File {
     let bytes = std::fs::read(path).unwrap();
     let mut file = File::default();
-    let mut decoder = Decoder::new(rdb::Options { size: Some(bytes.len() as u64), ..rdb::Options::default() });
+    let mut decoder = Decoder::new(rdb::DecodeOptions { size: Some(bytes.len() as u64), ..rdb::DecodeOptions::default() });
     let mut db = 0;
     for piece in bytes.chunks(10_000) {
         decoder.feed(piece);
@@ -200,7 +200,7 @@ fn types_that_are_not_supported_are_refused_by_name() {
     server.connect().run("XADD board 1-1 field one");
     server.ask("SAVE");
     let bytes = std::fs::read(server.dir.join("dump.rdb")).unwrap();
-    let mut decoder = Decoder::new(rdb::Options::default());
+    let mut decoder = Decoder::new(rdb::DecodeOptions::default());
     decoder.feed(&bytes);
     let error = loop {
         match decoder.next() {

@@ -2,6 +2,15 @@
 //!
 //! [`command`] says how a command is described, [`registry`] finds one by name, [`context`] is what one is given;
 //! beside them is one file a group, which ends in the group's rows of the table.
+//!
+//! ```
+//! use solod::commands::{Registry, flags};
+//!
+//! let registry = Registry::new();
+//! let set = registry.get(registry.find(b"SeT").unwrap());
+//! assert_eq!((set.name, set.arity), ("set", -3));
+//! assert!(set.flags & flags::WRITE != 0);
+//! ```
 
 pub mod blocking;
 pub mod client;

@@ -11,7 +11,7 @@ use crate::{
     data::{
         entry::Value,
         float,
-        list::{End, Limits, List},
+        list::{End, List, NodeLimits},
         listpack::Item,
         object::Object,
     },
@@ -334,7 +334,7 @@ fn sort_generic(ctx: &mut Ctx<'_>, read_only: bool) {
 
 /// Makes the result the list at argument `store`, whatever was there; no result is no list.
 fn put_result(ctx: &mut Ctx<'_>, store: usize, rows: &Rows, wanted: Range<usize>, options: &Options<'_>) {
-    let limits = Limits { size: ctx.server.config.list_max_listpack_size, depth: ctx.server.config.list_compress_depth };
+    let limits = NodeLimits { size: ctx.server.config.list_max_listpack_size, depth: ctx.server.config.list_compress_depth };
     let mut lookup = Lookup { keyspace: &mut ctx.server.keyspace, db: ctx.db, key: Vec::new() };
     let mut list = List::new_linked(limits);
     for row in &rows.rows[wanted] {

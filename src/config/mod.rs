@@ -6,6 +6,17 @@
 //!
 //! The room knows what a value may be, not what it does: directives of features that are not there are parsed, checked
 //! and kept. It does no I/O; files are read by an [`Environment`]. Behaviour, error texts and defaults follow Redis 7.2.
+//!
+//! ```
+//! use solod::config::{Config, SetContext};
+//!
+//! let mut config = Config::default();
+//! assert_eq!(config.maxclients, 10_000);
+//! let context = SetContext { loading: false, local: true };
+//! config.set_many(&[(b"maxclients", b"5000")], context).unwrap();
+//! assert_eq!(config.maxclients, 5000);
+//! assert!(config.set_many(&[(b"maxclients", b"many")], context).is_err());
+//! ```
 
 #[cfg(test)]
 mod arbitrary;

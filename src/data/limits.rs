@@ -4,7 +4,7 @@ use super::key_hash::Seed;
 
 /// What the compact form of a hash or sorted set may hold, and what the table it becomes then needs to be born.
 #[derive(Clone, Copy)]
-pub struct Limits {
+pub struct PackLimits {
     /// Fields or members (`hash-max-listpack-entries`, `zset-max-listpack-entries`).
     pub entries: usize,
     /// Bytes of a field, value or member (`hash-max-listpack-value`, `zset-max-listpack-value`).

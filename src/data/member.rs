@@ -25,27 +25,27 @@ const LONG: u8 = u8::MAX;
 const LONG_PREFIX: usize = 1 + size_of::<u64>();
 
 /// An owned member with a head: one pointer wide, and so is `Option<Member>`.
-pub struct Member<H: Copy = ()>(Link<H>);
+pub struct Member<H: Copy = ()>(MemberPtr<H>);
 
 /// Another way to a [`Member`], which owns it no more than a page number owns the page.
-pub struct Link<H>(NonNull<u8>, PhantomData<H>);
+pub struct MemberPtr<H>(NonNull<u8>, PhantomData<H>);
 
 // SAFETY: a Member owns its allocation, which is a head and bytes and is not tied to a thread where the head is not.
 unsafe impl<H: Copy + Send> Send for Member<H> {}
 
 // SAFETY: whoever follows one has to know that the Member is still there, on whatever thread.
-unsafe impl<H: Send> Send for Link<H> {}
+unsafe impl<H: Send> Send for MemberPtr<H> {}
 
-impl<H> Clone for Link<H> {
+impl<H> Clone for MemberPtr<H> {
     #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<H> Copy for Link<H> {}
+impl<H> Copy for MemberPtr<H> {}
 
-impl<H> PartialEq for Link<H> {
+impl<H> PartialEq for MemberPtr<H> {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
         self.0 == other.0
@@ -85,7 +85,7 @@ impl<H: Copy> Member<H> {
             }
             ptr::copy_nonoverlapping(bytes.as_ptr(), behind.as_ptr().add(prefix(bytes.len())), bytes.len());
         }
-        Self(Link(base, PhantomData))
+        Self(MemberPtr(base, PhantomData))
     }
 
     /// Its bytes.
@@ -111,7 +111,7 @@ impl<H: Copy> Member<H> {
 
     /// Another way to it.
     #[inline(always)]
-    pub fn link(&self) -> Link<H> {
+    pub fn link(&self) -> MemberPtr<H> {
         self.0
     }
 
@@ -121,7 +121,7 @@ impl<H: Copy> Member<H> {
     }
 }
 
-impl<H> Link<H> {
+impl<H> MemberPtr<H> {
     /// The member's bytes.
     ///
     /// # Safety

@@ -1,5 +1,16 @@
 //! What a key can hold: one file a type with its encodings, and the table they all stand on.
 //! Knows no client, no clock and no command.
+//!
+//! ```
+//! use solod::data::{dict::Dict, entry::{Entry, NEVER, Value}, key_hash::Seed};
+//!
+//! let mut table = Dict::new(Seed::new(1));
+//! let hash = table.hash(b"key");
+//! table.insert_new(hash, Entry::new_inline(b"key", b"value", NEVER));
+//! let found = table.find(hash, b"key").unwrap();
+//! assert!(matches!(found.value(), Value::Str(b"value")));
+//! assert_eq!(found.allocated(), 16, "a header of eight bytes, key and value");
+//! ```
 
 pub mod block;
 pub mod dict;

@@ -17,7 +17,7 @@ use super::{
 
 /// How large each form may become, and what a table needs to be born.
 #[derive(Clone, Copy)]
-pub struct Limits {
+pub struct SetLimits {
     /// Members up to which a set of integers is an intset (`set-max-intset-entries`).
     pub intset_entries: usize,
     /// Members up to which any other is a listpack (`set-max-listpack-entries`).
@@ -30,10 +30,10 @@ pub struct Limits {
 
 /// A set.
 #[derive(Clone)]
-pub struct Set(Form);
+pub struct Set(Repr);
 
 #[derive(Clone)]
-enum Form {
+enum Repr {
     Ints(Intset),
     Pack(Listpack),
     Table(Box<Dict<Member>>),
@@ -41,13 +41,13 @@ enum Form {
 
 impl Default for Set {
     fn default() -> Self {
-        Self(Form::Ints(Intset::new()))
+        Self(Repr::Ints(Intset::new()))
     }
 }
 
 impl Set {
     /// An empty set of the form that suits `first`, with about `count` members to come.
-    pub fn suited(first: &[u8], count: usize, limits: &Limits) -> Self {
+    pub fn suited(first: &[u8], count: usize, limits: &SetLimits) -> Self {
         if count <= limits.intset_entries && number::parse_i64(first).is_some() {
             return Self::default();
         }
@@ -55,44 +55,44 @@ impl Set {
     }
 
     /// An empty set for members of which only the number is known: `len` of them are to be added.
-    pub fn sized(len: usize, limits: &Limits) -> Self {
+    pub fn sized(len: usize, limits: &SetLimits) -> Self {
         if len <= limits.intset_entries.min(intset::LEN_MAX) { Self::default() } else { Self::table(limits.seed) }
     }
 
     /// An empty set as a listpack.
     pub fn listpack() -> Self {
-        Self(Form::Pack(Listpack::new()))
+        Self(Repr::Pack(Listpack::new()))
     }
 
     fn table(seed: Seed) -> Self {
-        Self(Form::Table(Box::new(Dict::new(seed))))
+        Self(Repr::Table(Box::new(Dict::new(seed))))
     }
 
     /// A set from an intset that came from elsewhere.
-    pub fn from_intset(ints: Intset, limits: &Limits) -> Self {
-        let mut set = Self(Form::Ints(ints));
+    pub fn from_intset(ints: Intset, limits: &SetLimits) -> Self {
+        let mut set = Self(Repr::Ints(ints));
         set.fit_ints(limits);
         set
     }
 
     /// A set from a listpack that came from elsewhere; `None` when a member is in it twice.
-    pub fn from_listpack(pack: Listpack, limits: &Limits) -> Option<Self> {
+    pub fn from_listpack(pack: Listpack, limits: &SetLimits) -> Option<Self> {
         let mut seen = Dict::new(limits.seed);
         for item in pack.iter() {
             if !insert(&mut seen, item.text(&mut itoa::Buffer::new())) {
                 return None;
             }
         }
-        Some(if seen.len() > limits.listpack_entries { Self(Form::Table(Box::new(seen))) } else { Self(Form::Pack(pack)) })
+        Some(if seen.len() > limits.listpack_entries { Self(Repr::Table(Box::new(seen))) } else { Self(Repr::Pack(pack)) })
     }
 
     /// Number of members.
     #[inline]
     pub fn len(&self) -> usize {
         match &self.0 {
-            Form::Ints(ints) => ints.len(),
-            Form::Pack(pack) => pack.len(),
-            Form::Table(table) => table.len(),
+            Repr::Ints(ints) => ints.len(),
+            Repr::Pack(pack) => pack.len(),
+            Repr::Table(table) => table.len(),
         }
     }
 
@@ -100,43 +100,43 @@ impl Set {
     #[inline]
     pub fn is_empty(&self) -> bool {
         match &self.0 {
-            Form::Ints(ints) => ints.is_empty(),
-            Form::Pack(pack) => pack.is_empty(),
-            Form::Table(table) => table.is_empty(),
+            Repr::Ints(ints) => ints.is_empty(),
+            Repr::Pack(pack) => pack.is_empty(),
+            Repr::Table(table) => table.is_empty(),
         }
     }
 
     /// What OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
         match &self.0 {
-            Form::Ints(_) => "intset",
-            Form::Pack(_) => "listpack",
-            Form::Table(_) => "hashtable",
+            Repr::Ints(_) => "intset",
+            Repr::Pack(_) => "listpack",
+            Repr::Table(_) => "hashtable",
         }
     }
 
     /// Its listpack, if it is one.
     pub fn compact(&self) -> Option<&Listpack> {
-        if let Form::Pack(pack) = &self.0 { Some(pack) } else { None }
+        if let Repr::Pack(pack) = &self.0 { Some(pack) } else { None }
     }
 
     /// Its intset, if it is one.
     pub fn ints(&self) -> Option<&Intset> {
-        if let Form::Ints(ints) = &self.0 { Some(ints) } else { None }
+        if let Repr::Ints(ints) = &self.0 { Some(ints) } else { None }
     }
 
     /// Its table, if it is one.
     pub fn members(&self) -> Option<&Dict<Member>> {
-        if let Form::Table(table) = &self.0 { Some(table) } else { None }
+        if let Repr::Table(table) = &self.0 { Some(table) } else { None }
     }
 
     /// Bytes of memory it takes, the fixed part inside its [`Object`](super::object::Object) not counted. `samples` elements are looked at
     /// (0: all of them).
     pub fn allocated(&self, samples: usize) -> usize {
         match &self.0 {
-            Form::Ints(ints) => ints.allocated(),
-            Form::Pack(pack) => pack.allocated(),
-            Form::Table(table) => {
+            Repr::Ints(ints) => ints.allocated(),
+            Repr::Pack(pack) => pack.allocated(),
+            Repr::Table(table) => {
                 let samples = if samples == 0 { table.len() } else { samples.min(table.len()) };
                 let bytes: usize = table.iter().take(samples).map(Member::allocated).sum();
                 let members = (bytes as u128 * table.len() as u128).checked_div(samples as u128).unwrap_or(0);
@@ -149,9 +149,9 @@ impl Set {
     /// [`Item::Str`], be they numbers or not.
     pub fn iter(&self) -> Iter<'_> {
         Iter(match &self.0 {
-            Form::Ints(ints) => Members::Ints(ints.iter()),
-            Form::Pack(pack) => Members::Pack(pack.iter()),
-            Form::Table(table) => Members::Table(Box::new(table.iter())),
+            Repr::Ints(ints) => Members::Ints(ints.iter()),
+            Repr::Pack(pack) => Members::Pack(pack.iter()),
+            Repr::Table(table) => Members::Table(Box::new(table.iter())),
         })
     }
 
@@ -159,26 +159,26 @@ impl Set {
     #[inline]
     pub fn contains(&self, member: &[u8]) -> bool {
         match &self.0 {
-            Form::Ints(ints) => number::parse_i64(member).is_some_and(|n| ints.contains(n)),
-            Form::Pack(pack) => pack.first().is_some_and(|first| pack.find(first, member, 0).is_some()),
-            Form::Table(table) => table.find(table.hash(member), member).is_some(),
+            Repr::Ints(ints) => number::parse_i64(member).is_some_and(|n| ints.contains(n)),
+            Repr::Pack(pack) => pack.first().is_some_and(|first| pack.find(first, member, 0).is_some()),
+            Repr::Table(table) => table.find(table.hash(member), member).is_some(),
         }
     }
 
     /// [`Set::contains`] for a member of another set.
     pub fn contains_item(&self, member: Item<'_>) -> bool {
         match (&self.0, member) {
-            (Form::Ints(ints), Item::Int(n)) => ints.contains(n),
+            (Repr::Ints(ints), Item::Int(n)) => ints.contains(n),
             (_, member) => self.contains(member.text(&mut itoa::Buffer::new())),
         }
     }
 
     /// To be said before about `count` members are added at once: what would not stay small becomes a table now.
-    pub fn expect(&mut self, count: usize, limits: &Limits) {
+    pub fn expect(&mut self, count: usize, limits: &SetLimits) {
         let outgrown = match &self.0 {
-            Form::Ints(_) => count > limits.intset_entries,
-            Form::Pack(_) => count > limits.listpack_entries,
-            Form::Table(_) => false,
+            Repr::Ints(_) => count > limits.intset_entries,
+            Repr::Pack(_) => count > limits.listpack_entries,
+            Repr::Table(_) => false,
         };
         if outgrown {
             self.make_table(limits.seed);
@@ -187,42 +187,42 @@ impl Set {
 
     /// Adds a member; `false` when it was one.
     #[inline]
-    pub fn add(&mut self, member: &[u8], limits: &Limits) -> bool {
-        if let Form::Table(table) = &mut self.0 {
+    pub fn add(&mut self, member: &[u8], limits: &SetLimits) -> bool {
+        if let Repr::Table(table) = &mut self.0 {
             return insert(table, member);
         }
         self.add_small(Item::new(member), limits)
     }
 
     /// [`Set::add`] for a member of another set.
-    pub fn add_item(&mut self, member: Item<'_>, limits: &Limits) -> bool {
+    pub fn add_item(&mut self, member: Item<'_>, limits: &SetLimits) -> bool {
         match (&self.0, member) {
-            (Form::Table(_), member) => self.add(member.text(&mut itoa::Buffer::new()), limits),
+            (Repr::Table(_), member) => self.add(member.text(&mut itoa::Buffer::new()), limits),
             (_, Item::Str(bytes)) => self.add(bytes, limits),
             (_, Item::Int(_)) => self.add_small(member, limits),
         }
     }
 
     /// Adds a member to what is not a table yet.
-    fn add_small(&mut self, member: Item<'_>, limits: &Limits) -> bool {
+    fn add_small(&mut self, member: Item<'_>, limits: &SetLimits) -> bool {
         match (&mut self.0, member) {
-            (Form::Ints(ints), Item::Int(n)) => {
+            (Repr::Ints(ints), Item::Int(n)) => {
                 let added = ints.insert(n);
                 if added {
                     self.fit_ints(limits);
                 }
                 return added;
             }
-            (Form::Ints(ints), Item::Str(bytes)) => {
+            (Repr::Ints(ints), Item::Str(bytes)) => {
                 if fits_listpack(ints, bytes, limits) {
                     let mut pack = Listpack::with_capacity(ints.len() * 2 + bytes.len());
                     ints.iter().for_each(|n| pack.push_item(Item::Int(n)));
                     pack.push_item(member);
-                    self.0 = Form::Pack(pack);
+                    self.0 = Repr::Pack(pack);
                     return true;
                 }
             }
-            (Form::Pack(pack), _) => {
+            (Repr::Pack(pack), _) => {
                 if pack.first().is_some_and(|first| pack.find_item(first, member, 0).is_some()) {
                     return false;
                 }
@@ -232,7 +232,7 @@ impl Set {
                     return true;
                 }
             }
-            (Form::Table(_), _) => unreachable!("the callers know it is none"),
+            (Repr::Table(_), _) => unreachable!("the callers know it is none"),
         }
         let table = self.make_table(limits.seed);
         insert(table, member.text(&mut itoa::Buffer::new()))
@@ -241,7 +241,7 @@ impl Set {
     /// Takes a member out; `false` when it was none.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {
-            Form::Table(table) => {
+            Repr::Table(table) => {
                 let hash = table.hash(member);
                 let removed = table.remove(hash, member).is_some();
                 table.gather();
@@ -254,7 +254,7 @@ impl Set {
     /// [`Set::remove`] for a member of another set.
     pub fn remove_item(&mut self, member: Item<'_>) -> bool {
         match (&self.0, member) {
-            (Form::Table(_), member) => self.remove(member.text(&mut itoa::Buffer::new())),
+            (Repr::Table(_), member) => self.remove(member.text(&mut itoa::Buffer::new())),
             (_, Item::Str(bytes)) => self.remove(bytes),
             (_, Item::Int(_)) => self.remove_small(member),
         }
@@ -262,8 +262,8 @@ impl Set {
 
     fn remove_small(&mut self, member: Item<'_>) -> bool {
         match (&mut self.0, member) {
-            (Form::Ints(ints), Item::Int(n)) => ints.remove(n),
-            (Form::Pack(pack), _) => match pack.first().and_then(|first| pack.find_item(first, member, 0)) {
+            (Repr::Ints(ints), Item::Int(n)) => ints.remove(n),
+            (Repr::Pack(pack), _) => match pack.first().and_then(|first| pack.find_item(first, member, 0)) {
                 Some(pos) => {
                     pack.remove(pos);
                     true
@@ -275,7 +275,7 @@ impl Set {
     }
 
     /// Makes it an intset where that is allowed for so many members. All of them are integers: the caller has looked.
-    pub fn make_ints(&mut self, limits: &Limits) {
+    pub fn make_ints(&mut self, limits: &SetLimits) {
         if self.ints().is_some() || self.len() > limits.intset_entries.min(intset::LEN_MAX) {
             return;
         }
@@ -294,11 +294,11 @@ impl Set {
         sorted.into_iter().for_each(|n| {
             ints.insert(n);
         });
-        self.0 = Form::Ints(ints);
+        self.0 = Repr::Ints(ints);
     }
 
     /// Makes a table of an intset that has too many members.
-    fn fit_ints(&mut self, limits: &Limits) {
+    fn fit_ints(&mut self, limits: &SetLimits) {
         if self.ints().is_some_and(|ints| ints.len() > limits.intset_entries.min(intset::LEN_MAX)) {
             self.make_table(limits.seed);
         }
@@ -310,9 +310,9 @@ impl Set {
             for member in self.iter() {
                 insert(&mut table, member.text(&mut itoa::Buffer::new()));
             }
-            self.0 = Form::Table(Box::new(table));
+            self.0 = Repr::Table(Box::new(table));
         }
-        let Form::Table(table) = &mut self.0 else { unreachable!("it has just become one") };
+        let Repr::Table(table) = &mut self.0 else { unreachable!("it has just become one") };
         table
     }
 }
@@ -329,7 +329,7 @@ fn insert(table: &mut Dict<Member>, member: &[u8]) -> bool {
 }
 
 /// Whether these integers together with this string may be a listpack. The largest and the smallest integer stand for all.
-fn fits_listpack(ints: &Intset, string: &[u8], limits: &Limits) -> bool {
+fn fits_listpack(ints: &Intset, string: &[u8], limits: &SetLimits) -> bool {
     let (longest, bytes) = [ints.first(), ints.last()].into_iter().flatten().fold((0, 0), |(longest, bytes), n| {
         let element = Listpack::element_bytes(itoa::Buffer::new().format(n).as_bytes());
         (number::len_i64(n).max(longest), (element * ints.len()).max(bytes))

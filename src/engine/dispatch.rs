@@ -12,7 +12,7 @@ use crate::{
         ClientKind, ConnId,
         blocking::BlockOn,
         client::{Blocked, ReplyMode},
-        write_gate::{Reason, WriteGate},
+        write_gate::{GateReason, WriteGate},
     },
 };
 
@@ -31,8 +31,8 @@ impl Engine {
         let gate = self.server.write_gate();
         self.barred = self.barred(conn, gate);
         let server = &self.server;
-        !gate.has(Reason::Pause)
-            && !gate.has(Reason::SaveFailed)
+        !gate.has(GateReason::Pause)
+            && !gate.has(GateReason::SaveFailed)
             && self.barred & DATA != DATA
             && server.loading.is_none()
             && server.monitors.is_empty()
@@ -57,7 +57,7 @@ impl Engine {
         };
         if self.server.clients.get(conn).is_some_and(|c| c.peer.is_primary()) {
             // What is being moved must not change meanwhile, whoever says so.
-            return if gate.has(Reason::Migration) { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
+            return if gate.has(GateReason::Migration) { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         }
         if !upstream.is_online() && !config.replica_serve_stale_data {
             return u64::MAX;
@@ -75,7 +75,7 @@ impl Engine {
         let writes = run().any(|f| f & flags::WRITE != 0);
         let gate = server.write_gate();
         // A PING tells whether the server does what it should.
-        if (writes || command.name == "ping" && gate.has(Reason::SaveFailed))
+        if (writes || command.name == "ping" && gate.has(GateReason::SaveFailed))
             && let Some(text) = gate.refusal()
         {
             return Some(text);

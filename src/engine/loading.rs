@@ -194,7 +194,7 @@ impl Engine {
             Ok(Done::Opened(Some(size))) => {
                 let shapes = rdb::Shapes::from_config(&self.server.config, self.server.keyspace.seed());
                 let decode =
-                    rdb::Options { verify: self.server.config.rdbchecksum && !self.server.skip_checksums, size: Some(*size), shapes };
+                    rdb::DecodeOptions { verify: self.server.config.rdbchecksum && !self.server.skip_checksums, size: Some(*size), shapes };
                 let replica = self.server.config.replicaof.is_some();
                 // More would not fit into the backlog, from which replicas are told.
                 let remember_bytes = usize::try_from(self.server.config.repl_backlog_size).unwrap_or(usize::MAX);

@@ -3,6 +3,33 @@
 //! Whoever drives the engine (the reactor, a simulator, a test) tells it of connections and hands it bytes
 //! ([`Engine::connect`], [`Engine::receive`], [`Engine::disconnect`]), ends each turn with [`Engine::finish_turn`], sends what
 //! [`Engine::take_dirty`] names, does what [`Engine::take_action`] asks, and comes back no later than [`Engine::sleep_ms`] says.
+//!
+//! ```
+//! use solod::{config::Config, engine::Engine, state::{ConnId, Host, client::Origin}};
+//! use std::io::IoSlice;
+//!
+//! /// A world with nothing but a clock, which stands still.
+//! struct Still;
+//!
+//! impl Host for Still {
+//!     fn unix_us(&self) -> i64 {
+//!         1_700_000_000_000_000
+//!     }
+//!     fn nanos(&self) -> u64 {
+//!         0
+//!     }
+//! }
+//!
+//! let mut engine = Engine::new(Config::default(), Box::new(Still), 1);
+//! let conn = ConnId(0);
+//! engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
+//! engine.receive(conn, b"SET k v\r\nGET k\r\n");
+//! engine.finish_turn();
+//! assert_eq!(engine.take_dirty(), Some(conn));
+//! let mut pieces = [IoSlice::new(&[]); 8];
+//! let count = engine.output(conn, &mut pieces, usize::MAX);
+//! assert_eq!(pieces[..count].concat(), b"+OK\r\n$1\r\nv\r\n");
+//! ```
 
 mod blocking;
 mod clients;
@@ -51,7 +78,7 @@ pub struct Engine {
     /// Connections whose held-back requests may go on.
     resumable: VecDeque<ConnId>,
     /// What the command or transaction being executed has had logged.
-    unit: propagation::Unit,
+    unit: propagation::LoggedUnit,
     /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
     barred: u64,
     /// The snapshot that our primary is sending.

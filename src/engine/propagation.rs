@@ -14,7 +14,7 @@ use crate::{
 
 /// The effects of what is being executed as one: they are written when it is known whether there is more than one.
 #[derive(Default)]
-pub(super) struct Unit {
+pub(super) struct LoggedUnit {
     /// The only effect so far.
     held: Option<(usize, OwnedArgs)>,
     /// There were more, and MULTI is written.

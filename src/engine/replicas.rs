@@ -4,12 +4,12 @@ use super::{Engine, snapshots::ms_until};
 use crate::{
     config::ClientClass,
     persist::rdb::Progress,
-    replication::{primary::Phase, write_log::Piece},
+    replication::{primary::Phase, write_log::LogPiece},
     resp::output::Output,
     state::{
         ConnId,
         client::Blocked,
-        replicas::{Form, FullSync},
+        replicas::{FullSync, SnapshotForm},
         saving::delay_nanos,
     },
 };
@@ -109,8 +109,8 @@ impl Engine {
             return false;
         }
         match sync.form {
-            Form::Marked(_) => self.server.clients.get(sync.conn).is_some_and(|client| client.out.len() < OUTPUT_MAX),
-            Form::Measured(_) => self.server.clients.get(sync.conn).is_some_and(|client| !client.close_now),
+            SnapshotForm::Marked(_) => self.server.clients.get(sync.conn).is_some_and(|client| client.out.len() < OUTPUT_MAX),
+            SnapshotForm::Measured(_) => self.server.clients.get(sync.conn).is_some_and(|client| !client.close_now),
         }
     }
 
@@ -148,13 +148,13 @@ impl Engine {
         let Some(client) = server.clients.get_mut(sync.conn) else { return true };
         let pieces = std::iter::from_fn(|| sink.pop());
         match &mut sync.form {
-            Form::Marked(mark) => {
+            SnapshotForm::Marked(mark) => {
                 pieces.for_each(|piece| client.out.raw_shared(piece));
                 if done {
                     client.out.raw(mark);
                 }
             }
-            Form::Measured(kept) => {
+            SnapshotForm::Measured(kept) => {
                 pieces.for_each(|piece| {
                     sync.kept_bytes += piece.len();
                     kept.push(piece);
@@ -176,7 +176,7 @@ impl Engine {
                 }
             }
         }
-        let marked = matches!(sync.form, Form::Marked(_));
+        let marked = matches!(sync.form, SnapshotForm::Marked(_));
         if done && let Some(link) = client.peer.replica_mut() {
             link.phase = Phase::Sent { waits_for_ack: marked };
             link.progress_at_ms = server.mono_ms;
@@ -338,9 +338,9 @@ impl Engine {
 }
 
 /// Hands a piece of the log to an output.
-fn put(out: &mut Output, piece: Piece<'_>) {
+fn put(out: &mut Output, piece: LogPiece<'_>) {
     match piece {
-        Piece::Shared(bytes) if bytes.len() >= SHARED_MIN => out.raw_shared(bytes),
+        LogPiece::Shared(bytes) if bytes.len() >= SHARED_MIN => out.raw_shared(bytes),
         piece => out.raw(piece.bytes()),
     }
 }

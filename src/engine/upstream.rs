@@ -12,7 +12,7 @@ use crate::{
     persist::rdb,
     replication::{
         ReplId,
-        replica::{Form, Found, Handshake, Offer, Phase, Refusal, Transfer, Upstream},
+        replica::{Found, Handshake, Offer, Phase, Refusal, SnapshotEnd, Transfer, Upstream},
     },
     resp::{
         encode,
@@ -307,7 +307,7 @@ impl Engine {
 
     /// A snapshot begins. It goes into fresh tables, straight away where nothing is lost if it does not come to its end: `swapdb` keeps the old
     /// data beside it, and who has none has nothing to keep. Otherwise it waits in a file until it is whole.
-    fn begin_load(&mut self, form: Form) {
+    fn begin_load(&mut self, form: SnapshotEnd) {
         let server = &mut self.server;
         let beside = server.config.repl_diskless_load == ReplDisklessLoad::SwapDb;
         let empty = server.keyspace.iter().all(|(_, db)| db.is_empty());
@@ -315,11 +315,11 @@ impl Engine {
         let straight = beside || empty && !followed;
         let to = if straight { "parser" } else { "disk" };
         let (total, mark) = match form {
-            Form::Sized(size) => {
+            SnapshotEnd::Sized(size) => {
                 log::info!("MASTER <-> REPLICA sync: receiving {size} bytes from master to {to}");
                 (Some(size), None)
             }
-            Form::Marked(mark) => {
+            SnapshotEnd::Marked(mark) => {
                 let text = String::from_utf8_lossy(&mark);
                 log::info!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF {text} to {to}");
                 (None, Some(mark))
@@ -347,7 +347,7 @@ impl Engine {
         let server = &mut self.server;
         server.keyspace.begin_load(true);
         let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-        let decode = rdb::Options { verify: server.config.rdbchecksum && !server.skip_checksums, size, shapes };
+        let decode = rdb::DecodeOptions { verify: server.config.rdbchecksum && !server.skip_checksums, size, shapes };
         Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() })
     }
 

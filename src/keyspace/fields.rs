@@ -30,14 +30,14 @@ impl Keyspace {
     /// Takes fields past their deadline out of the hash at a key that a command is about to look at, if that is ours to do. Where there
     /// are very many, some stay behind, hidden.
     #[inline(always)]
-    pub fn settle_fields(&mut self, db: usize, hash: u64, key: &[u8]) {
+    pub fn expire_due_fields(&mut self, db: usize, hash: u64, key: &[u8]) {
         if !self.dbs[db].bookings.is_empty() {
-            self.settle_slow(db, hash, key);
+            self.expire_due_fields_slow(db, hash, key);
         }
     }
 
     #[cold]
-    fn settle_slow(&mut self, db: usize, hash: u64, key: &[u8]) {
+    fn expire_due_fields_slow(&mut self, db: usize, hash: u64, key: &[u8]) {
         if self.expire_mode == ExpireMode::Delete && self.is_past(self.dbs[db].bookings.due_min()) && self.locate(db, hash, key).is_some() {
             self.expire_fields(db, hash, key, IN_FRONT);
         }
@@ -105,7 +105,7 @@ mod tests {
     use crate::{
         data::{
             entry::{Entry, NEVER},
-            hash::{Hash, Limits, OldDeadline},
+            hash::{Hash, OldDeadline, PackLimits},
             key_hash::Seed,
             object::Collection,
         },
@@ -123,7 +123,7 @@ mod tests {
 
     /// A hash of `fields` fields, the first `volatile` of which are due one after the other from [`DUE`] on.
     fn hash(keyspace: &Keyspace, fields: usize, volatile: usize) -> Hash {
-        let limits = Limits { entries: 100, value: 64, seed: keyspace.seed() };
+        let limits = PackLimits { entries: 100, value: 64, seed: keyspace.seed() };
         let mut hash = Hash::new();
         for i in 0..fields {
             let name = format!("f{i}");
@@ -222,16 +222,16 @@ mod tests {
         add(&mut keyspace, 0, b"other", other);
         keyspace.now_ms = DUE + 2;
         let key = keyspace.hash(b"one");
-        keyspace.settle_fields(0, key, b"one");
+        keyspace.expire_due_fields(0, key, b"one");
         let len = |keyspace: &mut Keyspace| keyspace.read_as::<Hash>(0, key, b"one").expect("a hash").map(Hash::len);
         assert_eq!(len(&mut keyspace), Some(1));
         assert_eq!(keyspace.gone.len(), 1);
         keyspace.now_ms = DUE + 3;
-        keyspace.settle_fields(0, key, b"one");
+        keyspace.expire_due_fields(0, key, b"one");
         assert_eq!(len(&mut keyspace), None);
         keyspace.expire_mode = ExpireMode::Hide;
         let key = keyspace.hash(b"other");
-        keyspace.settle_fields(0, key, b"other");
+        keyspace.expire_due_fields(0, key, b"other");
         assert_eq!(keyspace.hashes_with_deadlines(), 1);
     }
 }

@@ -2,6 +2,19 @@
 //!
 //! Every look-up and every change of a key goes through [`Keyspace`], so that lazy expiry, the access clock, WATCH and the
 //! snapshot's hook each have one place.
+//!
+//! ```
+//! use solod::{data::{entry::Entry, key_hash::Seed}, keyspace::Keyspace};
+//!
+//! let mut keyspace = Keyspace::new(16, Seed::new(1));
+//! let hash = keyspace.hash(b"key");
+//! keyspace.insert(0, hash, Entry::new_inline(b"key", b"value", 1000));
+//! keyspace.now_ms = 1000;
+//! assert!(keyspace.read(0, hash, b"key").is_some(), "a key lives through the millisecond of its deadline");
+//! keyspace.now_ms = 1001;
+//! assert!(keyspace.read(0, hash, b"key").is_none());
+//! assert_eq!((keyspace.stats.hits, keyspace.stats.misses, keyspace.stats.expired), (1, 1, 1));
+//! ```
 
 mod access;
 mod awaited;

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 #[derive(Clone, Copy, Default)]
 pub struct LoadOptions {
     /// How it is decoded.
-    pub decode: rdb::Options,
+    pub decode: rdb::DecodeOptions,
     /// Keys past their deadline are loaded too: their end is the primary's to decide. Otherwise they are left out.
     pub keep_expired: bool,
     /// A key that is there already gives way, instead of being an error.

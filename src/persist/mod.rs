@@ -2,6 +2,14 @@
 //!
 //! [`rdb`] is the format of snapshots, of full synchronisations and of DUMP payloads. [`snapshot`] turns a walk over the keyspace into
 //! such a stream, and [`load`] a stream into keys.
+//!
+//! ```
+//! use solod::{data::{entry::{Entry, NEVER}}, persist::rdb::payload};
+//!
+//! let entry = Entry::new_int(b"key", 7, NEVER);
+//! let payload = payload::dump(&entry, true);
+//! assert_eq!(payload[..3], [0, 0xc0, 7], "a string, as a number of one byte");
+//! ```
 
 pub mod load;
 pub mod rdb;

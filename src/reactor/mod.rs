@@ -3,6 +3,26 @@
 //! A turn: poll; read what is readable, each client once; let the engine do its share of background work; write to each
 //! client that is owed something, in the order in which requests were read (`write`). mio is edge-triggered: a read that does not fill the buffer has drained its
 //! socket, and a client that filled it keeps a place in the ready queue, so that nobody starves the others.
+//!
+//! ```
+//! use solod::{config::Config, reactor::{Notifier, Reactor}};
+//! use std::{io::{Read, Write}, net::{TcpListener, TcpStream}, thread};
+//!
+//! let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap().port();
+//! let config = Config { port, bind: vec!["127.0.0.1".into()], ..Config::default() };
+//! let (ready, is_ready) = std::sync::mpsc::channel();
+//! let server = thread::spawn(move || {
+//!     let mut reactor = Reactor::new(config, None, Notifier::new(false)).unwrap();
+//!     ready.send(()).unwrap();
+//!     reactor.run()
+//! });
+//! is_ready.recv().unwrap();
+//! let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+//! client.write_all(b"PING\r\nSHUTDOWN NOSAVE\r\n").unwrap();
+//! let mut replies = String::new();
+//! client.read_to_string(&mut replies).unwrap();
+//! assert_eq!((replies.as_str(), server.join().unwrap()), ("+PONG\r\n", 0));
+//! ```
 
 mod accept;
 mod clock;

@@ -2,7 +2,7 @@
 
 /// How far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum FailoverStep {
     /// Writes wait until a replica has everything.
     WaitForSync,
     /// We are a replica of the target, and ask it to take over.
@@ -13,7 +13,7 @@ pub enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failover {
     /// How far it is.
-    pub step: Step,
+    pub step: FailoverStep,
     /// Host and port of the replica that takes over; any one will do without.
     pub target: Option<(String, u16)>,
     /// Unix time in milliseconds at which it ends without success, or is forced.
@@ -27,8 +27,8 @@ impl Failover {
     pub fn name(failover: Option<&Self>) -> &'static str {
         match failover.map(|f| f.step) {
             None => "no-failover",
-            Some(Step::WaitForSync) => "waiting-for-sync",
-            Some(Step::InProgress) => "failover-in-progress",
+            Some(FailoverStep::WaitForSync) => "waiting-for-sync",
+            Some(FailoverStep::InProgress) => "failover-in-progress",
         }
     }
 }

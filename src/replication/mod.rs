@@ -1,6 +1,17 @@
 //! Replication, without a socket or a clock: the one log of writes, and what each side of a link knows.
 //!
 //! It lies beneath [`state`](crate::state), which holds a [`Replication`]; the engine drives it.
+//!
+//! ```
+//! use solod::{replication::WriteLog, resp::request::OwnedArgs};
+//!
+//! let mut log = WriteLog::default();
+//! log.open();
+//! log.append(0, OwnedArgs::new(&[b"SET", b"k", b"v"]).args());
+//! let bytes = log.read_from(0).unwrap().concat();
+//! assert!(bytes.ends_with(b"$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n"));
+//! assert_eq!(log.end(), bytes.len() as u64, "behind the SELECT that comes first");
+//! ```
 
 pub mod failover;
 mod id;

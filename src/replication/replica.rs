@@ -2,7 +2,7 @@
 
 mod handshake;
 
-pub use handshake::{Form, Found, Handshake, Offer, Refusal};
+pub use handshake::{Found, Handshake, Offer, Refusal, SnapshotEnd};
 
 use super::id::ReplId;
 

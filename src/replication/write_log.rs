@@ -24,7 +24,7 @@ const BLOCK_MAX: usize = 64 * 1024;
 /// Room that an argument's or a command's header takes at most: a letter, 20 digits, and two line ends.
 const HEADER_MAX: usize = 25;
 
-struct Block {
+struct Chunk {
     /// Offset of its first byte.
     start: u64,
     bytes: Bytes,
@@ -44,14 +44,14 @@ struct Reader {
 
 /// A part of the log as it is handed to a reader.
 #[derive(Clone, Debug)]
-pub enum Piece<'a> {
+pub enum LogPiece<'a> {
     /// Part of a block, to be shared.
     Shared(Bytes),
     /// Part of what is still growing, to be copied.
     Plain(&'a [u8]),
 }
 
-impl Piece<'_> {
+impl LogPiece<'_> {
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         match self {
@@ -73,7 +73,7 @@ pub struct WriteLog {
     proxied: bool,
     /// Read and not proxied: asked for by every command, so kept in one place.
     fed: bool,
-    blocks: VecDeque<Block>,
+    blocks: VecDeque<Chunk>,
     /// Bytes of memory that blocks keep.
     held: usize,
     tail: Vec<u8>,
@@ -110,13 +110,13 @@ impl WriteLog {
     /// Begins to keep a backlog. Of what was appended before, what other readers still need belongs to it.
     pub fn open_backlog(&mut self) {
         self.backlogged = true;
-        self.settle();
+        self.reopen_or_close();
     }
 
     /// Gives the backlog up.
     pub fn close_backlog(&mut self) {
         self.backlogged = false;
-        self.settle();
+        self.reopen_or_close();
     }
 
     /// Whether there is a backlog: replicas may come and go.
@@ -129,7 +129,7 @@ impl WriteLog {
         self.names += 1;
         let id = ReaderId(self.names);
         self.readers.push(Reader { id, next });
-        self.settle();
+        self.reopen_or_close();
         id
     }
 
@@ -144,7 +144,7 @@ impl WriteLog {
     /// Forgets a reader.
     pub fn remove_reader(&mut self, id: ReaderId) {
         self.readers.retain(|reader| reader.id != id);
-        self.settle();
+        self.reopen_or_close();
     }
 
     /// Offset of the next byte for a reader; the end for one that is forgotten.
@@ -166,7 +166,7 @@ impl WriteLog {
     /// Whether what is appended comes from our primary as it is ([`WriteLog::append_raw`]), so that our own effects do not.
     pub fn set_proxied(&mut self, proxied: bool) {
         self.proxied = proxied;
-        self.settle();
+        self.reopen_or_close();
     }
 
     /// Whether what is appended comes from our primary.
@@ -175,7 +175,7 @@ impl WriteLog {
     }
 
     /// A reader, or what comes from where, has changed.
-    fn settle(&mut self) {
+    fn reopen_or_close(&mut self) {
         self.fed = self.is_open() && !self.proxied;
         if self.is_open() {
             return self.trim();
@@ -224,7 +224,7 @@ impl WriteLog {
 
     /// Bytes of memory it holds, values that it shares included.
     pub fn memory(&self) -> usize {
-        self.held + self.blocks.capacity() * size_of::<Block>() + self.tail.capacity()
+        self.held + self.blocks.capacity() * size_of::<Chunk>() + self.tail.capacity()
     }
 
     /// The database that the next command is for if no SELECT comes in front of it.
@@ -360,12 +360,12 @@ impl WriteLog {
         let start = self.tail_start;
         self.tail_start += bytes.len() as u64;
         self.held += held;
-        self.blocks.push_back(Block { start, bytes, held });
+        self.blocks.push_back(Chunk { start, bytes, held });
     }
 
     /// Hands over what follows `from`, whole pieces until they are `most` bytes or more or the end is reached. Returns the offset behind the last
     /// one; `None` when a part of that is not here any more, or not yet.
-    pub fn read(&self, from: u64, most: usize, mut each: impl FnMut(Piece<'_>)) -> Option<u64> {
+    pub fn read(&self, from: u64, most: usize, mut each: impl FnMut(LogPiece<'_>)) -> Option<u64> {
         if !(self.first()..=self.end()).contains(&from) {
             return None;
         }
@@ -377,11 +377,11 @@ impl WriteLog {
             }
             let piece = block.bytes.slice((at - block.start) as usize..);
             at += piece.len() as u64;
-            each(Piece::Shared(piece));
+            each(LogPiece::Shared(piece));
         }
         let rest = &self.tail[(at - self.tail_start) as usize..];
         if !rest.is_empty() && at - from < most as u64 {
-            each(Piece::Plain(rest));
+            each(LogPiece::Plain(rest));
             at = self.end();
         }
         Some(at)
@@ -392,8 +392,8 @@ impl WriteLog {
         let mut pieces = Vec::new();
         self.read(from, usize::MAX, |piece| {
             pieces.push(match piece {
-                Piece::Shared(bytes) => bytes,
-                Piece::Plain(bytes) => Bytes::copy_from_slice(bytes),
+                LogPiece::Shared(bytes) => bytes,
+                LogPiece::Plain(bytes) => Bytes::copy_from_slice(bytes),
             });
         })?;
         Some(pieces)
@@ -575,7 +575,7 @@ mod tests {
                     prop_assert!(log.len() <= log.end() - promised + 300_000, "{} bytes kept", log.len());
                 }
                 prop_assert_eq!(log.held, log.blocks.iter().map(|block| block.held).sum::<usize>());
-                let room = log.tail.capacity() + log.blocks.capacity() * size_of::<Block>();
+                let room = log.tail.capacity() + log.blocks.capacity() * size_of::<Chunk>();
                 prop_assert!(log.memory() - room <= log.len() as usize * 9 / 8, "{} bytes held for {}", log.memory(), log.len());
                 if let Some(seen) = all_from(&log, log.first()) {
                     prop_assert_eq!(seen, all_from(&all, log.first()).unwrap());

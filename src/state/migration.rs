@@ -32,7 +32,7 @@ pub struct Request {
 
 /// How far a migration is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum MigrationStep {
     /// This attempt to connect has not ended.
     Connecting(u64),
     /// Commands go out on this connection, and replies come in.
@@ -46,7 +46,7 @@ pub struct Migration {
     /// Registry index of the command.
     pub(super) command: u16,
     pub(super) request: Request,
-    pub(super) step: Step,
+    pub(super) step: MigrationStep,
     /// A connection that ends may be replaced by another one.
     pub(super) may_retry: bool,
     /// Monotonic milliseconds of the last progress.
@@ -65,7 +65,7 @@ pub struct Migration {
 
 impl Migration {
     /// How far it is.
-    pub fn step(&self) -> Step {
+    pub fn step(&self) -> MigrationStep {
         self.step
     }
 
@@ -122,6 +122,6 @@ impl Migrations {
 
     /// The migration under way, if it goes by this connection.
     pub(super) fn on(&mut self, conn: ConnId) -> Option<&mut Migration> {
-        self.under_way.as_deref_mut().filter(|migration| migration.step == Step::Talking(conn))
+        self.under_way.as_deref_mut().filter(|migration| migration.step == MigrationStep::Talking(conn))
     }
 }

@@ -1,4 +1,11 @@
 //! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of the world.
+//!
+//! ```
+//! use solod::state::write_gate::{Reason, WriteGate};
+//!
+//! let gate = WriteGate::default().with(Reason::Failover, true);
+//! assert!(gate.holds() && gate.is_leaving() && gate.refusal().is_none());
+//! ```
 
 pub mod action;
 pub mod blocking;

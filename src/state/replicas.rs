@@ -10,7 +10,7 @@ use bytes::Bytes;
 use std::{cell::RefCell, rc::Rc};
 
 /// How a snapshot tells a replica where it ends.
-pub enum Form {
+pub enum SnapshotForm {
     /// By these bytes behind it, which are told in front.
     Marked([u8; 40]),
     /// By its length in front: so it is kept until it is whole, up to the hard output limit of replicas.
@@ -26,7 +26,7 @@ pub struct FullSync {
     /// Where its bytes come from.
     pub sink: Rc<RefCell<RdbSink>>,
     /// How it is sent.
-    pub form: Form,
+    pub form: SnapshotForm,
     /// The end has been written.
     pub finished: bool,
     /// Bytes kept until it is whole.

@@ -2,7 +2,7 @@
 
 /// Why writes do not go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum GateReason {
     /// CLIENT PAUSE: they wait.
     Pause,
     /// A failover under way: they wait, until the role has been handed over or not.
@@ -21,7 +21,7 @@ const MISCONF: &[u8] = b"MISCONF Redis is configured to save RDB snapshots, but 
 data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
 option). Please check the Redis logs for details about the RDB error.";
 
-impl Reason {
+impl GateReason {
     /// All of them. A refusal that comes first is the one that a client is told.
     pub const ALL: [Self; 6] = [Self::Pause, Self::Failover, Self::Shutdown, Self::Migration, Self::SaveFailed, Self::FewReplicas];
 
@@ -52,9 +52,9 @@ impl Reason {
 }
 
 /// The reasons for which writes wait.
-const HOLDING: u16 = Reason::Pause.bit() | Reason::Failover.bit() | Reason::Shutdown.bit() | Reason::Migration.bit();
+const HOLDING: u16 = GateReason::Pause.bit() | GateReason::Failover.bit() | GateReason::Shutdown.bit() | GateReason::Migration.bit();
 /// Those that end the server, or its role: once its replicas have everything, nothing may be added.
-const LEAVING: u16 = Reason::Failover.bit() | Reason::Shutdown.bit();
+const LEAVING: u16 = GateReason::Failover.bit() | GateReason::Shutdown.bit();
 
 /// The reasons of one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl WriteGate {
     /// These reasons and, where it `applies`, this one.
     #[inline(always)]
     #[must_use]
-    pub fn with(self, reason: Reason, applies: bool) -> Self {
+    pub fn with(self, reason: GateReason, applies: bool) -> Self {
         Self(self.0 | if applies { reason.bit() } else { 0 })
     }
 
@@ -76,7 +76,7 @@ impl WriteGate {
 
     /// Whether this is one of the reasons.
     #[inline(always)]
-    pub fn has(self, reason: Reason) -> bool {
+    pub fn has(self, reason: GateReason) -> bool {
         self.0 & reason.bit() != 0
     }
 
@@ -94,12 +94,12 @@ impl WriteGate {
 
     /// The error that a write is refused with.
     pub fn refusal(self) -> Option<&'static [u8]> {
-        self.reasons().find_map(Reason::refusal)
+        self.reasons().find_map(GateReason::refusal)
     }
 
     /// What keeps writes from going through.
-    pub fn reasons(self) -> impl Iterator<Item = Reason> {
-        Reason::ALL.into_iter().filter(move |reason| self.has(*reason))
+    pub fn reasons(self) -> impl Iterator<Item = GateReason> {
+        GateReason::ALL.into_iter().filter(move |reason| self.has(*reason))
     }
 }
 
@@ -111,11 +111,11 @@ mod tests {
     fn a_write_waits_or_is_refused_by_the_first_refusal() {
         let open = WriteGate::default();
         assert!(open.is_open() && !open.holds() && open.refusal().is_none());
-        let held = open.with(Reason::Migration, true).with(Reason::Shutdown, false);
+        let held = open.with(GateReason::Migration, true).with(GateReason::Shutdown, false);
         assert!(!held.is_open() && held.holds() && !held.is_leaving() && held.refusal().is_none());
-        let refused = held.with(Reason::FewReplicas, true).with(Reason::Failover, true);
+        let refused = held.with(GateReason::FewReplicas, true).with(GateReason::Failover, true);
         assert!(refused.is_leaving() && refused.refusal().is_some_and(|text| text.starts_with(b"NOREPLICAS")));
-        assert!(refused.with(Reason::SaveFailed, true).refusal().is_some_and(|text| text.starts_with(b"MISCONF")));
-        assert_eq!(refused.reasons().map(Reason::name).collect::<Vec<_>>(), ["failover", "migration", "few_replicas"]);
+        assert!(refused.with(GateReason::SaveFailed, true).refusal().is_some_and(|text| text.starts_with(b"MISCONF")));
+        assert_eq!(refused.reasons().map(GateReason::name).collect::<Vec<_>>(), ["failover", "migration", "few_replicas"]);
     }
 }

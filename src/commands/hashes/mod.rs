@@ -10,7 +10,7 @@ use super::Ctx;
 use crate::{
     data::{
         entry::{Entry, Value},
-        hash::{Hash, Limits},
+        hash::{Hash, PackLimits},
         object::Object,
     },
     keyspace::{Keyspace, WrongType},
@@ -37,14 +37,14 @@ impl<'a> Place<'a> {
     /// The hash, to look at, and the time to tell it.
     #[inline(always)]
     fn read(self, keyspace: &mut Keyspace) -> Result<(Option<&Hash>, i64), WrongType> {
-        keyspace.settle_fields(self.db, self.hash, self.key);
+        keyspace.expire_due_fields(self.db, self.hash, self.key);
         let now = keyspace.fields_now();
         Ok((keyspace.read_as(self.db, self.hash, self.key)?, now))
     }
 
     /// Whether there is a hash, without counting or marking the access.
     fn kind(self, keyspace: &mut Keyspace) -> Result<bool, WrongType> {
-        keyspace.settle_fields(self.db, self.hash, self.key);
+        keyspace.expire_due_fields(self.db, self.hash, self.key);
         match keyspace.peek(self.db, self.hash, self.key).map(Entry::value) {
             None => Ok(false),
             Some(Value::Object(Object::Hash(_))) => Ok(true),
@@ -55,7 +55,7 @@ impl<'a> Place<'a> {
     /// The hash, to change, and the time to tell it. [`finish`] says what came of it.
     #[inline(always)]
     fn write(self, keyspace: &mut Keyspace) -> Result<(Option<&mut Hash>, i64), WrongType> {
-        keyspace.settle_fields(self.db, self.hash, self.key);
+        keyspace.expire_due_fields(self.db, self.hash, self.key);
         let now = keyspace.fields_now();
         Ok((keyspace.write_as(self.db, self.hash, self.key)?, now))
     }
@@ -63,7 +63,7 @@ impl<'a> Place<'a> {
     /// The same, with a new hash where there is none. Says whether it is new.
     #[inline(always)]
     fn write_or_insert(self, keyspace: &mut Keyspace, new: impl FnOnce() -> Hash) -> Result<(&mut Hash, bool, i64), WrongType> {
-        keyspace.settle_fields(self.db, self.hash, self.key);
+        keyspace.expire_due_fields(self.db, self.hash, self.key);
         let now = keyspace.fields_now();
         let (hash, new) = keyspace.write_or_insert(self.db, self.hash, self.key, new)?;
         Ok((hash, new, now))
@@ -96,9 +96,9 @@ impl Changed {
 }
 
 #[inline(always)]
-fn limits(server: &Server) -> Limits {
+fn limits(server: &Server) -> PackLimits {
     let config = &server.config;
-    Limits { entries: config.hash_max_listpack_entries, value: config.hash_max_listpack_value, seed: server.keyspace.seed() }
+    PackLimits { entries: config.hash_max_listpack_entries, value: config.hash_max_listpack_value, seed: server.keyspace.seed() }
 }
 
 /// Answers with the value of a field of a hash that may not be there.

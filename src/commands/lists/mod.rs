@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     data::{
-        list::{Element, End, Limits, List},
+        list::{Element, End, List, NodeLimits},
         listpack::Item,
     },
     resp::output::Output,
@@ -21,9 +21,9 @@ use crate::{
 
 /// The limits that the configuration sets.
 #[inline]
-pub fn limits(ctx: &Ctx<'_>) -> Limits {
+pub fn limits(ctx: &Ctx<'_>) -> NodeLimits {
     let config = &ctx.server.config;
-    Limits { size: config.list_max_listpack_size, depth: config.list_compress_depth }
+    NodeLimits { size: config.list_max_listpack_size, depth: config.list_compress_depth }
 }
 
 /// Answers with an element.

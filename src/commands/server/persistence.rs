@@ -85,7 +85,7 @@ fn load_now(server: &mut Server, replace: bool) -> Result<(), String> {
         _ => return Err("there is no such file".into()),
     };
     let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-    let decode = rdb::Options { verify: server.config.rdbchecksum && !server.skip_checksums, size: Some(size), shapes };
+    let decode = rdb::DecodeOptions { verify: server.config.rdbchecksum && !server.skip_checksums, size: Some(size), shapes };
     let keep_expired = server.config.replicaof.is_some();
     let mut loader = Loader::new(LoadOptions { decode, keep_expired, replace, remember_bytes: 0 });
     let mut load = || loop {

@@ -10,7 +10,7 @@ use crate::{
     },
     data::{
         listpack::Item,
-        set::{Limits, Set},
+        set::{Set, SetLimits},
     },
     keyspace::{Keyspace, WrongType},
     resp::{output::Output, request::Args},
@@ -57,7 +57,7 @@ fn intersect(sets: &[&Set], mut visit: impl FnMut(Item<'_>) -> ControlFlow<()>) 
 }
 
 /// The intersection as a set of the form that Redis stores it in.
-fn intersection(sets: &[&Set], limits: &Limits) -> Set {
+fn intersection(sets: &[&Set], limits: &SetLimits) -> Set {
     let mut result = match sets.first() {
         Some(first) if first.ints().is_none() => Set::listpack(),
         _ => Set::default(),
@@ -75,7 +75,7 @@ fn intersection(sets: &[&Set], limits: &Limits) -> Set {
 }
 
 /// The union.
-pub(super) fn union(sets: &[Option<&Set>], limits: &Limits) -> Set {
+pub(super) fn union(sets: &[Option<&Set>], limits: &SetLimits) -> Set {
     let mut result = Set::default();
     for member in sets.iter().flatten().flat_map(|set| set.iter()) {
         result.add_item(member, limits);
@@ -84,7 +84,7 @@ pub(super) fn union(sets: &[Option<&Set>], limits: &Limits) -> Set {
 }
 
 /// The members of the first set that are in none of the others.
-fn difference(sets: &[Option<&Set>], limits: &Limits) -> Set {
+fn difference(sets: &[Option<&Set>], limits: &SetLimits) -> Set {
     let mut result = Set::default();
     let Some((Some(first), others)) = sets.split_first() else { return result };
     let mut others: Vec<&Set> = others.iter().flatten().copied().collect();
@@ -178,13 +178,13 @@ fn sintercard(ctx: &mut Ctx) {
 }
 
 /// A union or a difference of the sets at the arguments from `first` on.
-fn combine(ctx: &mut Ctx<'_>, first: usize, how: fn(&[Option<&Set>], &Limits) -> Set) -> Option<Set> {
+fn combine(ctx: &mut Ctx<'_>, first: usize, how: fn(&[Option<&Set>], &SetLimits) -> Set) -> Option<Set> {
     let there = look_up(ctx, first..ctx.argc())?;
     let sets = sets(&ctx.server.keyspace, ctx.db, ctx.args, first, &there);
     Some(how(&sets, &limits(ctx)))
 }
 
-fn reply_combined(ctx: &mut Ctx<'_>, how: fn(&[Option<&Set>], &Limits) -> Set) {
+fn reply_combined(ctx: &mut Ctx<'_>, how: fn(&[Option<&Set>], &SetLimits) -> Set) {
     let Some(result) = combine(ctx, 1, how) else { return };
     ctx.out.set(result.len());
     result.iter().for_each(|member| reply_member(ctx.out, member));

@@ -7,15 +7,15 @@ pub mod walking;
 
 use super::Ctx;
 use crate::{
-    data::{listpack::Item, set::Limits},
+    data::{listpack::Item, set::SetLimits},
     resp::output::Output,
 };
 
 /// How large each form of a set may become.
 #[inline]
-fn limits(ctx: &Ctx<'_>) -> Limits {
+fn limits(ctx: &Ctx<'_>) -> SetLimits {
     let config = &ctx.server.config;
-    Limits {
+    SetLimits {
         intset_entries: config.set_max_intset_entries,
         listpack_entries: config.set_max_listpack_entries,
         listpack_value: config.set_max_listpack_value,

@@ -7,7 +7,7 @@ use crate::{
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::{Event, NEW, errors},
     },
-    data::zset::{Outcome, Zset},
+    data::zset::{ScoreChange, Zset},
     keyspace::WrongType,
 };
 
@@ -104,9 +104,9 @@ fn add(ctx: &mut Ctx<'_>, first: usize, rule: &Rule, count_changed: bool) {
                     last.filter(|score| !score.is_nan())
                 });
                 match change {
-                    Outcome::Added => added += 1,
-                    Outcome::Updated => updated += 1,
-                    Outcome::None => (),
+                    ScoreChange::Added => added += 1,
+                    ScoreChange::Updated => updated += 1,
+                    ScoreChange::None => (),
                 }
             }
         }

@@ -18,16 +18,16 @@ use crate::{
     data::{
         float,
         listpack::Item,
-        zset::{Limits, Zset},
+        zset::{PackLimits, Zset},
     },
     resp::output::Output,
 };
 
 /// How large the compact form of a sorted set may become.
 #[inline]
-fn limits(ctx: &Ctx<'_>) -> Limits {
+fn limits(ctx: &Ctx<'_>) -> PackLimits {
     let config = &ctx.server.config;
-    Limits { entries: config.zset_max_listpack_entries, value: config.zset_max_listpack_value, seed: ctx.server.keyspace.seed() }
+    PackLimits { entries: config.zset_max_listpack_entries, value: config.zset_max_listpack_value, seed: ctx.server.keyspace.seed() }
 }
 
 /// Argument `i` as a number; answers with an error when it is none.

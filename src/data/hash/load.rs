@@ -1,6 +1,6 @@
 //! Hashes from files: compact forms taken over as they are, others put together field by field. What a file says twice is refused.
 
-use super::{Hash, Limits, Packed, Repr, Table, Triples, packed, value::stored};
+use super::{Hash, PackLimits, Packed, Repr, Table, Triples, packed, value::stored};
 use crate::data::{
     entry::NEVER,
     listpack::{BYTES_MAX, Item, Listpack},
@@ -11,7 +11,7 @@ use std::cell::Cell;
 impl Hash {
     /// A hash from fields and values by turns; `None` when they are not, or a field is there twice. More fields than a compact hash may
     /// have become a table.
-    pub fn from_pairs(pack: Listpack, limits: &Limits) -> Option<Self> {
+    pub fn from_pairs(pack: Listpack, limits: &PackLimits) -> Option<Self> {
         if !pack.len().is_multiple_of(2) || !are_different(Packed::pairs(&pack)) {
             return None;
         }
@@ -20,7 +20,7 @@ impl Hash {
 
     /// A hash from fields, values and deadlines (Unix ms; 0: none) by turns, in any order of their deadlines; `None` when they are not, or
     /// a field is there twice.
-    pub fn from_triples(pack: Listpack, limits: &Limits) -> Option<Self> {
+    pub fn from_triples(pack: Listpack, limits: &PackLimits) -> Option<Self> {
         if !pack.len().is_multiple_of(3) || !are_different(Packed::triples(&pack)) {
             return None;
         }
@@ -43,7 +43,7 @@ impl Hash {
         Some(Self(Repr::Triples(Box::new(Triples { pack, booked: Cell::new(NEVER) }))).within(limits))
     }
 
-    fn within(mut self, limits: &Limits) -> Self {
+    fn within(mut self, limits: &PackLimits) -> Self {
         if self.len() > limits.entries {
             self.become_table(limits.seed);
         }
@@ -68,12 +68,12 @@ fn are_different(packed: Packed<'_>) -> bool {
 /// A hash that is put together field by field.
 pub struct Builder {
     hash: Hash,
-    limits: Limits,
+    limits: PackLimits,
 }
 
 impl Builder {
     /// Nothing yet. `fields` is how many are announced: it decides between the forms, and nothing is allocated for it.
-    pub fn new(fields: usize, limits: Limits) -> Self {
+    pub fn new(fields: usize, limits: PackLimits) -> Self {
         let mut hash = Hash::new();
         if fields > limits.entries {
             hash.become_table(limits.seed);
@@ -84,7 +84,7 @@ impl Builder {
     /// Adds a field with its value and deadline (Unix ms, or [`NEVER`]); `own` makes a long value that can be kept. `false` when the field
     /// is there already; a compact hash finds that out only in [`Builder::finish`].
     pub fn push(&mut self, field: &[u8], value: &[u8], own: impl FnOnce() -> Bytes, deadline: i64) -> bool {
-        let Limits { entries, value: longest, seed } = self.limits;
+        let PackLimits { entries, value: longest, seed } = self.limits;
         let outgrown = field.len() > longest || value.len() > longest || self.hash.len() >= entries;
         if !matches!(self.hash.0, Repr::Table(_)) && (outgrown || self.hash.compact_bytes() + field.len() + value.len() > BYTES_MAX) {
             if !self.hash.packed().is_none_or(are_different) {

@@ -19,7 +19,7 @@ mod table;
 mod tests;
 mod value;
 
-pub use super::limits::Limits;
+pub use super::limits::PackLimits;
 use super::{
     dict::Dict,
     entry::{Entry, NEVER, Value},
@@ -156,7 +156,7 @@ impl Hash {
     /// Makes it a table if so many fields more, the longest of which (or of their values) has so many bytes, are more than a compact
     /// hash may get at once.
     #[inline]
-    pub fn make_room(&mut self, fields: usize, longest: usize, limits: &Limits) {
+    pub fn make_room(&mut self, fields: usize, longest: usize, limits: &PackLimits) {
         if (fields > limits.entries || longest > limits.value) && self.as_table().is_none() {
             self.become_table(limits.seed);
         }
@@ -164,7 +164,15 @@ impl Hash {
 
     /// Gives a field a value; `own` makes a long one that can be kept. Says whether the field is new at `now`.
     #[inline]
-    pub fn set(&mut self, field: &[u8], value: &[u8], own: impl FnOnce() -> Bytes, old: OldDeadline, now: i64, limits: &Limits) -> bool {
+    pub fn set(
+        &mut self,
+        field: &[u8],
+        value: &[u8],
+        own: impl FnOnce() -> Bytes,
+        old: OldDeadline,
+        now: i64,
+        limits: &PackLimits,
+    ) -> bool {
         if let Repr::Table(table) = &mut self.0 {
             return table.set(field, value::stored(value, own), old, now);
         }

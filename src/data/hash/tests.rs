@@ -3,8 +3,8 @@ use crate::data::{listpack::Listpack, object::Object, rng::Rng};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
-fn limits() -> Limits {
-    Limits { entries: 8, value: 12, seed: Seed::new(1) }
+fn limits() -> PackLimits {
+    PackLimits { entries: 8, value: 12, seed: Seed::new(1) }
 }
 
 fn text(value: Value<'_>) -> Vec<u8> {
@@ -59,7 +59,7 @@ fn a_hash_is_compact_until_it_is_large_and_stays_large() {
 #[test]
 fn a_long_value_survives_the_change_to_a_table() {
     let (mut hash, long) = (Hash::new(), vec![b'x'; 100_000]);
-    let generous = Limits { value: 1 << 20, ..limits() };
+    let generous = PackLimits { value: 1 << 20, ..limits() };
     hash.set(b"f", &long, || unreachable!("it is compact"), OldDeadline::Drops, 0, &generous);
     assert_eq!(hash.encoding(), "listpack");
     hash.make_room(1 << 20, 1, &generous);
@@ -69,7 +69,7 @@ fn a_long_value_survives_the_change_to_a_table() {
 
 #[test]
 fn a_compact_hash_with_long_values_becomes_a_table() {
-    let generous = Limits { entries: 2, value: 1 << 20, ..limits() };
+    let generous = PackLimits { entries: 2, value: 1 << 20, ..limits() };
     let long = vec![b'x'; 70_000];
     let mut hash = Hash::new();
     for name in ["a", "b", "c"] {

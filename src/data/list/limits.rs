@@ -11,14 +11,14 @@ pub(super) const GIANT: usize = 1 << 30;
 
 /// What the configuration says of lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct NodeLimits {
     /// `list-max-listpack-size`: elements of a node, or, from -1 to -5, its bytes in classes of 4 to 64 KiB.
     pub size: i32,
     /// `list-compress-depth`: nodes at each end that are not compressed; 0: none is.
     pub depth: u32,
 }
 
-impl Limits {
+impl NodeLimits {
     /// The most bytes, or else the most elements, that a node has.
     fn most(self) -> Result<usize, usize> {
         match self.size {
@@ -65,8 +65,8 @@ impl Limits {
 mod tests {
     use super::*;
 
-    fn limits(size: i32) -> Limits {
-        Limits { size, depth: 0 }
+    fn limits(size: i32) -> NodeLimits {
+        NodeLimits { size, depth: 0 }
     }
 
     #[test]

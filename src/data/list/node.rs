@@ -2,7 +2,7 @@
 
 use super::{
     element::{Element, End},
-    limits::{GIANT, Limits},
+    limits::{GIANT, NodeLimits},
 };
 use crate::data::{
     listpack::{self, Item, Listpack, Pos},
@@ -90,7 +90,7 @@ impl Slot {
     }
 
     /// A node of one element, with room for so many bytes of more.
-    pub fn single(bytes: &[u8], shared: impl FnOnce() -> Bytes, limits: Limits, room: usize) -> Self {
+    pub fn single(bytes: &[u8], shared: impl FnOnce() -> Bytes, limits: NodeLimits, room: usize) -> Self {
         if limits.is_large(bytes.len()) {
             let mut slot = Self { count: 0, bytes: 0, node: Arc::new(Node::Plain(Box::new(shared()))) };
             slot.measure();

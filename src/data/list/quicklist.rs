@@ -2,7 +2,7 @@
 
 use super::{
     element::{Element, End},
-    limits::{GIANT, Limits},
+    limits::{GIANT, NodeLimits},
     node::{self, Node, Slot},
 };
 use crate::data::{
@@ -26,7 +26,7 @@ const MERGED: usize = node::EMPTY;
 pub(super) struct Quicklist {
     nodes: VecDeque<Slot>,
     len: usize,
-    limits: Limits,
+    limits: NodeLimits,
 }
 
 /// Nodes that wait to be freed.
@@ -57,9 +57,9 @@ impl Drop for Quicklist {
 
 impl Quicklist {
     /// No node. Later changes of the configuration do not reach a list that exists.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: NodeLimits) -> Self {
         // As much of the limits as Redis keeps with a list.
-        let limits = Limits { size: limits.size.clamp(-5, i32::from(i16::MAX)), depth: limits.depth.min(u32::from(u16::MAX)) };
+        let limits = NodeLimits { size: limits.size.clamp(-5, i32::from(i16::MAX)), depth: limits.depth.min(u32::from(u16::MAX)) };
         Self { nodes: VecDeque::new(), len: 0, limits }
     }
 
@@ -68,7 +68,7 @@ impl Quicklist {
         self.len
     }
 
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> NodeLimits {
         self.limits
     }
 
@@ -85,7 +85,7 @@ impl Quicklist {
     }
 
     /// The listpack of the only node, taken out, if it is small enough for the small form with its limits divided by `by`.
-    pub fn take_compact(&mut self, limits: Limits, by: usize) -> Option<Listpack> {
+    pub fn take_compact(&mut self, limits: NodeLimits, by: usize) -> Option<Listpack> {
         if self.nodes.len() > 1 {
             return None;
         }
@@ -103,7 +103,7 @@ impl Quicklist {
         let slot = Slot::packed(pack);
         self.len += slot.count as usize;
         self.nodes.push_back(slot);
-        self.settle(self.nodes.len() - 1);
+        self.recompress(self.nodes.len() - 1);
     }
 
     /// Adds an element at an end; `shared` gives its bytes to keep if it gets a node for itself.
@@ -125,7 +125,7 @@ impl Quicklist {
             End::Front => self.nodes.push_front(slot),
             End::Back => self.nodes.push_back(slot),
         }
-        self.settle(if end == End::Front { 0 } else { self.nodes.len() - 1 });
+        self.recompress(if end == End::Front { 0 } else { self.nodes.len() - 1 });
     }
 
     #[inline]
@@ -214,7 +214,7 @@ impl Quicklist {
             let at = if self.nodes[at].count == 0 { self.nodes.remove(at).map_or(at, |_| at) } else { at + 1 };
             return self.insert_node(at, single());
         }
-        self.settle(at);
+        self.recompress(at);
         true
     }
 
@@ -222,7 +222,7 @@ impl Quicklist {
     fn insert_node(&mut self, at: usize, single: Slot) -> bool {
         self.len += 1;
         self.nodes.insert(at, single);
-        self.settle(at);
+        self.recompress(at);
         true
     }
 
@@ -246,7 +246,7 @@ impl Quicklist {
         {
             self.nodes[at].change(|pack| node::insert_beside(pack, pos, after, bytes));
             self.len += 1;
-            self.settle(at);
+            self.recompress(at);
             return true;
         }
         if edge {
@@ -256,7 +256,7 @@ impl Quicklist {
             {
                 self.nodes[neighbour].change(|pack| if after { pack.push_front(bytes) } else { pack.push(bytes) });
                 self.len += 1;
-                self.settle(neighbour);
+                self.recompress(neighbour);
                 return true;
             }
             return self.insert_node(if after { at + 1 } else { at }, single());
@@ -280,9 +280,9 @@ impl Quicklist {
         }
         self.nodes[part].change(|pack| if after { pack.push_front(bytes) } else { pack.push(bytes) });
         self.len += 1;
-        self.settle(part);
+        self.recompress(part);
         let middle = self.merge_around(middle);
-        self.settle(middle);
+        self.recompress(middle);
         true
     }
 
@@ -311,7 +311,7 @@ impl Quicklist {
             return false;
         }
         self.nodes.remove(at + 1);
-        self.settle(at);
+        self.recompress(at);
         true
     }
 
@@ -338,8 +338,8 @@ impl Quicklist {
         self.len -= count;
         discard(self.nodes.drain(whole_from..at).collect());
         self.removed_nodes();
-        self.settle(first.saturating_sub(1));
-        self.settle(first);
+        self.recompress(first.saturating_sub(1));
+        self.recompress(first);
     }
 
     /// Takes up to `count` elements of one node out; returns how many.
@@ -391,18 +391,18 @@ impl Quicklist {
         if self.nodes.capacity() > NODES_LARGE && self.nodes.len() * 4 < self.nodes.capacity() {
             self.nodes.shrink_to(self.nodes.len() * 2);
         }
-        self.settle(0);
+        self.recompress(0);
     }
 
     /// Sees to it that the nodes near the ends are as they are, and that the one at `touched` and those next to the ends are compressed.
     #[inline]
-    fn settle(&mut self, touched: usize) {
+    fn recompress(&mut self, touched: usize) {
         if self.limits.depth > 0 {
-            self.settle_compressed(touched);
+            self.recompress_slow(touched);
         }
     }
 
-    fn settle_compressed(&mut self, touched: usize) {
+    fn recompress_slow(&mut self, touched: usize) {
         let (depth, len) = (self.limits.depth as usize, self.nodes.len());
         for n in 0..depth.min(len) {
             self.nodes[n].restore();

@@ -9,12 +9,12 @@ fn texts(list: &List) -> Vec<Vec<u8>> {
 }
 
 fn check(list: &List) {
-    if let Form::Linked(linked) = &list.0 {
+    if let Repr::Linked(linked) = &list.0 {
         linked.check();
     }
 }
 
-fn pushed(limits: Limits, items: impl IntoIterator<Item = String>) -> List {
+fn pushed(limits: NodeLimits, items: impl IntoIterator<Item = String>) -> List {
     let mut list = List::new();
     for item in items {
         list.before_growth(item.len(), 1, limits);
@@ -23,11 +23,11 @@ fn pushed(limits: Limits, items: impl IntoIterator<Item = String>) -> List {
     list
 }
 
-const PLAIN: Limits = Limits { size: -2, depth: 0 };
+const PLAIN: NodeLimits = NodeLimits { size: -2, depth: 0 };
 
 #[test]
 fn a_list_grows_into_nodes_and_back_at_half_the_limit() {
-    let limits = Limits { size: 4, depth: 0 };
+    let limits = NodeLimits { size: 4, depth: 0 };
     let mut list = pushed(limits, (0..4).map(|n| n.to_string()));
     assert_eq!(list.encoding(), "listpack");
     list.before_growth(1, 1, limits);
@@ -84,7 +84,7 @@ fn a_clone_shares_its_nodes_until_they_change() {
 
 #[test]
 fn inner_nodes_are_compressed_when_told_to() {
-    let list = pushed(Limits { size: -1, depth: 2 }, (0..10_000).map(|n| format!("a value like any other {n}")));
+    let list = pushed(NodeLimits { size: -1, depth: 2 }, (0..10_000).map(|n| format!("a value like any other {n}")));
     let squeezed = |at| matches!(list.node(at), Some(NodeView::Squeezed { .. }));
     let count = list.node_count();
     assert!(count > 10);
@@ -97,11 +97,11 @@ fn inner_nodes_are_compressed_when_told_to() {
 
 #[test]
 fn a_large_list_is_freed_in_slices() {
-    let list = pushed(Limits { size: 1, depth: 0 }, (0..1000).map(|n| n.to_string()));
+    let list = pushed(NodeLimits { size: 1, depth: 0 }, (0..1000).map(|n| n.to_string()));
     let pending = crate::data::trash::pending();
     drop(list);
     assert_eq!(crate::data::trash::pending(), pending + 1);
-    let mut list = pushed(Limits { size: 1, depth: 0 }, (0..1000).map(|n| n.to_string()));
+    let mut list = pushed(NodeLimits { size: 1, depth: 0 }, (0..1000).map(|n| n.to_string()));
     list.remove_range(100, 500);
     assert_eq!(crate::data::trash::pending(), pending + 2);
     while crate::data::trash::free_slice() {}
@@ -143,13 +143,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn limits() -> impl Strategy<Value = Limits> {
+fn limits() -> impl Strategy<Value = NodeLimits> {
     let size = prop_oneof![Just(-2), Just(-1), Just(-5), 0..12i32];
-    (size, 0..3u32).prop_map(|(size, depth)| Limits { size, depth })
+    (size, 0..3u32).prop_map(|(size, depth)| NodeLimits { size, depth })
 }
 
 /// Takes a list apart into what a file has of it, and builds it again.
-fn reload(list: &List, limits: Limits) -> List {
+fn reload(list: &List, limits: NodeLimits) -> List {
     let Some(_) = list.node_limits() else {
         let mut list = List::from_listpack(list.compact().unwrap().clone());
         list.built(limits);

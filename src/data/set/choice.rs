@@ -1,6 +1,6 @@
 //! Members by chance: each as likely as the others.
 
-use super::{Form, Limits, Set};
+use super::{Repr, Set, SetLimits};
 use crate::data::{
     listpack::{Item, Listpack},
     rng::Rng,
@@ -32,32 +32,32 @@ impl Set {
     /// A member; `None` when there is none.
     pub fn random(&self, rng: &mut Rng) -> Option<Item<'_>> {
         match &self.0 {
-            Form::Ints(ints) => (!ints.is_empty()).then(|| Item::Int(ints.get(rng.below(ints.len() as u64) as usize))),
-            Form::Pack(pack) => match pack.len() as u64 {
+            Repr::Ints(ints) => (!ints.is_empty()).then(|| Item::Int(ints.get(rng.below(ints.len() as u64) as usize))),
+            Repr::Pack(pack) => match pack.len() as u64 {
                 0 => None,
                 len => pack.nth(rng.below(len) as usize).map(|pos| pack.get(pos)),
             },
-            Form::Table(table) => table.random(rng).map(|member| Item::Str(member.bytes())),
+            Repr::Table(table) => table.random(rng).map(|member| Item::Str(member.bytes())),
         }
     }
 
     /// Takes a member out, after `see` has seen it.
     pub fn pop(&mut self, rng: &mut Rng, see: impl FnOnce(Item<'_>)) {
         match &mut self.0 {
-            Form::Ints(ints) => {
+            Repr::Ints(ints) => {
                 if !ints.is_empty() {
                     let index = rng.below(ints.len() as u64) as usize;
                     see(Item::Int(ints.get(index)));
                     ints.remove_at(index);
                 }
             }
-            Form::Pack(pack) => {
+            Repr::Pack(pack) => {
                 if let Some(pos) = pack.nth(rng.below(pack.len().max(1) as u64) as usize) {
                     see(pack.get(pos));
                     pack.remove(pos);
                 }
             }
-            Form::Table(table) => {
+            Repr::Table(table) => {
                 if let Some(handle) = table.random_handle(rng) {
                     let hash = table.hash(table.at(handle).bytes());
                     see(Item::Str(table.remove_at(handle, hash).bytes()));
@@ -71,14 +71,14 @@ impl Set {
     pub fn pop_some(&mut self, count: usize, rng: &mut Rng, mut see: impl FnMut(Item<'_>)) {
         let mut chooser = Chooser::new(count.min(self.len()), self.len());
         match &mut self.0 {
-            Form::Ints(ints) => ints.retain(|n| {
+            Repr::Ints(ints) => ints.retain(|n| {
                 let chosen = chooser.chooses(rng);
                 if chosen {
                     see(Item::Int(n));
                 }
                 !chosen
             }),
-            Form::Pack(pack) => {
+            Repr::Pack(pack) => {
                 let mut kept = Listpack::with_capacity(0);
                 for member in pack.iter() {
                     if chooser.chooses(rng) {
@@ -89,12 +89,12 @@ impl Set {
                 }
                 *pack = kept;
             }
-            Form::Table(_) => (0..chooser.wanted).for_each(|_| self.pop(rng, &mut see)),
+            Repr::Table(_) => (0..chooser.wanted).for_each(|_| self.pop(rng, &mut see)),
         }
     }
 
     /// Keeps `count` members, which make a new set as Redis does when most are popped, and returns the others.
-    pub fn keep_some(&mut self, count: usize, rng: &mut Rng, limits: &Limits) -> Self {
+    pub fn keep_some(&mut self, count: usize, rng: &mut Rng, limits: &SetLimits) -> Self {
         let mut kept = if self.ints().is_some() { Self::default() } else { Self::listpack() };
         self.pop_some(count, rng, |member| {
             kept.add_item(member, limits);

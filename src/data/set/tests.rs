@@ -3,11 +3,11 @@ use crate::data::rng::Rng;
 use proptest::{collection::vec, prelude::*};
 use std::collections::{BTreeMap, BTreeSet};
 
-fn limits() -> Limits {
-    Limits { intset_entries: 6, listpack_entries: 10, listpack_value: 12, seed: Seed::new(7) }
+fn limits() -> SetLimits {
+    SetLimits { intset_entries: 6, listpack_entries: 10, listpack_value: 12, seed: Seed::new(7) }
 }
 
-fn set(members: &[&str], limits: &Limits) -> Set {
+fn set(members: &[&str], limits: &SetLimits) -> Set {
     let mut set = Set::suited(members[0].as_bytes(), members.len(), limits);
     members.iter().for_each(|member| {
         set.add(member.as_bytes(), limits);
@@ -52,7 +52,7 @@ fn integers_stay_an_intset_while_they_are_few() {
 
 #[test]
 fn a_string_makes_a_listpack_of_an_intset_if_all_of_it_fits() {
-    let with = |integers: &[&str], string: &str, limits: &Limits| {
+    let with = |integers: &[&str], string: &str, limits: &SetLimits| {
         let mut set = set(integers, limits);
         set.add(string.as_bytes(), limits);
         assert_eq!(set.len(), integers.len() + 1);
@@ -63,7 +63,7 @@ fn a_string_makes_a_listpack_of_an_intset_if_all_of_it_fits() {
     assert_eq!(with(&["1", "2"], "thirteen byte", &limits()), "hashtable");
     assert_eq!(with(&["1", "123456789012"], "a", &limits()), "listpack");
     assert_eq!(with(&["1", "-123456789012"], "a", &limits()), "hashtable", "its digits are too many");
-    let few = Limits { listpack_entries: 3, ..limits() };
+    let few = SetLimits { listpack_entries: 3, ..limits() };
     assert_eq!(with(&["1", "2"], "a", &few), "listpack");
     assert_eq!(with(&["1", "2", "3"], "a", &few), "hashtable");
 }

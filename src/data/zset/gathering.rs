@@ -1,6 +1,6 @@
 //! Members put together in any order, to become a sorted set when all are there: one sort, and full leaves.
 
-use super::{Form, Limits, Zset, member::Member, table::Table};
+use super::{PackLimits, Repr, Zset, member::Member, table::Table};
 use crate::data::{dict::Dict, key_hash::Seed};
 
 /// Members with their scores, in no order.
@@ -38,13 +38,13 @@ impl Gathering {
 
     /// The sorted set for one look at it: in the scalable form, which remembers the sign of a zero.
     pub fn sorted(self) -> Zset {
-        Zset(Form::Table(Box::new(Table::from_dict(self.0))))
+        Zset(Repr::Table(Box::new(Table::from_dict(self.0))))
     }
 
     /// The sorted set, in the compact form if all fits.
-    pub fn finish(self, limits: Limits) -> Zset {
+    pub fn finish(self, limits: PackLimits) -> Zset {
         let mut zset = self.sorted();
-        zset.settle(limits);
+        zset.compact_if_small(limits);
         zset
     }
 }

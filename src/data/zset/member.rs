@@ -6,7 +6,7 @@ use crate::data::member;
 pub type Member = member::Member<f64>;
 
 /// Another way to one.
-pub type Link = member::Link<f64>;
+pub type MemberPtr = member::MemberPtr<f64>;
 
 impl Member {
     /// Its score.

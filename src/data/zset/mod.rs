@@ -5,14 +5,14 @@
 
 mod gathering;
 mod member;
-mod outcome;
 mod pack;
+mod score_change;
 mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use super::limits::Limits;
+pub use super::limits::PackLimits;
 use super::{
     dict::Dict,
     key_hash::Seed,
@@ -20,31 +20,31 @@ use super::{
 };
 pub use gathering::Gathering;
 pub use member::Member;
-pub use outcome::Outcome;
+pub use score_change::ScoreChange;
 use std::ops::Range;
 use table::Table;
 
 /// A sorted set.
 #[derive(Clone)]
-pub struct Zset(Form);
+pub struct Zset(Repr);
 
 #[derive(Clone)]
-enum Form {
+enum Repr {
     Pack(Listpack),
     Table(Box<Table>),
 }
 
 impl Default for Zset {
     fn default() -> Self {
-        Self(Form::Pack(Listpack::new()))
+        Self(Repr::Pack(Listpack::new()))
     }
 }
 
 impl Zset {
     /// An empty one that is to hold `members` members, of which the first is `member_len` bytes long: in the compact form if that may be.
-    pub fn with_expected(members: usize, member_len: usize, limits: Limits) -> Self {
+    pub fn with_expected(members: usize, member_len: usize, limits: PackLimits) -> Self {
         if members > limits.entries || member_len > limits.value {
-            return Self(Form::Table(Box::new(Table::new(limits.seed))));
+            return Self(Repr::Table(Box::new(Table::new(limits.seed))));
         }
         Self::default()
     }
@@ -52,7 +52,7 @@ impl Zset {
     /// From members and scores by turns, as they stand in a file; in the scalable form when there are too many of them.
     ///
     /// `None` when a member is there twice, or a score is none.
-    pub fn from_listpack(pack: Listpack, limits: Limits) -> Option<Self> {
+    pub fn from_listpack(pack: Listpack, limits: PackLimits) -> Option<Self> {
         if !pack::is_sound(&pack)? {
             let mut sorted = Self::with_expected(pack.len() / 2, 0, limits);
             for (member, score) in pack::iter(&pack, 0..pack.len() / 2) {
@@ -60,7 +60,7 @@ impl Zset {
             }
             return Some(sorted);
         }
-        let mut zset = Self(Form::Pack(pack));
+        let mut zset = Self(Repr::Pack(pack));
         zset.expect(zset.len(), limits);
         Some(zset)
     }
@@ -68,8 +68,8 @@ impl Zset {
     /// The compact form, if that is what it is in.
     pub fn compact(&self) -> Option<&Listpack> {
         match &self.0 {
-            Form::Pack(pack) => Some(pack),
-            Form::Table(_) => None,
+            Repr::Pack(pack) => Some(pack),
+            Repr::Table(_) => None,
         }
     }
 
@@ -77,8 +77,8 @@ impl Zset {
     #[inline]
     pub fn len(&self) -> usize {
         match &self.0 {
-            Form::Pack(pack) => pack.len() / 2,
-            Form::Table(table) => table.len(),
+            Repr::Pack(pack) => pack.len() / 2,
+            Repr::Table(table) => table.len(),
         }
     }
 
@@ -91,8 +91,8 @@ impl Zset {
     /// What OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
         match &self.0 {
-            Form::Pack(_) => "listpack",
-            Form::Table(_) => "skiplist",
+            Repr::Pack(_) => "listpack",
+            Repr::Table(_) => "skiplist",
         }
     }
 
@@ -100,14 +100,14 @@ impl Zset {
     /// (0: all of them).
     pub fn allocated(&self, samples: usize) -> usize {
         match &self.0 {
-            Form::Pack(pack) => pack.allocated(),
-            Form::Table(table) => table.allocated(samples),
+            Repr::Pack(pack) => pack.allocated(),
+            Repr::Table(table) => table.allocated(samples),
         }
     }
 
     /// Takes the scalable form when so many members are too many for the compact one.
     #[inline]
-    pub fn expect(&mut self, members: usize, limits: Limits) {
+    pub fn expect(&mut self, members: usize, limits: PackLimits) {
         if members > limits.entries {
             self.scale(limits.seed);
         }
@@ -115,17 +115,17 @@ impl Zset {
 
     /// Takes the scalable form.
     fn scale(&mut self, seed: Seed) {
-        let Form::Pack(pack) = &self.0 else { return };
+        let Repr::Pack(pack) = &self.0 else { return };
         let mut table = Table::new(seed);
         for (member, score) in pack::iter(pack, 0..pack.len() / 2) {
             table.insert_new(member.text(&mut itoa::Buffer::new()), score);
         }
-        self.0 = Form::Table(Box::new(table));
+        self.0 = Repr::Table(Box::new(table));
     }
 
     /// Takes the compact form if all fits: for a result that has been put together.
-    pub fn settle(&mut self, limits: Limits) {
-        let Form::Table(table) = &self.0 else { return };
+    pub fn compact_if_small(&mut self, limits: PackLimits) {
+        let Repr::Table(table) = &self.0 else { return };
         if table.len() > limits.entries {
             return;
         }
@@ -136,41 +136,41 @@ impl Zset {
         }
         let mut pack = Listpack::with_capacity(bytes);
         table.iter(0..table.len()).for_each(|(member, score)| pack::push(&mut pack, member, score));
-        self.0 = Form::Pack(pack);
+        self.0 = Repr::Pack(pack);
     }
 
     /// The score of a member.
     #[inline]
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.0 {
-            Form::Pack(pack) => pack::score_of(pack, member),
-            Form::Table(table) => table.score(member),
+            Repr::Pack(pack) => pack::score_of(pack, member),
+            Repr::Table(table) => table.score(member),
         }
     }
 
     /// Gives a member the score that `rule` makes of the one it has, or adds it; leaves it as it is when `rule` says `None`.
     /// The scalable form is taken when a new member does not fit in the compact one.
     #[inline]
-    pub fn upsert(&mut self, member: &[u8], limits: Limits, rule: impl FnOnce(Option<f64>) -> Option<f64>) -> Outcome {
+    pub fn upsert(&mut self, member: &[u8], limits: PackLimits, rule: impl FnOnce(Option<f64>) -> Option<f64>) -> ScoreChange {
         match &mut self.0 {
-            Form::Table(table) => table.upsert(member, rule),
-            Form::Pack(pack) => match pack::find(pack, member) {
+            Repr::Table(table) => table.upsert(member, rule),
+            Repr::Pack(pack) => match pack::find(pack, member) {
                 Some(pos) => pack::update(pack, pos, member, rule),
                 None => {
-                    let Some(score) = rule(None) else { return Outcome::None };
+                    let Some(score) = rule(None) else { return ScoreChange::None };
                     self.add(member, score, limits);
-                    Outcome::Added
+                    ScoreChange::Added
                 }
             },
         }
     }
 
     /// Adds a member; says whether it was not there.
-    pub fn insert_new(&mut self, member: &[u8], score: f64, limits: Limits) -> bool {
+    pub fn insert_new(&mut self, member: &[u8], score: f64, limits: PackLimits) -> bool {
         match &mut self.0 {
-            Form::Table(table) => table.insert_new(member, score),
-            Form::Pack(pack) if pack::find(pack, member).is_some() => false,
-            Form::Pack(_) => {
+            Repr::Table(table) => table.insert_new(member, score),
+            Repr::Pack(pack) if pack::find(pack, member).is_some() => false,
+            Repr::Pack(_) => {
                 self.add(member, score, limits);
                 true
             }
@@ -178,8 +178,8 @@ impl Zset {
     }
 
     /// Adds a member that is not in the compact form.
-    fn add(&mut self, member: &[u8], score: f64, limits: Limits) {
-        let Form::Pack(pack) = &mut self.0 else { return };
+    fn add(&mut self, member: &[u8], score: f64, limits: PackLimits) {
+        let Repr::Pack(pack) = &mut self.0 else { return };
         if pack.len() / 2 < limits.entries && member.len() <= limits.value && pack.byte_len() + member.len() <= BYTES_MAX {
             return pack::insert(pack, member, score);
         }
@@ -190,8 +190,8 @@ impl Zset {
     /// Takes a member out; says whether it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {
-            Form::Table(table) => table.remove(member),
-            Form::Pack(pack) => {
+            Repr::Table(table) => table.remove(member),
+            Repr::Pack(pack) => {
                 let found = pack::find(pack, member);
                 if let Some(pos) = found {
                     pack.remove_some(pos, 2);
@@ -204,40 +204,40 @@ impl Zset {
     /// The rank of a member, from 0 on, and its score.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
         match &self.0 {
-            Form::Pack(pack) => pack::rank(pack, member),
-            Form::Table(table) => table.rank(member),
+            Repr::Pack(pack) => pack::rank(pack, member),
+            Repr::Table(table) => table.rank(member),
         }
     }
 
     /// How many members have a score that is `below`: those with the lowest ones.
     pub fn rank_by_score(&self, below: impl Fn(f64) -> bool) -> usize {
         match &self.0 {
-            Form::Pack(pack) => pack::rank_by_score(pack, below),
-            Form::Table(table) => table.rank_by_score(below),
+            Repr::Pack(pack) => pack::rank_by_score(pack, below),
+            Repr::Table(table) => table.rank_by_score(below),
         }
     }
 
     /// How many members are `below`, where all have the same score. Where they do not, it is a rank all the same.
     pub fn rank_by_member(&self, below: impl Fn(&[u8]) -> bool) -> usize {
         match &self.0 {
-            Form::Pack(pack) => pack::rank_by_member(pack, below),
-            Form::Table(table) => table.rank_by_member(below),
+            Repr::Pack(pack) => pack::rank_by_member(pack, below),
+            Repr::Table(table) => table.rank_by_member(below),
         }
     }
 
     /// Takes out the members in this range of ranks, and shows each.
     pub fn remove_range(&mut self, range: Range<usize>, mut each: impl FnMut(Item<'_>, f64)) {
         match &mut self.0 {
-            Form::Pack(pack) => pack::remove_range(pack, range, each),
-            Form::Table(table) => table.remove_range(range, |member, score| each(Item::Str(member), score)),
+            Repr::Pack(pack) => pack::remove_range(pack, range, each),
+            Repr::Table(table) => table.remove_range(range, |member, score| each(Item::Str(member), score)),
         }
     }
 
     /// The member with this rank, and its score.
     pub fn nth(&self, rank: usize) -> Option<(Item<'_>, f64)> {
         match &self.0 {
-            Form::Pack(pack) => pack::iter(pack, rank..rank.saturating_add(1)).next(),
-            Form::Table(table) => table.nth(rank).map(|(member, score)| (Item::Str(member), score)),
+            Repr::Pack(pack) => pack::iter(pack, rank..rank.saturating_add(1)).next(),
+            Repr::Table(table) => table.nth(rank).map(|(member, score)| (Item::Str(member), score)),
         }
     }
 
@@ -251,16 +251,16 @@ impl Zset {
         let end = range.end.min(self.len());
         let range = range.start.min(end)..end;
         match &self.0 {
-            Form::Pack(pack) => Iter::Pack(pack::iter(pack, range)),
-            Form::Table(table) => Iter::Table(table.iter(range)),
+            Repr::Pack(pack) => Iter::Pack(pack::iter(pack, range)),
+            Repr::Table(table) => Iter::Table(table.iter(range)),
         }
     }
 
     /// The members in no order, if it is in the scalable form: for a walk that goes on while there are changes.
     pub fn members(&self) -> Option<&Dict<Member>> {
         match &self.0 {
-            Form::Pack(_) => None,
-            Form::Table(table) => Some(table.dict()),
+            Repr::Pack(_) => None,
+            Repr::Table(table) => Some(table.dict()),
         }
     }
 }

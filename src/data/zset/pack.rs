@@ -1,6 +1,6 @@
 //! The compact form: members and scores by turns in a listpack, in order.
 
-use super::outcome::Outcome;
+use super::score_change::ScoreChange;
 use crate::data::{
     float,
     listpack::{self, Item, Listpack, Pos},
@@ -87,15 +87,15 @@ pub fn rank_by_member(pack: &Listpack, below: impl Fn(&[u8]) -> bool) -> usize {
 }
 
 /// Changes the score of a member that is there by this rule.
-pub fn update(pack: &mut Listpack, pos: Pos, member: &[u8], rule: impl FnOnce(Option<f64>) -> Option<f64>) -> Outcome {
+pub fn update(pack: &mut Listpack, pos: Pos, member: &[u8], rule: impl FnOnce(Option<f64>) -> Option<f64>) -> ScoreChange {
     let old = score_at(pack, pos);
     match rule(Some(old)) {
         Some(new) if new != old => {
             pack.remove_some(pos, 2);
             insert(pack, member, new);
-            Outcome::Updated
+            ScoreChange::Updated
         }
-        _ => Outcome::None,
+        _ => ScoreChange::None,
     }
 }
 

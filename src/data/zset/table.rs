@@ -6,9 +6,9 @@
 #![allow(unsafe_code)]
 
 use super::{
-    member::{Link, Member},
-    outcome::Outcome,
-    tree::{self, Place, Tree, count_below},
+    member::{Member, MemberPtr},
+    score_change::ScoreChange,
+    tree::{self, Boundary, Tree, count_below},
 };
 use crate::data::{
     dict::Dict,
@@ -18,12 +18,12 @@ use crate::data::{
 use std::{cmp::Ordering, ops::Range};
 
 /// An element of the tree: a score, and the way to its member.
-type Elem = tree::Elem<Link>;
+type Elem = tree::Elem<MemberPtr>;
 
 /// The scalable form of a sorted set.
 pub struct Table {
     dict: Dict<Member>,
-    tree: Tree<Link>,
+    tree: Tree<MemberPtr>,
 }
 
 /// The bytes of a member of the table.
@@ -31,7 +31,7 @@ pub struct Table {
 /// # Safety
 /// The link has to be of one of the tree's elements, and its table borrowed for `'a`.
 #[inline(always)]
-unsafe fn bytes_of<'a>(link: Link) -> &'a [u8] {
+unsafe fn bytes_of<'a>(link: MemberPtr) -> &'a [u8] {
     // SAFETY: a tree's element leads to a member that is in the table, and while that is borrowed it stays.
     unsafe { link.bytes() }
 }
@@ -55,9 +55,9 @@ fn behind(score: f64, member: &[u8]) -> At<'_> {
     At { score, member, behind: true }
 }
 
-impl Place<Link> for At<'_> {
+impl Boundary<MemberPtr> for At<'_> {
     #[inline(always)]
-    fn count_before(&self, scores: &[f64], links: &[Link]) -> usize {
+    fn count_before(&self, scores: &[f64], links: &[MemberPtr]) -> usize {
         let below = count_below(scores, self.score);
         if scores.get(below) != Some(&self.score) {
             return below;
@@ -69,10 +69,10 @@ impl Place<Link> for At<'_> {
 impl At<'_> {
     /// How many elements come before it, the first `below` of which have a lower score, and the next one the same.
     #[inline(never)]
-    fn among_equals(&self, scores: &[f64], links: &[Link], below: usize) -> usize {
+    fn among_equals(&self, scores: &[f64], links: &[MemberPtr], below: usize) -> usize {
         let equals = scores[below..links.len()].iter().filter(|score| **score == self.score).count();
         // SAFETY: only elements of a tree are asked about, during a look-up, when each leads to a member in the table.
-        let comes_before = |link: &Link| match unsafe { bytes_of(*link) }.cmp(self.member) {
+        let comes_before = |link: &MemberPtr| match unsafe { bytes_of(*link) }.cmp(self.member) {
             Ordering::Less => true,
             Ordering::Equal => self.behind,
             Ordering::Greater => false,
@@ -84,8 +84,8 @@ impl At<'_> {
 /// The place behind the elements with such scores, which are the first ones.
 struct ByScore<F>(F);
 
-impl<F: Fn(f64) -> bool> Place<Link> for ByScore<F> {
-    fn count_before(&self, scores: &[f64], links: &[Link]) -> usize {
+impl<F: Fn(f64) -> bool> Boundary<MemberPtr> for ByScore<F> {
+    fn count_before(&self, scores: &[f64], links: &[MemberPtr]) -> usize {
         scores[..links.len()].partition_point(|score| (self.0)(*score))
     }
 }
@@ -93,8 +93,8 @@ impl<F: Fn(f64) -> bool> Place<Link> for ByScore<F> {
 /// The place behind such members, which are the first ones where all have the same score.
 struct ByMember<F>(F);
 
-impl<F: Fn(&[u8]) -> bool> Place<Link> for ByMember<F> {
-    fn count_before(&self, _: &[f64], links: &[Link]) -> usize {
+impl<F: Fn(&[u8]) -> bool> Boundary<MemberPtr> for ByMember<F> {
+    fn count_before(&self, _: &[f64], links: &[MemberPtr]) -> usize {
         // SAFETY: as in `At`.
         links.partition_point(|link| (self.0)(unsafe { bytes_of(*link) }))
     }
@@ -135,23 +135,23 @@ impl Table {
 
     /// See [`super::Zset::upsert`].
     #[inline]
-    pub fn upsert(&mut self, member: &[u8], rule: impl FnOnce(Option<f64>) -> Option<f64>) -> Outcome {
+    pub fn upsert(&mut self, member: &[u8], rule: impl FnOnce(Option<f64>) -> Option<f64>) -> ScoreChange {
         let hash = self.dict.hash(member);
         let Some(found) = self.dict.find_mut(hash, member) else {
-            let Some(score) = rule(None) else { return Outcome::None };
+            let Some(score) = rule(None) else { return ScoreChange::None };
             self.add(hash, member, score);
-            return Outcome::Added;
+            return ScoreChange::Added;
         };
         let old = found.score();
-        let Some(score) = rule(Some(old)) else { return Outcome::None };
+        let Some(score) = rule(Some(old)) else { return ScoreChange::None };
         if score == old {
-            return Outcome::None;
+            return ScoreChange::None;
         }
         let link = found.link();
         self.tree.remove(Elem { score: old, link }, &behind(old, member));
         found.set_score(score);
         self.tree.insert(Elem { score, link }, &before(score, member));
-        Outcome::Updated
+        ScoreChange::Updated
     }
 
     /// Adds a member that is not there, whose hash this is.
@@ -253,7 +253,7 @@ impl Drop for Table {
 }
 
 /// Members with their scores in order, from both ends.
-pub struct Iter<'a>(tree::Iter<'a, Link>);
+pub struct Iter<'a>(tree::Iter<'a, MemberPtr>);
 
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a [u8], f64);

@@ -2,8 +2,8 @@ use super::*;
 use crate::data::{rng::Rng, trash};
 use proptest::prelude::*;
 
-fn limits() -> Limits {
-    Limits { entries: 8, value: 20, seed: Seed::new(7) }
+fn limits() -> PackLimits {
+    PackLimits { entries: 8, value: 20, seed: Seed::new(7) }
 }
 
 fn zset(pairs: &[(&str, f64)]) -> Zset {
@@ -36,12 +36,12 @@ fn the_forms_change_where_the_limits_say() {
     assert_eq!(zset.encoding(), "skiplist");
     zset.remove(b"i");
     assert_eq!(zset.encoding(), "skiplist");
-    zset.settle(limits());
+    zset.compact_if_small(limits());
     assert_eq!(zset.encoding(), "listpack");
     zset.remove(b"a");
     zset.insert_new(&[b'x'; 21], 1.0, limits());
     assert_eq!(zset.encoding(), "skiplist");
-    zset.settle(limits());
+    zset.compact_if_small(limits());
     assert_eq!(zset.encoding(), "skiplist");
     assert_eq!(Zset::with_expected(9, 0, limits()).encoding(), "skiplist");
     assert_eq!(Zset::with_expected(8, 20, limits()).encoding(), "listpack");
@@ -140,17 +140,17 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model(Vec<(Vec<u8>, f64)>);
 
 impl Model {
-    fn put(&mut self, member: &[u8], score: f64) -> Outcome {
+    fn put(&mut self, member: &[u8], score: f64) -> ScoreChange {
         let old = self.0.iter().position(|(m, _)| m == member);
         if let Some(at) = old {
             if self.0[at].1 == score {
-                return Outcome::None;
+                return ScoreChange::None;
             }
             self.0.remove(at);
         }
         let at = self.0.partition_point(|(m, s)| *s < score || (*s == score && &m[..] < member));
         self.0.insert(at, (member.to_vec(), score));
-        if old.is_some() { Outcome::Updated } else { Outcome::Added }
+        if old.is_some() { ScoreChange::Updated } else { ScoreChange::Added }
     }
 }
 
@@ -183,7 +183,7 @@ proptest! {
                     prop_assert!(gone.into_iter().eq(model.0.drain(at..end)));
                 }
                 Step::Settle => {
-                    zset.settle(limits());
+                    zset.compact_if_small(limits());
                     let fits = model.0.len() <= 8 && model.0.iter().all(|(m, _)| m.len() <= 20);
                     prop_assert!(!fits || zset.compact().is_some());
                 }

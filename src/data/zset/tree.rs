@@ -5,7 +5,7 @@
 //! leaf         up to 63 elements in order: with 16 bytes each, one kilobyte
 //! ```
 //!
-//! An element is a score and a link to what has that score. The tree follows no link and compares nothing by itself: a [`Place`] says how many
+//! An element is a score and a link to what has that score. The tree follows no link and compares nothing by itself: a [`Boundary`] says how many
 //! elements of a node come before it, and so the order is the caller's. An inner node's firsts are exactly its children's, so that no element
 //! that has been taken out is ever shown again.
 //!
@@ -20,7 +20,7 @@ mod node;
 mod tests;
 
 use crate::data::trash::Garbage;
-pub use elem::{Elem, Place, count_below};
+pub use elem::{Boundary, Elem, count_below};
 use node::{Edges, Inner, Leaf, Node};
 use std::{iter::FusedIterator, ops::Range};
 
@@ -30,7 +30,7 @@ const LEAVES_PER_SLICE: usize = 16;
 /// Behind all elements.
 struct End;
 
-impl<L> Place<L> for End {
+impl<L> Boundary<L> for End {
     fn count_before(&self, _: &[f64], links: &[L]) -> usize {
         links.len()
     }
@@ -56,7 +56,7 @@ impl<L: Copy + PartialEq> Tree<L> {
     }
 
     /// Adds an element at its place.
-    pub fn insert(&mut self, elem: Elem<L>, place: &impl Place<L>) {
+    pub fn insert(&mut self, elem: Elem<L>, place: &impl Boundary<L>) {
         self.len += 1;
         let Some(root) = &mut self.root else {
             self.root = Some(Node::Leaf(Leaf::new(elem)));
@@ -77,7 +77,7 @@ impl<L: Copy + PartialEq> Tree<L> {
     }
 
     /// Takes out an element that is there; `behind` is the place behind it.
-    pub fn remove(&mut self, elem: Elem<L>, behind: &impl Place<L>) {
+    pub fn remove(&mut self, elem: Elem<L>, behind: &impl Boundary<L>) {
         if let Some(root) = &mut self.root {
             root.remove(elem, behind);
             self.len -= 1;
@@ -111,7 +111,7 @@ impl<L: Copy + PartialEq> Tree<L> {
     }
 
     /// How many elements come before a place.
-    pub fn rank(&self, place: &impl Place<L>) -> usize {
+    pub fn rank(&self, place: &impl Boundary<L>) -> usize {
         let mut rank = 0;
         let mut node = self.root.as_ref();
         while let Some(Node::Inner(inner)) = node {

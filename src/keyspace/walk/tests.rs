@@ -146,10 +146,10 @@ fn change<C: Collection + Default>(keyspace: &mut Keyspace, db: usize, key: u32,
 /// Adds some elements to a collection, or takes them out.
 fn change_elements(keyspace: &mut Keyspace, db: usize, kind: u8, elements: std::ops::Range<u32>, adds: bool) {
     let (seed, key) = (keyspace.seed(), 5000 + u32::from(kind));
-    let set_limits = set::Limits { intset_entries: 4, listpack_entries: 4, listpack_value: 64, seed };
-    let hash_limits = hash::Limits { entries: 4, value: 64, seed };
-    let zset_limits = zset::Limits { entries: 4, value: 64, seed };
-    let list_limits = list::Limits { size: 8, depth: u32::from(kind & 1) };
+    let set_limits = set::SetLimits { intset_entries: 4, listpack_entries: 4, listpack_value: 64, seed };
+    let hash_limits = hash::PackLimits { entries: 4, value: 64, seed };
+    let zset_limits = zset::PackLimits { entries: 4, value: 64, seed };
+    let list_limits = list::NodeLimits { size: 8, depth: u32::from(kind & 1) };
     let elements = elements.map(|n| n.to_string().into_bytes());
     match kind % 4 {
         0 => change(

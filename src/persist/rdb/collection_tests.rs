@@ -68,7 +68,7 @@ fn wide() -> Shapes {
     shapes
 }
 
-fn list(items: &[Vec<u8>], limits: list::Limits) -> List {
+fn list(items: &[Vec<u8>], limits: list::NodeLimits) -> List {
     let mut list = List::new_linked(limits);
     items.iter().for_each(|item| list.push_shared(End::Back, Bytes::copy_from_slice(item)));
     list.built(limits);
@@ -130,7 +130,7 @@ fn items(len_max: usize) -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 /// The entries of a stream, as a loader takes them, and whether it stopped in the middle of one.
 fn decode(bytes: &[u8], chunk: usize, shapes: Shapes) -> Result<(Vec<Entry>, bool), RdbError> {
-    let mut decoder = Decoder::new(Options { verify: true, size: None, shapes });
+    let mut decoder = Decoder::new(DecodeOptions { verify: true, size: None, shapes });
     let (mut all, mut parts) = (Vec::new(), false);
     for piece in bytes.chunks(chunk) {
         decoder.feed(piece);
@@ -326,7 +326,7 @@ fn a_huge_set_is_decoded_in_parts_and_nothing_is_believed_before_it_is_there() {
     let (entries, parts) = decode(&body, usize::MAX, shapes()).expect("a good file");
     assert!(parts, "others have their turn meanwhile");
     assert_eq!(content(object(&entries[0])).1.len(), 0x10000);
-    let mut decoder = Decoder::new(Options::default());
+    let mut decoder = Decoder::new(DecodeOptions::default());
     decoder.feed(b"REDIS0010\x04\x01k\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x01f");
     assert!(matches!(decoder.next(), Ok(Some(Event::Version { .. }))));
     assert!(matches!(decoder.next(), Ok(None)), "it waits");
@@ -336,7 +336,7 @@ fn a_huge_set_is_decoded_in_parts_and_nothing_is_believed_before_it_is_there() {
 fn a_key_with_nothing_in_it_is_no_key() {
     let mut body = b"REDIS0010\xfc\x10\x27\0\0\0\0\0\0\x02\x01k\x00\x00\x01s\x01v\xff".to_vec();
     body.extend_from_slice(&crc::checksum(&body).to_le_bytes());
-    let mut decoder = Decoder::new(Options::default());
+    let mut decoder = Decoder::new(DecodeOptions::default());
     decoder.feed(&body);
     assert!(matches!(decoder.next(), Ok(Some(Event::Version { .. }))));
     assert!(matches!(decoder.next(), Ok(Some(Event::Empty(b"k")))));

@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// How a stream is decoded.
 #[derive(Clone, Copy)]
-pub struct Options {
+pub struct DecodeOptions {
     /// Whether the checksum at the end has to be right (`rdbchecksum`).
     pub verify: bool,
     /// Bytes of the whole stream, where that is known. Then what cannot be true is refused when it is announced, and long values are
@@ -23,7 +23,7 @@ pub struct Options {
     pub shapes: Shapes,
 }
 
-impl Default for Options {
+impl Default for DecodeOptions {
     fn default() -> Self {
         Self { verify: true, size: None, shapes: Shapes::default() }
     }
@@ -162,7 +162,7 @@ enum Found {
 
 impl Decoder {
     /// For a stream from its first byte on.
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: DecodeOptions) -> Self {
         let mut input = Input::new(options.size);
         if !options.verify {
             input.forget_sum();

@@ -45,7 +45,7 @@ mod tests;
 mod value;
 
 pub use collections::Head;
-pub use decode::{Checksum, Decoder, Event, Options};
+pub use decode::{Checksum, DecodeOptions, Decoder, Event};
 pub use encode::{Encoder, Marks, Progress, ReplicationPosition, SaveInfo, Settings};
 pub use format::{Family, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
 pub use input::{RdbError, Reason};

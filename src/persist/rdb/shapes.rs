@@ -9,28 +9,28 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct Shapes {
     /// Of lists.
-    pub list: list::Limits,
+    pub list: list::NodeLimits,
     /// Of sets.
-    pub set: set::Limits,
+    pub set: set::SetLimits,
     /// Of hashes.
-    pub hash: hash::Limits,
+    pub hash: hash::PackLimits,
     /// Of sorted sets.
-    pub zset: zset::Limits,
+    pub zset: zset::PackLimits,
 }
 
 impl Shapes {
     /// As the configuration says; `seed` is that of the keyspace they go to.
     pub fn from_config(config: &Config, seed: Seed) -> Self {
         Self {
-            list: list::Limits { size: config.list_max_listpack_size, depth: config.list_compress_depth },
-            set: set::Limits {
+            list: list::NodeLimits { size: config.list_max_listpack_size, depth: config.list_compress_depth },
+            set: set::SetLimits {
                 intset_entries: config.set_max_intset_entries,
                 listpack_entries: config.set_max_listpack_entries,
                 listpack_value: config.set_max_listpack_value,
                 seed,
             },
-            hash: hash::Limits { entries: config.hash_max_listpack_entries, value: config.hash_max_listpack_value, seed },
-            zset: zset::Limits { entries: config.zset_max_listpack_entries, value: config.zset_max_listpack_value, seed },
+            hash: hash::PackLimits { entries: config.hash_max_listpack_entries, value: config.hash_max_listpack_value, seed },
+            zset: zset::PackLimits { entries: config.zset_max_listpack_entries, value: config.zset_max_listpack_value, seed },
         }
     }
 }

@@ -49,7 +49,7 @@ fn said(event: Event<'_>) -> Said {
     }
 }
 
-fn decode_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, options: Options) -> (Vec<Said>, Result<(), RdbError>) {
+fn decode_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, options: DecodeOptions) -> (Vec<Said>, Result<(), RdbError>) {
     let (mut decoder, mut all) = (Decoder::new(options), Vec::new());
     for piece in pieces {
         decoder.feed(piece);
@@ -65,7 +65,7 @@ fn decode_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, options: Option
 }
 
 fn decode(bytes: &[u8]) -> (Vec<Said>, Result<(), RdbError>) {
-    decode_pieces([bytes], Options::default())
+    decode_pieces([bytes], DecodeOptions::default())
 }
 
 /// A file of these records behind its head, with a checksum.
@@ -162,7 +162,7 @@ fn a_wrong_checksum_is_refused_where_it_stands_unless_nobody_asks() {
     let mut bytes = file("REDIS0010", &[b"\x00\x01k\x01v"]);
     bytes[13] ^= 1;
     assert!(matches!(reason(&bytes), (15, Reason::Checksum { .. })));
-    let (events, end) = decode_pieces([&bytes[..]], Options { verify: false, ..Options::default() });
+    let (events, end) = decode_pieces([&bytes[..]], DecodeOptions { verify: false, ..DecodeOptions::default() });
     assert_eq!((events.last(), end), (Some(&Said::End(Checksum::Ignored)), Ok(())));
 }
 
@@ -196,7 +196,7 @@ fn a_stream_that_breaks_off_is_refused_at_its_end() {
 #[test]
 fn what_follows_the_end_is_left_alone() {
     let bytes = [&file("REDIS0010", &[])[..], b"*1\r\n$4\r\nPING\r\n"].concat();
-    let mut decoder = Decoder::new(Options::default());
+    let mut decoder = Decoder::new(DecodeOptions::default());
     decoder.feed(&bytes[..20]);
     while let Ok(Some(_)) = decoder.next() {}
     decoder.feed(&bytes[20..]);
@@ -208,11 +208,11 @@ fn what_follows_the_end_is_left_alone() {
 #[test]
 fn announced_lengths_are_held_against_the_size_and_cost_nothing() {
     let announced = b"REDIS0010\x00\x01k\x81\x7f\xff\xff\xff\xff\xff\xff\xff";
-    let (_, end) = decode_pieces([&announced[..]], Options { size: Some(1000), ..Options::default() });
+    let (_, end) = decode_pieces([&announced[..]], DecodeOptions { size: Some(1000), ..DecodeOptions::default() });
     let left = 1000 - announced.len() as u64;
     assert_eq!(end.map_err(|e| (e.offset, e.reason)), Err((12, Reason::TooLong { announced: 0x7fff_ffff_ffff_ffff, left })));
     // Without a size it is waited for, and memory is taken for what comes.
-    let (_, end) = decode_pieces([&announced[..], &[0; 100_000]], Options::default());
+    let (_, end) = decode_pieces([&announced[..], &[0; 100_000]], DecodeOptions::default());
     assert_eq!(end.map_err(|e| e.reason), Err(Reason::Truncated));
     // So many bytes cannot come of three.
     assert_eq!(reason(b"REDIS0010\x00\x01k\xc3\x03\x80\x10\x00\x00\x00").1, Reason::Compression);
@@ -237,7 +237,7 @@ fn long_values_are_collected_whole() {
     let expected = [Said::Version(Family::Redis, 10), key(b"k", &value), key(b"l", &vec![b'a'; unpacked]), Said::End(Checksum::Verified)];
     for piece in [bytes.len(), 65_536, 4093] {
         for size in [None, Some(bytes.len() as u64)] {
-            let (events, end) = decode_pieces(bytes.chunks(piece), Options { size, ..Options::default() });
+            let (events, end) = decode_pieces(bytes.chunks(piece), DecodeOptions { size, ..DecodeOptions::default() });
             assert!(events == expected, "in pieces of {piece}");
             assert_eq!(end, Ok(()));
         }
@@ -266,7 +266,7 @@ fn a_long_value_leaves_in_pieces_of_its_own_buffer() {
     assert_eq!(polls, 51);
     all.extend(std::iter::from_fn(|| encoder.pop()));
     assert_eq!(encoder.ready_bytes(), 0);
-    let (events, end) = decode_pieces(all.iter().map(|piece| &piece[..]), Options::default());
+    let (events, end) = decode_pieces(all.iter().map(|piece| &piece[..]), DecodeOptions::default());
     assert_eq!(end, Ok(()));
     assert!(events[2..] == [key(b"long", &value), key(b"short", b"v"), Said::End(Checksum::Verified)]);
 }
@@ -357,7 +357,7 @@ proptest! {
         let mut splits: Vec<_> = splits.iter().map(|at| at.index(bytes.len())).chain([0, bytes.len()]).collect();
         splits.sort_unstable();
         let pieces = splits.windows(2).map(|ends| &bytes[ends[0]..ends[1]]);
-        let (events, end) = decode_pieces(pieces, Options { size: Some(bytes.len() as u64), ..Options::default() });
+        let (events, end) = decode_pieces(pieces, DecodeOptions { size: Some(bytes.len() as u64), ..DecodeOptions::default() });
         prop_assert_eq!(end, Ok(()));
         prop_assert!(events == expected);
     }
@@ -371,8 +371,8 @@ proptest! {
             *at.get_mut(&mut bytes[..]) = *byte;
         }
         let size = Some(bytes.len() as u64);
-        let whole = decode_pieces([&bytes[..]], Options { size, ..Options::default() });
-        let cut = decode_pieces(bytes.chunks(piece), Options { size, ..Options::default() });
+        let whole = decode_pieces([&bytes[..]], DecodeOptions { size, ..DecodeOptions::default() });
+        let cut = decode_pieces(bytes.chunks(piece), DecodeOptions { size, ..DecodeOptions::default() });
         prop_assert!(whole.0 == cut.0);
         prop_assert_eq!(whole.1, cut.1);
     }
@@ -381,7 +381,7 @@ proptest! {
     fn any_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..300), signed: bool) {
         let bytes = if signed { [b"REDIS0010".as_slice(), &bytes].concat() } else { bytes };
         let whole = decode(&bytes);
-        let cut = decode_pieces(bytes.chunks(1), Options::default());
+        let cut = decode_pieces(bytes.chunks(1), DecodeOptions::default());
         prop_assert_eq!(whole, cut);
     }
 }
@@ -417,7 +417,7 @@ fn speed() {
         let bytes = encoder.take();
         drop(values);
         let began = Instant::now();
-        let mut decoder = Decoder::new(Options { size: Some(bytes.len() as u64), ..Options::default() });
+        let mut decoder = Decoder::new(DecodeOptions { size: Some(bytes.len() as u64), ..DecodeOptions::default() });
         let mut keys = 0;
         for piece in bytes.chunks(64 * 1024) {
             decoder.feed(piece);
@@ -429,7 +429,7 @@ fn speed() {
         assert_eq!(keys, KEYS);
         let mut keyspace = Keyspace::new(1, Seed::new(1));
         let began = Instant::now();
-        let mut decoder = Decoder::new(Options { size: Some(bytes.len() as u64), ..Options::default() });
+        let mut decoder = Decoder::new(DecodeOptions { size: Some(bytes.len() as u64), ..DecodeOptions::default() });
         for piece in bytes.chunks(64 * 1024) {
             decoder.feed(piece);
             while let Some(event) = decoder.next().expect("valid") {

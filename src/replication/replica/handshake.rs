@@ -28,7 +28,7 @@ pub struct Offer {
 
 /// How the end of a snapshot is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum SnapshotEnd {
     /// By its length in bytes.
     Sized(u64),
     /// By these bytes, which follow it.
@@ -48,7 +48,7 @@ pub enum Found<'a> {
     /// The primary goes on where the offer ended; its history may have a new name. Everything behind is the stream.
     Partial(Option<ReplId>),
     /// A snapshot begins.
-    Snapshot(Form),
+    Snapshot(SnapshotEnd),
     /// Bytes of the snapshot. Of a marked one too many: see [`Handshake::snapshot_ended`] and [`Handshake::mark_found`].
     Payload(&'a [u8]),
     /// The snapshot is over. Everything behind is the stream.
@@ -337,17 +337,17 @@ fn psync(line: &[u8], out: &mut Vec<u8>) -> Result<(Expect, Found<'static>), Ref
     Err(Refusal::Denied(text(line)))
 }
 
-fn snapshot(line: &[u8]) -> Result<(Expect, Form), Refusal> {
+fn snapshot(line: &[u8]) -> Result<(Expect, SnapshotEnd), Refusal> {
     if let Some(error) = line.strip_prefix(b"-") {
         return Err(Refusal::Aborted(text(error)));
     }
     let Some(announced) = line.strip_prefix(b"$") else { return Err(unexpected("a snapshot", line)) };
     if let Some(mark) = announced.strip_prefix(b"EOF:") {
         let mark = mark.first_chunk::<40>().ok_or_else(|| unexpected("a mark of 40 bytes", line))?;
-        return Ok((Expect::Marked(*mark), Form::Marked(*mark)));
+        return Ok((Expect::Marked(*mark), SnapshotEnd::Marked(*mark)));
     }
     let size = number::parse_i64(announced).and_then(|n| u64::try_from(n).ok()).ok_or_else(|| unexpected("a snapshot's length", line))?;
-    Ok((Expect::Left(size), Form::Sized(size)))
+    Ok((Expect::Left(size), SnapshotEnd::Sized(size)))
 }
 
 fn take<'a>(bytes: &mut &'a [u8], n: usize) -> &'a [u8] {

@@ -3,7 +3,7 @@
 use super::Server;
 use crate::{
     keyspace::ExpireMode,
-    replication::failover::{Failover, FailoverRequest, Step},
+    replication::failover::{Failover, FailoverRequest, FailoverStep},
     state::client::Client,
 };
 
@@ -56,7 +56,7 @@ impl Server {
         // What it deletes is to be on its way before the replicas are waited for.
         self.interrupt_migration();
         let until_ms = request.timeout_ms.map(|ms| self.unix_ms().saturating_add(ms));
-        self.replication.failover = Some(Failover { step: Step::WaitForSync, target, until_ms, force: request.force });
+        self.replication.failover = Some(Failover { step: FailoverStep::WaitForSync, target, until_ms, force: request.force });
         // No key may go meanwhile either: it would be one more write.
         self.keyspace.expire_mode = ExpireMode::Hide;
         Ok(())
@@ -64,7 +64,7 @@ impl Server {
 
     /// Looks whether a failover can go on, or has to end. To be called now and then.
     pub fn advance_failover(&mut self) {
-        let Some(failover) = self.replication.failover.clone().filter(|f| f.step == Step::WaitForSync) else { return };
+        let Some(failover) = self.replication.failover.clone().filter(|f| f.step == FailoverStep::WaitForSync) else { return };
         if failover.until_ms.is_some_and(|until| until <= self.unix_ms()) {
             match failover.target {
                 Some((host, port)) if failover.force => {
@@ -90,7 +90,7 @@ impl Server {
 
     fn hand_over(&mut self, host: String, port: u16) {
         if let Some(failover) = self.replication.failover.as_mut() {
-            failover.step = Step::InProgress;
+            failover.step = FailoverStep::InProgress;
             failover.target = Some((host.clone(), port));
         }
         self.follow(host, port);
@@ -107,8 +107,8 @@ impl Server {
             None => log::info!("FAILOVER to any replica aborted: {reason}"),
         }
         match failover.step {
-            Step::InProgress => self.promote(),
-            Step::WaitForSync => self.keyspace.expire_mode = ExpireMode::Delete,
+            FailoverStep::InProgress => self.promote(),
+            FailoverStep::WaitForSync => self.keyspace.expire_mode = ExpireMode::Delete,
         }
     }
 }

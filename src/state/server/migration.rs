@@ -9,7 +9,7 @@ use crate::{
         client::{Blocked, Client, Origin, ReplyMode},
         conn_id::ConnId,
         link::Link,
-        migration::{Migration, Request, Step},
+        migration::{Migration, MigrationStep, Request},
         notifications::Event,
         peer::Peer,
     },
@@ -34,7 +34,7 @@ impl Server {
             client: (conn, client.id, client.reply != ReplyMode::On),
             command,
             request,
-            step: Step::Connecting(0),
+            step: MigrationStep::Connecting(0),
             may_retry: true,
             progress_at_ms: self.mono_ms,
             preludes: 0,
@@ -70,13 +70,15 @@ impl Server {
         }
         let link = self.dial(host, port, None);
         if let Some(migration) = self.migrations.under_way.as_deref_mut() {
-            migration.step = Step::Connecting(link);
+            migration.step = MigrationStep::Connecting(link);
         }
     }
 
     /// The connection that was asked for is there. `false`: it is no longer wanted.
     pub fn migration_connected(&mut self, link: u64, conn: ConnId, origin: &Origin) -> bool {
-        let Some(migration) = self.migrations.under_way.as_deref_mut().filter(|m| m.step == Step::Connecting(link)) else { return false };
+        let Some(migration) = self.migrations.under_way.as_deref_mut().filter(|m| m.step == MigrationStep::Connecting(link)) else {
+            return false;
+        };
         let link = Link { name: migration.request.name.clone(), db: None, used_at_ms: self.mono_ms, replies: StatusReader::default() };
         let mut client = Client::new(0, origin.clone(), self.mono_ms, true);
         client.peer = Peer::Target(Box::new(link));
@@ -89,7 +91,7 @@ impl Server {
 
     /// The connection that was asked for cannot be had. Where it was refused Redis does not find out before it writes.
     pub fn migration_not_connected(&mut self, link: u64, refused: bool) {
-        if self.migrations.under_way().is_some_and(|migration| migration.step == Step::Connecting(link)) {
+        if self.migrations.under_way().is_some_and(|migration| migration.step == MigrationStep::Connecting(link)) {
             self.end_migration(if refused { WRITING } else { CONNECTING });
         }
     }
@@ -98,7 +100,7 @@ impl Server {
     fn talk(&mut self, conn: ConnId) {
         let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
         let Some(Client { peer: Peer::Target(link), out, .. }) = self.clients.get_mut(conn) else { return };
-        migration.step = Step::Talking(conn);
+        migration.step = MigrationStep::Talking(conn);
         link.used_at_ms = self.mono_ms;
         let request = &migration.request;
         if !request.auth.is_empty() {
@@ -204,11 +206,11 @@ impl Server {
     #[cold]
     fn give_up_migration(&mut self) {
         match self.migrations.under_way().map(Migration::step) {
-            Some(Step::Connecting(link)) => {
+            Some(MigrationStep::Connecting(link)) => {
                 self.actions.push_back(Action::CancelConnect { link });
                 self.end_migration(CONNECTING);
             }
-            Some(Step::Talking(conn)) => {
+            Some(MigrationStep::Talking(conn)) => {
                 let writing = self.clients.get(conn).is_some_and(|client| !client.out.is_empty());
                 self.close(conn, false);
                 self.end_migration(if writing { WRITING } else { READING });
@@ -221,7 +223,7 @@ impl Server {
     fn idle_links(&self) -> impl Iterator<Item = (ConnId, &Link)> {
         let busy = self.migrations.under_way().map(Migration::step);
         self.migrations.links.iter().filter_map(move |conn| {
-            let client = self.clients.get(*conn).filter(|client| !client.close_now && busy != Some(Step::Talking(*conn)))?;
+            let client = self.clients.get(*conn).filter(|client| !client.close_now && busy != Some(MigrationStep::Talking(*conn)))?;
             Some((*conn, client.peer.target()?))
         })
     }

@@ -10,7 +10,7 @@ use crate::{
     state::{
         client::{Blocked, Client, ReplyMode},
         conn_id::ConnId,
-        replicas::{Form, FullSync, position},
+        replicas::{FullSync, SnapshotForm, position},
     },
 };
 
@@ -77,10 +77,10 @@ impl Server {
             let (walk, sink) = RdbSink::begin(settings, &info, &mut self.keyspace);
             (Some(walk), sink)
         };
-        let form = if marked { Form::Marked(self.rng.hex()) } else { Form::Measured(Vec::new()) };
+        let form = if marked { SnapshotForm::Marked(self.rng.hex()) } else { SnapshotForm::Measured(Vec::new()) };
         self.add_replica(conn, Phase::Snapshot { sending: marked }, self.replication.log.end());
         self.stats.sync_full += 1;
-        if let (Form::Marked(mark), Some(client)) = (&form, self.clients.get_mut(conn)) {
+        if let (SnapshotForm::Marked(mark), Some(client)) = (&form, self.clients.get_mut(conn)) {
             // What the client has been answered before goes out in front of it.
             client.out.raw(b"$EOF:");
             client.out.raw(mark);

@@ -1,19 +1,19 @@
 //! What keeps writes from going through at this moment.
 
 use super::Server;
-use crate::state::write_gate::{Reason, WriteGate};
+use crate::state::write_gate::{GateReason, WriteGate};
 
 impl Server {
     /// The one answer to whether writes go through: asked in front of a batch of commands, and by whatever is a write of its own.
     #[inline]
     pub fn write_gate(&self) -> WriteGate {
         WriteGate::default()
-            .with(Reason::Pause, self.pause.is_some())
-            .with(Reason::Failover, self.replication.failover.is_some())
-            .with(Reason::Shutdown, self.shutdown.is_some())
-            .with(Reason::Migration, self.migrations.is_under_way())
-            .with(Reason::SaveFailed, self.has_failed_to_save())
-            .with(Reason::FewReplicas, self.replication.few_replicas)
+            .with(GateReason::Pause, self.pause.is_some())
+            .with(GateReason::Failover, self.replication.failover.is_some())
+            .with(GateReason::Shutdown, self.shutdown.is_some())
+            .with(GateReason::Migration, self.migrations.is_under_way())
+            .with(GateReason::SaveFailed, self.has_failed_to_save())
+            .with(GateReason::FewReplicas, self.replication.few_replicas)
     }
 
     /// Commands that read wait too: CLIENT PAUSE ALL.

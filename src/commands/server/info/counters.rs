@@ -6,7 +6,7 @@ use crate::{
     state::{
         pubsub::Topic,
         stats::{CommandStats, Histogram},
-        write_gate::Reason,
+        write_gate::GateReason,
     },
 };
 
@@ -158,7 +158,7 @@ pub(super) fn poll_loop(info: &Info, report: &mut Report) {
         .field("loop_turn_cpu_usec_percentiles", percentiles(turns, &[50.0, 99.0, 99.9]))
         // Turns that took at most so many microseconds; the last level is all of them.
         .field("loop_turn_cpu_usec_histogram", levels.join(","));
-    let reasons = info.server.write_gate().reasons().map(Reason::name).collect::<Vec<_>>();
+    let reasons = info.server.write_gate().reasons().map(GateReason::name).collect::<Vec<_>>();
     report.field("write_gate", if reasons.is_empty() { "open".to_owned() } else { reasons.join(",") });
 }
 

@@ -9,7 +9,7 @@ pub struct Elem<L> {
 }
 
 /// A place between two elements, or at either end.
-pub trait Place<L> {
+pub trait Boundary<L> {
     /// How many of these elements come before it: they are in order, so they are the first ones. Behind their scores there may be infinite
     /// ones of no element: there are as many as links.
     fn count_before(&self, scores: &[f64], links: &[L]) -> usize;

@@ -1,6 +1,6 @@
 //! Leaves and inner nodes, and what is done from a node downwards.
 
-use super::elem::{EIGHT, Elem, Place, count_below};
+use super::elem::{Boundary, EIGHT, Elem, count_below};
 use std::ops::Range;
 
 /// Elements of a leaf: with 16 bytes each and the leaf's own length, 1 KiB.
@@ -75,7 +75,7 @@ impl<L: Copy, const N: usize> Row<L, N> {
 
     /// How many of the first `len` elements lie in front of a place.
     #[inline]
-    fn count_before(&self, len: usize, place: &impl Place<L>) -> usize {
+    fn count_before(&self, len: usize, place: &impl Boundary<L>) -> usize {
         place.count_before(self.in_use(len), &self.links[..len])
     }
 
@@ -131,7 +131,7 @@ impl<L: Copy + PartialEq> Leaf<L> {
     }
 
     #[inline]
-    pub(super) fn count_before(&self, place: &impl Place<L>) -> usize {
+    pub(super) fn count_before(&self, place: &impl Boundary<L>) -> usize {
         self.row.count_before(self.len(), place)
     }
 
@@ -144,7 +144,7 @@ impl<L: Copy + PartialEq> Leaf<L> {
 
     /// Adds an element; returns the leaf that belongs behind this one if it had to be split.
     #[inline]
-    fn insert(&mut self, elem: Elem<L>, place: &impl Place<L>, edges: Edges) -> Option<Box<Self>> {
+    fn insert(&mut self, elem: Elem<L>, place: &impl Boundary<L>, edges: Edges) -> Option<Box<Self>> {
         let at = self.count_before(place);
         if self.len() < LEAF_MAX {
             self.row.insert(self.len(), at, elem);
@@ -225,7 +225,7 @@ impl<L: Copy + PartialEq> Inner<L> {
 
     /// The child below which a place lies.
     #[inline]
-    pub(super) fn at_place(&self, place: &impl Place<L>) -> usize {
+    pub(super) fn at_place(&self, place: &impl Boundary<L>) -> usize {
         self.firsts.count_before(self.len(), place).saturating_sub(1)
     }
 
@@ -279,7 +279,7 @@ impl<L: Copy + PartialEq> Inner<L> {
     }
 
     #[inline]
-    fn insert(&mut self, elem: Elem<L>, place: &impl Place<L>, edges: Edges) -> Option<Box<Self>> {
+    fn insert(&mut self, elem: Elem<L>, place: &impl Boundary<L>, edges: Edges) -> Option<Box<Self>> {
         let before = self.firsts.count_before(self.len(), place);
         let at = before.saturating_sub(1);
         if before == 0 {
@@ -390,14 +390,14 @@ impl<L: Copy + PartialEq> Node<L> {
         }
     }
 
-    pub(super) fn insert(&mut self, elem: Elem<L>, place: &impl Place<L>, edges: Edges) -> Option<Self> {
+    pub(super) fn insert(&mut self, elem: Elem<L>, place: &impl Boundary<L>, edges: Edges) -> Option<Self> {
         match self {
             Self::Leaf(leaf) => leaf.insert(elem, place, edges).map(Self::Leaf),
             Self::Inner(inner) => inner.insert(elem, place, edges).map(Self::Inner),
         }
     }
 
-    pub(super) fn remove(&mut self, elem: Elem<L>, behind: &impl Place<L>) {
+    pub(super) fn remove(&mut self, elem: Elem<L>, behind: &impl Boundary<L>) {
         match self {
             Self::Leaf(leaf) => {
                 let at = leaf.find(elem);

@@ -13,7 +13,7 @@ fn number(elem: Elem<u8>) -> u32 {
 /// The place behind the numbers below this one.
 struct Below(u64);
 
-impl Place<u8> for Below {
+impl Boundary<u8> for Below {
     fn count_before(&self, scores: &[f64], links: &[u8]) -> usize {
         let below = count_below(scores, (self.0 >> 3) as f64);
         let equals = scores.iter().zip(links).skip(below);

@@ -2,7 +2,7 @@
 
 /// What became of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ScoreChange {
     /// Nothing: it is as it was.
     None,
     /// It has another score.
