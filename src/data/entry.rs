@@ -415,7 +415,7 @@ impl Entry {
         size_class(size_of_entry(header.meta, self.key_len(), usize::from(header.value_len)))
     }
 
-    /// Asks for the entry's first lines to be brought near: a short entry lies across two of them half of the time.
+    /// Prefetches the entry's first cache lines: a short entry lies across two of them half of the time.
     #[inline(always)]
     pub fn prefetch(&self) {
         super::prefetch::read(self.base());

@@ -2,7 +2,7 @@
 
 use super::key_hash::Seed;
 
-/// What the compact form of a hash or sorted set may hold, and what the table it becomes then needs to be born.
+/// What the compact form of a hash or sorted set may hold, and what the table that replaces it is created with.
 #[derive(Clone, Copy)]
 pub struct PackLimits {
     /// Fields or members (`hash-max-listpack-entries`, `zset-max-listpack-entries`).

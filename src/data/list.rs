@@ -123,7 +123,7 @@ impl List {
         }
     }
 
-    /// Goes over to the large form if `count` more elements of `bytes` bytes in all would be too much for the small one. To be said before they
+    /// Goes over to the large form if `count` more elements of `bytes` bytes in all would be too much for the small one. Must be called before they
     /// are added.
     #[inline]
     pub fn before_growth(&mut self, bytes: usize, count: usize, limits: NodeLimits) {
@@ -136,7 +136,7 @@ impl List {
         }
     }
 
-    /// Goes back to the small form if that would be at most half full. To be said after elements were taken.
+    /// Goes back to the small form if that would be at most half full. Must be called after elements were taken.
     #[inline]
     pub fn after_shrinking(&mut self, limits: NodeLimits) {
         if let Repr::Linked(list) = &mut self.0

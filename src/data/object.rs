@@ -91,7 +91,7 @@ impl Object {
         Self::Bytes(Box::new(bytes))
     }
 
-    /// First of two hints before an element of a collection is looked for: brings the place near where a table keeps it.
+    /// First of two hints before an element of a collection is looked up: prefetches its bucket.
     #[inline]
     pub fn prefetch(&self, element: &[u8]) -> Option<Near<'_>> {
         fn near<T: Slot>(dict: &Dict<T>, element: &[u8]) -> u64 {

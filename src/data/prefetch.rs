@@ -1,7 +1,7 @@
 //! A hint to the processor. One of the rooms where `unsafe` is allowed (see lib.rs).
 #![allow(unsafe_code)]
 
-/// Asks for the cache line at `at` to be brought near. Never faults, whatever the address; a no-op where the target has no such hint.
+/// Prefetches the cache line at `at`. Never faults, whatever the address; a no-op where the target has no such hint.
 #[inline(always)]
 pub fn read<T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]

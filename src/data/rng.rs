@@ -1,4 +1,4 @@
-//! The server's own source of chance: small, fast, and replayed exactly from its seed.
+//! The server's PRNG: small, fast, and replayed exactly from its seed.
 
 /// xoshiro256** by Blackman and Vigna, seeded through splitmix64. Not for secrets.
 #[derive(Clone)]

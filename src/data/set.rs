@@ -15,7 +15,7 @@ use super::{
     number,
 };
 
-/// How large each form may become, and what a table needs to be born.
+/// How large each form may become, and what a table is created with.
 #[derive(Clone, Copy)]
 pub struct SetLimits {
     /// Members up to which a set of integers is an intset (`set-max-intset-entries`).
@@ -173,7 +173,7 @@ impl Set {
         }
     }
 
-    /// To be said before about `count` members are added at once: what would not stay small becomes a table now.
+    /// Must be called before about `count` members are added at once: what would not stay small becomes a table now.
     pub fn expect(&mut self, count: usize, limits: &SetLimits) {
         let outgrown = match &self.0 {
             Repr::Ints(_) => count > limits.intset_entries,

@@ -20,7 +20,7 @@ pub trait Garbage {
 #[derive(Default)]
 struct Heap {
     waiting: VecDeque<Box<dyn Garbage>>,
-    /// Values that have been freed in the end: INFO's `lazyfreed_objects`.
+    /// Values that have been freed: INFO's `lazyfreed_objects`.
     freed: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Clients that wait for keys are served: each key that has changed wakes those who wait for it, who came first first, by running their
+//! Clients that wait for keys are served: each key that has changed wakes those that wait for it, in order of arrival, by running their
 //! commands again.
 
 use super::Engine;
@@ -14,7 +14,7 @@ const WAITS_A_TURN: usize = 200;
 const RESUME_NANOS: u64 = 200_000;
 
 impl Engine {
-    /// Serves who waits for keys that have changed, until no such key is left: one who is served may feed another.
+    /// Serves clients that wait for keys that have changed, until no such key is left: a client that is served may feed another.
     #[cold]
     pub(super) fn serve_ready(&mut self) {
         let server = &self.server;
@@ -39,7 +39,7 @@ impl Engine {
 
     fn serve_key(&mut self, db: usize, key: &[u8]) {
         let hash = self.server.keyspace.hash(key);
-        // Who comes from now on has looked for himself.
+        // A client that comes from here on has looked for itself.
         let Some(last) = self.server.keyspace.awaited.last(db, key) else { return };
         let mut met = 0;
         while let Some((ticket, waiter)) = self.server.keyspace.awaited.next(db, key, met)
@@ -117,7 +117,7 @@ impl Engine {
         }
     }
 
-    /// Milliseconds until the first of those who wait for keys gives up.
+    /// Milliseconds until the next deadline of a client that waits for keys.
     pub(super) fn key_wait_ms(&self) -> u64 {
         self.server.blocking.next_deadline().map_or(u64::MAX, |(at, _)| (at - self.server.unix_ms()).max(0) as u64)
     }

@@ -143,7 +143,7 @@ impl Engine {
     }
 
     /// Whether bytes of a client should be read now. Otherwise they are left in the kernel: until [`Action::Read`](crate::state::Action),
-    /// or for ever if the client is about to be closed.
+    /// or forever if the client is about to be closed.
     #[inline]
     pub fn wants_input(&self, conn: ConnId) -> bool {
         self.server.clients.get(conn).is_some_and(|client| self.held_input != Some(conn) && !client.closing())

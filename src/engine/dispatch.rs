@@ -56,7 +56,7 @@ impl Engine {
             return if gate.is_open() { 0 } else { flags::WRITE | flags::MAY_REPLICATE };
         };
         if self.server.clients.get(conn).is_some_and(|c| c.peer.is_primary()) {
-            // What is being moved must not change meanwhile, whoever says so.
+            // What is being moved must not change meanwhile, not even by our primary.
             return if gate.has(GateReason::Migration) { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         }
         if !upstream.is_online() && !config.replica_serve_stale_data {

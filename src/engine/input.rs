@@ -12,7 +12,7 @@ use crate::{
     state::{ConnId, Peer, client::Pending},
 };
 
-/// Requests parsed and looked ahead at a time: enough to hide the memory's latency, few enough that what was fetched is still near.
+/// Requests parsed and looked ahead at a time: enough to hide the latency of memory, few enough that what was fetched is still cached.
 const BATCH: usize = 32;
 
 /// Where a connection's next bytes belong.
@@ -113,7 +113,7 @@ impl Engine {
         self.keep(conn, pending);
     }
 
-    /// Keeps a parser at the start of a request for the next connection that needs one. One that a huge request has blown up is let go.
+    /// Keeps a parser at the start of a request for the next connection that needs one. One that a huge request has blown up is freed.
     fn spare(&mut self, parser: Parser) {
         if parser.memory() <= SPARE_PARSER_MAX {
             self.spare_parser.get_or_insert_with(|| Box::new(parser));
@@ -285,11 +285,11 @@ impl Engine {
         Ahead { lookup, hashed, element }
     }
 
-    /// Brings near what the requests will look for inside of large collections: their tables are as far away as the keys'.
+    /// Prefetches what the requests will look for in large collections: their tables miss the cache as the keyspace does.
     #[inline(never)]
     fn look_inside(&self, db: usize, parser: &Parser, input: &[u8], ahead: &[Ahead]) {
         let mut near = [const { None }; BATCH];
-        // Requests in a row are often about one key. Where its hash deceives, what is brought near is not needed, and no more.
+        // Requests in a row are often about one key. Where the hashes only collide, a line is prefetched that is not needed, and nothing else happens.
         let mut last = (0, None);
         for (i, (a, near)) in ahead.iter().zip(&mut near).enumerate().filter(|(_, (a, _))| a.element != 0) {
             let args = parser.args(parser.request(i), input);

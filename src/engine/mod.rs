@@ -1,6 +1,6 @@
 //! Bytes in, bytes out: requests become commands, commands become replies. No socket, no file, no clock.
 //!
-//! Whoever drives the engine (the reactor, a simulator, a test) tells it of connections and hands it bytes
+//! A driver (the reactor, a simulator, a test) tells it of connections and hands it bytes
 //! ([`Engine::connect`], [`Engine::receive`], [`Engine::disconnect`]), ends each turn with [`Engine::finish_turn`], sends what
 //! [`Engine::take_dirty`] names, does what [`Engine::take_action`] asks, and comes back no later than [`Engine::sleep_ms`] says.
 //!
@@ -8,7 +8,7 @@
 //! use solod::{config::Config, engine::Engine, state::{ConnId, Host, client::Origin}};
 //! use std::io::IoSlice;
 //!
-//! /// A world with nothing but a clock, which stands still.
+//! /// A host with nothing but a clock that stands still.
 //! struct Still;
 //!
 //! impl Host for Still {
@@ -225,7 +225,7 @@ impl Engine {
 
     /// The disk's answer to an [`Action::Disk`].
     pub fn disk_done(&mut self, mut done: DiskDone) {
-        // What was asked for by something that is over has no taker any more.
+        // The answer to work that has been given up is dropped.
         let _ =
             self.save_answered(&done) || self.load_answered(&mut done) || self.spool_answered(&done) || self.server.rewrite_answered(&done);
     }

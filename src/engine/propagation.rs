@@ -1,6 +1,6 @@
-//! What commands leave in the log of writes, so that whoever reads it comes to hold the same data.
+//! What commands leave in the log of writes, so that its readers hold the same data.
 //!
-//! A command that changed nothing leaves nothing. One that says when by the clock, or by chance, leaves what came of it
+//! A command that changed nothing leaves nothing. One that depends on the clock or on the PRNG leaves its outcome
 //! ([`Effect::Instead`]). Keys that went by their deadline leave a deletion in front of the command that found them gone. What belongs
 //! together, a transaction or a command with several effects, stands between MULTI and EXEC.
 
@@ -51,7 +51,7 @@ impl Engine {
 
     #[cold]
     fn log_several(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, own: Option<Args<'_>>, in_exec: bool) {
-        // Keys that a command met by chance have nothing to do with each other.
+        // Keys that a command met along its way have nothing to do with each other.
         let apart = !in_exec && self.registry.get(id).flags & flags::TOUCHES_ARBITRARY_KEYS != 0;
         self.log_gone(apart);
         if let Some(args) = own {
@@ -65,7 +65,7 @@ impl Engine {
         }
     }
 
-    /// Logs the end of keys that went away by themselves: each on its own (`apart`), or as effects of what is being executed.
+    /// Logs the deletion of keys that went away by themselves: each on its own (`apart`), or as effects of what is being executed.
     fn log_gone(&mut self, apart: bool) {
         let name: &[u8] = if self.server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
         for gone in std::mem::take(&mut self.server.keyspace.gone) {

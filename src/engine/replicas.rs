@@ -27,7 +27,7 @@ const WAITS_A_TURN: usize = 500;
 const SHARED_MIN: usize = 4 * 1024;
 
 impl Engine {
-    /// A turn's work for replicas and for who waits for them. Comes last in a turn, so that what the turn wrote goes out with it.
+    /// A turn's work for replicas and for clients that wait for them. Comes last in a turn, so that what the turn wrote goes out with it.
     #[inline]
     pub(super) fn serve_replicas(&mut self) {
         let server = &mut self.server;
@@ -243,7 +243,7 @@ impl Engine {
         }
     }
 
-    /// Answers who waits for replicas and has waited long enough.
+    /// Ends each WAIT that is satisfied or past its deadline.
     fn end_waits(&mut self) {
         let now = self.server.unix_ms();
         // A round looks at all of them, in as many turns as that takes, who has waited longest first.
@@ -278,7 +278,7 @@ impl Engine {
                 log::warn!("Disconnecting timedout replica ({part}): {}", client.replica_name());
                 self.server.close(conn, false);
             } else if link.phase == (Phase::Snapshot { sending: false }) {
-                // It shall not take us for dead while its snapshot is made.
+                // It must not time out while its snapshot is made.
                 client.out.raw(b"\n");
                 self.server.mark_dirty(conn);
             }

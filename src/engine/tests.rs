@@ -3,7 +3,7 @@ use crate::state::client::Origin;
 use proptest::prelude::*;
 use std::{cell::Cell, rc::Rc};
 
-/// A world in which time moves when it is told to.
+/// A host whose time moves when it is told to.
 #[derive(Clone)]
 struct Still(Rc<Cell<i64>>);
 

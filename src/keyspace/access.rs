@@ -23,7 +23,7 @@ impl Default for Access {
 
 const BITS: u32 = 24;
 const MASK: u32 = (1 << BITS) - 1;
-/// Where a new key's frequency starts, so that it is not evicted before it had a chance.
+/// Where a new key's frequency starts, so that it is not evicted before it could be used again.
 const LFU_INIT: u32 = 5;
 
 fn seconds(now_ms: i64) -> u32 {

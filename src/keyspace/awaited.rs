@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-/// Who waits for one key.
+/// Clients that wait for one key.
 #[derive(Default)]
 struct Queue {
     /// Waiters by ticket.
@@ -96,13 +96,13 @@ impl Awaited {
         Some((db, key))
     }
 
-    /// Who waits for a key next behind this ticket.
+    /// The next waiter for a key behind this ticket.
     pub fn next(&self, db: usize, key: &[u8], behind: u64) -> Option<(u64, u32)> {
         let queue = self.dbs.get(db)?.get(key)?;
         queue.waiters.range(behind + 1..).next().map(|(ticket, waiter)| (*ticket, *waiter))
     }
 
-    /// The ticket of who came last to wait for a key.
+    /// The ticket of the last waiter for a key.
     pub fn last(&self, db: usize, key: &[u8]) -> Option<u64> {
         self.dbs.get(db)?.get(key)?.waiters.keys().next_back().copied()
     }

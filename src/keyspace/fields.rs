@@ -19,7 +19,7 @@ impl Keyspace {
         self.dbs.iter().map(|db| db.bookings.len()).sum()
     }
 
-    /// To be said when deadlines of fields of the hash at a key may have changed.
+    /// Must be called when deadlines of fields of the hash at a key may have changed.
     pub fn fields_changed(&mut self, db: usize, hash: u64, key: &[u8]) {
         let db = &mut self.dbs[db];
         if let Some(entry) = db.dict.find(hash, key) {
@@ -27,7 +27,7 @@ impl Keyspace {
         }
     }
 
-    /// Takes fields past their deadline out of the hash at a key that a command is about to look at, if that is ours to do. Where there
+    /// Takes fields past their deadline out of the hash at a key that a command is about to look at, if we may delete them. Where there
     /// are very many, some stay behind, hidden.
     #[inline(always)]
     pub fn expire_due_fields(&mut self, db: usize, hash: u64, key: &[u8]) {

@@ -245,7 +245,7 @@ impl Keyspace {
         }
     }
 
-    /// Counts a read in vain.
+    /// Counts a read that found nothing.
     #[inline]
     fn missed(&mut self, db: usize, key: &[u8]) {
         self.stats.misses += 1;
@@ -368,7 +368,7 @@ impl Keyspace {
         true
     }
 
-    /// A live key by chance, by trying some a number of times: `None` when there is none, or all that was tried has expired.
+    /// A live key chosen at random, in a bounded number of tries: `None` when there is none, or all that was tried has expired.
     pub fn random_key(&mut self, db: usize, rng: &mut Rng) -> Option<Box<[u8]>> {
         const TRIES: usize = 100;
         for attempt in 0..TRIES {
@@ -401,7 +401,7 @@ impl Keyspace {
         len
     }
 
-    /// Exchanges two databases, for every client at once. Watched keys that are in either, before or after, count as touched.
+    /// Exchanges two databases, forevery client at once. Watched keys that are in either, before or after, count as touched.
     pub fn swap(&mut self, a: usize, b: usize) {
         if a == b {
             return;
@@ -466,7 +466,7 @@ impl Keyspace {
         walk.cancel(&AllTables { dbs: &self.dbs, graveyard: &self.graveyard });
     }
 
-    /// To be said before an entry is added: it may hold a large collection that a walk is not through with.
+    /// Must be called before an entry is added: it may hold a large collection that a walk has not finished.
     #[inline(always)]
     fn arrives(&mut self, db: usize, hash: u64, entry: &Entry) {
         if !self.walks.is_empty() {

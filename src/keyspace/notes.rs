@@ -30,7 +30,7 @@ pub struct Notes {
     pub expired: bool,
     /// Hashes whose fields expire are to be noted.
     pub fields_expired: bool,
-    /// Reads in vain are to be noted.
+    /// Reads that find nothing are to be noted.
     pub missed: bool,
     list: Vec<Noted>,
 }

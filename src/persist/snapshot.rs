@@ -17,7 +17,7 @@ struct Size {
 
 /// Turns what a walk finds into an RDB stream.
 ///
-/// [`RdbSink::begin`], then [`Keyspace::step_walk`] and [`RdbSink::poll`] by turns, taking what [`RdbSink::pop`] has; when the walk is
+/// [`RdbSink::begin`], then [`Keyspace::step_walk`] and [`RdbSink::poll`], alternating, taking what [`RdbSink::pop`] has; when the walk is
 /// over [`RdbSink::finish`], and on with polling until it is done.
 pub struct RdbSink {
     encoder: Encoder,

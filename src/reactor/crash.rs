@@ -1,5 +1,5 @@
 //! A process that has panicked, on whichever of its threads, ends with a report in the log: never half of it goes on. Broken memory and the like are
-//! the affair of [`super::fatal`].
+//! done by [`super::fatal`].
 
 use super::{fatal, report};
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! A good daemon: detached when asked, and in touch with whoever supervises it.
+//! Daemonising, and notifications to the service manager.
 //! One of the rooms where `unsafe` is allowed (see lib.rs).
 #![allow(unsafe_code)]
 

@@ -24,7 +24,7 @@ const STACK_BYTES: usize = 64 << 10;
 static REPORTED: AtomicBool = AtomicBool::new(false);
 /// Names of commands by their numbers.
 static COMMANDS: OnceLock<Vec<String>> = OnceLock::new();
-/// Milliseconds for which the loop may stay away (0: for ever), and when it last said that it is there.
+/// Milliseconds for which the loop may stay away (0: forever), and when it last said that it is there.
 static WATCHDOG_MS: AtomicU32 = AtomicU32::new(0);
 static WOUND_AT_MS: AtomicU64 = AtomicU64::new(0);
 
@@ -189,7 +189,7 @@ fn say_stuck(is_timer: bool) {
     out.say(format_args!("--------\n"));
 }
 
-/// Sets for how many milliseconds the loop may stay away before there is a report; 0: for ever.
+/// Sets for how many milliseconds the loop may stay away before there is a report; 0: forever.
 pub fn set_watchdog(period_ms: u32) {
     WATCHDOG_MS.store(period_ms, Ordering::Relaxed);
     wind(period_ms);

@@ -1,4 +1,4 @@
-//! The world, as the engine is shown it.
+//! The environment as the engine is shown it.
 
 use super::{
     clock::{self, Clock},

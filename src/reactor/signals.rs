@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-/// Whether the end has been asked for, and again.
+/// Whether a shutdown has been asked for, and whether a second time.
 #[derive(Clone, Default)]
 pub struct Urgency {
     /// A shutdown has been asked for.
@@ -23,7 +23,7 @@ pub struct Urgency {
 }
 
 impl Urgency {
-    /// Whether the end has been asked for again.
+    /// Whether a shutdown has been asked for a second time.
     pub fn is_high(&self) -> bool {
         self.asked.load(Ordering::Relaxed) && self.again.load(Ordering::Relaxed)
     }
@@ -62,7 +62,7 @@ impl Signals {
         Ok(Self { source, urgency })
     }
 
-    /// How urgent the end is, for whoever does not come back to the loop soon.
+    /// How urgent the shutdown is, for work that does not return to the loop soon.
     pub fn urgency(&self) -> Urgency {
         self.urgency.clone()
     }

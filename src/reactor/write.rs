@@ -1,4 +1,4 @@
-//! Replies leave: who was read first is written to first. Each client gets so much a turn and all together so much a turn; who could take more
+//! Replies leave: clients that were read first are written to first. Each client gets so much a turn and all together so much a turn; who could take more
 //! keeps its place for the next one, before which the poll does not sleep.
 
 use super::Reactor;

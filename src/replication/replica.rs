@@ -39,7 +39,7 @@ pub struct Upstream {
     pub port: u16,
     /// How far the link is.
     pub phase: Phase,
-    /// Names the attempt to whoever makes connections: one that was given up may still be heard of.
+    /// Names the attempt towards the driver: one that was given up may still be answered.
     pub attempt: u64,
     /// The connection, once it is made: its index.
     pub conn: Option<u32>,

@@ -2,7 +2,7 @@
 //!
 //! The backlog, each replica and whoever else follows the data read it, each at its own offset. An offset is a number of bytes: those
 //! appended since the history began (`master_repl_offset`). The log is open while it has a reader; what lies behind all of them
-//! is let go. The backlog is the reader that stays its size behind the end, so that replicas can come back.
+//! is freed. The backlog is the reader that stays its size behind the end, so that replicas can come back.
 //!
 //! Bytes gather in a tail; when it is full it becomes a block that readers share by reference. A long argument that came in a buffer
 //! of its own becomes a block without being copied.

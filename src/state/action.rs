@@ -1,8 +1,8 @@
-//! What the engine asks of whoever drives it.
+//! What the engine asks of its driver.
 
 use super::{conn_id::ConnId, disk::DiskJob};
 
-/// What the engine wants done by whoever drives it.
+/// What the engine asks of its driver.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// Ends the process with this exit code.

@@ -13,11 +13,11 @@ pub struct BlockOn {
     pub count: usize,
     /// Unix time in milliseconds at which it gives up; 0 is never.
     pub deadline_ms: i64,
-    /// What it answers then.
+    /// Its reply then.
     pub in_vain: InVain,
 }
 
-/// The reply of a blocking command that got nothing.
+/// The reply of a blocking command that timed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InVain {
     /// The null array.
@@ -36,7 +36,7 @@ pub struct Waiting {
     pub on: BlockOn,
     /// Its place in the queues of its keys.
     pub ticket: u64,
-    /// It is not to be answered: CLIENT REPLY.
+    /// No reply is sent: CLIENT REPLY.
     pub silent: bool,
     /// Nanoseconds that running it has taken so far, without the wait.
     pub nanos: u64,
@@ -50,19 +50,19 @@ impl Waiting {
     }
 }
 
-/// Who waits for keys.
+/// Clients that wait for keys.
 #[derive(Default)]
 pub struct Blocking {
     /// Tickets given so far.
     tickets: u64,
-    /// Deadlines (Unix ms) of those who will give up, the next one first.
+    /// Deadlines (Unix ms), the next one first.
     deadlines: BTreeSet<(i64, ConnId)>,
     /// Clients whose wait is over, and whose held-back requests may go on.
     pub released: Vec<ConnId>,
 }
 
 impl Blocking {
-    /// Takes note of one more who waits, until this moment (Unix ms; 0 is never). Returns its ticket.
+    /// Registers one more client that waits, until this moment (Unix ms; 0 is never), and returns its ticket.
     pub fn admit(&mut self, conn: ConnId, deadline_ms: i64) -> u64 {
         self.tickets += 1;
         if deadline_ms > 0 {
@@ -71,17 +71,17 @@ impl Blocking {
         self.tickets
     }
 
-    /// Forgets the deadline of one who waits no more.
+    /// Forgets the deadline of a client that no longer waits.
     pub fn forget_deadline(&mut self, conn: ConnId, deadline_ms: i64) {
         self.deadlines.remove(&(deadline_ms, conn));
     }
 
-    /// How many will give up at some moment.
+    /// How many clients have a deadline.
     pub fn with_deadline(&self) -> usize {
         self.deadlines.len()
     }
 
-    /// The next moment (Unix ms) at which somebody gives up, and who.
+    /// The next deadline (Unix ms), and whose it is.
     pub fn next_deadline(&self) -> Option<(i64, ConnId)> {
         self.deadlines.first().copied()
     }

@@ -88,7 +88,7 @@ pub enum Blocked {
     Rewrite,
     /// Something at one of the keys of [`Client::waiting`].
     Keys,
-    /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: for ever).
+    /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: forever).
     Wait {
         /// Offset that must be acknowledged.
         offset: u64,
@@ -154,7 +154,7 @@ pub struct Client {
     pub no_evict: bool,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
-    /// It gets a line for every command: MONITOR.
+    /// It gets a line forevery command: MONITOR.
     pub monitor: bool,
     /// Input not executed yet.
     pub pending: Option<Box<Pending>>,
@@ -266,7 +266,7 @@ impl Client {
         self.subscriptions.as_ref().map_or_else(Vec::new, |all| all.of(topic).iter().cloned().collect())
     }
 
-    /// What people know a replica by: its address and the port it listens on.
+    /// The name of a replica in the log: its address and the port it listens on.
     pub fn replica_name(&self) -> String {
         match self.peer.as_replica() {
             Some(link) if link.listening_port != 0 => format!("{}:{}", self.replica_address(), link.listening_port),

@@ -1,4 +1,4 @@
-//! Work for the disk, asked for and answered as messages: whoever drives the engine does it beside the loop, in lanes.
+//! Work for the disk, asked for and answered as messages: the driver does it beside the loop, in lanes.
 //!
 //! The jobs of one lane are done one after the other, in the order in which they were asked for, and answered in that order. Between lanes there is no order:
 //! what one does never waits for the other. A file belongs to the lane that its [`FileId`] names, so all that is asked of a file has an order.

@@ -1,4 +1,4 @@
-//! The world as the engine sees it: clock, files and process facts are answers to questions, so that a simulator can give them.
+//! What the engine asks of its environment: clock, files and facts about the process are answers, so that a simulator can give them.
 
 use super::disk::{DiskDone, DiskJob};
 use crate::config::{Config, DirectiveId};
@@ -40,7 +40,7 @@ pub struct CpuTimes {
     pub user_main: f64,
 }
 
-/// What the engine asks of the world. Implemented by the reactor, and by the simulator.
+/// What the engine asks of its environment. Implemented by the reactor, and by the simulator.
 ///
 /// Every host has a clock. The rest is as it is where there is nothing but a clock, until a host says otherwise.
 pub trait Host {
@@ -89,7 +89,7 @@ pub trait Host {
         DiskDone { file: job.file(), result: Err("there is no disk".into()) }
     }
 
-    /// Whether who asked for the end has asked again: what takes long is to be given up.
+    /// Whether the process was asked twice to end: long work is to be given up.
     fn is_end_urgent(&self) -> bool {
         false
     }

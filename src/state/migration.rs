@@ -71,7 +71,7 @@ impl Migration {
 
     /// Monotonic milliseconds at which it is given up unless there is progress.
     pub(super) fn gives_up_at_ms(&self) -> u64 {
-        // The millisecond in which there was progress may have been nearly over.
+        // The millisecond of that progress may have been nearly over.
         self.progress_at_ms.saturating_add(self.request.timeout_ms).saturating_add(1)
     }
 

@@ -1,4 +1,4 @@
-//! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of the world.
+//! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of its environment.
 //!
 //! ```
 //! use solod::state::write_gate::{Reason, WriteGate};

@@ -116,7 +116,7 @@ impl PubSub {
             return Vec::new();
         }
         let mut matching: Vec<_> = self.patterns.iter().filter(|(pattern, _)| glob::matches(pattern, channel, false)).collect();
-        // A table has no order of its own, and what is done shall not depend on chance.
+        // A table has no order of its own, and what is done must not depend on it.
         matching.sort_unstable();
         let frame = |pattern: &[u8]| Frame::new(&[b"pmessage", pattern, channel], message);
         matching.into_iter().map(|(pattern, listeners)| Delivery { listeners: listeners.clone(), frame: frame(pattern) }).collect()

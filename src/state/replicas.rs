@@ -35,7 +35,7 @@ pub struct FullSync {
     pub stepped: (u64, u64),
 }
 
-/// Our replicas, and who waits for them.
+/// Our replicas, and the clients that wait for them.
 #[derive(Default)]
 pub struct Followers {
     /// Replicas, in the order in which they came.

@@ -40,9 +40,9 @@ pub struct Server {
     pub slowlog: Slowlog,
     /// LATENCY.
     pub latency: LatencyMonitor,
-    /// Chance.
+    /// The PRNG.
     pub rng: Rng,
-    /// The world.
+    /// Clock, files and process.
     pub host: Box<dyn Host>,
     /// Unix time in microseconds, as of this turn.
     pub unix_us: i64,
@@ -54,7 +54,7 @@ pub struct Server {
     pub run_id: [u8; 40],
     /// Replication, whatever our role.
     pub replication: Replication,
-    /// Our replicas' connections, and who waits for them.
+    /// Our replicas' connections, and the clients that wait for them.
     pub followers: Followers,
     /// Clients that wait for keys.
     pub blocking: Blocking,
@@ -80,7 +80,7 @@ pub struct Server {
     pub monitors: Vec<ConnId>,
     /// Clients with something to send, or to close.
     pub dirty_clients: VecDeque<ConnId>,
-    /// What whoever drives the engine is to do.
+    /// What the driver is to do.
     pub actions: VecDeque<Action>,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
@@ -88,7 +88,7 @@ pub struct Server {
     pub skip_checksums: bool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
-    /// A signal has asked for the end while the cron was paused, which is to see to it.
+    /// A signal has asked for a shutdown while the cron was paused: the cron begins it.
     pub shutdown_asked: Option<super::Shutdown>,
     /// How many turns the cron has had.
     pub cron_loops: u64,
@@ -110,7 +110,7 @@ impl Server {
         self.unix_us / 1_000_000
     }
 
-    /// Makes sure that a client whose output or fate has changed is looked at at the end of the turn.
+    /// Queues a client that has something to send, or is to be closed, for the end of the turn.
     #[inline]
     pub fn mark_dirty(&mut self, id: ConnId) {
         match self.clients.get_mut(id) {
@@ -131,7 +131,7 @@ impl Server {
         link
     }
 
-    /// Ends a connection: at once, or when what it has been answered is sent.
+    /// Closes a connection: at once, or when its replies are sent.
     pub fn close(&mut self, id: ConnId, after_reply: bool) {
         if let Some(client) = self.clients.get_mut(id) {
             if after_reply {

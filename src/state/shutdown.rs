@@ -20,7 +20,7 @@ pub struct Shutdown {
 pub enum Shutting {
     /// The process ends with this turn.
     Down,
-    /// It waits for replicas. Who asked is answered only if it comes to nothing.
+    /// It waits for replicas. Who asked is answered only if it fails.
     Waits,
     /// Saving failed, and so the process goes on.
     Failed,
@@ -44,5 +44,5 @@ impl ShutdownState {
     }
 }
 
-/// What whoever has said SHUTDOWN hears when it comes to nothing.
+/// The reply to SHUTDOWN when it fails.
 pub const SHUTDOWN_FAILED: &str = "ERR Errors trying to SHUTDOWN. Check logs.";

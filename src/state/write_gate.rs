@@ -7,7 +7,7 @@ pub enum GateReason {
     Pause,
     /// A failover under way: they wait, until the role has been handed over or not.
     Failover,
-    /// A shutdown under way: they wait, for ever unless it comes to nothing.
+    /// A shutdown under way: they wait, and forever unless it fails.
     Shutdown,
     /// A MIGRATE under way: they wait, since what was serialised is what will be deleted.
     Migration,

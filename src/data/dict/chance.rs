@@ -1,15 +1,15 @@
-//! Entries chosen by chance.
+//! Entries chosen at random.
 
 use super::{Dict, Handle, Slot, segment};
 use crate::data::rng::Rng;
 
 impl<T: Slot> Dict<T> {
-    /// An entry chosen by chance, each as likely as the others; in a table that is mostly empty, nearly so.
+    /// An entry chosen at random, each as likely as the others; in a table that is mostly empty, nearly so.
     pub fn random(&self, rng: &mut Rng) -> Option<&T> {
         self.random_handle(rng).map(|handle| self.at(handle))
     }
 
-    /// Where an entry chosen by chance is: see [`Dict::random`].
+    /// Where an entry chosen at random is: see [`Dict::random`].
     pub fn random_handle(&self, rng: &mut Rng) -> Option<Handle> {
         /// A table of which no more than this part is in use takes too many refusals.
         const SPARSE: u128 = 32;
@@ -21,7 +21,7 @@ impl<T: Slot> Dict<T> {
             return self.random_in_window(rng);
         }
         // A segment comes up as often as its share of hash space says, and is refused the more often the larger that share is; a
-        // slot of it, of all that the largest segment has, is refused when it is not there or empty. So each entry has the same chance.
+        // slot of it, of all that the largest segment has, is refused when it is not there or empty. So each entry is equally likely.
         loop {
             let hash = rng.next_u64();
             let (shelf, index) = self.locate(hash);
@@ -33,7 +33,7 @@ impl<T: Slot> Dict<T> {
         }
     }
 
-    /// An entry chosen among those of some segments in a row, chosen by chance: their hashes are as good as random.
+    /// An entry chosen among those of some segments in a row, chosen at random: their hashes are as good as random.
     fn random_in_window(&self, rng: &mut Rng) -> Option<Handle> {
         /// Entries among which to choose, so that it matters little how they fell.
         const WINDOW: usize = 64;

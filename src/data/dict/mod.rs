@@ -8,9 +8,9 @@
 //! - A *shelf* owns one range of hash space: a directory of 2^depth slots and the segments they name. A table starts
 //!   with one shelf; when that has [`SHELF_SLOTS`](growth) directory slots it is dealt out once into `2^SHELVES_LOG2`. So no vector
 //!   that ever has to grow grows with the number of keys: each stays within what one shelf needs.
-//! - A [`Segment`] holds at most some four hundred entries. It grows by steps while it is small, then splits in two. Only where many keys share
+//! - A [`Segment`] holds at most about four hundred entries. It grows by steps while it is small, then splits in two. Only where many keys share
 //!   the beginning of their hash, which needs somebody who knows the seed, it goes on growing: a directory that would be mostly empty is not doubled.
-//! - Segments never merge (a nearly emptied collection is built anew as a whole: [`Dict::gather`]), so a prefix that once began a segment begins one for ever: that is what makes a scan's
+//! - Segments never merge (a nearly emptied collection is built anew as a whole: [`Dict::gather`]), so a prefix that once began a segment begins one forever: that is what makes a scan's
 //!   cursor good across splits. An emptied segment gives its memory back and leaves a header behind.
 
 mod chance;
@@ -44,7 +44,7 @@ pub trait Slot: 'static {
     fn is_volatile(&self) -> bool {
         false
     }
-    /// Asks for what `key` reads to be brought near.
+    /// Prefetches what `key` reads.
     fn prefetch(&self) {}
     /// The same, for a walk that will read its value too.
     fn prefetch_whole(&self) {
@@ -160,7 +160,7 @@ impl<T: Slot> Dict<T> {
         Some(&mut self.shelves[shelf].segments[segment])
     }
 
-    /// First of two hints before a look-up: brings the home bucket near.
+    /// First of two hints before a look-up: prefetches the home bucket.
     #[inline(always)]
     pub fn prefetch_bucket(&self, hash: u64) {
         if let Some(segment) = self.segment(hash) {
@@ -168,7 +168,7 @@ impl<T: Slot> Dict<T> {
         }
     }
 
-    /// Second hint, some time after the first: brings near the entry that the home bucket's tags promise.
+    /// Second hint, some time after the first: prefetches the entry whose tag matches in the home bucket.
     #[inline(always)]
     pub fn prefetch_entry(&self, hash: u64) {
         if let Some(slot) = self.segment(hash).and_then(|s| s.likely(hash)) {

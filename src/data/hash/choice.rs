@@ -5,7 +5,7 @@ use crate::data::{dict::Dict, entry::Entry, rng::Rng};
 use std::collections::HashSet;
 
 impl Hash {
-    /// A field by chance, each as likely as the others; `None` when there is none at `now`.
+    /// A field chosen at random, each as likely as the others; `None` when there is none at `now`.
     pub fn random(&self, rng: &mut Rng, now: i64) -> Option<Field<'_>> {
         random(self, rng, now)
     }
@@ -64,7 +64,7 @@ fn sample<'a>(hash: &'a Hash, count: usize, rng: &mut Rng, now: i64) -> Vec<Fiel
         if wanted == 0 {
             break;
         }
-        // Each is taken with the chance that it is among those still wanted of those still to come.
+        // Each is taken with the probability that it is among those still wanted of those still to come.
         if rng.below(left as u64) < wanted as u64 {
             fields.push(field);
             wanted -= 1;

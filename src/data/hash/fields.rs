@@ -1,4 +1,4 @@
-//! Fields as they are looked at, and chosen by chance.
+//! Fields as they are looked at, and chosen at random.
 
 use super::{deadline::is_past, value::stored};
 use crate::data::{

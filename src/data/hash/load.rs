@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::cell::Cell;
 
 impl Hash {
-    /// A hash from fields and values by turns; `None` when they are not, or a field is there twice. More fields than a compact hash may
+    /// A hash from alternating fields and values; `None` when they are not, or a field is there twice. More fields than a compact hash may
     /// have become a table.
     pub fn from_pairs(pack: Listpack, limits: &PackLimits) -> Option<Self> {
         if !pack.len().is_multiple_of(2) || !are_different(Packed::pairs(&pack)) {
@@ -18,7 +18,7 @@ impl Hash {
         Some(Self(Repr::Pairs(pack)).within(limits))
     }
 
-    /// A hash from fields, values and deadlines (Unix ms; 0: none) by turns, in any order of their deadlines; `None` when they are not, or
+    /// A hash from alternating fields, values and deadlines (Unix ms; 0: none), in any order of their deadlines; `None` when they are not, or
     /// a field is there twice.
     pub fn from_triples(pack: Listpack, limits: &PackLimits) -> Option<Self> {
         if !pack.len().is_multiple_of(3) || !are_different(Packed::triples(&pack)) {

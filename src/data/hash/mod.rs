@@ -44,9 +44,9 @@ pub struct Hash(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    /// Fields and values by turns.
+    /// Fields and values, alternating.
     Pairs(Listpack),
-    /// Fields, values and deadlines by turns.
+    /// Fields, values and deadlines, alternating.
     Triples(Box<Triples>),
     Table(Box<Table>),
 }

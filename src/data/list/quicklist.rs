@@ -386,7 +386,7 @@ impl Quicklist {
         removed
     }
 
-    /// To be said after nodes were taken out: gives memory back, and restores those that are now near an end.
+    /// Must be called after nodes were taken out: gives memory back, and restores those that are now near an end.
     fn removed_nodes(&mut self) {
         if self.nodes.capacity() > NODES_LARGE && self.nodes.len() * 4 < self.nodes.capacity() {
             self.nodes.shrink_to(self.nodes.len() * 2);

@@ -1,4 +1,4 @@
-//! Members by chance: each as likely as the others.
+//! Members chosen at random: each as likely as the others.
 
 use super::{Repr, Set, SetLimits};
 use crate::data::{
@@ -104,7 +104,7 @@ impl Set {
 
     /// Shows `count` different members to `see`, in no promised order. There are more than that.
     pub fn sample(&self, count: usize, rng: &mut Rng, mut see: impl FnMut(Item<'_>)) {
-        /// Passing by this many members costs less than finding one by chance.
+        /// Passing by this many members costs less than drawing one at random.
         const PASS_MAX: usize = 3;
         if let Some(table) = self.members()
             && count.saturating_mul(PASS_MAX) <= table.len()

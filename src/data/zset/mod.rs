@@ -49,7 +49,7 @@ impl Zset {
         Self::default()
     }
 
-    /// From members and scores by turns, as they stand in a file; in the scalable form when there are too many of them.
+    /// From alternating members and scores, as they stand in a file; in the scalable form when there are too many of them.
     ///
     /// `None` when a member is there twice, or a score is none.
     pub fn from_listpack(pack: Listpack, limits: PackLimits) -> Option<Self> {

@@ -1,4 +1,4 @@
-//! The compact form: members and scores by turns in a listpack, in order.
+//! The compact form: alternating members and scores in a listpack, in order.
 
 use super::score_change::ScoreChange;
 use crate::data::{

@@ -359,7 +359,7 @@ const EMPTY_NODE: Stop = Stop::Bad(Reason::Value("Empty quicklist node"));
 
 const TWICE: Stop = Stop::Bad(Reason::Value("Duplicate hash fields detected"));
 
-/// Fields and values by turns, and deadlines where the type has them. Old forms do not mind how long their elements are, compact hashes do.
+/// Fields and values, alternating, and deadlines where the type has them. Old forms do not mind how long their elements are, compact hashes do.
 fn hash(code: u8, pack: Listpack, limits: &hash::PackLimits) -> Option<Hash> {
     match code {
         types::HASH_LISTPACK_EX | types::HASH_LISTPACK_EX_PRE_GA => {

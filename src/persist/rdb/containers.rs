@@ -112,7 +112,7 @@ fn integer(encoding: u8, rest: &[u8]) -> Option<(Item<'_>, &[u8])> {
     Some((Item::Int(i64::from_le_bytes(wide) >> (64 - 8 * length)), rest))
 }
 
-/// Fields and values of a zipmap, by turns.
+/// Alternating fields and values of a zipmap.
 pub(super) fn zipmap(bytes: &[u8]) -> Option<Listpack> {
     let [said, pairs @ .., END] = bytes else { return None };
     if bytes.len() > BYTES_MAX {

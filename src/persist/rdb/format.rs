@@ -130,7 +130,7 @@ pub(super) mod types {
     pub const HASH_LISTPACK_EX: u8 = 25;
 }
 
-/// Names of the types by their number, to tell people what we cannot load. Up to 21 all families agree.
+/// Names of the types by their number, for errors about what we cannot load. Up to 21 all families agree.
 const TYPES: [&str; 22] = [
     "string",
     "list",

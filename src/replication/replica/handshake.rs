@@ -190,7 +190,7 @@ impl Handshake {
         }
     }
 
-    /// Says that the mark has come, by somebody who has looked for it. What lies behind it is to be handed in again.
+    /// Says that the mark has come, by a caller that has looked for it. What lies behind it is to be handed in again.
     pub fn mark_found(&mut self) {
         if let Expect::Marked(_) = self.expect {
             self.expect = Expect::Left(0);

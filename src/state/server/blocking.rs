@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Server {
-    /// Makes a client wait for the keys of a command that it has just tried in vain, for so long.
+    /// Makes a client wait for the keys of a command that found nothing, for so long.
     pub fn wait_for_keys(&mut self, conn: ConnId, command: u16, args: OwnedArgs, on: BlockOn, nanos: u64) {
         let Some(client) = self.clients.get_mut(conn) else { return };
         let ticket = self.blocking.admit(conn, on.deadline_ms);
@@ -88,7 +88,7 @@ impl Server {
         }
     }
 
-    /// Ends the connections of all who wait for keys or replicas: what they wait for is not ours to give any more.
+    /// Ends the connections of all who wait for keys or replicas: we can no longer serve them.
     pub fn unblock_all(&mut self, error: &str) {
         let waits = |client: &Client| matches!(client.blocked, Some(Blocked::Wait { .. } | Blocked::Keys));
         let conns: Vec<ConnId> = self.clients.iter().filter(|(_, client)| waits(client)).map(|(conn, _)| conn).collect();

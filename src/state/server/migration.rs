@@ -96,7 +96,7 @@ impl Server {
         }
     }
 
-    /// Sends everything there is to say. How fast it goes is the other server's affair.
+    /// Sends everything there is to say. How fast it is taken is up to the other server.
     fn talk(&mut self, conn: ConnId) {
         let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
         let Some(Client { peer: Peer::Target(link), out, .. }) = self.clients.get_mut(conn) else { return };
@@ -195,8 +195,8 @@ impl Server {
         self.migrations.under_way().map_or(u64::MAX, |migration| migration.gives_up_at_ms().saturating_sub(self.mono_ms))
     }
 
-    /// Ends a migration ahead of a change to the server as a whole: another role, another dataset, the end. What has arrived at the other server
-    /// goes, and is logged, while that is still ours to say; for the rest it is as if the time were over.
+    /// Ends a migration ahead of a change to the server as a whole: another role, another dataset, a shutdown. What has arrived at the other server
+    /// goes, and is logged, while we may still do that; the rest is treated as timed out.
     pub fn interrupt_migration(&mut self) {
         if self.migrations.is_under_way() {
             self.give_up_migration();

@@ -90,7 +90,7 @@ impl Server {
         self.followers.syncs.push_back(FullSync { conn, walk, sink, form, finished: false, kept_bytes: 0, stepped: (0, 0) });
     }
 
-    /// Forgets a client that is gone, as a replica and as one that waits.
+    /// Forgets a client that is gone, as a replica and as a waiter.
     pub fn forget_follower(&mut self, conn: ConnId, client: &Client) {
         if matches!(client.blocked, Some(Blocked::Wait { .. })) {
             self.followers.waiting.retain(|waiting| *waiting != conn);

@@ -172,7 +172,7 @@ impl Server {
         }
     }
 
-    /// As long as is said, or until the end has become urgent.
+    /// Sleeps for so long, or until the process is to end at once.
     fn stand_still(&mut self, nanos: u64) {
         let mut left = Duration::from_nanos(nanos);
         while !left.is_zero() && !self.host.is_end_urgent() {

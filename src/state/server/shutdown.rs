@@ -1,4 +1,4 @@
-//! A shutdown begins, waits, ends the process or comes to nothing.
+//! A shutdown begins, waits, ends the process or fails.
 
 use super::Server;
 use crate::{
