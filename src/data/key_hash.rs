@@ -42,7 +42,7 @@ impl Seed {
         Self::made(random, kept)
     }
 
-    /// Seeds for property tests: most of them good, some of which the beginning, the end or all of a hash is the same forevery key.
+    /// Seeds for property tests: most of them good, some of which the beginning, the end or all of a hash is the same for every key.
     #[cfg(test)]
     pub fn any() -> impl proptest::strategy::Strategy<Value = Self> {
         use proptest::prelude::*;

@@ -50,7 +50,7 @@ impl Keyspace {
         Ok(())
     }
 
-    /// What was loaded aside takes the place of what is there, forevery client at once; the old tables are freed in slices
+    /// What was loaded aside takes the place of what is there, for every client at once; the old tables are freed in slices
     /// ([`Keyspace::bury`]). Watched keys that are in either count as touched.
     pub fn commit_load(&mut self) {
         let aside = std::mem::take(&mut self.aside);

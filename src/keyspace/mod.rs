@@ -401,7 +401,7 @@ impl Keyspace {
         len
     }
 
-    /// Exchanges two databases, forevery client at once. Watched keys that are in either, before or after, count as touched.
+    /// Exchanges two databases, for every client at once. Watched keys that are in either, before or after, count as touched.
     pub fn swap(&mut self, a: usize, b: usize) {
         if a == b {
             return;

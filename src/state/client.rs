@@ -80,21 +80,21 @@ pub struct Pending {
 pub enum Blocked {
     /// The end of CLIENT PAUSE.
     Pause,
-    /// The end of the process, which it has asked for.
+    /// The outcome of its SHUTDOWN.
     Shutdown,
     /// The end of its MIGRATE.
     Migration,
     /// The end of its CONFIG REWRITE.
     Rewrite,
-    /// Something at one of the keys of [`Client::waiting`].
+    /// A change of one of the keys of [`Client::waiting`].
     Keys,
     /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: forever).
     Wait {
         /// Offset that must be acknowledged.
         offset: u64,
-        /// How many replicas have to.
+        /// Number of replicas that must acknowledge.
         replicas: usize,
-        /// When it gives up.
+        /// Its deadline.
         deadline_ms: i64,
     },
 }
@@ -130,7 +130,7 @@ pub struct Client {
     pub db: usize,
     /// What is at the other end.
     pub peer: Peer,
-    /// It may run commands.
+    /// It has authenticated, or did not have to.
     pub authenticated: bool,
     /// The user it authenticated as.
     pub user: &'static str,
@@ -140,7 +140,7 @@ pub struct Client {
     pub active_ms: u64,
     /// Registry index of its last command.
     pub last_command: Option<u16>,
-    /// Replies on their way.
+    /// Output that has not been sent.
     pub out: Output,
     /// CLIENT REPLY.
     pub reply: ReplyMode,
@@ -154,7 +154,7 @@ pub struct Client {
     pub no_evict: bool,
     /// CLIENT NO-TOUCH.
     pub no_touch: bool,
-    /// It gets a line forevery command: MONITOR.
+    /// It is in MONITOR.
     pub monitor: bool,
     /// Input not executed yet.
     pub pending: Option<Box<Pending>>,
@@ -234,7 +234,7 @@ impl Client {
         self.close_now || self.close_after_reply
     }
 
-    /// Whether it shows itself as a client that waits. One in MIGRATE or CONFIG REWRITE does not: in Redis nobody could look meanwhile.
+    /// Whether it is shown as blocked. One in MIGRATE or CONFIG REWRITE does not: in Redis nobody could look meanwhile.
     pub fn shows_blocked(&self) -> bool {
         self.blocked.is_some_and(|blocked| !matches!(blocked, Blocked::Migration | Blocked::Rewrite))
     }

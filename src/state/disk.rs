@@ -13,7 +13,7 @@ use bytes::Bytes;
 pub enum Lane {
     /// Snapshots and what is read back from them: many bytes, which may take their time.
     Bulk,
-    /// What somebody waits for: few bytes, and syncs.
+    /// Jobs that a client waits for: few bytes, and syncs.
     Prompt,
 }
 
@@ -36,20 +36,20 @@ pub struct FileId {
 /// After an error a file takes no more: its later jobs are answered with the same error, until [`DiskJob::Abort`].
 #[derive(Debug, PartialEq, Eq)]
 pub enum DiskJob {
-    /// Makes an empty file, in the place of one of the same name.
+    /// Creates an empty file, and replaces one of the same name.
     Create {
-        /// Its name from now on.
+        /// The name that later jobs use.
         file: FileId,
-        /// Where; from the working directory of this moment.
+        /// Its path, relative to the working directory of this moment.
         path: String,
-        /// Bytes after which what was written sets out for the disk, so that the end does not have to wait for all of it at once; 0: not before the end.
+        /// Bytes after which what was written is flushed to the disk, so that the last sync does not wait for all of it; 0: only at the end.
         sync_every: u64,
     },
     /// Writes at the end.
     Append {
         /// The file.
         file: FileId,
-        /// What.
+        /// The bytes.
         pieces: Vec<Bytes>,
     },
     /// Has what was written so far on the disk before this is answered.
@@ -57,11 +57,11 @@ pub enum DiskJob {
         /// The file.
         file: FileId,
     },
-    /// Puts the file, whole, in the place of another, which stays as it is if that fails, and closes it.
+    /// Renames the finished file over another, which stays as it is if that fails, and closes it.
     Commit {
         /// The file.
         file: FileId,
-        /// The name it gets, in the directory it is in.
+        /// Its new name, in the same directory.
         to: String,
         /// Whether it, and its directory, are on the disk before this is answered.
         fsync: bool,
@@ -73,9 +73,9 @@ pub enum DiskJob {
     },
     /// Opens a file to read it.
     Open {
-        /// Its name from now on.
+        /// The name that later jobs use.
         file: FileId,
-        /// Where; from the working directory of this moment.
+        /// Its path, relative to the working directory of this moment.
         path: String,
     },
     /// Reads on.
@@ -90,16 +90,16 @@ pub enum DiskJob {
     Replace {
         /// Names the answer.
         file: FileId,
-        /// Where; from the working directory of this moment.
+        /// Its path, relative to the working directory of this moment.
         path: String,
-        /// What.
+        /// The bytes.
         bytes: Bytes,
     },
     /// Removes a file that nobody has open. One that is not there is no error.
     Remove {
         /// Names the answer.
         file: FileId,
-        /// Where; from the working directory of this moment.
+        /// Its path, relative to the working directory of this moment.
         path: String,
     },
 }
@@ -124,13 +124,13 @@ impl DiskJob {
 /// What came of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// The file is there.
+    /// The file is created.
     Created,
     /// So many bytes went to the file. Some of them may follow with a later job, and the last when it is committed.
     Appended(u64),
     /// What was written is on the disk.
     Synced,
-    /// The file has its place.
+    /// The file is renamed.
     Committed,
     /// The file is closed.
     Aborted,
@@ -138,9 +138,9 @@ pub enum Done {
     Opened(Option<u64>),
     /// What was read; nothing at the file's end.
     Read(Bytes),
-    /// The other file is there no more, but this one.
+    /// The new file has replaced the old one.
     Replaced,
-    /// There is no such file any more.
+    /// The file is removed.
     Removed,
 }
 

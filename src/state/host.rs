@@ -50,10 +50,10 @@ pub trait Host {
     /// Nanoseconds of a clock that never goes back. Cheap: it is asked twice a command.
     fn nanos(&self) -> u64;
 
-    /// Does what a host has to do now and then: called about once a second.
+    /// Periodic work of the host: called about once a second.
     fn tick(&mut self) {}
 
-    /// Stands still for so long (`DEBUG SLEEP`). Where time is simulated there is nothing to wait for.
+    /// Sleeps for so long (`DEBUG SLEEP`). Where time is simulated there is nothing to wait for.
     fn sleep(&mut self, duration: Duration) {
         let _ = duration;
     }
@@ -83,7 +83,7 @@ pub trait Host {
         self.process().pid
     }
 
-    /// Does work of the disk and waits for it: behind all that was asked for before, whose answers come as ever. Nothing else happens meanwhile.
+    /// Does work of the disk and waits for it: behind all that was asked for before, whose answers come as ever. Nothing else is served meanwhile.
     /// A host without a disk refuses it.
     fn disk_now(&mut self, job: DiskJob) -> DiskDone {
         DiskDone { file: job.file(), result: Err("there is no disk".into()) }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 pub struct Request {
     /// The other server's name or address.
     pub host: String,
-    /// Its port; `None` when what was given is none.
+    /// Its port; `None` when what was given is not a port.
     pub port: Option<u16>,
     /// Host and port as they were given: what a connection is known by.
     pub name: Box<[u8]>,
@@ -30,7 +30,7 @@ pub struct Request {
     pub commands: Vec<Bytes>,
 }
 
-/// How far a migration is.
+/// The progress of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MigrationStep {
     /// This attempt to connect has not ended.
@@ -41,13 +41,13 @@ pub enum MigrationStep {
 
 /// A MIGRATE under way.
 pub struct Migration {
-    /// Who waits for it: connection, CLIENT ID, and whether it is not to be answered.
+    /// The client that waits for it: connection, CLIENT ID, and whether no reply is sent.
     pub(super) client: (ConnId, u64, bool),
     /// Registry index of the command.
     pub(super) command: u16,
     pub(super) request: Request,
     pub(super) step: MigrationStep,
-    /// A connection that ends may be replaced by another one.
+    /// A lost connection may be replaced by a new one, once.
     pub(super) may_retry: bool,
     /// Monotonic milliseconds of the last progress.
     pub(super) progress_at_ms: u64,
@@ -55,16 +55,16 @@ pub struct Migration {
     pub(super) preludes: usize,
     /// The error that was the reply to one of those.
     pub(super) refused: Option<Vec<u8>>,
-    /// How many keys have been answered for.
+    /// Keys whose reply has come.
     pub(super) answered: usize,
-    /// Which of them have arrived.
+    /// Indexes of those that the target has acknowledged.
     pub(super) arrived: Vec<usize>,
     /// The first error among the answers.
     pub(super) error: Option<Vec<u8>>,
 }
 
 impl Migration {
-    /// How far it is.
+    /// Its progress.
     pub fn step(&self) -> MigrationStep {
         self.step
     }
@@ -109,13 +109,13 @@ pub struct Migrations {
 }
 
 impl Migrations {
-    /// Whether there is one.
+    /// Whether a migration is under way.
     #[inline]
     pub fn is_under_way(&self) -> bool {
         self.under_way.is_some()
     }
 
-    /// The one under way.
+    /// The migration under way.
     pub fn under_way(&self) -> Option<&Migration> {
         self.under_way.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Who listens to what, and messages on their way to them.
+//! Subscriptions, and messages as they are delivered.
 
 use super::conn_id::ConnId;
 use crate::{
@@ -27,7 +27,7 @@ pub enum Topic {
 
 type Listeners = HashMap<Rc<[u8]>, Vec<ConnId>>;
 
-/// Who listens to what, each in the order in which they came.
+/// Subscribers of channels, patterns and shard channels, each in order of arrival.
 #[derive(Default)]
 pub struct PubSub {
     channels: Listeners,
@@ -67,7 +67,7 @@ impl PubSub {
         self.of(topic).get(name).map_or(0, Vec::len)
     }
 
-    /// Makes a connection listen, whose subscriptions are `mine`. It may do so already.
+    /// Subscribes a connection whose subscriptions are `mine`. It may be subscribed already.
     pub fn subscribe(&mut self, conn: ConnId, mine: &mut Subscriptions, topic: Topic, name: &[u8]) {
         let mine = mine.of_mut(topic);
         if mine.contains(name) {
@@ -79,7 +79,7 @@ impl PubSub {
         mine.insert(name);
     }
 
-    /// Makes a connection listen no more, whose subscriptions are `mine`. It may not have done so.
+    /// Unsubscribes a connection whose subscriptions are `mine`. It may not be subscribed.
     pub fn unsubscribe(&mut self, conn: ConnId, mine: &mut Subscriptions, topic: Topic, name: &[u8]) {
         if mine.of_mut(topic).remove(name) {
             self.drop_listener(conn, topic, name);
@@ -175,7 +175,7 @@ impl Subscriptions {
 
 /// A message, and who it goes to.
 pub struct Delivery {
-    /// In the order in which they came.
+    /// In order of arrival.
     pub listeners: Vec<ConnId>,
     /// What they get.
     pub frame: Frame,

@@ -11,9 +11,9 @@ use std::{cell::RefCell, rc::Rc};
 
 /// How a snapshot tells a replica where it ends.
 pub enum SnapshotForm {
-    /// By these bytes behind it, which are told in front.
+    /// By a mark of these bytes behind it, which is announced in front (`$EOF:`).
     Marked([u8; 40]),
-    /// By its length in front: so it is kept until it is whole, up to the hard output limit of replicas.
+    /// By its length in front: so it is buffered until it is complete, up to the hard output limit of replicas.
     Measured(Vec<Bytes>),
 }
 
@@ -29,7 +29,7 @@ pub struct FullSync {
     pub form: SnapshotForm,
     /// The end has been written.
     pub finished: bool,
-    /// Bytes kept until it is whole.
+    /// Bytes buffered until it is complete.
     pub kept_bytes: usize,
     /// Monotonic nanoseconds of the last step, and the keys of it: what `rdb-key-save-delay` counts from.
     pub stepped: (u64, u64),
@@ -38,7 +38,7 @@ pub struct FullSync {
 /// Our replicas, and the clients that wait for them.
 #[derive(Default)]
 pub struct Followers {
-    /// Replicas, in the order in which they came.
+    /// Replicas, in order of arrival.
     pub conns: Vec<ConnId>,
     /// Snapshots on their way, in the order of their next turns.
     pub syncs: std::collections::VecDeque<FullSync>,

@@ -1,4 +1,4 @@
-//! What is being saved, and what came of it the last time.
+//! The save under way, and the outcome of the last one.
 
 use super::disk::{Done, FileId, Lane};
 use crate::{keyspace::WalkId, persist::snapshot::RdbSink};
@@ -9,15 +9,15 @@ use std::{cell::RefCell, rc::Rc};
 pub struct Saving {
     /// The file that is written.
     pub file: FileId,
-    /// Its name until it is whole.
+    /// Its name until it is complete.
     pub temporary: String,
-    /// Its name from then on.
+    /// Its final name.
     pub to: String,
     /// The walk, until it is over.
     pub walk: Option<WalkId>,
-    /// Where the walk's bytes are.
+    /// Where the encoded bytes are taken from.
     pub sink: Rc<RefCell<RdbSink>>,
-    /// The end has been written there.
+    /// The end of the file has been encoded.
     pub finished: bool,
     /// Unix seconds at which it began.
     pub started_unix_seconds: i64,
@@ -27,9 +27,9 @@ pub struct Saving {
     pub dirty_before: u64,
     /// Bytes that the disk has been asked to write and has not answered for.
     pub in_flight: usize,
-    /// It is there.
+    /// The file has been created.
     pub created: bool,
-    /// All has been handed over, and the disk is to say that it is done.
+    /// All bytes have been written, and the commit has been asked for.
     pub committing: bool,
     /// It is the empty dataset of a FLUSHALL, which has counted all changes before it as saved: so many of them are not, should it fail.
     pub flushed: Option<u64>,
@@ -43,13 +43,13 @@ pub struct Persistence {
     pub saving: Option<Saving>,
     /// One is to begin with the next cron.
     pub scheduled: bool,
-    /// Whether the last one came to a good end.
+    /// Whether the last one succeeded.
     pub last_ok: bool,
     /// Unix seconds at which the last one began.
     pub last_try_unix_seconds: i64,
     /// How many seconds it took.
     pub last_took_seconds: Option<i64>,
-    /// Bytes of memory that it copied since writes came upon them.
+    /// Bytes of memory that it copied early because of writes.
     pub last_early_bytes: u64,
     /// SAVEs and BGSAVEs begun.
     pub saves: u64,
@@ -95,7 +95,7 @@ pub fn delay_nanos(setting: i32, keys: u64) -> u64 {
     }
 }
 
-/// Everything that is ready to go.
+/// All encoded bytes that are ready to be written.
 pub fn take_pieces(sink: &Rc<RefCell<RdbSink>>) -> Vec<Bytes> {
     let mut sink = sink.borrow_mut();
     std::iter::from_fn(|| sink.pop()).collect()

@@ -60,9 +60,9 @@ pub struct Server {
     pub blocking: Blocking,
     /// MIGRATE, and its connections.
     pub migrations: Migrations,
-    /// Connections that we have asked for, so far: the name of the last one.
+    /// Number of connections asked for so far; it names the last one.
     pub links_dialed: u64,
-    /// Who listens to what.
+    /// Subscriptions.
     pub pubsub: PubSub,
     /// Unix seconds of the last successful save.
     pub last_save_unix_seconds: i64,
@@ -76,7 +76,7 @@ pub struct Server {
     pub shutdown: Option<ShutdownState>,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
-    /// Clients that have said MONITOR.
+    /// Clients in MONITOR.
     pub monitors: Vec<ConnId>,
     /// Clients with something to send, or to close.
     pub dirty_clients: VecDeque<ConnId>,
@@ -90,7 +90,7 @@ pub struct Server {
     pub cron_paused: bool,
     /// A signal has asked for a shutdown while the cron was paused: the cron begins it.
     pub shutdown_asked: Option<super::Shutdown>,
-    /// How many turns the cron has had.
+    /// Number of runs of the cron.
     pub cron_loops: u64,
     /// Resident bytes, as of a tenth of a second ago at most.
     pub rss: usize,

@@ -1,4 +1,4 @@
-//! The end: replicas get time to catch up, the data is saved, the process ends. Until it does, a shutdown can fail, or be called off.
+//! Shutdown: replicas get time to catch up, the data is saved, the process ends. Until it does, a shutdown can fail, or be called off.
 
 use super::conn_id::ConnId;
 
@@ -15,14 +15,14 @@ pub struct Shutdown {
     pub force: bool,
 }
 
-/// What came of asking for a shutdown.
+/// The outcome of asking for a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutting {
     /// The process ends with this turn.
     Down,
     /// It waits for replicas. Who asked is answered only if it fails.
     Waits,
-    /// Saving failed, and so the process goes on.
+    /// Saving failed: the process goes on.
     Failed,
 }
 
@@ -33,7 +33,7 @@ pub struct ShutdownState {
     pub(super) offset: u64,
     /// Monotonic milliseconds at which the wait for them is over; `None`: it is, and the process ends with this turn.
     pub(super) until_ms: Option<u64>,
-    /// Who has said SHUTDOWN.
+    /// Clients that have said SHUTDOWN.
     pub(super) asked_by: Vec<ConnId>,
 }
 

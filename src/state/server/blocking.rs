@@ -1,4 +1,4 @@
-//! Clients begin to wait for keys, and cease to.
+//! Clients block on keys, and are unblocked.
 
 use super::Server;
 use crate::{
@@ -23,7 +23,7 @@ impl Server {
         client.waiting = Some(Box::new(waiting));
     }
 
-    /// Takes what a client waits for out of the queues: the client is gone, or has been served.
+    /// Removes a client from the queues of its keys: it is gone, or has been served.
     pub fn forget_waiting(&mut self, conn: ConnId, db: usize, waiting: &Waiting) {
         for key in waiting.keys() {
             self.keyspace.awaited.leave(db, key, waiting.ticket);
@@ -38,7 +38,7 @@ impl Server {
         }
     }
 
-    /// Ends what a client waits for, keys or replicas, as if its time had come, or with an error. `false`: it waits for neither.
+    /// Ends what a client waits for, keys or replicas, as if it had timed out, or with an error. `false`: it waits for neither.
     pub fn unblock(&mut self, conn: ConnId, error: Option<&str>) -> bool {
         let Some(client) = self.clients.get_mut(conn) else { return false };
         match client.blocked {

@@ -53,16 +53,16 @@ impl Server {
             Some((host, port)) => log::info!("FAILOVER requested to {host}:{port}."),
             None => log::info!("FAILOVER requested to any replica."),
         }
-        // What it deletes is to be on its way before the replicas are waited for.
+        // What it deletes must be in the log before replicas are waited for.
         self.interrupt_migration();
         let until_ms = request.timeout_ms.map(|ms| self.unix_ms().saturating_add(ms));
         self.replication.failover = Some(Failover { step: FailoverStep::WaitForSync, target, until_ms, force: request.force });
-        // No key may go meanwhile either: it would be one more write.
+        // No key may expire meanwhile either: that would be one more write.
         self.keyspace.expire_mode = ExpireMode::Hide;
         Ok(())
     }
 
-    /// Looks whether a failover can go on, or has to end. To be called now and then.
+    /// Takes the failover further when the target has caught up or the time is over. Must be called regularly.
     pub fn advance_failover(&mut self) {
         let Some(failover) = self.replication.failover.clone().filter(|f| f.step == FailoverStep::WaitForSync) else { return };
         if failover.until_ms.is_some_and(|until| until <= self.unix_ms()) {

@@ -27,7 +27,7 @@ impl Server {
         let class = if client.monitor { ClientClass::Replica } else { class };
         let mut limit = self.config.client_output_buffer_limit[class as usize];
         if client.peer.is_replica() {
-            // What it is owed of the backlog is kept in any case, and it may just have been given leave to go on from there.
+            // The backlog is kept in any case, and it may just have begun to read at its beginning.
             let backlog = self.config.repl_backlog_size;
             [&mut limit.hard, &mut limit.soft].into_iter().filter(|limit| **limit != 0).for_each(|limit| *limit = backlog.max(*limit));
         }

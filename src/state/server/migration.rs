@@ -1,4 +1,4 @@
-//! A MIGRATE begins, goes on with what comes in, and ends.
+//! MIGRATE: begin, progress, and end.
 
 use super::Server;
 use crate::{
@@ -15,9 +15,9 @@ use crate::{
     },
 };
 
-/// Connections kept, as many as Redis keeps.
+/// Most connections that are kept, as in Redis.
 const LINKS_MAX: usize = 64;
-/// Milliseconds for which a connection is kept that nobody uses, as long as Redis does.
+/// Milliseconds for which an idle connection is kept, as in Redis.
 const LINK_IDLE_MS: u64 = 10_000;
 
 const CONNECTING: &str = "IOERR error or timeout connecting to the client";
@@ -43,12 +43,12 @@ impl Server {
             arrived: Vec::new(),
             error: None,
         }));
-        // From now on, and not from the end of the turn.
+        // At once, and not at the end of the turn.
         self.hold_expired();
         self.reach_target();
     }
 
-    /// Goes on by a connection that is there, or asks for one.
+    /// Uses a connection that is kept, or asks for a new one.
     fn reach_target(&mut self) {
         let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
         migration.progress_at_ms = self.mono_ms;
@@ -96,7 +96,7 @@ impl Server {
         }
     }
 
-    /// Sends everything there is to say. How fast it is taken is up to the other server.
+    /// Sends the whole request. How fast it is taken is up to the other server.
     fn talk(&mut self, conn: ConnId) {
         let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
         let Some(Client { peer: Peer::Target(link), out, .. }) = self.clients.get_mut(conn) else { return };
@@ -113,7 +113,7 @@ impl Server {
             out.bulk_int(request.destination);
             migration.preludes += 1;
         }
-        // Known again when all has gone well.
+        // Set again when all replies are good.
         link.db = None;
         request.commands.iter().for_each(|piece| out.raw_shared(piece.clone()));
         self.mark_dirty(conn);
@@ -139,14 +139,14 @@ impl Server {
                     if migration.take(status) {
                         link.used_at_ms = now_ms;
                         link.db = migration.error.is_none().then_some(migration.request.destination);
-                        // What else there is to hear is not ours.
+                        // Further bytes belong to no request.
                         if !bytes.is_empty() || !out.is_empty() {
                             self.close(conn, false);
                         }
                         return self.end_migration("");
                     }
                 }
-                // What is no answer is no acknowledgement, and saying it again would not help.
+                // A malformed reply acknowledges nothing, and a retry would not help.
                 Err(_) => {
                     migration.may_retry = false;
                     self.close(conn, false);
@@ -164,7 +164,7 @@ impl Server {
         }
     }
 
-    /// The connection to another server has ended; `writing`: it has not taken all that it was to be told.
+    /// The connection to another server has ended; `writing`: not all of the request had been sent.
     pub fn link_gone(&mut self, conn: ConnId, writing: bool) {
         let Some(at) = self.migrations.links.iter().position(|link| *link == conn) else { return };
         self.migrations.links.swap_remove(at);
@@ -173,7 +173,7 @@ impl Server {
         }
     }
 
-    /// The connection is of no use any more. Where nothing has been answered yet another one may do better.
+    /// The connection is lost. If no reply has come yet, a new one is tried.
     fn link_lost(&mut self, writing: bool) {
         let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
         if migration.answered == 0 && std::mem::take(&mut migration.may_retry) {
@@ -182,7 +182,7 @@ impl Server {
         self.end_migration(if writing { WRITING } else { READING });
     }
 
-    /// Gives the migration up if its time is over.
+    /// Gives the migration up if it has timed out.
     pub fn expire_migration(&mut self) {
         let Some(migration) = self.migrations.under_way() else { return };
         if migration.gives_up_at_ms() <= self.mono_ms {
@@ -234,7 +234,7 @@ impl Server {
         self.migrations.links.iter().filter(open).count()
     }
 
-    /// Closes connections that nobody has used for long enough.
+    /// Closes connections that have been idle for too long.
     pub fn close_idle_links(&mut self) {
         let idle = self.idle_links().filter(|(_, link)| self.mono_ms.saturating_sub(link.used_at_ms) > LINK_IDLE_MS);
         for conn in idle.map(|(conn, _)| conn).collect::<Vec<_>>() {
@@ -247,8 +247,7 @@ impl Server {
         self.idle_links().min_by_key(|(_, link)| link.used_at_ms).map(|(conn, _)| conn)
     }
 
-    /// The migration is over: what has arrived goes, and the client is told what the other server has said against it, or else `failure`, or else that
-    /// all is well.
+    /// Ends the migration: acknowledged keys are deleted, and the client gets the first error of the other server, or else `failure`, or else OK.
     fn end_migration(&mut self, failure: &str) {
         let Some(migration) = self.migrations.under_way.take() else { return };
         let Migration { client: (conn, id, silent), command, request, arrived, error, .. } = *migration;
@@ -266,7 +265,7 @@ impl Server {
                 counters.failed += 1;
             }
         }
-        // It may be gone, and another one in its place.
+        // The client may be gone, and its connection reused.
         let Some(client) = self.clients.get_mut(conn).filter(|client| client.id == id) else { return };
         client.blocked = None;
         match &text[..] {
@@ -283,7 +282,7 @@ impl Server {
         let mut deleted = false;
         for key in keys {
             let hash = self.keyspace.hash(key);
-            // What is past its deadline by now goes by that.
+            // A key past its deadline has just expired.
             if self.keyspace.remove(db, hash, key).is_none() {
                 continue;
             }

@@ -8,13 +8,13 @@ use crate::state::{
 };
 
 impl Server {
-    /// Makes a client listen. It may do so already.
+    /// Subscribes a client. It may be subscribed already.
     pub fn subscribe(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
         let Some(client) = self.clients.get_mut(conn) else { return };
         self.pubsub.subscribe(conn, client.subscriptions.get_or_insert_default(), topic, name);
     }
 
-    /// Makes a client listen no more. It may not have done so.
+    /// Unsubscribes a client. It may not be subscribed.
     pub fn unsubscribe(&mut self, conn: ConnId, topic: Topic, name: &[u8]) {
         let Some(client) = self.clients.get_mut(conn) else { return };
         let Some(mine) = &mut client.subscriptions else { return };
@@ -58,7 +58,7 @@ impl Server {
 
     fn deliver(&mut self, delivery: &Delivery) -> usize {
         for conn in &delivery.listeners {
-            // A connection that has become a replica's carries its stream and nothing else.
+            // A connection that has become a replica's carries the log of writes and nothing else.
             if let Some(client) = self.clients.get_mut(*conn).filter(|client| client.kind() == ClientKind::Pubsub && !client.close_now) {
                 delivery.frame.write(&mut client.out);
                 self.mark_dirty(*conn);
