@@ -28,7 +28,8 @@
 //! assert_eq!(engine.take_dirty(), Some(conn));
 //! let mut pieces = [IoSlice::new(&[]); 8];
 //! let count = engine.output(conn, &mut pieces, usize::MAX);
-//! assert_eq!(pieces[..count].concat(), b"+OK\r\n$1\r\nv\r\n");
+//! let sent: Vec<u8> = pieces[..count].iter().flat_map(|piece| piece.to_vec()).collect();
+//! assert_eq!(sent, b"+OK\r\n$1\r\nv\r\n");
 //! ```
 
 mod blocking;

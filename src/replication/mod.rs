@@ -6,11 +6,13 @@
 //! use solod::{replication::WriteLog, resp::request::OwnedArgs};
 //!
 //! let mut log = WriteLog::default();
-//! log.open();
+//! let reader = log.add_reader(0);
 //! log.append(0, OwnedArgs::new(&[b"SET", b"k", b"v"]).args());
 //! let bytes = log.read_from(0).unwrap().concat();
 //! assert!(bytes.ends_with(b"$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n"));
-//! assert_eq!(log.end(), bytes.len() as u64, "behind the SELECT that comes first");
+//! assert_eq!(log.end(), bytes.len() as u64);
+//! log.remove_reader(reader);
+//! assert!(!log.is_open(), "while nobody reads it nothing is appended");
 //! ```
 
 pub mod failover;

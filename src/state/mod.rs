@@ -1,9 +1,9 @@
 //! What the server knows beside its data: clients (without sockets), settings, statistics, what it asks of its environment.
 //!
 //! ```
-//! use solod::state::write_gate::{Reason, WriteGate};
+//! use solod::state::write_gate::{GateReason, WriteGate};
 //!
-//! let gate = WriteGate::default().with(Reason::Failover, true);
+//! let gate = WriteGate::default().with(GateReason::Failover, true);
 //! assert!(gate.holds() && gate.is_leaving() && gate.refusal().is_none());
 //! ```
 
