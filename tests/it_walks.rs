@@ -76,12 +76,19 @@ fn beyond_the_backlogs_size_the_log_is_kept_for_replicas() {
 }
 
 #[test]
-fn a_backlog_is_not_set_smaller_than_16_kb() {
-    let server = Server::start(&["--repl-backlog-size", "1"]);
+fn what_waits_to_be_freed_is_told_in_values_and_bytes() {
+    let server = Server::start(&DEBUG);
     let mut conn = server.connect();
-    let mut size = |line: &str| {
-        conn.run(line);
-        conn.run("CONFIG GET repl-backlog-size").items()[1].text()
-    };
-    assert_eq!(["PING", "CONFIG SET repl-backlog-size 100", "CONFIG SET repl-backlog-size 16385"].map(&mut size), ["1", "16384", "16385"]);
+    conn.run("DEBUG POPULATE 200000 key 100");
+    let before = number(&server, "used_memory");
+    // In one turn, so that nothing has been freed meanwhile.
+    conn.send(b"FLUSHALL\r\nINFO memory\r\n");
+    assert_eq!(conn.recv(), *"OK");
+    let info = conn.recv().text();
+    let field = |name: &str| -> u64 { info.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim_end().parse().unwrap() };
+    let (values, bytes) = (field("lazyfree_pending_objects:"), field("lazyfree_pending_bytes:"));
+    assert_eq!(values, 200_000);
+    assert!(bytes > before * 9 / 10 && bytes < before * 11 / 10, "{bytes} of {before}");
+    wait_until(|| server.info("lazyfree_pending_objects") == "0");
+    assert_eq!(server.info("lazyfree_pending_bytes"), "0");
 }

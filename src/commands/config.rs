@@ -9,7 +9,6 @@ use super::{
 use crate::{
     config::{DirectiveId, MaxmemoryPolicy, NotifyFlags, SetContext, SetError},
     data::glob,
-    replication::write_log::BACKLOG_MIN,
     state::{Server, stats::CommandStats},
 };
 use std::{
@@ -90,9 +89,6 @@ const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it r
 pub fn apply_setting(server: &mut Server, id: DirectiveId) -> Result<(), String> {
     if id == DirectiveId::activedefrag && server.config.activedefrag {
         return Err(NO_DEFRAGMENTATION.into());
-    }
-    if id == DirectiveId::repl_backlog_size {
-        server.config.repl_backlog_size = server.config.repl_backlog_size.max(BACKLOG_MIN);
     }
     apply_inside(server, id);
     server.host.apply(&server.config, id)

@@ -462,6 +462,15 @@ impl Slot for Entry {
         Entry::is_volatile(self)
     }
 
+    fn values(&self) -> usize {
+        if let Value::Object(object) = self.value() { object.values() } else { 1 }
+    }
+
+    fn bytes(&self) -> usize {
+        const SAMPLES: usize = 5;
+        self.allocated() + if let Value::Object(object) = self.value() { object.allocated(SAMPLES) } else { 0 }
+    }
+
     #[inline(always)]
     fn prefetch(&self) {
         Entry::prefetch(self);

@@ -161,6 +161,10 @@ impl<H: Copy + 'static> Slot for Member<H> {
         self.bytes()
     }
 
+    fn bytes(&self) -> usize {
+        self.allocated()
+    }
+
     #[inline(always)]
     fn prefetch(&self) {
         /// Bytes of a member and its length that are asked for: a short one lies across two lines a quarter of the time.

@@ -8,6 +8,7 @@ use super::{
     member::Member,
     set::Set,
     size_class::size_class,
+    trash,
     zset::{self, Zset},
 };
 use bytes::Bytes;
@@ -139,6 +140,19 @@ impl Object {
             Self::Hash(hash) => hash.encoding(),
             Self::Zset(zset) => zset.encoding(),
         }
+    }
+
+    /// Values that are freed with it at once: of a large collection none is.
+    pub fn values(&self) -> usize {
+        let values = match self {
+            Self::Bytes(_) => 1,
+            Self::List(list) => list.node_count(),
+            Self::Set(set) if set.members().is_some() => set.len(),
+            Self::Hash(hash) if hash.table().is_some() => hash.len(),
+            Self::Zset(zset) if zset.members().is_some() => zset.len(),
+            Self::Set(_) | Self::Hash(_) | Self::Zset(_) => 1,
+        };
+        if values < trash::LARGE { values.max(1) } else { 1 }
     }
 
     /// Bytes of memory it takes, the object itself not counted. Of a value with many elements `samples` are looked at (0: all of them).

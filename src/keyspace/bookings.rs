@@ -17,9 +17,14 @@ use std::collections::BTreeSet;
 pub(super) struct Bookings(pub BTreeSet<(i64, Box<[u8]>)>);
 
 impl Garbage for Bookings {
+    fn bytes(&self) -> usize {
+        /// Of a B-tree that is two thirds full.
+        const NODE_BYTES: usize = 24;
+        self.0.len() * NODE_BYTES
+    }
+
     fn free_slice(&mut self) -> bool {
-        const SLICE: usize = 256;
-        for _ in 0..SLICE {
+        for _ in 0..trash::SLICE {
             self.0.pop_first();
         }
         !self.0.is_empty()

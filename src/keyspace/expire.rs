@@ -45,6 +45,11 @@ impl Garbage for Forgotten {
     fn len(&self) -> usize {
         self.0.len()
     }
+
+    fn bytes(&self) -> usize {
+        const NODE_BYTES: usize = 40;
+        self.0.len() * NODE_BYTES
+    }
 }
 
 impl Keyspace {

@@ -69,9 +69,7 @@ impl Keyspace {
     }
 
     fn bury_db(&mut self, db: Db) {
-        if !db.is_empty() {
-            self.graveyard.push_back((db.table, db.dict));
-        }
+        self.retire(db.table, db.dict);
     }
 }
 

@@ -53,11 +53,7 @@ use crate::data::{
 };
 use contents::Contents;
 use db::TableId;
-use std::{
-    cell::RefCell,
-    collections::{BTreeSet, VecDeque},
-    rc::Rc,
-};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 use walk::{Tables, Walk};
 use watched::Watched;
 
@@ -103,8 +99,8 @@ pub struct Keyspace {
     watched: Watched,
     /// Keys that clients wait for.
     pub awaited: Awaited,
-    /// Tables on their way out, freed in slices once no walk needs them.
-    graveyard: VecDeque<(TableId, Dict<Entry>)>,
+    /// Tables that are out of use, but for walks.
+    retired: Vec<(TableId, Dict<Entry>)>,
     /// Snapshots being taken.
     walks: Vec<Walk>,
     /// What is being loaded beside what is in use; none, as a rule.
@@ -130,7 +126,7 @@ impl Keyspace {
             notes: Notes::default(),
             watched: Watched::default(),
             awaited: Awaited::default(),
-            graveyard: VecDeque::new(),
+            retired: Vec::new(),
             walks: Vec::new(),
             aside: Vec::new(),
             names: databases as u64,
@@ -395,10 +391,24 @@ impl Keyspace {
         self.names += 1;
         let table = self.dbs[db].table;
         let old = self.dbs[db].take(self.names);
-        if !old.is_empty() {
-            self.graveyard.push_back((table, old));
-        }
+        self.retire(table, old);
         len
+    }
+
+    /// Leaves a table that is out of use to be freed in slices, once no walk needs it.
+    fn retire(&mut self, table: TableId, dict: Dict<Entry>) {
+        if self.walks.iter().any(|walk| walk.needs(table)) {
+            self.retired.push((table, dict));
+        } else if dict.has_segments() {
+            trash::leave_keys(dict);
+        }
+    }
+
+    /// Leaves the tables to be freed that were kept for walks and are not needed any more.
+    fn release_retired(&mut self) {
+        for (table, dict) in std::mem::take(&mut self.retired) {
+            self.retire(table, dict);
+        }
     }
 
     /// Exchanges two databases, for every client at once. Watched keys that are in either, before or after, count as touched.
@@ -414,21 +424,12 @@ impl Keyspace {
 
     /// Frees a slice of what was flushed, or of a large value that is gone; `false` when nothing is left to free.
     pub fn bury(&mut self) -> bool {
-        let walks = &self.walks;
-        match self.graveyard.iter().position(|(table, _)| !walks.iter().any(|w| w.needs(*table))) {
-            Some(index) => {
-                if !self.graveyard[index].1.drop_slice() {
-                    self.graveyard.remove(index);
-                }
-            }
-            None => drop(trash::free_slice()),
-        }
-        self.has_unburied()
+        trash::free_slice()
     }
 
     /// Whether [`Keyspace::bury`] has something to do now.
     pub fn has_unburied(&self) -> bool {
-        !trash::is_empty() || self.graveyard.iter().any(|(table, _)| !self.walks.iter().any(|w| w.needs(*table)))
+        !trash::is_empty()
     }
 
     /// Begins a snapshot of this moment. It goes on with [`Keyspace::step_walk`].
@@ -446,7 +447,7 @@ impl Keyspace {
     pub fn step_walk(&mut self, id: WalkId) -> bool {
         let Some(index) = self.walks.iter().position(|w| w.id == id) else { return false };
         let walk = &mut self.walks[index];
-        let tables = AllTables { dbs: &self.dbs, graveyard: &self.graveyard };
+        let tables = AllTables { dbs: &self.dbs, retired: &self.retired };
         if walk.has_large() {
             walk.step_large(&tables);
         } else {
@@ -456,6 +457,7 @@ impl Keyspace {
         if !more {
             self.walks.swap_remove(index);
         }
+        self.release_retired();
         more
     }
 
@@ -463,7 +465,8 @@ impl Keyspace {
     pub fn cancel_walk(&mut self, id: WalkId) {
         let Some(index) = self.walks.iter().position(|w| w.id == id) else { return };
         let mut walk = self.walks.swap_remove(index);
-        walk.cancel(&AllTables { dbs: &self.dbs, graveyard: &self.graveyard });
+        walk.cancel(&AllTables { dbs: &self.dbs, retired: &self.retired });
+        self.release_retired();
     }
 
     /// Must be called before an entry is added: it may hold a large collection that a walk has not finished.
@@ -506,9 +509,14 @@ impl Keyspace {
         1
     }
 
+    /// Bytes of memory that wait to be freed, about. What walks still need is not among them.
+    pub fn unburied_bytes(&self) -> usize {
+        trash::pending_bytes()
+    }
+
     /// Keys that were flushed, and large values that are gone, and are not freed yet: INFO's `lazyfree_pending_objects`.
     pub fn unburied(&self) -> usize {
-        self.graveyard.iter().map(|(_, dict)| dict.len()).sum::<usize>() + trash::pending()
+        self.retired.iter().map(|(_, dict)| dict.len()).sum::<usize>() + trash::pending()
     }
 
     /// Deletes every key past its deadline that the cycle reaches within its bounds. See [`expire`].
@@ -532,17 +540,17 @@ impl Drop for Keyspace {
 /// The tables that walks read.
 struct AllTables<'k> {
     dbs: &'k [Db],
-    graveyard: &'k VecDeque<(TableId, Dict<Entry>)>,
+    retired: &'k [(TableId, Dict<Entry>)],
 }
 
 impl Tables for AllTables<'_> {
     fn table(&self, id: TableId) -> Option<&Dict<Entry>> {
         let in_use = self.dbs.iter().find(|db| db.table == id).map(|db| &db.dict);
-        in_use.or_else(|| self.graveyard.iter().find(|(name, _)| *name == id).map(|(_, dict)| dict))
+        in_use.or_else(|| self.retired.iter().find(|(name, _)| *name == id).map(|(_, dict)| dict))
     }
 
     fn any(&self, each: &mut dyn FnMut(TableId, &Dict<Entry>) -> bool) {
         let in_use = self.dbs.iter().map(|db| (db.table, &db.dict));
-        let _ = in_use.chain(self.graveyard.iter().map(|(name, dict)| (*name, dict))).any(|(name, dict)| each(name, dict));
+        let _ = in_use.chain(self.retired.iter().map(|(name, dict)| (*name, dict))).any(|(name, dict)| each(name, dict));
     }
 }

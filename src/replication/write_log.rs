@@ -14,9 +14,6 @@ use crate::resp::{
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// The smallest backlog that `CONFIG SET repl-backlog-size` leaves.
-pub const BACKLOG_MIN: u64 = 16 * 1024;
-
 /// Bytes of a block that small commands are gathered in: a sixteenth of the backlog, within these bounds.
 const BLOCK_MIN: usize = 16 * 1024;
 const BLOCK_MAX: usize = 64 * 1024;

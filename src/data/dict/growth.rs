@@ -144,6 +144,7 @@ impl<T: Slot> Dict<T> {
     pub(super) fn gather_now(&mut self) {
         self.reshape(0, None, |dict| {
             let mut old = dict.take();
+            (old.len, old.bytes) = (0, 0);
             for segment in mem::take(&mut old.shelves).into_iter().flat_map(|shelf| shelf.segments) {
                 segment.into_each(|entry| {
                     let hash = dict.seed.hash(entry.key());

@@ -24,7 +24,7 @@ mod watch;
 
 use super::{
     key_hash::Seed,
-    trash::{self, Garbage, LARGE},
+    trash::{self, Garbage, LARGE, SLICE},
 };
 pub use scan::Cursor;
 use segment::Segment;
@@ -44,6 +44,12 @@ pub trait Slot: 'static {
     fn is_volatile(&self) -> bool {
         false
     }
+    /// Values that are freed with it, itself among them: more than one where it is a collection of separate ones.
+    fn values(&self) -> usize {
+        1
+    }
+    /// Bytes of memory that it holds, about.
+    fn bytes(&self) -> usize;
     /// Prefetches what `key` reads.
     fn prefetch(&self) {}
     /// The same, for a walk that will read its value too.
@@ -283,7 +289,7 @@ impl<T: Slot> Dict<T> {
     }
 
     /// Whether it has any segment, be it empty.
-    fn has_segments(&self) -> bool {
+    pub fn has_segments(&self) -> bool {
         !self.shelves.is_empty()
     }
 
@@ -352,16 +358,26 @@ impl<T: Slot> Dict<T> {
         self.shelves.iter().flat_map(|shelf| shelf.segments.iter().flat_map(Segment::iter_ahead))
     }
 
-    /// Takes out one segment's entries, for a table that is on its way out and is freed in slices. `false` when there was nothing left.
+    /// Frees some [`SLICE`] values and segments, of a table that is on its way out. `false` when there was nothing left.
     pub fn drop_slice(&mut self) -> bool {
         if self.leave_to_watches() {
             return false;
         }
+        let mut budget = SLICE;
         while let Some(shelf) = self.shelves.last_mut() {
-            if let Some(segment) = shelf.segments.pop() {
-                self.len -= segment.len();
+            while let Some(segment) = shelf.segments.last_mut() {
+                let before = segment.len();
+                let is_empty = segment.drop_some(&mut budget);
+                self.len -= before - segment.len();
+                if !is_empty {
+                    return true;
+                }
                 self.bytes -= segment.bucket_bytes();
-                return true;
+                shelf.segments.pop();
+                budget = budget.saturating_sub(1);
+                if budget == 0 {
+                    return true;
+                }
             }
             self.bytes -= shelf.header_bytes();
             self.shelves.pop();
@@ -400,6 +416,14 @@ impl<T: Slot> Garbage for Dict<T> {
 
     fn len(&self) -> usize {
         self.len
+    }
+
+    fn bytes(&self) -> usize {
+        const SEGMENTS: usize = 64;
+        const SAMPLES: usize = 32;
+        let some = self.shelves.iter().flat_map(|shelf| &shelf.segments).take(SEGMENTS).flat_map(Segment::iter).take(SAMPLES);
+        let (count, bytes) = some.fold((0, 0), |(count, bytes), entry| (count + 1, bytes + entry.bytes()));
+        self.table_bytes() + bytes * self.len / count.max(1)
     }
 }
 

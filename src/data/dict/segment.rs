@@ -352,6 +352,25 @@ impl<T: Slot> Segment<T> {
         })
     }
 
+    /// Frees entries until as many values are freed as `budget` has; whether it is empty then. Only for a segment in which nothing is looked up any more.
+    pub(super) fn drop_some(&mut self, budget: &mut usize) -> bool {
+        for at in (0..self.buckets.len()).rev() {
+            if at > 0 {
+                self.prefetch_entries(at - 1);
+            }
+            for slot in &mut self.buckets[at].slots {
+                if *budget == 0 {
+                    return self.len == 0;
+                }
+                if let Some(entry) = slot.take() {
+                    self.len -= 1;
+                    *budget = budget.saturating_sub(entry.values());
+                }
+            }
+        }
+        true
+    }
+
     /// Hands over every entry.
     pub(super) fn into_each(mut self, take: impl FnMut(T)) {
         drain(&mut self.buckets, take);

@@ -41,6 +41,12 @@ impl Garbage for Nodes {
     fn len(&self) -> usize {
         self.0.len()
     }
+
+    fn bytes(&self) -> usize {
+        const SAMPLES: usize = 16;
+        let some: usize = self.0.iter().take(SAMPLES).map(Slot::allocated).sum();
+        self.0.capacity() * size_of::<Slot>() + some * self.0.len() / self.0.len().clamp(1, SAMPLES)
+    }
 }
 
 fn discard(nodes: VecDeque<Slot>) {

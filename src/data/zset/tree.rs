@@ -160,6 +160,11 @@ impl<L: Copy + PartialEq> Tree<L> {
 }
 
 impl<L: Copy + PartialEq> Garbage for Tree<L> {
+    fn bytes(&self) -> usize {
+        // A leaf is two thirds full or more, for long.
+        self.len * (size_of::<f64>() + size_of::<L>()) * 3 / 2
+    }
+
     fn free_slice(&mut self) -> bool {
         for _ in 0..LEAVES_PER_SLICE {
             if self.root.as_mut().is_none_or(Node::free_last) {

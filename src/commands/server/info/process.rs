@@ -142,6 +142,7 @@ pub(super) fn memory(info: &Info, report: &mut Report) {
         .field("mem_allocator", &process.allocator)
         .field("active_defrag_running", 0)
         .field("lazyfree_pending_objects", server.keyspace.unburied())
+        .field("lazyfree_pending_bytes", server.keyspace.unburied_bytes())
         .field("lazyfreed_objects", server.stats.lazyfreed);
 }
 
