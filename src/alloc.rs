@@ -229,6 +229,18 @@ pub static SETTINGS: Option<&'static c_char> = {
     Some(unsafe { &*TEXT.as_ptr() })
 };
 
+/// Has jemalloc return memory from a thread of its own, or not. A process that has forked has no such thread until it says so anew.
+pub fn set_background_thread(is_on: bool) {
+    let mut is_on = is_on;
+    // SAFETY: the name ends in NUL, and the value is ours and of the size that this control reads.
+    let failed = unsafe {
+        mallctl(c"background_thread".as_ptr(), ptr::null_mut(), ptr::null_mut(), (&raw mut is_on).cast::<c_void>(), size_of::<bool>())
+    };
+    if failed != 0 {
+        log::warn!("jemalloc's background thread cannot be turned {}: error {failed}", if is_on { "on" } else { "off" });
+    }
+}
+
 /// Returns unused memory to the operating system.
 pub fn purge() {
     flush_thread();

@@ -123,6 +123,7 @@ fn serve(sources: &Sources) -> ExitCode {
             if config.logfile.is_empty() { "standard output" } else { &config.logfile }
         ));
     }
+    alloc::set_background_thread(config.jemalloc_bg_thread);
     watch_crashes(&config);
     log::warn!("oO0OoO0OoO0Oo solod is starting oO0OoO0OoO0Oo");
     log::warn!("solod version={}, bits=64, pid={}, just started", env!("CARGO_PKG_VERSION"), std::process::id());

@@ -129,3 +129,79 @@ fn a_snapshot_that_may_not_be_stored_is_an_error_of_the_synchronisation() {
     wait_until(|| replica.log().contains("File too large"));
     replies!(replica.connect(), "GET own" => r#""1""#);
 }
+
+/// This process's score in the kernel's eyes.
+fn oom_score(server: &Server) -> i32 {
+    std::fs::read_to_string(format!("/proc/{}/oom_score_adj", server.pid)).unwrap().trim().parse().unwrap()
+}
+
+#[test]
+fn the_kernels_score_follows_the_settings_and_the_role() {
+    let server = Server::start(&["--oom-score-adj", "yes", "--oom-score-adj-values", "10 20 30"]);
+    let mut conn = server.connect();
+    let own: i32 = std::fs::read_to_string("/proc/self/oom_score_adj").unwrap().trim().parse().unwrap();
+    assert_eq!(oom_score(&server), own + 10);
+    for (line, score) in [
+        ("CONFIG SET oom-score-adj-values \"15 20 30\"", own + 15),
+        ("REPLICAOF 127.0.0.1 1", own + 20),
+        ("REPLICAOF NO ONE", own + 15),
+        ("CONFIG SET oom-score-adj absolute", 15),
+        ("CONFIG SET oom-score-adj no", own),
+        ("CONFIG SET oom-score-adj-values \"70 70 70\"", own),
+        ("CONFIG SET oom-score-adj relative", own + 70),
+    ] {
+        conn.check(&[(line, "OK")]);
+        assert_eq!(oom_score(&server), score, "{line}");
+    }
+}
+
+/// A line of the status that the kernel keeps of each thread, by the thread's name.
+fn of_threads(server: &Server, line: &str) -> Vec<(String, String)> {
+    let field = |text: &str, name: &str| text.lines().find_map(|l| Some(l.strip_prefix(name)?.trim_start_matches(':').trim().to_owned()));
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid)).unwrap();
+    let status = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("status")).ok());
+    status.map(|text| (field(&text, "Name").unwrap(), field(&text, line).unwrap())).collect()
+}
+
+#[test]
+fn threads_run_on_the_processors_that_are_listed() {
+    let server = Server::start(&["--server_cpulist", "0", "--bio_cpulist", "1"]);
+    if std::thread::available_parallelism().unwrap().get() < 2 {
+        return;
+    }
+    let allowed = of_threads(&server, "Cpus_allowed_list");
+    assert!(allowed.contains(&("solod".into(), "0".into())), "{allowed:?}");
+    let disks: Vec<_> = allowed.iter().filter(|(name, _)| name.starts_with("disk")).collect();
+    assert!(!disks.is_empty() && disks.iter().all(|(_, cpus)| cpus == "1"), "{allowed:?}");
+
+    let server = Server::start(&["--server_cpulist", "0,nothing"]);
+    wait_until(|| server.log().contains("server_cpulist 0,nothing has no effect: it is no list of processors"));
+}
+
+#[test]
+fn a_daemon_gives_memory_back_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let lease = free_port();
+    let path = |name: &str| dir.path().join(name).into_os_string().into_string().unwrap();
+    let (port, pidfile) = (lease.port.to_string(), path("pid"));
+    let args = ["--port", &port, "--daemonize", "yes", "--save", "", "--dir", &path(""), "--pidfile", &pidfile, "--logfile", "log"];
+    assert_eq!(run(Command::new(program()).args(args)).code, Some(0));
+    wait_until(|| std::net::TcpStream::connect(("127.0.0.1", lease.port)).is_ok());
+    let mut conn = Conn::tcp(([127, 0, 0, 1], lease.port));
+    wait_until(|| std::fs::read_to_string(&pidfile).is_ok_and(|text| text.ends_with('\n')));
+    let pid = std::fs::read_to_string(&pidfile).unwrap().trim().to_owned();
+    let resident_pages = || -> usize {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
+        text.split(' ').nth(1).unwrap().parse().unwrap()
+    };
+    let value = "v".repeat(3000);
+    for i in 0..20_000 {
+        conn.send(&Conn::encode(&["SET", &i.to_string(), &value]));
+        assert_eq!(conn.recv(), *"OK");
+    }
+    let full = resident_pages();
+    assert_eq!(conn.run("FLUSHALL"), *"OK");
+    wait_until(|| resident_pages() < full / 2);
+    conn.send(b"SHUTDOWN NOSAVE\r\n");
+    assert!(conn.closed());
+}

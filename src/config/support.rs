@@ -54,4 +54,5 @@ pub(super) const REPLICA_GOES_ON: Support = Ignored(
 pub(super) const NO_SUCH_WARNING: Support = Ignored("The one warning that this could silence is about fork.");
 pub(super) const LOADS_IN_SLICES: Support = Ignored("A load looks at the network after each slice of time, not of bytes.");
 pub(super) const STEADY_CRON: Support = Ignored("What there is to do for many clients is spread over the turns of the loop.");
-pub(super) const ALLOCATOR_THREAD: Support = Ignored("The allocator's own thread always returns memory.");
+pub(super) const NO_MEMORY_TEST: Support = Ignored("A crash report never tests memory.");
+pub(super) const BYTES_COLLATE: Support = Ignored("SORT with ALPHA compares bytes, as the C locale does.");

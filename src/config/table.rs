@@ -135,7 +135,7 @@ directives! {
         /// Writes a report to the log before dying of a crash.
         "crash-log-enabled" => crash_log_enabled: bool = true, YES_NO, [];
         /// Tests memory as part of a crash report.
-        "crash-memcheck-enabled" => crash_memcheck_enabled: bool = true, YES_NO, [];
+        "crash-memcheck-enabled" => crash_memcheck_enabled: bool = true, YES_NO, [], NO_MEMORY_TEST;
         /// Exits instead of aborting on an internal error, so that no core is dumped.
         "use-exit-on-panic" => use_exit_on_panic: bool = false, YES_NO, [HIDDEN];
         /// Number of databases that SELECT can choose from; 1 in cluster mode.
@@ -149,7 +149,7 @@ directives! {
         "proc-title-template" => proc_title_template: String = "{title} {listen-addr} {server-mode}".into(),
             ValueKind::Text(checks::title_template), [];
         /// The locale whose collation Lua scripts and SORT ALPHA follow; empty takes the environment's.
-        "locale-collate" => locale_collate: String = String::new(), TEXT, [];
+        "locale-collate" => locale_collate: String = String::new(), TEXT, [], BYTES_COLLATE;
         /// Startup warnings to pass over, by their names.
         "ignore-warnings" => ignore_warnings: String = String::new(), TEXT, [], NO_SUCH_WARNING;
         /// How often a second the housekeeping runs; values outside 1 to 500 are moved to the nearer end.
@@ -374,7 +374,7 @@ directives! {
         /// Elements of a collection above which it is left for later.
         "active-defrag-max-scan-fields" => active_defrag_max_scan_fields: u64 = 1000, int(1, I64), [], NO_DEFRAGMENTATION;
         /// Lets jemalloc return memory from a thread of its own.
-        "jemalloc-bg-thread" => jemalloc_bg_thread: bool = true, YES_NO, [], ALLOCATOR_THREAD;
+        "jemalloc-bg-thread" => jemalloc_bg_thread: bool = true, YES_NO, [];
     }
 
     section "Clients" {

@@ -7,7 +7,7 @@ use super::{
     disk::Disk,
     fatal, files,
     listen::{Listeners, reason},
-    logger,
+    logger, placement,
     signals::Urgency,
     title::Title,
 };
@@ -26,6 +26,7 @@ pub struct RealHost {
     disk: Rc<RefCell<Disk>>,
     title: Title,
     urgency: Urgency,
+    oom_score: placement::OomScore,
 }
 
 impl RealHost {
@@ -38,7 +39,15 @@ impl RealHost {
         supervised: bool,
     ) -> Self {
         let title = Title::new(&config_file);
-        Self { clock: Clock::new(), process: Rc::new(process_facts(config_file, supervised)), listeners, disk, title, urgency }
+        Self {
+            clock: Clock::new(),
+            process: Rc::new(process_facts(config_file, supervised)),
+            listeners,
+            disk,
+            title,
+            urgency,
+            oom_score: placement::OomScore::default(),
+        }
     }
 
     /// Shows the process's title for the first time.
@@ -195,6 +204,11 @@ impl Host for RealHost {
                     _ => "Failed to bind to specified addresses.".to_owned(),
                 })?;
                 self.title.show(config);
+                Ok(())
+            }
+            DirectiveId::oom_score_adj | DirectiveId::oom_score_adj_values => self.oom_score.apply(config),
+            DirectiveId::jemalloc_bg_thread => {
+                alloc::set_background_thread(config.jemalloc_bg_thread);
                 Ok(())
             }
             DirectiveId::crash_log_enabled | DirectiveId::use_exit_on_panic | DirectiveId::watchdog_period | DirectiveId::hz => {

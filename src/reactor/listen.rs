@@ -53,7 +53,7 @@ impl Listeners {
             for spec in &config.bind {
                 let optional = spec.starts_with('-');
                 let name = spec.trim_start_matches('-');
-                match bind(name, config.port, config.tcp_backlog as i32) {
+                match bind(name, config) {
                     Ok(listener) => fresh.push(Listener::Tcp(listener)),
                     Err(error) => {
                         let quiet = optional
@@ -159,7 +159,8 @@ pub(super) fn plain(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
-fn bind(name: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
+fn bind(name: &str, config: &Config) -> io::Result<TcpListener> {
+    let port = config.port;
     let addr = match name {
         "*" => SocketAddr::new(IpAddr::from([0u8; 4]), port),
         "::*" => SocketAddr::new(IpAddr::from([0u16; 8]), port),
@@ -174,7 +175,12 @@ fn bind(name: &str, port: u16, backlog: i32) -> io::Result<TcpListener> {
     }
     socket.set_reuse_address(true)?;
     socket.bind(&SockAddr::from(addr))?;
-    socket.listen(backlog)?;
+    if config.socket_mark_id > 0
+        && let Err(error) = socket.set_mark(config.socket_mark_id)
+    {
+        log::warn!("socket-mark-id {} has no effect: {}", config.socket_mark_id, reason(&error));
+    }
+    socket.listen(config.tcp_backlog as i32)?;
     socket.set_nonblocking(true)?;
     Ok(TcpListener::from_std(socket.into()))
 }

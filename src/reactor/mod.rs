@@ -36,6 +36,7 @@ mod files;
 mod host;
 mod listen;
 mod logger;
+mod placement;
 mod report;
 mod signals;
 mod socket;
@@ -45,7 +46,7 @@ mod write;
 
 use crate::{
     commands::CommandId,
-    config::Config,
+    config::{Config, DirectiveId},
     engine::{Engine, Fill, Randomness},
     state::{Action, ConnId},
 };
@@ -123,7 +124,7 @@ impl Reactor {
         }
         let listeners = Rc::new(RefCell::new(listeners));
         let waker = Waker::new(poll.registry(), TOKEN_DISK).map_err(|e| text("Can't make the poll's waker", e))?;
-        let disk = Disk::start(waker).map_err(|e| text("Can't start the disk threads", e))?;
+        let disk = start_disk(&config, waker).map_err(|e| text("Can't start the disk threads", e))?;
         let disk = Rc::new(RefCell::new(disk));
         let file = config_file.unwrap_or_default();
         let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), signals.urgency(), notifier.is_supervised());
@@ -148,6 +149,8 @@ impl Reactor {
             is_ready: false,
         };
         let server = &mut reactor.engine.server;
+        // What cannot be set the log tells.
+        let _ = server.host.apply(&server.config, DirectiveId::oom_score_adj);
         server.startup_memory = server.host.used_memory();
         reactor.started_ms = server.mono_ms;
         reactor.engine.load_from_disk();
@@ -339,4 +342,20 @@ impl Reactor {
             self.engine.disconnect(ConnId(key as u32));
         }
     }
+}
+
+/// Starts the disk's threads on their processors, and leaves this one on its own.
+fn start_disk(config: &Config, waker: Waker) -> io::Result<Disk> {
+    let all = placement::Processors::current();
+    // A thread begins where the one runs that starts it.
+    placement::pin("bio_cpulist", config.bio_cpulist.as_deref());
+    let disk = Disk::start(waker);
+    if let Ok(all) = all {
+        let _ = all.take();
+    }
+    placement::pin("server_cpulist", config.server_cpulist.as_deref());
+    if config.disable_thp {
+        placement::disable_huge_pages();
+    }
+    disk
 }

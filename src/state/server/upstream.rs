@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::{
-    config::Endpoint,
+    config::{DirectiveId, Endpoint},
     keyspace::ExpireMode,
     replication::replica::{Phase, Upstream},
     state::{action::Action, conn_id::ConnId},
@@ -48,6 +48,7 @@ impl Server {
         };
         upstream.failover = false;
         self.config.replicaof = Some(Endpoint { host: upstream.host.clone(), port });
+        self.score_role();
         self.keyspace.expire_mode = ExpireMode::Hide;
         self.replication.log.set_proxied(true);
         self.replication.upstream = Some(upstream);
@@ -78,6 +79,12 @@ impl Server {
         self.replication.alone_since_ms = self.mono_ms;
         self.keyspace.expire_mode = ExpireMode::Delete;
         self.config.replicaof = None;
+        self.score_role();
         self.count_good_replicas();
+    }
+
+    /// The kernel's score of this process is another for a replica (`oom-score-adj-values`). What cannot be set the log tells.
+    fn score_role(&mut self) {
+        let _ = self.host.apply(&self.config, DirectiveId::oom_score_adj);
     }
 }
