@@ -48,6 +48,9 @@ fn mib(bytes: f64) -> f64 {
     bytes / f64::from(1 << 20)
 }
 
+/// Processor time of a turn that is told with what the slow log has, microseconds.
+const TURN_TOLD: f64 = 10_000.0;
+
 /// What was seen of the primary, all its lives together.
 #[derive(Default)]
 pub struct Watch {
@@ -64,15 +67,19 @@ impl Watch {
         let Some(info) = Info::of(address) else { return };
         self.used_max = self.used_max.max(info.number("used_memory"));
         self.rss_max = self.rss_max.max(info.number("used_memory_rss"));
-        self.turn_max = self.turn_max.max(info.number("loop_turn_cpu_usec_max"));
+        let turn = info.number("loop_turn_cpu_usec_max");
         // After the turn, so that a command that it is due to is in the log.
         let Some(Value::Array(entries)) = ask(address, "SLOWLOG GET -1", Duration::from_secs(20)) else { return };
-        for entry in entries {
-            let fields = entry.items();
-            let us = fields[2].int() as f64;
+        let slow: Vec<(f64, String)> =
+            entries.iter().map(Value::items).map(|entry| (entry[2].int() as f64, entry[3].to_string())).collect();
+        if turn > self.turn_max.max(TURN_TOLD) {
+            println!("a turn took {turn:.0} us of processor time; the last slow commands:");
+            slow.iter().take(5).for_each(|(us, command)| println!("    {us:.0} us {command:.160}"));
+        }
+        self.turn_max = self.turn_max.max(turn);
+        for (us, command) in slow {
             if us > self.command_max.0 {
-                let command = fields[3].to_string();
-                self.command_max = (us, command.chars().take(200).collect());
+                self.command_max = (us, command.chars().take(160).collect());
             }
         }
     }
