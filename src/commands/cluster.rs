@@ -1,4 +1,4 @@
-//! The commands of a cluster's nodes. This server is no node: they are known, and say so.
+//! Commands of cluster nodes. Cluster support is disabled, and that is what they reply.
 
 use super::{
     Ctx,
@@ -11,7 +11,7 @@ fn disabled(ctx: &mut Ctx) {
     ctx.error(DISABLED);
 }
 
-/// Only a subcommand of it does anything.
+/// CLUSTER without a subcommand.
 fn container(ctx: &mut Ctx) {
     ctx.wrong_arity();
 }

@@ -16,7 +16,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-/// Only a subcommand of it does anything.
+/// CONFIG without a subcommand.
 fn container(ctx: &mut Ctx) {
     ctx.wrong_arity();
 }
@@ -57,7 +57,7 @@ fn set_all(server: &mut Server, pairs: &[(&[u8], &[u8])], context: SetContext) -
         if let Err(reason) = apply_setting(server, *id) {
             log::warn!("Failed applying new configuration. Possibly related to new {id:?} setting. Restoring previous settings.");
             server.config = before;
-            // The one that failed may have been half done.
+            // The one that failed may have been applied in part.
             for id in changed[..=done].iter().rev() {
                 if let Err(reason) = apply_setting(server, *id) {
                     log::error!("Could not go back to the previous {id:?}: {reason}");
@@ -69,7 +69,7 @@ fn set_all(server: &mut Server, pairs: &[(&[u8], &[u8])], context: SetContext) -
     Ok(())
 }
 
-/// A directory as seen from another, without the steps that lead nowhere.
+/// The absolute path of `dir` seen from `from`, without `.` and `..`.
 fn absolute(from: &str, dir: &str) -> String {
     let mut path = PathBuf::new();
     for part in Path::new(from).join(dir).components() {
@@ -94,14 +94,14 @@ pub fn apply_setting(server: &mut Server, id: DirectiveId) -> Result<(), String>
     server.host.apply(&server.config, id)
 }
 
-/// Puts all settings into effect inside the engine: at the start, when the world has them already.
+/// Puts all settings into effect inside the engine: at the start, when the host has them already.
 pub fn apply_all_inside(server: &mut Server) {
     for directive in crate::config::TABLE {
         apply_inside(server, directive.id);
     }
 }
 
-/// What a setting changes inside the engine. Most are looked at where they matter, and need nothing.
+/// Puts a setting into effect inside the engine. Most are read where they are used and need nothing here.
 fn apply_inside(server: &mut Server, id: DirectiveId) {
     let config = &server.config;
     match id {
@@ -120,7 +120,7 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
         DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
         DirectiveId::slowlog_max_len => server.slowlog.keep(config.slowlog_max_len),
         DirectiveId::requirepass if config.requirepass.as_ref().is_none_or(Vec::is_empty) => {
-            // Who was still to give the password need not any more.
+            // Clients that have not authenticated yet need not any more.
             server.clients.iter_mut().for_each(|(_, client)| client.authenticated = true);
         }
         _ => {}
@@ -151,7 +151,7 @@ fn rewrite(ctx: &mut Ctx) {
     }
 }
 
-/// Rewrites the configuration file; `all`: with what is as by default too.
+/// Rewrites the configuration file; `all`: defaults are written, too.
 pub(super) fn rewrite_file(server: &mut Server, path: &str, all: bool) -> std::io::Result<()> {
     // A file that has been removed is written anew.
     let old = server.host.read_config_file(path).or_else(|error| match error.kind() {
@@ -232,7 +232,7 @@ mod tests {
     use crate::{config::Config, engine::Engine, state::Host};
     use std::{cell::RefCell, rc::Rc};
 
-    /// A world that refuses port 1, and keeps what it was asked to apply.
+    /// A host that refuses port 1 and records what it was asked to apply.
     #[derive(Default, Clone)]
     struct Picky {
         applied: Rc<RefCell<Vec<(DirectiveId, u16)>>>,
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(refused, Err("ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - no".into()));
         assert!(server.config == Config::default());
         assert!(!server.keyspace.access.lfu, "not in the engine either");
-        // The world heard of one setting, and then that it is what it was.
+        // The host was told of one setting, and then of its old value.
         let heard = world.applied.take();
         assert_eq!(heard, [(DirectiveId::maxmemory_policy, 1), (DirectiveId::maxmemory_policy, 6379)]);
     }

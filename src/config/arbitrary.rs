@@ -15,12 +15,12 @@ pub(super) fn config() -> impl Strategy<Value = Config> {
             // What a directive refuses stays unset.
             let _ = reading.apply(directive, &values);
         }
-        together(reading.config)
+        without_conflicts(reading.config)
     })
 }
 
-/// Gives up what excludes something else.
-fn together(mut config: Config) -> Config {
+/// Drops directives that exclude others.
+fn without_conflicts(mut config: Config) -> Config {
     if config.cluster_enabled {
         config.databases = 1;
         config.replicaof = None;

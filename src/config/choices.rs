@@ -47,7 +47,7 @@ macro_rules! choices {
 }
 
 choices! {
-    /// Which keys are given up when memory is short.
+    /// Which keys are evicted when memory is short.
     MaxmemoryPolicy {
         VolatileLru = "volatile-lru",
         VolatileLfu = "volatile-lfu",
@@ -80,7 +80,7 @@ choices! {
         Nothing = "nothing",
     }
 
-    /// Who started us and wants to be told when we are ready.
+    /// The service manager that is told when the server is ready.
     Supervised {
         Upstart = "upstart",
         Systemd = "systemd",
@@ -131,7 +131,7 @@ choices! {
         Clients = "clients",
     }
 
-    /// From where a dangerous action may be asked for.
+    /// Which clients may use a dangerous command or directive.
     ProtectedAction {
         No = "no",
         Yes = "yes",

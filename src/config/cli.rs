@@ -102,7 +102,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
     Ok(if line.check_only { Invocation::CheckConfig(line.sources) } else { Invocation::Run(line.sources) })
 }
 
-/// What redis-server's executable also is, and ours is not.
+/// Refuses the other programs that redis-server's executable contains.
 fn refuse_other_programs(option: &[u8]) -> Result<(), UsageError> {
     let reason = match option.to_ascii_lowercase().as_slice() {
         b"--sentinel" => "solod has no Sentinel mode; redis-sentinel can watch solod servers",
@@ -113,12 +113,12 @@ fn refuse_other_programs(option: &[u8]) -> Result<(), UsageError> {
     Err(UsageError(format!("{}: {reason}", option.escape_ascii())))
 }
 
-/// The command line in the middle of being read.
+/// The command line while it is read.
 #[derive(Default)]
 struct CommandLine {
     sources: Sources,
     check_only: bool,
-    /// The last option has no value yet: whatever comes is one, dashes or not.
+    /// The last option has no value yet: the next word is one, with a dash or without.
     awaits_value: bool,
 }
 
@@ -141,7 +141,7 @@ impl CommandLine {
                 // `--port 6380` in one word has its value already.
                 self.awaits_value = split_args(word).is_some_and(|words| words.len() == 1);
                 let is_last = next.is_none_or(|next| Opening::of(next).is_some());
-                // An empty list of save points used to be written as nothing at all.
+                // `--save` without a value means no save points, as in older versions of Redis.
                 if self.awaits_value && is_last && name.eq_ignore_ascii_case(b"save") {
                     self.add_value(b"");
                 }

@@ -19,7 +19,7 @@ pub struct DirectiveRow<C: 'static, I> {
     pub section: &'static str,
     pub kind: ValueKind,
     pub flags: Flags,
-    /// What becomes of a value that is not the default.
+    /// Whether a value other than the default does anything.
     pub support: Support,
     pub(super) summary_lines: &'static [&'static str],
     pub(super) assign: Assign<C>,
@@ -54,7 +54,7 @@ impl<C, I: 'static> DirectiveRow<C, I> {
         (self.assign)(config, words, &self.kind)
     }
 
-    /// The right-hand sides of the lines that say the value in a file; none for a value that is said by absence.
+    /// The values of the lines that a file needs for it; empty where the absence of the directive means the value.
     pub(super) fn lines(&self, config: &C) -> Vec<Vec<u8>> {
         (self.lines)(config, &self.kind)
     }

@@ -57,7 +57,7 @@ fn row(directive: &Directive) -> String {
     )
 }
 
-/// What a reader must know of a directive that is not served.
+/// The mark of a directive that is not supported.
 fn mark(support: Support) -> String {
     match support {
         Support::Works => String::new(),

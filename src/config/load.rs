@@ -23,7 +23,7 @@ pub struct Sources {
     pub options: Vec<u8>,
 }
 
-/// What reading a configuration needs of the world outside. Where nothing else is said, nothing is there.
+/// What reading a configuration needs from its caller. By default there are no files.
 pub trait Environment {
     /// The content of a file.
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
@@ -42,13 +42,13 @@ pub trait Environment {
         Vec::new()
     }
 
-    /// Makes `dir` the working directory, for relative paths in the lines that follow, and says its absolute path.
+    /// Makes `dir` the working directory, for relative paths in the lines that follow, and returns its absolute path.
     /// An error is a reason such as `No such file or directory`.
     fn enter_dir(&mut self, dir: &str) -> Result<String, String> {
         Ok(dir.to_owned())
     }
 
-    /// Looks at a line whose meaning another room knows, such as `user` or `rename-command`, and may refuse it.
+    /// Checks a line that this room does not understand, such as `rename-command`, and may refuse it.
     fn check(&mut self, directive: DirectiveId, words: &[&[u8]]) -> Result<(), String> {
         let _ = (directive, words);
         Ok(())
@@ -59,7 +59,7 @@ pub trait Environment {
 #[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
-    /// What the log should say about it.
+    /// Warnings for the log.
     pub warnings: Vec<String>,
 }
 
@@ -92,13 +92,13 @@ impl fmt::Display for LoadError {
 impl std::error::Error for LoadError {}
 
 impl Config {
-    /// Reads `sources` over the defaults. A value that the server could not keep its promise for is refused.
+    /// Reads `sources` over the defaults. A value whose feature is not built is refused if data would be lost or open.
     pub fn load(sources: &Sources, environment: &mut dyn Environment) -> Result<Loaded, LoadError> {
         let (loaded, refused) = Config::read(sources, environment)?;
         refused.map_or(Ok(loaded), Err)
     }
 
-    /// Reads `sources`, and says which line asks for what is not there.
+    /// Reads `sources`. The second result is the error for a line that is valid but refused.
     fn read(sources: &Sources, environment: &mut dyn Environment) -> Result<(Loaded, Option<LoadError>), LoadError> {
         let mut loader = Loader { reading: Reading::default(), refused: BTreeMap::new(), environment };
         if let Some(path) = &sources.file {
@@ -116,7 +116,7 @@ impl Config {
     }
 }
 
-/// What is added to the error of a line with such a word.
+/// Added to the error of a line that has a word with a leading `#`.
 const COMMENT_BEHIND: &str = "A comment needs a line of its own: '#' begins one only at the start of a line.";
 
 /// How deep files may include files.
@@ -124,7 +124,7 @@ const INCLUDE_DEPTH_MAX: usize = 16;
 
 struct Loader<'a> {
     reading: Reading,
-    /// The lines that set a directive to what is refused, unless a later one has taken it back.
+    /// Errors of the lines that set a directive to a refused value, unless a later line sets it back.
     refused: BTreeMap<DirectiveId, LoadError>,
     environment: &'a mut dyn Environment,
 }
@@ -166,7 +166,7 @@ impl Loader<'_> {
             if let Some(directive) = lookup(name) {
                 match self.reading.config.refusal(directive) {
                     None => _ = self.refused.remove(&directive.id),
-                    // Lines that add to those before cannot take them back: the first is the one to blame.
+                    // Such lines add up and cannot be taken back: the error names the first.
                     Some(_) if directive.flags.contains(Flags::FILE_ONLY) && self.refused.contains_key(&directive.id) => {}
                     Some(reason) => _ = self.refused.insert(directive.id, says(reason.into())),
                 }
@@ -200,12 +200,12 @@ impl Loader<'_> {
 
 fn unreadable(path: &Path, error: &io::Error) -> LoadError {
     let reason = error.to_string();
-    // The standard library adds the number that the system's own text goes without.
+    // The standard library appends the error number, which strerror does not.
     let reason = reason.split(" (os error").next().unwrap_or_default();
     LoadError::Unreadable { path: path.display().to_string(), reason: reason.to_owned() }
 }
 
-/// What must hold of the whole.
+/// Checks what involves several directives.
 fn finish(mut config: Config) -> Result<Loaded, LoadError> {
     let mut warnings = Vec::new();
     if config.cluster_enabled && config.replicaof.is_some() {
@@ -216,7 +216,7 @@ fn finish(mut config: Config) -> Result<Loaded, LoadError> {
         config.databases = 1;
     }
     warnings.extend(config.unsupported_warnings());
-    config.forget_said_already();
+    config.forget_redundant_users();
     Ok(Loaded { config, warnings })
 }
 
@@ -271,7 +271,7 @@ pub(super) mod tests {
         struct Nowhere;
         impl Environment for Nowhere {}
         let sources = Sources { options: text.to_vec(), ..Sources::default() };
-        // What would be refused, too: here it is read, whatever can be done with it.
+        // Refused values are read, too: these tests are about reading.
         Config::read(&sources, &mut Nowhere).map(|(loaded, _)| loaded)
     }
 

@@ -1,4 +1,4 @@
-//! What the server is set to: the table of directives, and all that follows from it.
+//! The configuration: the table of directives, and all that is derived from it.
 //!
 //! [`table`](TABLE) lists every directive once. From it come [`Config`], a struct with a plain field for each; reading
 //! configuration files ([`Config::load`]) and the command line ([`cli`]); CONFIG GET, SET and REWRITE

@@ -1,4 +1,4 @@
-//! What single lines of a configuration do, one after the other.
+//! Applies the lines of a configuration, one after the other.
 
 use super::directive::Flags;
 use super::lists::{BAD_DIRECTIVE, SavePoint};
@@ -16,7 +16,7 @@ pub(super) fn trim_line(line: &[u8]) -> &[u8] {
     &line[start..end]
 }
 
-/// A configuration in the middle of being read, line by line.
+/// A configuration while it is read, line by line.
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) config: Config,
@@ -92,7 +92,7 @@ impl Reading {
     }
 }
 
-/// Directives that once were: read without effect.
+/// Directives of older versions, which are accepted and ignored.
 fn is_obsolete(name: &[u8]) -> bool {
     matches!(name, b"list-max-ziplist-entries" | b"list-max-ziplist-value" | b"lua-replicate-commands")
 }

@@ -1,4 +1,4 @@
-//! CONFIG REWRITE: a file that says what the server is set to, changed as little as possible.
+//! CONFIG REWRITE: brings a file up to date with the settings, with as few changes as possible.
 
 use super::lists::ClientClass;
 use super::reading::{Reading, is_known, trim_line};
@@ -19,7 +19,7 @@ impl Config {
         self.rewrite_saying(old_text, false)
     }
 
-    /// [`Config::rewrite`] that also says what is as by default.
+    /// [`Config::rewrite`] that writes defaults, too.
     pub fn rewrite_all(&self, old_text: &[u8]) -> Vec<u8> {
         self.rewrite_saying(old_text, true)
     }
@@ -40,7 +40,7 @@ impl Config {
     }
 }
 
-/// A file in the middle of being rewritten.
+/// A file while it is rewritten.
 struct Page {
     lines: Vec<Line>,
     appended: Vec<Vec<u8>>,

@@ -346,7 +346,7 @@ mod tests {
                 let is_settable = ![Flags::IMMUTABLE, Flags::FILE_ONLY]
                     .iter()
                     .any(|flag| directive.flags.contains(*flag));
-                // What these show is rounded, or does not tell a blank in a word from one between words.
+                // CONFIG GET rounds these, or does not quote blanks.
                 let is_exact = !matches!(
                     directive.id,
                     DirectiveId::notify_keyspace_events

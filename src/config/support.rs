@@ -1,14 +1,14 @@
-//! What becomes of a directive that is set to something other than its default, and the reasons why some have no effect.
+//! Whether a directive is supported, and the reasons why some are not.
 
-/// What a value that is not the default does.
+/// What happens when a directive has a value other than its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// What Redis's does.
+    /// It works as in Redis.
     Works,
     /// The server does not start with it and CONFIG SET refuses it: without the feature, data would be lost or open.
     /// The text is the reason, a sentence for the operator.
     Refused(&'static str),
-    /// It is accepted, and a warning at start says that nothing follows from it. The text is the reason, a sentence.
+    /// It is accepted and has no effect, and a warning at start says so. The text is the reason, a sentence.
     Ignored(&'static str),
 }
 

@@ -1,14 +1,14 @@
-//! Directives that are set and have no effect: what stops the start, and what is warned of.
+//! Directives that are set and not supported: some stop the start, of others the log warns.
 
 use super::support::Support;
 use super::table::{Config, Directive, DirectiveId, TABLE};
 use sha2::{Digest, Sha256};
 
 impl Config {
-    /// Whether `directive` asks for anything but what an untouched server does.
+    /// Whether `directive` has a value that differs in meaning from its default.
     pub(super) fn asks_for(&self, directive: &Directive) -> bool {
         match directive.id {
-            DirectiveId::users => !self.users.iter().all(|words| self.is_said_already(words)),
+            DirectiveId::users => !self.users.iter().all(|words| self.is_redundant_user(words)),
             _ => !(directive.same)(self, &Config::default()),
         }
     }
@@ -21,7 +21,7 @@ impl Config {
         }
     }
 
-    /// A warning for `directive` if it is set and nothing follows from it.
+    /// A warning for `directive` if it is set and has no effect.
     pub fn unsupported_warning(&self, directive: &Directive) -> Option<String> {
         match directive.support {
             Support::Ignored(reason) if self.asks_for(directive) => Some(format!("WARNING: {} has no effect: {reason}", directive.name)),
@@ -29,9 +29,9 @@ impl Config {
         }
     }
 
-    /// Drops `user` lines that say what holds without them: a later CONFIG SET requirepass must not leave them in a rewritten file.
-    pub(super) fn forget_said_already(&mut self) {
-        if self.users.iter().all(|words| self.is_said_already(words)) {
+    /// Drops redundant `user` lines: after a later CONFIG SET requirepass they would be wrong in a rewritten file.
+    pub(super) fn forget_redundant_users(&mut self) {
+        if self.users.iter().all(|words| self.is_redundant_user(words)) {
             self.users.clear();
         }
     }
@@ -43,9 +43,9 @@ impl Config {
 }
 
 impl Config {
-    /// Whether a `user` line says what holds without it: Redis writes such a line whenever it rewrites a file. It is about the
-    /// default user, who may do everything, with no password or the one of `requirepass`.
-    fn is_said_already(&self, words: &[Vec<u8>]) -> bool {
+    /// Whether a `user` line only repeats what holds without it: the default user may do everything, without a password or with
+    /// that of `requirepass`. Redis writes such a line whenever it rewrites a file.
+    fn is_redundant_user(&self, words: &[Vec<u8>]) -> bool {
         let Some((name, rules)) = words.split_first() else { return false };
         let is_one_of = |names: &[&str], rule: &[u8]| names.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(rule));
         let is_password = |rule: &[u8]| match (rule.split_first(), &self.requirepass) {
@@ -58,9 +58,9 @@ impl Config {
     }
 }
 
-/// What must be said for somebody who may do everything, each by any of its names.
+/// The rules of a user without restrictions, each with its synonyms.
 const EVERYTHING: &[&[&str]] = &[&["on"], &["~*", "allkeys"], &["&*", "allchannels"], &["+@all", "allcommands"]];
-/// What may be said and makes no difference.
+/// Rules that make no difference.
 const HARMLESS: &[&str] = &["sanitize-payload", "skip-sanitize-payload"];
 
 fn hex(bytes: &[u8]) -> String {
@@ -141,7 +141,7 @@ mod tests {
         assert!(warnings[1].starts_with("WARNING: maxmemory has no effect: "));
     }
 
-    /// Fields of directives without an effect that are read all the same: to show them, and where the feature will begin.
+    /// Unsupported directives whose fields are read all the same, to show or to rewrite them.
     const SHOWN_ONLY: &[DirectiveId] = &[
         DirectiveId::maxmemory,
         DirectiveId::maxmemory_clients,

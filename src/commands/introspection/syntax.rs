@@ -293,7 +293,7 @@ impl Reader {
     }
 }
 
-/// Whether a word of the notation stands for itself.
+/// Whether a word of the notation is a literal.
 fn is_literal(word: &str) -> bool {
     !word.contains(|c: char| c.is_ascii_lowercase())
 }
@@ -338,14 +338,14 @@ fn render_one(argument: &Argument) -> String {
     let alternatives = || argument.arguments.iter().map(render_one).collect::<Vec<_>>().join(" | ");
     let inner = match argument.kind {
         ArgumentKind::PureToken => String::new(),
-        // The brackets of an argument that may be left out do for the group too.
+        // The brackets of an optional argument serve for its group, too.
         ArgumentKind::OneOf if argument.optional && !argument.multiple && argument.token.is_none() => alternatives(),
         ArgumentKind::OneOf => format!("<{}>", alternatives()),
         ArgumentKind::Block => render(&argument.arguments),
         _ => argument.display.unwrap_or(&argument.name).to_owned(),
     };
     let with_token = match argument.token {
-        // A word that cannot be seen is quoted.
+        // An empty word is shown by its quotes.
         Some("") => "\"\"".to_owned(),
         Some(token) if inner.is_empty() => token.to_owned(),
         Some(token) => format!("{token} {inner}"),

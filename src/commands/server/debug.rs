@@ -1,7 +1,6 @@
-//! DEBUG: levers and probes for tests. Who may use them is up to `enable-debug-command`.
+//! DEBUG: subcommands for tests. `enable-debug-command` says who may use them.
 //!
-//! Subcommands that ruin a server on purpose (SEGFAULT, PANIC and their like) and those of features that are not there
-//! are refused by name, so that a test that counts on them fails where it should.
+//! Subcommands of features that are not built are refused by name, so that a test that needs them fails at that line.
 
 use super::{debug_digest, debug_object, debug_protocol, help, is_allowed, persistence, unknown_subcommand};
 use crate::{
@@ -67,7 +66,7 @@ fn debug(ctx: &mut Ctx) {
         (b"stringmatch-test", 2) => stringmatch_test(ctx),
         (b"structsize", 2) => debug_object::structsize(ctx),
         (b"set-skip-checksum-validation", 3) => set_skip_checksum_validation(ctx),
-        // Of what is switched here there is nothing: no table that resizes as a whole, no scripts, no cluster.
+        // They switch features that do not exist here: tables that resize as a whole, scripts, a cluster.
         (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter", 3) => {
             ctx.out.ok();
         }
@@ -81,7 +80,7 @@ fn not_supported(ctx: &mut Ctx) {
     ctx.error(format!("ERR DEBUG {name} is not supported by this server"));
 }
 
-/// What C's `atoi` makes of a switch: no number is 0.
+/// A switch as C's `atoi` reads it: what is not a number counts as 0.
 fn is_on(word: &[u8]) -> bool {
     let word = word.trim_ascii_start();
     let digits = word.strip_prefix(b"-").or(word.strip_prefix(b"+")).unwrap_or(word);
@@ -102,7 +101,7 @@ fn config_rewrite_force_all(ctx: &mut Ctx) {
     }
 }
 
-/// Reads one of the allocator's controls. None is changed: they are shared with whatever else runs.
+/// Reads one of the allocator's controls (mallctl). None is changed: they are process-wide.
 fn mallctl(ctx: &mut Ctx) {
     if ctx.argc() == 4 {
         return not_supported(ctx);
@@ -113,7 +112,7 @@ fn mallctl(ctx: &mut Ctx) {
     }
 }
 
-/// Has the allocator do something, where that is harmless. Strings are neither shown nor set.
+/// Triggers an action of the allocator, if it is harmless. String controls can be neither read nor set.
 fn mallctl_str(ctx: &mut Ctx) {
     if ctx.arg(3) != b"VOID" {
         return not_supported(ctx);
@@ -141,7 +140,7 @@ fn log(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// Adds `prefix:0` to `prefix:(count - 1)` where they are not there. Nobody is told: neither replicas nor subscribers.
+/// Adds `prefix:0` to `prefix:(count - 1)` if they do not exist. Replicas and subscribers are not notified.
 fn populate(ctx: &mut Ctx) {
     let Some(count) = ctx.count_arg(2, 0, errors::NOT_POSITIVE) else { return };
     let mut size = 0;
@@ -177,7 +176,7 @@ fn populate(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// Which elements have a node for themselves is up to the list's limits alone, so there is nothing to set; what is no size is refused as ever.
+/// The list's limits alone decide which elements get a node of their own, so there is nothing to set; an invalid size is still refused.
 fn quicklist_packed_threshold(ctx: &mut Ctx) {
     const SIZE_MAX: u64 = (1 << 32) - (1 << 20);
     match parse_memory(ctx.arg(2)) {
@@ -192,7 +191,7 @@ fn replicate(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// Output buffers are lent while there is output, not resized, so the switches have nothing to do.
+/// Output buffers come from a pool and are never resized, so the switches have no effect.
 fn replybuffer(ctx: &mut Ctx) {
     if ctx.is_word(2, "resizing") {
         return ctx.out.ok();
@@ -215,7 +214,7 @@ fn set_active_expire(ctx: &mut Ctx) {
     ctx.out.ok();
 }
 
-/// Seconds, with a fraction; what is no number, or negative, is no time at all.
+/// Seconds, with a fraction; negative numbers and what is not a number count as 0.
 fn sleep(ctx: &mut Ctx) {
     let seconds: f64 = str::from_utf8(ctx.arg(2)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0.0);
     if let Ok(duration) = Duration::try_from_secs_f64(seconds) {

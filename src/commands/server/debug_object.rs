@@ -1,4 +1,4 @@
-//! DEBUG's looks inside: how values, tables and structures are kept.
+//! DEBUG subcommands that show how values, tables and structures are stored.
 
 use crate::{
     commands::{Ctx, context::errors},
@@ -13,7 +13,7 @@ use crate::{
     state::Client,
 };
 
-/// The key at argument 2 as it lies there, past its deadline or not; answers with an error when there is none.
+/// The entry of the key at argument 2, expired or not; replies with an error if it does not exist.
 fn find<'a>(ctx: &'a mut Ctx) -> Option<&'a Entry> {
     let key = ctx.arg(2);
     let dict = ctx.server.keyspace.db(ctx.db).dict();

@@ -36,7 +36,7 @@ pub fn reply(ctx: &mut Ctx) {
                 out.bulk(b"key:123");
                 out.int(90);
             }
-            // An attribute stands before a reply, and is none.
+            // An attribute stands before a reply and is not a reply itself.
             out.bulk(b"Some real reply following the attribute");
         }
         b"push" if !out.resp3() => ctx.error("ERR RESP2 is not supported by this command"),
@@ -44,7 +44,7 @@ pub fn reply(ctx: &mut Ctx) {
             out.push(2);
             out.bulk(b"server-cpu-usage");
             out.int(42);
-            // A push is no reply either.
+            // Nor is a push.
             out.bulk(b"Some real reply following the push reply");
         }
         b"verbatim" => out.verbatim("txt", b"This is a verbatim\nstring"),

@@ -1,4 +1,4 @@
-//! LOLWUT: a picture, and the version below it. A row of chance grows into a carpet by one of the rules of elementary cellular automata.
+//! LOLWUT: a picture, and the version below it. A random row is developed by one of the rules of elementary cellular automata.
 
 use crate::{
     commands::{
@@ -46,7 +46,7 @@ fn carpet(width: usize, height: usize, rng: &mut Rng) -> String {
 fn lolwut(ctx: &mut Ctx) {
     let mut first = 1;
     if ctx.argc() >= 3 && ctx.is_word(1, "version") {
-        // Every version has the same picture; but what is no number is refused.
+        // Every version has the same picture; a version that is not a number is refused.
         if ctx.int_arg(2).is_none() {
             return;
         }

@@ -1,4 +1,4 @@
-//! MEMORY: what memory is used for, and whether that is as it should be.
+//! MEMORY: what memory is used for, and whether it looks healthy.
 
 use super::{
     container, help,
@@ -32,7 +32,7 @@ fn key_usage(ctx: &mut Ctx) {
         };
         i += 2;
     }
-    // A key that is past its deadline takes memory all the same, and stays for the question.
+    // An expired key still takes memory; the question must not delete it.
     let (hash, key) = (ctx.hash(2), ctx.arg(2));
     match ctx.server.keyspace.db(ctx.db).dict().find(hash, key) {
         Some(entry) => ctx.out.len_int(usage(entry, samples)),
@@ -111,11 +111,11 @@ fn reply_figure(ctx: &mut Ctx, (name, figure): &(&str, Figure)) {
     }
 }
 
-/// What is not as it should be, in words; `clients` are those that are no replicas.
+/// Findings of MEMORY DOCTOR, as text; `clients` counts clients that are not replicas.
 fn diagnose(facts: &MemoryFacts, clients: usize) -> String {
-    /// Below this nothing can be said: fixed costs outweigh all else.
+    /// Below this many bytes there is no finding: fixed costs dominate.
     const USED_MIN: usize = 5 << 20;
-    /// More than this beyond what is used is worth a word, and so is this much a client.
+    /// Bytes of fragmentation, and bytes a client, above which there is a finding.
     const FRAGMENTATION_BYTES: i64 = 10 << 20;
     const CLIENT_BYTES: usize = 200 << 10;
 

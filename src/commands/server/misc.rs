@@ -1,4 +1,4 @@
-//! The short ones: LASTSAVE, MONITOR, SHUTDOWN, TIME.
+//! Short commands: LASTSAVE, MONITOR, SHUTDOWN, TIME.
 
 use crate::{
     commands::{
@@ -36,7 +36,7 @@ fn time(ctx: &mut Ctx) {
     ctx.out.bulk_int(now_us.rem_euclid(1_000_000));
 }
 
-/// What SHUTDOWN is asked for.
+/// The options of SHUTDOWN.
 #[derive(Debug, PartialEq, Eq, Default)]
 struct ShutdownOptions {
     save: bool,
@@ -77,7 +77,7 @@ fn shutdown(ctx: &mut Ctx) {
     let ShutdownOptions { save, nosave, now, force, .. } = options;
     let conn = ctx.conn;
     match ctx.server.shut_down(Shutdown { save, nosave, now, force }) {
-        // There is no answer but the end of the connection; whatever follows in the pipeline is not run.
+        // The only answer is the end of the connection; what follows in the pipeline is not executed.
         Shutting::Down => ctx.server.close(conn, false),
         Shutting::Waits => ctx.server.wait_for_shutdown(conn),
         Shutting::Failed => ctx.error(SHUTDOWN_FAILED),

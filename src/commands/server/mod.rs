@@ -1,4 +1,4 @@
-//! Administration: what the server tells of itself, and what its operator may tell it.
+//! Administration commands.
 //!
 //! [`info`] is INFO, with a file a group of sections; [`memory_facts`] measures memory for INFO and for MEMORY; the others are a command each,
 //! with its helpers in files of their own.
@@ -22,7 +22,7 @@ mod sparkline;
 use super::Ctx;
 use crate::config::ProtectedAction;
 
-/// The handler of a command that only its subcommands do the work of: they are resolved before it, and its arity asks for one.
+/// The handler of a command that has only subcommands. Subcommands are resolved first, so it runs only when none was given.
 fn container(ctx: &mut Ctx) {
     ctx.wrong_arity();
 }
@@ -33,7 +33,7 @@ fn container_name(ctx: &Ctx) -> String {
     ctx.registry.get(id).name.to_uppercase()
 }
 
-/// Whether this client may use a command that a directive like `enable-debug-command` guards; if not, it has been told.
+/// Whether this client may use a command that a directive like `enable-debug-command` guards; if not, the error has been written.
 fn is_allowed(ctx: &mut Ctx, from: ProtectedAction) -> bool {
     let allowed = match from {
         ProtectedAction::Yes => true,
@@ -62,7 +62,7 @@ fn help(ctx: &mut Ctx, lines: &[&str]) {
 
 /// The error for a subcommand that is not there, or has other arguments.
 fn unknown_subcommand(ctx: &mut Ctx) {
-    /// Bytes of the client's word that are repeated to it.
+    /// Bytes of the subcommand's name that the error repeats.
     const SHOWN_MAX: usize = 128;
     let word = ctx.arg(1);
     let shown = word.get(..SHOWN_MAX).unwrap_or(word);

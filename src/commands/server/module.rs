@@ -1,4 +1,4 @@
-//! MODULE. No module can be loaded, so there is none to list.
+//! MODULE. Modules cannot be loaded, so the list is empty.
 
 use super::{container, help, is_allowed};
 use crate::commands::{

@@ -73,7 +73,7 @@ pub(super) fn reload(ctx: &mut Ctx) {
     }
 }
 
-/// Loads the file in one go, while nobody is served.
+/// Loads the file in one go; no client is served meanwhile.
 fn load_now(server: &mut Server, replace: bool) -> Result<(), String> {
     /// Bytes read at a time.
     const READ_BYTES: usize = 1 << 20;

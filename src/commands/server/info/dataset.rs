@@ -76,7 +76,7 @@ pub(super) fn keyspace(info: &Info, report: &mut Report) {
     let now_ms = info.server.unix_ms();
     for (index, db) in info.server.keyspace.iter().filter(|(_, db)| !db.is_empty()) {
         let (keys, expires, ttl) = (db.len(), db.volatile(), db.ttl_average_ms(now_ms));
-        // Unknown to the Redis that we are, so not told where there is nothing to tell.
+        // Redis 7.2 does not have this field, so it is left out while it is 0.
         let subexpiry = match db.hashes_with_deadlines() {
             0 => String::new(),
             hashes => format!(",subexpiry={hashes}"),

@@ -41,13 +41,13 @@ impl Report {
         self
     }
 
-    /// Fields of what is not there: what an idle Redis shows of it.
+    /// Fields of features that are not built, with the values that an idle Redis shows.
     fn idle(&mut self, fields: &[(&str, &str)]) -> &mut Self {
         fields.iter().fold(self, |report, (name, value)| report.field(name, value))
     }
 }
 
-/// Who gets a section without naming it.
+/// Whether a section is shown to a client that has not named it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
     /// Everybody.
@@ -86,7 +86,7 @@ const SECTIONS: &[Section] = &[
     section("Cluster", &["cluster"], Shown::Always, dataset::cluster),
     section("Keyspace", &["keyspace"], Shown::Always, dataset::keyspace),
     section("Debug", &["debug"], Shown::ByName, counters::debug),
-    // Ours alone, so it does not come where a client of Redis does not expect it.
+    // solod's own section: clients of Redis do not expect it in `everything`.
     section("Loop", &["loop"], Shown::ByName, counters::poll_loop),
 ];
 
@@ -103,7 +103,7 @@ impl Section {
 
 fn info(ctx: &mut Ctx) {
     let words: Vec<Vec<u8>> = ctx.args.skip(1).iter().map(<[u8]>::to_ascii_lowercase).collect();
-    // The peak is taken note of now and then; it must not seem to be below what is used now.
+    // The cron samples the peak; it must not be below what is used at this moment.
     let used = ctx.server.host.used_memory();
     if used > ctx.server.stats.peak_memory {
         ctx.server.stats.peak_memory = used;

@@ -103,7 +103,7 @@ pub(super) fn memory(info: &Info, report: &mut Report) {
         .field("allocator_resident", facts.rss)
         .field("total_system_memory", process.system_memory)
         .field("total_system_memory_human", text(process.system_memory));
-    // No interpreter runs, so none takes memory.
+    // There is no script interpreter that could take memory.
     report.idle(&[
         ("used_memory_lua", "0"),
         ("used_memory_vm_eval", "0"),
