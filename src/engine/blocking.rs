@@ -8,7 +8,7 @@ use crate::{
     state::ConnId,
 };
 
-/// Waits for keys that end in one turn because their time is up.
+/// Most waits for keys that time out in one turn.
 const WAITS_A_TURN: usize = 200;
 /// How long a turn goes on with requests that were held back.
 const RESUME_NANOS: u64 = 200_000;
@@ -18,12 +18,12 @@ impl Engine {
     #[cold]
     pub(super) fn serve_ready(&mut self) {
         let server = &self.server;
-        // Nobody's commands run meanwhile; the keys stay ready.
+        // No commands run meanwhile; the keys stay ready.
         let held_back = server.write_gate().holds();
         if self.serving || held_back || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous) {
             return;
         }
-        // What fed them may have taken long enough for a deadline to pass.
+        // The command that changed the key may have taken so long that a deadline has passed.
         self.refresh_time();
         self.serving = true;
         // A command may have taken long, and what it has left may be past its deadline by now.
@@ -46,7 +46,7 @@ impl Engine {
             && ticket <= last
         {
             met = ticket;
-            // Whatever is past its deadline stays until somebody asks for it.
+            // A key past its deadline stays until it is looked up.
             let Some(found) = self.server.keyspace.peek_alive(db, hash, key).map(|entry| entry.type_name()) else { return };
             let conn = ConnId(waiter);
             if self.waits_for_type(conn) == Some(found) {
@@ -55,7 +55,7 @@ impl Engine {
         }
     }
 
-    /// The type of value that a client waits for: what is of another leaves it waiting, rather than making an error of its command.
+    /// The type of value that a client waits for: a value of another type leaves it waiting, instead of failing its command.
     fn waits_for_type(&self, conn: ConnId) -> Option<&'static str> {
         let waiting = self.server.clients.get(conn)?.waiting.as_ref()?;
         match self.registry.get(waiting.command).group {
@@ -99,13 +99,13 @@ impl Engine {
         self.server.blocking.released.push(conn);
     }
 
-    /// Whether somebody's time to wait for keys is up.
+    /// Whether the wait of some client for keys has timed out.
     #[inline]
     pub(super) fn owes_key_waits(&self) -> bool {
         self.server.blocking.next_deadline().is_some_and(|(deadline_ms, _)| deadline_ms <= self.server.unix_ms())
     }
 
-    /// Answers those whose time has come, as many as one turn may.
+    /// Ends waits that have timed out, up to the limit of one turn.
     #[inline]
     pub(super) fn end_key_waits(&mut self) {
         for _ in 0..WAITS_A_TURN {
@@ -122,7 +122,7 @@ impl Engine {
         self.server.blocking.next_deadline().map_or(u64::MAX, |(at, _)| (at - self.server.unix_ms()).max(0) as u64)
     }
 
-    /// Lets clients go on whose wait is over, for a while; the others keep their places for the next turn.
+    /// Resumes clients whose wait is over, for a bounded time; the others keep their places for the next turn.
     pub(super) fn resume_released(&mut self) {
         self.resumable.extend(self.server.blocking.released.drain(..));
         if self.resumable.is_empty() {

@@ -1,4 +1,4 @@
-//! Clients come, are sent what they are owed, are held to their limits, and go.
+//! Connections: accepted, sent output, limited, and closed.
 
 use super::Engine;
 use crate::{
@@ -13,7 +13,7 @@ use std::io::IoSlice;
 /// Clients whose pause ends in one turn.
 const PAUSED_A_TURN: usize = 1000;
 
-/// What protected mode answers a stranger with.
+/// The reply of protected mode to a client from another machine.
 const DENIED: &str = "-DENIED solod is running in protected mode because protected mode is enabled and no password is set for the default user. \
 In this mode connections are only accepted from the loopback interface. To connect from other computers do one of these: \
 1) CONFIG SET protected-mode no, from this machine, and CONFIG REWRITE to keep it; make sure that nobody on the internet can reach the server first. \
@@ -68,7 +68,7 @@ impl Engine {
             return self.drop_replies(out);
         }
         if !client.out.is_empty() {
-            // Its own commands have sent it something by another way: behind the replies.
+            // Messages that its own commands have sent it come behind the replies.
             out.append(std::mem::take(&mut client.out));
         }
         let owes = !out.is_empty();
@@ -79,7 +79,7 @@ impl Engine {
         }
     }
 
-    /// The client that has waited longest with something to send, or to be closed.
+    /// The next connection that has something to send, or is to be closed, in order of their waiting.
     pub fn take_dirty(&mut self) -> Option<ConnId> {
         while let Some(conn) = self.server.dirty_clients.pop_front() {
             if let Some(client) = self.server.clients.get_mut(conn) {
@@ -95,7 +95,7 @@ impl Engine {
         self.server.dirty_clients.len()
     }
 
-    /// Whether anybody has something to send, or is to be closed.
+    /// Whether any connection has something to send, or is to be closed.
     pub fn has_dirty(&self) -> bool {
         !self.server.dirty_clients.is_empty()
     }
@@ -116,7 +116,7 @@ impl Engine {
         client.out.advance(n);
         client.net_out += n as u64;
         match &mut client.peer {
-            // Of what is said to other servers by itself, statistics know nothing.
+            // Output to the target of a MIGRATE is not counted, as in Redis.
             Peer::Target(_) => return server.link_sent(conn),
             Peer::Replica(link) => {
                 link.progress_at_ms = server.mono_ms;
@@ -129,7 +129,7 @@ impl Engine {
         client.out.give_back(&mut self.buffers);
     }
 
-    /// Whether a client's connection is to be closed now: it was told to, and has all that it is owed.
+    /// Whether a client's connection is to be closed now: it is to be closed, and its output is sent.
     pub fn wants_close(&self, conn: ConnId) -> bool {
         match self.server.clients.get(conn) {
             Some(client) => client.close_now || client.close_after_reply && client.out.is_empty(),

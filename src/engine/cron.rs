@@ -1,4 +1,4 @@
-//! What the loop does by itself: slices of long work between events, and checks ten times a second.
+//! Background work: slices of long work between events, and a cron that runs ten times a second.
 
 use super::Engine;
 use crate::keyspace::ExpireMode;
@@ -71,7 +71,7 @@ impl Engine {
             || self.wants_save_slice() && !self.pace.rests(self.nanos)
             || self.wants_load_slice()
             || self.replicas_want_a_turn()
-            // What held clients back has ended after the turn's.
+            // The reason to hold clients back has ended after this turn looked at it.
             || self.pause_is_over()
             || self.owes_own
             || self.waits_unseen > 0
@@ -79,7 +79,7 @@ impl Engine {
         {
             return 0;
         }
-        // A walk that waits for clients' sake waits for the next event, or until there has been none for this long.
+        // A walk that is paused in favour of clients goes on after the next event, or when there has been none for this long.
         if self.wants_save_slice() || self.snapshots_have_room() {
             return 1;
         }
@@ -97,7 +97,7 @@ impl Engine {
     }
 
     fn expire_due(&self) -> bool {
-        // What a load brings is not to go before the load is over.
+        // Keys that are loaded do not expire before the load is over.
         let quiet = self.server.loading.as_ref().is_some_and(|l| !l.asynchronous);
         let keyspace = &self.server.keyspace;
         self.server.active_expire && !quiet && keyspace.expire_mode == ExpireMode::Delete && !keyspace.holds_expired && keyspace.owes()
@@ -124,7 +124,7 @@ impl Engine {
         if server.cron_loops.is_multiple_of(hz) {
             server.host.tick();
         }
-        // Whoever asks INFO pays nothing for it.
+        // So INFO costs nothing for it.
         if (server.cron_loops - 1).is_multiple_of((hz / FACTS_A_SECOND).max(1)) {
             server.rss = server.host.rss();
         }

@@ -19,7 +19,7 @@ use crate::{
 /// Commands with one of these flags are about data: they cannot change what [`Engine::is_ordinary`] looks at.
 const DATA: u64 = flags::WRITE | flags::READONLY;
 
-/// Commands that answer with messages.
+/// Commands whose replies are messages.
 const LISTENING: u64 = flags::PUBSUB | flags::SUBSCRIBED;
 
 /// Most bytes of arguments that the error for an unknown command repeats.
@@ -68,13 +68,13 @@ impl Engine {
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
     pub(super) fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
         let (server, config, command) = (&self.server, &self.server.config, self.registry.get(id));
-        // What our primary has done has been done.
+        // Commands of our primary are never refused.
         let client = server.clients.get(conn).filter(|c| !c.peer.is_primary())?;
         let queued = client.multi.as_ref().filter(|_| command.name == "exec").map_or(&[][..], |m| &m.queue);
         let run = || queued.iter().map(|(id, _)| self.registry.get(*id).flags).chain([command.flags]);
         let writes = run().any(|f| f & flags::WRITE != 0);
         let gate = server.write_gate();
-        // A PING tells whether the server does what it should.
+        // PING reports a failed save too, as in Redis.
         if (writes || command.name == "ping" && gate.has(GateReason::SaveFailed))
             && let Some(text) = gate.refusal()
         {
@@ -188,7 +188,7 @@ impl Engine {
         if holds_writes {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
-            // What our primary says waits too, so that nothing changes here meanwhile.
+            // Commands of our primary wait too, so that nothing changes meanwhile.
             let replica = client.peer.is_replica();
             if !replica && (writes || holds_reads) {
                 client.blocked = Some(Blocked::Pause);
@@ -217,7 +217,7 @@ impl Engine {
         }
         if client.peer.is_replica() {
             let mut answer = Output::new(out.protocol);
-            // Nothing that a replica may say makes it wait.
+            // No command that a replica may send blocks.
             let _ = self.call(conn, id, args, hashed, &mut answer, false);
             if !answer.is_empty() && self.is_replica(conn) {
                 let answer = answer.take_all();
@@ -226,7 +226,7 @@ impl Engine {
             return true;
         }
         let blocks;
-        // What confirms a subscription is sent like any message.
+        // The confirmation of a subscription is sent like any message.
         let pushes = command.flags & LISTENING == LISTENING;
         if client.reply == ReplyMode::On || pushes {
             blocks = self.call(conn, id, args, hashed, out, false);
@@ -257,7 +257,7 @@ impl Engine {
         }
     }
 
-    /// Answers with an error before the command runs; a transaction being queued is spoilt by it, and over if it is EXEC that is refused.
+    /// Answers with an error before the command runs; a transaction being queued is aborted by it, and discarded if EXEC is refused.
     pub(super) fn refuse(&mut self, conn: ConnId, id: Option<CommandId>, out: &mut Output, text: &[u8]) {
         if let Some(id) = id {
             self.server.stats.by_command[usize::from(id)].rejected += 1;
@@ -324,7 +324,7 @@ impl Engine {
         if outcome == Outcome::Exec {
             self.exec(conn, out);
         } else if fed {
-            // SAVE makes it less, and changes nothing.
+            // SAVE lowers it, and changes no data.
             let changed = self.server.keyspace.dirty > dirty;
             self.log_call(conn, id, &Logged { db, args, effect, changed }, in_exec);
         } else if self.server.keyspace.expire_mode == ExpireMode::Hide && command.flags & flags::WRITE != 0 {
@@ -332,11 +332,11 @@ impl Engine {
         }
         self.server.keyspace.access.suspended = false;
 
-        // The end of this command is the start of the next: one look at the clock each.
+        // The end of this command is the start of the next: one reading of the clock each.
         let ended = self.server.host.nanos();
         let nanos = ended.saturating_sub(started);
         self.nanos = ended;
-        // Monitors see it when it is said, not when it is done.
+        // Monitors are fed when the command is sent, not when a blocked client is served.
         if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 && !self.serving {
             self.feed_monitors(conn, id, args);
         }
@@ -353,7 +353,7 @@ impl Engine {
         let counters = &mut stats.by_command[usize::from(id)];
         counters.calls += 1;
         counters.nanos += nanos;
-        // What a transaction's commands got wrong is counted with them, not with EXEC.
+        // Errors of a transaction's commands are counted with them, not with EXEC.
         // CONFIG RESETSTAT puts the counter back to zero, and has not failed.
         counters.failed += u64::from(stats.errors > self.errors_before);
         self.errors_before = stats.errors;
@@ -369,7 +369,7 @@ impl Engine {
         None
     }
 
-    /// A replica that may be written to reclaims what it gave a deadline itself: nobody else will.
+    /// A writable replica must itself expire keys that its own clients gave a deadline.
     #[cold]
     fn note_own_deadlines(&mut self, db: usize, id: CommandId, args: Args<'_>) {
         let keys = key_extraction::keys(self.registry.get(id), &args).unwrap_or_default();

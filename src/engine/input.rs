@@ -113,14 +113,14 @@ impl Engine {
         self.keep(conn, pending);
     }
 
-    /// Keeps a parser at the start of a request for the next connection that needs one. One that a huge request has blown up is freed.
+    /// Keeps a parser at the start of a request for the next connection that needs one. One that has grown for a huge request is freed.
     fn spare(&mut self, parser: Parser) {
         if parser.memory() <= SPARE_PARSER_MAX {
             self.spare_parser.get_or_insert_with(|| Box::new(parser));
         }
     }
 
-    /// Puts away what is left of a connection's input, unless it is never to be executed.
+    /// Keeps the rest of a connection's input, unless it is never to be executed.
     fn keep(&mut self, conn: ConnId, pending: Box<Pending>) {
         if let Some(client) = self.server.clients.get_mut(conn)
             && !client.closing()
@@ -178,14 +178,14 @@ impl Engine {
                 self.resumable.push_back(conn);
                 return base;
             }
-            // What is in front of an error may have changed what is allowed: it is looked at once more.
+            // A request in front of the error may have changed the limits: it is parsed once more.
             if done < count || count < most && !held && result.is_ok() && input.len() <= PIECE_MAX {
                 return base;
             }
         }
     }
 
-    /// Answers bytes that are no request, which end the connection.
+    /// Answers a protocol error, and ends the connection.
     #[cold]
     fn end_with_error(&mut self, conn: ConnId, error: ProtocolError) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
@@ -200,7 +200,7 @@ impl Engine {
         let count = parser.requests();
         let Some(client) = self.server.clients.get_mut(conn) else { return 0 };
         let db = client.db;
-        // What our primary's commands answer nobody hears; what we have told it ourselves is on its way.
+        // Replies to our primary's commands are dropped; what we send it ourselves stays in its output.
         let unheard = client.peer.is_primary();
         let between = Output::new(client.out.protocol);
         let mut out = if unheard { Output::default() } else { std::mem::replace(&mut client.out, between) };
@@ -227,7 +227,7 @@ impl Engine {
             }
         }
         let mut ordinary = self.is_ordinary(conn);
-        // What was counted since the last command was no command's.
+        // Errors counted since the last command belong to no command.
         self.errors_before = self.server.stats.errors;
         let mut done = 0;
         for (i, a) in ahead.iter().enumerate() {

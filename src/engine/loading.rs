@@ -43,7 +43,7 @@ pub(super) struct FileLoad {
     reading: usize,
     /// All of it has been read.
     at_end: bool,
-    /// What was pushed last is not loaded yet.
+    /// The bytes pushed last are not loaded yet.
     busy: bool,
     started_nanos: u64,
     /// Monotonic nanoseconds at the end of the last step, and the keys of it: what `key-load-delay` counts from.
@@ -133,7 +133,7 @@ impl Engine {
         }
         let before = load.loader.keys() + load.loader.expired();
         let result = load.loader.step(&mut self.server.keyspace, STEP_KEYS);
-        // Not before it has proved to be a snapshot at all.
+        // Not before its header has proved that it is a snapshot.
         if load.is_sync && load.loader.offset() > 0 && self.server.loading.is_none() {
             self.drop_old_data();
         }
@@ -161,7 +161,7 @@ impl Engine {
         }
     }
 
-    /// Keeps the disk busy, and notices when it has no more to give.
+    /// Keeps reads in flight, and notices the end of the file.
     fn read_ahead(&mut self) {
         let Some(load) = &mut self.load else { return };
         if load.at_end {
@@ -186,7 +186,7 @@ impl Engine {
             return false;
         }
         match &mut done.result {
-            // A first start: there is nothing to load.
+            // The first start: there is nothing to load.
             Ok(Done::Opened(None)) => {
                 self.load = None;
                 self.server.loading = None;
@@ -264,7 +264,7 @@ fn adopt_history(server: &mut Server, facts: &LoadFacts, left_out: Option<Vec<(u
     let id = facts.replication_id.as_deref().and_then(|id| ReplId::try_from(id.as_bytes()).ok());
     let offset = facts.replication_offset.and_then(|offset| u64::try_from(offset).ok());
     let (Some(id), Some(offset)) = (id, offset) else { return };
-    // Who follows that history would keep what is not here any more.
+    // A replica of that history would keep keys that are missing here.
     if server.replication.upstream.is_none() && left_out.is_none() {
         return;
     }

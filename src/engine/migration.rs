@@ -10,7 +10,7 @@ impl Engine {
     }
 
     /// A connection that [`Action::Connect`](crate::state::Action::Connect) asked for cannot be had, for this reason.
-    /// `refused`: there is such an address, and nobody there.
+    /// `refused`: the host exists, and does not listen.
     pub fn link_failed(&mut self, link: u64, refused: bool, reason: &str) {
         self.server.migration_not_connected(link, refused);
         self.upstream_failed(link, reason);

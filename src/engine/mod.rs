@@ -88,7 +88,7 @@ pub struct Engine {
     held_input: Option<ConnId>,
     /// Monotonic milliseconds of the next sign of life to our primary.
     upstream_beat_ms: u64,
-    /// Connections that wait for writes, or all commands, to go on again, who came first first. Some may be gone.
+    /// Connections that wait for writes, or all commands, to go on again, in order of arrival. Some may be gone.
     paused: VecDeque<ConnId>,
     /// Keys that a replica reclaims itself are due: the last slice has left some.
     owes_own: bool,
@@ -112,10 +112,10 @@ pub struct Engine {
     errors_before: u64,
 }
 
-/// Random numbers that a server begins with.
+/// Random seeds of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Randomness {
-    /// Seeds the hash of keys, and nothing else: whoever knew it could choose keys that collide.
+    /// Seeds the hash of keys, and nothing else: with it keys that collide could be chosen.
     pub hash: u64,
     /// Seeds every choice that the server makes and every name that it gives itself. From those it may be guessed.
     pub choices: u64,
@@ -135,7 +135,7 @@ impl Engine {
         let mut rng = Rng::new(random.choices);
         let mut registry = Registry::new();
         for renamed in &config.rename_command {
-            // Whoever read the settings has made sure that it can be done.
+            // This was checked when the settings were read.
             let _ = registry.rename(&renamed.from, &renamed.to);
         }
         let keyspace = Keyspace::new(config.databases as usize, Seed::new(random.hash));

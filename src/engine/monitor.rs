@@ -1,4 +1,4 @@
-//! MONITOR: every command, as a line, to those who asked.
+//! MONITOR: every command, as a line, to each client in MONITOR.
 
 use super::{Engine, redact};
 use crate::{

@@ -1,4 +1,4 @@
-//! How much of the loop long background work gets: all of it while nobody else wants it; under load a quarter of it where turns are short, and
+//! How much of the loop long background work gets: all of it while there is nothing else to do; under load a quarter of it where turns are short, and
 //! about a twentieth where they are long.
 
 /// For how long after a command the loop counts as busy, in nanoseconds.

@@ -125,7 +125,7 @@ impl Engine {
         }
     }
 
-    /// Takes note of keys that expired or were evicted while no command ran, or that nobody has to be told of.
+    /// Takes note of keys that expired or were evicted while no command ran, or that need not be logged.
     #[cold]
     pub(super) fn forget_gone(&mut self) {
         if self.server.replication.log.is_fed() {
@@ -145,7 +145,7 @@ mod tests {
         engine::tests::{A, Bench, bench},
     };
 
-    /// A server whose log is read by somebody.
+    /// A server whose log has a reader.
     fn logging() -> Bench {
         let mut bench = bench(Config::default());
         bench.engine.server.replication.log.open_backlog();

@@ -1,4 +1,4 @@
-//! Arguments that are secrets, and that no log may show.
+//! Secret arguments, which no log may show.
 
 use crate::{commands::migrate, config, resp::request::Args};
 

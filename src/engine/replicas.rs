@@ -1,4 +1,4 @@
-//! Replicas: snapshots sent to them in slices, the log of writes fed to them, and time: pings, silence, and clients in WAIT.
+//! Replicas: snapshots sent to them in slices, the log of writes fed to them, and what is timed: PINGs, timeouts, and clients in WAIT.
 
 use super::{Engine, snapshots::ms_until};
 use crate::{
@@ -103,7 +103,7 @@ impl Engine {
         if delay == 0 { 0 } else { sync.stepped.0 + delay_nanos(delay, sync.stepped.1) }
     }
 
-    /// Whether a snapshot is to go on, and its next bytes have somewhere to go.
+    /// Whether a snapshot is to go on, and its output has room.
     fn has_room(&self, sync: &FullSync) -> bool {
         if self.sync_resumes(sync) > self.nanos {
             return false;
@@ -116,7 +116,7 @@ impl Engine {
 
     /// Takes snapshots a slice further, each replica's in turn: a step, and more while there is time for it.
     fn snapshot_slice(&mut self, started: u64, slice_nanos: u64) {
-        // How many in a row have nowhere to go.
+        // Number of snapshots in a row whose sockets take no more.
         let mut stuck = 0;
         while stuck < self.server.followers.syncs.len() {
             let Some(mut sync) = self.server.followers.syncs.pop_front() else { return };
@@ -187,7 +187,7 @@ impl Engine {
         done
     }
 
-    /// Hands each replica what it lacks, and holds it to its limits.
+    /// Feeds each replica from the log, and enforces its output limits.
     fn feed_replicas(&mut self) {
         for index in 0..self.server.followers.conns.len() {
             let Some(conn) = self.server.followers.conns.get(index).copied() else { break };
@@ -246,7 +246,7 @@ impl Engine {
     /// Ends each WAIT that is satisfied or past its deadline.
     fn end_waits(&mut self) {
         let now = self.server.unix_ms();
-        // A round looks at all of them, in as many turns as that takes, who has waited longest first.
+        // A round looks at all of them, in as many turns as that takes, those that have waited longest first.
         let waiting = self.server.followers.waiting.len();
         let most = if self.waits_unseen == 0 { waiting } else { self.waits_unseen.min(waiting) };
         let seen = most.min(WAITS_A_TURN);
@@ -287,14 +287,14 @@ impl Engine {
         self.server.count_good_replicas();
     }
 
-    /// Replicas take a silent primary for dead.
+    /// PINGs keep replicas from timing out.
     fn ping_replicas(&mut self) {
         let server = &mut self.server;
         if server.mono_ms.saturating_sub(server.followers.pinged_at_ms) < u64::from(server.config.repl_ping_replica_period) * 1000 {
             return;
         }
         server.followers.pinged_at_ms = server.mono_ms;
-        // What a failover or a shutdown waits for must not move on.
+        // The offset that a failover or a shutdown waits for must not advance.
         let quiet = server.write_gate().is_leaving();
         if server.replicas() > 0 && server.replication.log.is_fed() && !quiet {
             server.replication.log.append_parts(&[b"PING"]);
@@ -314,12 +314,12 @@ impl Engine {
         }
     }
 
-    /// Whether a client is a replica, to which nothing is ever answered.
+    /// Whether a client is a replica, which gets no replies.
     pub(super) fn is_replica(&self, conn: ConnId) -> bool {
         self.server.clients.get(conn).is_some_and(|client| client.peer.is_replica())
     }
 
-    /// Ends a replica's connection that has been given an answer: its stream would not be one any more.
+    /// Ends a replica's connection that has got a reply: it would corrupt the stream.
     #[cold]
     pub(super) fn answered_replica(&mut self, conn: ConnId, answer: &[u8], is_error: bool) {
         if let Some(client) = self.server.clients.get(conn) {

@@ -15,7 +15,7 @@ const POLL_BYTES: usize = 16 * 1024;
 const APPEND_BYTES: usize = 128 * 1024;
 /// Bytes on their way to the disk at which the walk waits.
 const IN_FLIGHT_MAX: usize = 8 << 20;
-/// Seconds after a failure before save points are heeded again.
+/// Seconds after a failed save before save points begin one again.
 const RETRY_SECONDS: i64 = 5;
 
 impl Engine {
@@ -56,7 +56,7 @@ impl Engine {
         }
     }
 
-    /// One step of the walk, and what it amounts to on its way. Returns how many keys it was.
+    /// One step of the walk, and its bytes, which are handed to the disk. Returns how many keys it was.
     fn save_step(&mut self) -> u64 {
         let server = &mut self.server;
         let Some(saving) = &mut server.persistence.saving else { return 0 };

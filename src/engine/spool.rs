@@ -3,7 +3,7 @@
 //! Until that load begins nothing is given up. The old data is served, our own replicas go on following, and we can still go on from where we
 //! are: with the primary before this one, with this one should the snapshot never end, or as a primary.
 //!
-//! The file loses its name as soon as it is open: whatever becomes of us, it leaves nothing behind.
+//! The file loses its name as soon as it is open: nothing is left behind, even after a crash.
 
 use super::{Engine, loading::Loader};
 use crate::{
@@ -37,13 +37,13 @@ pub(super) struct Spool {
     written: FileId,
     /// The same one, as it is read.
     read: FileId,
-    /// What ends the snapshot, unless it is its length.
+    /// The mark that ends the snapshot, unless its length does.
     mark: Option<[u8; MARK]>,
     /// What the disk has not been handed yet.
     gathered: Vec<u8>,
     /// Bytes that the disk has been asked to write and has not answered for.
     in_flight: usize,
-    /// It can be read.
+    /// It is open for reading.
     is_open: bool,
     /// All of it has come.
     is_whole: bool,
@@ -54,7 +54,7 @@ pub(super) struct Spool {
 impl Spool {
     /// Takes what has come. If that is all, how much of it lies behind the mark.
     fn gather(&mut self, payload: &[u8]) -> Option<usize> {
-        // The mark may have begun before.
+        // The mark may begin in earlier bytes.
         let from = self.gathered.len().saturating_sub(MARK - 1);
         self.gathered.extend_from_slice(payload);
         let mark = self.mark.as_ref()?;
@@ -121,7 +121,7 @@ impl Engine {
         behind
     }
 
-    /// Hands the disk what it is time for, and has the primary wait if that is too much.
+    /// Hands full pieces to the disk, and stops reading from the primary while too much is in flight.
     fn hand_over(&mut self) {
         let Some(Arriving::Spooled(spool)) = &mut self.arriving else { return };
         let file = spool.written;
@@ -216,7 +216,7 @@ impl Engine {
         }
     }
 
-    /// Lets the file go.
+    /// Closes the file.
     pub(super) fn remove_spool(&mut self, spool: &Spool) {
         self.server.ask_disk(DiskJob::Abort { file: spool.read });
         self.server.ask_disk(DiskJob::Abort { file: spool.written });

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::{resp::output::Output, state::ConnId};
 
 impl Engine {
-    // Apart, so that the frame of every call is small.
+    // A function of its own, so that the stack frame of other calls is small.
     #[inline(never)]
     pub(super) fn exec(&mut self, conn: ConnId, out: &mut Output) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };

@@ -1,5 +1,5 @@
-//! The link to our primary: made, kept in step, lost and made again. What is said on it is [`Handshake`]'s part; here is what it means
-//! for the data.
+//! The link to our primary: connecting, synchronisation, the stream of writes, reconnecting. [`Handshake`] knows the protocol; here is what it
+//! means for the data.
 
 use super::{
     Engine,
@@ -101,7 +101,7 @@ impl Engine {
         }
     }
 
-    /// Timeouts, and once a second a sign of life.
+    /// Timeouts, and once a second an acknowledgement or a newline.
     pub(super) fn upstream_cron(&mut self) {
         self.failover_cron();
         let now = self.server.mono_ms;
@@ -130,7 +130,7 @@ impl Engine {
                 }
                 self.lose_link(now);
             }
-            // It keeps the primary from taking a long load for our end.
+            // It keeps the primary from timing out during a long load.
             Phase::Handshake(_) | Phase::Loading if second && upstream.is_in_transfer() => self.say_upstream(b"\n"),
             Phase::Handshake(_) | Phase::Loading => (),
             Phase::Online if silent => {
@@ -176,7 +176,7 @@ impl Engine {
         }
     }
 
-    /// What we say of ourselves.
+    /// What the handshake tells the primary of us.
     fn offer(&self) -> Offer {
         let (config, replication) = (&self.server.config, &self.server.replication);
         let upstream = replication.upstream.as_ref();
@@ -261,7 +261,7 @@ impl Engine {
         }
     }
 
-    /// The primary goes on where we are.
+    /// The primary accepts a partial resynchronisation.
     fn resume_history(&mut self, id: Option<ReplId>) -> Result<(), String> {
         let Some(upstream) = self.server.replication.upstream.as_mut() else { return Ok(()) };
         if !upstream.resumable {
@@ -436,7 +436,7 @@ impl Engine {
         log::info!("MASTER <-> REPLICA sync: Finished with success, {} keys", loader.keys());
     }
 
-    /// Gives up a snapshot that is not whole. Old data that was kept is all there is again.
+    /// Gives up an incomplete snapshot. Old data that was kept is in use again.
     fn give_up_load(&mut self) {
         self.held_input = None;
         let Some(arriving) = self.arriving.take() else { return };
@@ -485,13 +485,13 @@ impl Engine {
         let now = self.server.mono_ms;
         let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
         if let Phase::Loading = upstream.phase {
-            // All that is needed is here. What the primary has had to say since, it will say again.
+            // The snapshot is complete. Writes since then come again after the partial resynchronisation.
             log::warn!("Connection with master lost while its snapshot is being loaded.");
             upstream.conn = None;
             self.held_input = None;
             return;
         }
-        // At once, since the primary's backlog may not wait; but not in a circle.
+        // At once, since the primary's backlog is limited; but not in a busy loop.
         let at_once = upstream.is_online() && now.saturating_sub(upstream.online_ms) >= EACH_MS;
         if upstream.is_online() {
             log::warn!("Connection with master lost.");
@@ -524,7 +524,7 @@ impl Engine {
         self.say_upstream(&request);
     }
 
-    /// The stream of our primary goes on where a pause had held it up.
+    /// Goes on with our primary's stream after a pause.
     pub(super) fn go_on_applying(&mut self, conn: ConnId) {
         if self.server.replication.upstream.as_ref().is_some_and(|u| u.conn == Some(conn.0)) {
             self.apply(conn, &[]);
@@ -596,7 +596,7 @@ impl Engine {
         }
     }
 
-    /// What the primary could do and we could not means that we no longer hold the same data.
+    /// A command that fails here and not on the primary means that we no longer hold the same data.
     #[cold]
     fn report_failed(&mut self, conn: ConnId) {
         let last = self.server.clients.get(conn).and_then(|c| c.last_command).map_or("<unknown>", |id| self.registry.full_name(id));
@@ -608,7 +608,7 @@ impl Engine {
         }
     }
 
-    /// What commands of the primary answer, nobody hears.
+    /// Replies to the primary's commands are dropped.
     pub(super) fn drop_replies(&mut self, mut out: Output) {
         out.take_all();
         out.give_back(&mut self.buffers);

@@ -1,4 +1,4 @@
-//! Keys that somebody waits for, and who does, in the order in which they came.
+//! Keys that clients wait for, and these clients, in order of arrival.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -11,7 +11,7 @@ struct Queue {
     ready: bool,
 }
 
-/// Keys that are waited for. A waiter is a number that means something to who gave it; its ticket says when it came, and is its alone.
+/// Keys that are waited for. A waiter is a number chosen by the caller; its ticket is unique and grows with each arrival.
 #[derive(Default)]
 pub struct Awaited {
     /// By index of the database.
@@ -22,7 +22,7 @@ pub struct Awaited {
 }
 
 impl Awaited {
-    /// Whether nobody waits for anything.
+    /// Whether no client waits.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.len == 0

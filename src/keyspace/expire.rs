@@ -10,7 +10,7 @@ use crate::data::{
 };
 use std::collections::BTreeSet;
 
-/// What happens to a key past its deadline when somebody looks for it.
+/// What happens to a key past its deadline when it is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpireMode {
     /// It is deleted: we are a primary.

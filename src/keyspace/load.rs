@@ -28,7 +28,7 @@ impl Keyspace {
     }
 
     /// Adds a key that is loaded; its marks of access are its own. One that is there already is replaced if `replace` says so, and
-    /// otherwise the new one comes back. Counts as no change, and is told to nobody.
+    /// otherwise the new one comes back. Counts as no change; only a key that is replaced is told of.
     #[inline]
     pub fn load_insert(&mut self, db: usize, hash: u64, entry: Entry, replace: bool) -> Result<(), Entry> {
         let aside = !self.aside.is_empty();

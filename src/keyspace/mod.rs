@@ -1,7 +1,7 @@
 //! Databases: key to value and deadline.
 //!
 //! Every look-up and every change of a key goes through [`Keyspace`], so that lazy expiry, the access clock, WATCH and the
-//! snapshot's hook each have one place.
+//! hook of walks each have one place.
 //!
 //! ```
 //! use solod::{data::{entry::Entry, key_hash::Seed}, keyspace::Keyspace};
@@ -213,7 +213,7 @@ impl Keyspace {
     #[inline(always)]
     pub fn read(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<&mut Entry> {
         if self.dbs[db].volatile() == 0 {
-            // Nothing can be past its deadline: the entry itself will do, without a handle to it.
+            // Nothing can be past its deadline: the entry is found without a handle.
             return match self.dbs[db].dict.find_mut(hash, key) {
                 Some(entry) => {
                     self.stats.hits += 1;
@@ -274,7 +274,7 @@ impl Keyspace {
     pub fn upsert(&mut self, db: usize, hash: u64, key: &[u8]) -> Upsert<'_> {
         let handle = self.locate(db, hash, key);
         match handle {
-            // Whoever holds the place may also empty it.
+            // The caller may also remove the entry.
             Some(handle) => self.before_change(db, hash, handle),
             None => self.make_way(db, hash, key),
         }
@@ -300,7 +300,7 @@ impl Keyspace {
         handle.map(|h| self.dbs[db].dict.at(h))
     }
 
-    /// Counts a read that came by way of [`Keyspace::upsert`] or [`Keyspace::occupied`].
+    /// Counts a read that was done by [`Keyspace::upsert`] or [`Keyspace::occupied`].
     pub fn count_read(&mut self, db: usize, key: &[u8], hit: bool) {
         match hit {
             true => self.stats.hits += 1,
@@ -375,7 +375,7 @@ impl Keyspace {
             }
             let all_volatile = self.dbs[db].volatile() == self.dbs[db].len();
             if self.expire_mode != ExpireMode::Delete && all_volatile && attempt + 1 == TRIES {
-                // A replica may hold nothing else; better an expired key than a loop without end.
+                // A replica may hold nothing else; better an expired key than an endless loop.
                 return Some(key);
             }
             let hash = self.hash(&key);
@@ -532,7 +532,7 @@ impl Keyspace {
 
 impl Drop for Keyspace {
     fn drop(&mut self) {
-        // Nobody will take a step any more: what is watched is not to wait for one.
+        // No walk takes another step: tables must not be kept for one.
         self.walks.iter().map(|w| w.id).collect::<Vec<_>>().into_iter().for_each(|id| self.cancel_walk(id));
     }
 }

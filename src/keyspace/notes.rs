@@ -1,4 +1,4 @@
-//! What happens to keys without a command's doing, noted for those who listen to it.
+//! Events of keys that no command caused, kept for keyspace notifications.
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Noted {
     pub what: Happening,
 }
 
-/// What has happened and nobody has been told of, as far as it is asked for.
+/// Events that have not been published, of the classes that are asked for.
 #[derive(Default)]
 pub struct Notes {
     /// Keys that expire are to be noted.
@@ -64,13 +64,13 @@ impl Notes {
         self.list.push(Noted { db, key: key.into(), what });
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether there is none.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// What there is to tell, in order.
+    /// The events, in order.
     pub fn take(&mut self) -> Vec<Noted> {
         std::mem::take(&mut self.list)
     }

@@ -16,7 +16,7 @@ pub enum Upsert<'k> {
     Vacant(Vacant<'k>),
 }
 
-/// A live key. Changing its value marks the access; whoever only looks and means to write says [`Occupied::touch`]. None of the changes counts as one yet: see [`Keyspace::key_changed`](super::Keyspace::key_changed).
+/// A live key. Changing its value marks the access; a caller that only looks and means to write calls [`Occupied::touch`]. None of the changes counts as one yet: see [`Keyspace::key_changed`](super::Keyspace::key_changed).
 pub struct Occupied<'k> {
     db: &'k mut Db,
     access: &'k mut Access,
