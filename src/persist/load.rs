@@ -12,11 +12,11 @@ use std::collections::VecDeque;
 pub struct LoadOptions {
     /// How it is decoded.
     pub decode: rdb::DecodeOptions,
-    /// Keys past their deadline are loaded too: their end is the primary's to decide. Otherwise they are left out.
+    /// Keys past their deadline are loaded too: the primary will delete them. Otherwise they are left out.
     pub keep_expired: bool,
     /// A key that is there already gives way, instead of being an error.
     pub replace: bool,
-    /// Bytes of names of keys left out that are remembered, for those who follow the same history and have them still.
+    /// Bytes of names of keys left out that are remembered, for replicas of the same history that still have them.
     pub remember_bytes: usize,
 }
 
@@ -199,7 +199,7 @@ impl Loader {
         RdbError { offset: self.decoder.offset(), reason }
     }
 
-    /// Says that nothing more will come: an error unless the stream has ended.
+    /// Ends the input: an error unless the stream is complete.
     pub fn finish(&self) -> Result<(), RdbError> {
         self.decoder.finish()
     }

@@ -58,7 +58,7 @@ impl RdbSink {
         (keyspace.begin_walk(sink.clone()), sink)
     }
 
-    /// Says that the walk is over. The stream is complete when [`RdbSink::poll`] says that it is done.
+    /// Must be called when the walk is over. The stream is complete when [`RdbSink::poll`] says that it is done.
     pub fn finish(&mut self) {
         self.encoder.end();
     }

@@ -11,10 +11,10 @@ const ACCEPT_NANOS: u64 = 200_000;
 const RETRY_MS: u64 = 100;
 /// Milliseconds between two lines of the log about accepts that fail.
 const COMPLAINT_MS: u64 = 1000;
-/// What a client is told for whom there is no descriptor.
+/// The reply to a client for which there is no descriptor.
 const FULL: &str = "-ERR max number of clients reached\r\n";
 
-/// Listeners with somebody waiting. Their events come once, so what has not been accepted is remembered.
+/// Listeners with waiting connections. Their events come once, so a listener that was not emptied is remembered.
 #[derive(Default)]
 pub(super) struct Knocking {
     now: Vec<usize>,
@@ -26,7 +26,7 @@ pub(super) struct Knocking {
 
 /// How accepting has ended for this turn.
 enum Accepted {
-    /// Nobody is waiting any more.
+    /// All waiting connections are accepted.
     All,
     /// There may be more.
     Enough,
@@ -35,14 +35,14 @@ enum Accepted {
 }
 
 impl Knocking {
-    /// Somebody is waiting at this listener.
+    /// Connections are waiting at this listener.
     pub fn add(&mut self, listener: usize) {
         if !self.now.contains(&listener) {
             self.now.push(listener);
         }
     }
 
-    /// Milliseconds until somebody can be let in, if anybody is waiting.
+    /// Milliseconds until the next accept, if connections are waiting.
     pub fn wait_ms(&self, mono_ms: u64) -> Option<u64> {
         if !self.now.is_empty() {
             return Some(0);
@@ -67,7 +67,7 @@ impl Knocking {
 }
 
 impl Reactor {
-    /// Accepts from every listener at which somebody is waiting.
+    /// Accepts from every listener with waiting connections.
     pub(super) fn accept_knocking(&mut self) {
         let mono_ms = self.engine.server.mono_ms;
         for listener in self.knocking.take(mono_ms) {
@@ -86,7 +86,7 @@ impl Reactor {
             match accepted {
                 Ok((socket, peer)) => self.admit(socket, peer),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Accepted::All,
-                // The client has gone before its turn came.
+                // The client has closed before it was accepted.
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => (),
                 Err(error) => {
                     let is_short = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));

@@ -30,7 +30,7 @@ enum Stage {
     Dialing(usize),
 }
 
-/// An attempt that has not come to its end.
+/// An attempt that has not ended.
 pub(super) struct Attempt {
     /// The engine's name for it.
     link: u64,
@@ -75,7 +75,7 @@ impl Reactor {
         }
         let (sender, receiver) = channel();
         let looked_up = std::thread::Builder::new().name("resolver".into()).spawn(move || {
-            // Nobody waits any more when the attempt was given up.
+            // The receiver is gone if the attempt was given up.
             let _ = sender.send(resolve(&host, port));
         });
         match looked_up {

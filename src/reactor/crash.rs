@@ -41,7 +41,7 @@ fn watchdog_ms(config: &Config) -> u32 {
     if config.watchdog_period == 0 { 0 } else { config.watchdog_period.max(least) }
 }
 
-/// Writes a report to the log, between the lines by which those who watch logs know it.
+/// Writes a report to the log, between the lines that tools look for.
 fn say(why: &str) {
     let thread = thread::current().name().unwrap_or("without a name").to_owned();
     if !IS_WHOLE.load(Ordering::Relaxed) {

@@ -20,13 +20,13 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// `supervised` says whether anybody is to be told at all.
+    /// `supervised`: whether there is a service manager to notify.
     pub fn new(supervised: bool) -> Self {
         let watchdog_ms = if supervised { sd_notify::watchdog_enabled().map(|w| w.as_millis() as u64 / 2) } else { None };
         Self { supervised, watchdog_ms, next_ms: 0 }
     }
 
-    /// Whether somebody is told.
+    /// Whether a service manager is notified.
     pub fn is_supervised(&self) -> bool {
         self.supervised
     }
@@ -44,7 +44,7 @@ impl Notifier {
         self.tell(&[NotifyState::Ready, NotifyState::Status("Ready to accept connections")]);
     }
 
-    /// We are about to end.
+    /// Notifies of a shutdown.
     pub fn stopping(&self) {
         self.tell(&[NotifyState::Stopping, NotifyState::Status("Shutting down")]);
     }

@@ -24,7 +24,7 @@ use std::{
 /// A job, the number that its answer is known by, and its path as it was when the job was asked for.
 type Job = (u64, DiskJob, PathBuf);
 
-/// The loop's end of it.
+/// The loop's side of the disk threads.
 pub struct Disk {
     /// Where jobs go, a lane each.
     lanes: [Sender<Job>; Lane::ALL.len()],

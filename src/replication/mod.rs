@@ -41,7 +41,7 @@ pub struct Replication {
     pub good_replicas: usize,
     /// There are fewer of them than `min-replicas-to-write`: writes are refused.
     pub few_replicas: bool,
-    /// Our primary wants to be told how far we are (REPLCONF GETACK).
+    /// Our primary has asked for an acknowledgement (REPLCONF GETACK).
     pub ack_wanted: bool,
     /// Our primary, when we are a replica.
     pub upstream: Option<Upstream>,

@@ -9,7 +9,7 @@ use super::{
 /// What a replica says it understands (REPLCONF capa).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// A snapshot whose end is told by a mark instead of its length in front.
+    /// A snapshot that ends with a mark instead of having its length in front.
     pub eof: bool,
     /// A history may go on under another name.
     pub psync2: bool,
@@ -72,7 +72,7 @@ pub struct ReplicaLink {
     pub reader: Option<ReaderId>,
     /// The offset it has acknowledged; 0 also while it has not acknowledged anything.
     pub acked_offset: u64,
-    /// It has acknowledged something. Until then nobody knows whether its snapshot has arrived, not even if there is no log behind it yet.
+    /// It has acknowledged something. Until then it is unknown whether its snapshot has arrived, even if there is no log behind it yet.
     pub has_acked: bool,
     /// The offset up to which it says that its append-only file is on disk.
     pub acked_aof_offset: u64,

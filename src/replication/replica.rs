@@ -24,7 +24,7 @@ pub enum Phase {
 /// A snapshot on its way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transfer {
-    /// Its bytes, where the primary has told.
+    /// Its bytes, if the primary has announced them.
     pub total: Option<u64>,
     /// Bytes that have come.
     pub read: u64,
@@ -53,7 +53,7 @@ pub struct Upstream {
     pub down_since: Option<i64>,
     /// Our data is that of the history we know at the log's end, so that the primary may go on from there.
     pub resumable: bool,
-    /// The primary knows offsets (PSYNC), so it is told ours.
+    /// The primary knows offsets (PSYNC), so we acknowledge.
     pub acknowledges: bool,
     /// The database that the stream has selected.
     pub db: usize,

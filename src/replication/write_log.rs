@@ -44,7 +44,7 @@ struct Reader {
 pub enum LogPiece<'a> {
     /// Part of a block, to be shared.
     Shared(Bytes),
-    /// Part of what is still growing, to be copied.
+    /// Part of the chunk that still grows, to be copied.
     Plain(&'a [u8]),
 }
 
@@ -78,7 +78,7 @@ pub struct WriteLog {
     tail_start: u64,
     /// Bytes of a block that small commands are gathered in.
     block: usize,
-    /// Bytes of history kept though nobody reads them (`repl-backlog-size`).
+    /// Bytes of history kept behind the end for replicas that come back (`repl-backlog-size`).
     backlog: u64,
     /// The database of the last command, as a reader knows it.
     db: Option<usize>,
@@ -352,7 +352,7 @@ impl WriteLog {
         self.trim();
     }
 
-    /// Adds a block at the end; the tail is empty.
+    /// Adds a chunk at the end; the tail is empty.
     fn push(&mut self, bytes: Bytes, held: usize) {
         let start = self.tail_start;
         self.tail_start += bytes.len() as u64;

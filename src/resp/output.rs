@@ -326,7 +326,7 @@ impl Output {
         all
     }
 
-    /// Says that the first `n` bytes have been sent.
+    /// Removes the first `n` bytes, which have been sent.
     pub fn advance(&mut self, n: usize) {
         let mut done = self.sent + n;
         while let Some(first) = self.queue.front() {

@@ -1,4 +1,4 @@
-//! SCAN: a walk in parts, over a table that goes on changing.
+//! SCAN: an iteration in parts, over a table that keeps changing.
 
 use super::{Dict, Slot};
 

@@ -16,7 +16,7 @@ impl Hash {
     }
 }
 
-/// Draws from a table until a field is there at `now`. A replica may have to keep many that are not.
+/// Draws from a table until a field is there at `now`. A replica may hold many that are past their deadline.
 fn draw<'a>(dict: &'a Dict<Entry>, rng: &mut Rng, now: i64) -> Option<&'a Entry> {
     const TRIES: usize = 64;
     (0..TRIES).find_map(|_| dict.random(rng).filter(|entry| !is_past(entry.deadline(), now)))

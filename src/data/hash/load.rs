@@ -1,4 +1,4 @@
-//! Hashes from files: compact forms taken over as they are, others put together field by field. What a file says twice is refused.
+//! Hashes from files: compact forms taken over as they are, others put together field by field. Duplicates are refused.
 
 use super::{Hash, PackLimits, Packed, Repr, Table, Triples, packed, value::stored};
 use crate::data::{

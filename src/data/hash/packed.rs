@@ -106,7 +106,7 @@ pub(super) fn with_deadlines(pairs: &Listpack) -> Listpack {
     triples
 }
 
-/// Gives a field a value; says whether it is new.
+/// Sets the value of a field; `true` when it is new.
 #[inline]
 pub(super) fn set_pair(pack: &mut Listpack, field: &[u8], value: &[u8]) -> bool {
     if let Some(at) = Packed::pairs(pack).find(field)
@@ -120,7 +120,7 @@ pub(super) fn set_pair(pack: &mut Listpack, field: &[u8], value: &[u8]) -> bool 
     true
 }
 
-/// Gives a field a value; says whether it is new at `now`.
+/// Sets the value of a field; `true` when it is new at `now`.
 pub(super) fn set_triple(pack: &mut Listpack, field: &[u8], value: &[u8], old: OldDeadline, now: i64) -> bool {
     let Some(at) = Packed::triples(pack).find(field) else {
         pack.push(field);
@@ -190,7 +190,7 @@ fn place_of(pack: &Listpack, deadline: i64) -> Pos {
     pack.end()
 }
 
-/// Takes a field out; says whether it was there at `now`.
+/// Removes a field; `true` when it was there at `now`.
 pub(super) fn remove(pack: &mut Listpack, stride: usize, field: &[u8], now: i64) -> bool {
     let packed = Packed { pack, stride };
     let Some(at) = packed.find(field) else { return false };

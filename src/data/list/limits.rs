@@ -9,7 +9,7 @@ const OVERHEAD: usize = 8;
 /// An element of this many bytes is in no listpack.
 pub(super) const GIANT: usize = 1 << 30;
 
-/// What the configuration says of lists.
+/// The settings of lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeLimits {
     /// `list-max-listpack-size`: elements of a node, or, from -1 to -5, its bytes in classes of 4 to 64 KiB.

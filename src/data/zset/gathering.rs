@@ -26,7 +26,7 @@ impl Gathering {
         }
     }
 
-    /// Adds a member; says whether it was not there.
+    /// Adds a member; `true` when it is new.
     pub fn insert_new(&mut self, member: &[u8], score: f64) -> bool {
         let mut is_new = true;
         self.put(member, |old| {

@@ -165,7 +165,7 @@ impl Zset {
         }
     }
 
-    /// Adds a member; says whether it was not there.
+    /// Adds a member; `true` when it is new.
     pub fn insert_new(&mut self, member: &[u8], score: f64, limits: PackLimits) -> bool {
         match &mut self.0 {
             Repr::Table(table) => table.insert_new(member, score),
@@ -187,7 +187,7 @@ impl Zset {
         self.insert_new(member, score, limits);
     }
 
-    /// Takes a member out; says whether it was there.
+    /// Removes a member; `true` when it was there.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {
             Repr::Table(table) => table.remove(member),

@@ -1,8 +1,8 @@
 //! The scalable form: members in a table by name, and in a tree by score. One of the rooms where `unsafe` is allowed (see lib.rs).
 //!
 //! The table owns the members; the tree's elements only lead to them. What keeps this sound is one invariant, which every function here
-//! keeps: **each element of the tree leads to a member that is in the table.** A member comes into the table before its element comes
-//! into the tree, and goes after it.
+//! keeps: **each element of the tree leads to a member that is in the table.** A member is added to the table before its element is added
+//! to the tree, and is removed after it.
 #![allow(unsafe_code)]
 
 use super::{
@@ -160,7 +160,7 @@ impl Table {
         self.tree.insert(Elem { score, link }, &before(score, member));
     }
 
-    /// Adds a member; says whether it was not there.
+    /// Adds a member; `true` when it is new.
     pub fn insert_new(&mut self, member: &[u8], score: f64) -> bool {
         let hash = self.dict.hash(member);
         let is_new = self.dict.find(hash, member).is_none();

@@ -21,13 +21,13 @@ use crate::data::{
 };
 use bytes::Bytes;
 
-/// Elements taken before somebody else may have a turn.
+/// Elements decoded before the decoder returns to its caller.
 const PART: usize = 512;
 
 /// What is wrong with a value, in the words of Redis's log, which its operators know.
 const BROKEN: fn(&'static str) -> Stop = |what| Stop::Bad(Reason::Value(what));
 
-/// A value that is whole.
+/// A complete value.
 pub(super) enum Built {
     /// A string.
     String(Text),
@@ -379,7 +379,7 @@ fn hash(code: u8, pack: Listpack, limits: &hash::PackLimits) -> Option<Hash> {
     }
 }
 
-/// A collection that is whole, and may turn out to have nothing in it.
+/// A complete collection, which may be empty.
 fn built<C: Collection>(collection: C, is_empty: impl FnOnce(&C) -> bool) -> Built {
     if is_empty(&collection) { Built::Empty } else { Built::Object(Box::new(collection.into_object())) }
 }

@@ -85,7 +85,7 @@ pub enum Checksum {
     Verified,
     /// There is none.
     Absent,
-    /// Nobody has asked.
+    /// It is not verified.
     Ignored,
 }
 
@@ -221,7 +221,7 @@ impl Decoder {
         matches!(self.stage, Stage::End)
     }
 
-    /// Says that nothing more will come: an error unless the stream has ended.
+    /// Ends the input: an error unless the stream is complete.
     pub fn finish(&self) -> Result<(), RdbError> {
         match &self.error {
             Some(error) => Err(error.clone()),

@@ -172,7 +172,7 @@ impl Encoder {
         }
     }
 
-    /// Says that the keys which follow belong to this database.
+    /// Selects the database of the keys that follow.
     pub fn select_db(&mut self, index: usize) {
         let tail = &mut self.entries().tail;
         tail.push(opcode::SELECTDB);

@@ -111,14 +111,14 @@ impl fmt::Display for RdbError {
 
 impl std::error::Error for RdbError {}
 
-/// Why a read from what is there did not give anything.
+/// Why a read returned nothing.
 #[derive(Debug)]
 pub(super) enum Stop {
     /// It is not all there yet.
     More,
     /// It will never be.
     Bad(Reason),
-    /// It may be, but somebody else might have a turn first.
+    /// There may be more, but the caller gets control first.
     Part,
 }
 

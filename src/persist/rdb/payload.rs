@@ -67,7 +67,7 @@ pub fn restore(payload: &[u8], key: &[u8], deadline: i64, how: Restoring) -> Res
     let (mut input, mut strings) = (Input::new(Some(value.len() as u64)), Strings::default());
     input.forget_sum();
     input.feed(value);
-    // What may stand behind the value is nobody's business: Redis does not look at it either.
+    // Bytes behind the value are ignored, as in Redis.
     let built = loop {
         match making.advance(&mut input, &mut strings) {
             Err(Stop::Part) => (),

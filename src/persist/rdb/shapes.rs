@@ -36,7 +36,7 @@ impl Shapes {
 }
 
 impl Default for Shapes {
-    /// As a configuration says that says nothing.
+    /// The defaults of the configuration.
     fn default() -> Self {
         Self::from_config(&Config::default(), Seed::new(0))
     }

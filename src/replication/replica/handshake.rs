@@ -207,7 +207,7 @@ impl Handshake {
         matches!(self.expect, Expect::Snapshot | Expect::Left(_) | Expect::Marked(_) | Expect::Mark(..))
     }
 
-    /// A line without its end, once that has come. Empty lines keep a link alive and say nothing.
+    /// A line without its end, once that has come. Empty lines only keep a link alive.
     fn take_line(&mut self, bytes: &mut &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
         loop {
             let Some(end) = memchr::memchr(b'\n', bytes) else {
