@@ -165,10 +165,12 @@ fn of_threads(server: &Server, line: &str) -> Vec<(String, String)> {
 
 #[test]
 fn threads_run_on_the_processors_that_are_listed() {
-    let server = Server::start(&["--server_cpulist", "0", "--bio_cpulist", "1"]);
-    if std::thread::available_parallelism().unwrap().get() < 2 {
+    // Some machines and containers do not have these two.
+    let own = std::fs::read_to_string("/proc/self/status").unwrap();
+    if !own.contains("Cpus_allowed_list:\t0-") {
         return;
     }
+    let server = Server::start(&["--server_cpulist", "0", "--bio_cpulist", "1"]);
     let allowed = of_threads(&server, "Cpus_allowed_list");
     assert!(allowed.contains(&("solod".into(), "0".into())), "{allowed:?}");
     let disks: Vec<_> = allowed.iter().filter(|(name, _)| name.starts_with("disk")).collect();
