@@ -13,7 +13,7 @@
 //! value of the same class is written in place.
 #![allow(unsafe_code)]
 
-use super::{dict::Slot, object::Object, size_class::size_class};
+use super::{dict::slot::Slot, object::Object, size_class::size_class};
 use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error},
     ptr::{self, NonNull},

@@ -10,7 +10,7 @@
 //! The size of the allocation is a function of the length, rounded up to the allocator's own classes.
 #![allow(unsafe_code)]
 
-use super::{dict::Slot, prefetch, size_class::size_class};
+use super::{dict::slot::Slot, prefetch, size_class::size_class};
 use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error},
     marker::PhantomData,

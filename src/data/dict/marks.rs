@@ -5,7 +5,7 @@
 //! in the walk. When segments grow, split, shrink or are built anew the notes move with the entries ([`Dict::reshape`]), so a change of
 //! shape makes no walk take anything early.
 
-use super::{Dict, Slot, SlotSet};
+use super::{Dict, slot::Slot, slots::SlotSet};
 use std::collections::BTreeMap;
 
 /// A segment in which something has changed, or which is being walked.

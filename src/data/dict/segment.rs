@@ -3,7 +3,7 @@
 //! A bucket is one cache line: seven slots of a pointer each, seven one-byte tags, and a count of the entries that wanted to be
 //! here and had to go on to a later bucket (so that a look-up knows when to stop, and a removal leaves no tombstone).
 
-use super::{Slot, slots::SlotSet};
+use super::{slot::Slot, slots::SlotSet};
 use crate::data::{key_hash::Seed, prefetch};
 use std::mem;
 
