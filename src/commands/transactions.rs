@@ -43,16 +43,14 @@ fn watch(ctx: &mut Ctx) {
 
 fn watch_key(ctx: &mut Ctx, i: usize) {
     let (db, hash, key) = (ctx.db, ctx.hash(i), ctx.arg(i));
-    if ctx.client().watching.iter().any(|watched| watched.db == db && *watched.key == *key) {
-        return;
-    }
     // A key past its deadline is deleted here if it may be, so that its going is not taken for a change later.
     ctx.server.keyspace.locate(db, hash, key);
     let found = ctx.server.keyspace.db(db).dict().find(hash, key);
     let live = found.is_some_and(|entry| !ctx.server.keyspace.is_past(entry.deadline()));
     let watch = ctx.client().watch.clone();
-    ctx.server.keyspace.watch(db, key, live, &watch);
-    ctx.client_mut().watching.push(WatchedKey { db, key: key.into(), live });
+    if ctx.server.keyspace.watch(db, key, live, &watch) {
+        ctx.client_mut().watching.push(WatchedKey { db, key: key.into(), live });
+    }
 }
 
 fn unwatch(ctx: &mut Ctx) {

@@ -98,9 +98,9 @@ impl Keyspace {
         }
     }
 
-    /// Raises `flag` when `key`, which is `live` at this moment or not, changes.
-    pub fn watch(&mut self, db: usize, key: &[u8], live: bool, flag: &WatchFlag) {
-        self.watched.watch(db, key, live, flag);
+    /// Raises `flag` when `key`, which is `live` at this moment or not, changes. `false`: it does so already.
+    pub fn watch(&mut self, db: usize, key: &[u8], live: bool, flag: &WatchFlag) -> bool {
+        self.watched.watch(db, key, live, flag)
     }
 
     /// No longer raises `flag` for `key`.
