@@ -4,7 +4,7 @@ use super::{Ctx, context::errors};
 use crate::{
     data::{
         dict::{Cursor, Dict, Slot},
-        glob,
+        glob, number,
     },
     resp::output::Output,
 };
@@ -97,6 +97,7 @@ pub fn cursor(ctx: &mut Ctx<'_>, i: usize) -> Option<Cursor> {
 
 /// A cursor as C's `strtoul` reads one: an empty one is 0, a negative one wraps.
 fn parse_cursor(text: &[u8]) -> Option<u64> {
+    let text = number::until_nul(text);
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -119,7 +120,9 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_as_strtoul_reads_it() {
-        for (text, value) in [("0", 0), ("", 0), ("007", 7), ("+5", 5), ("-1", u64::MAX), ("18446744073709551615", u64::MAX)] {
+        for (text, value) in
+            [("0", 0), ("", 0), ("007", 7), ("+5", 5), ("-1", u64::MAX), ("7\0x", 7), ("\0", 0), ("18446744073709551615", u64::MAX)]
+        {
             assert_eq!(parse_cursor(text.as_bytes()), Some(value), "{text:?}");
         }
         for text in [" 0", "0 ", "x", "1x", "-", "+", "--1", "18446744073709551616", "0x10"] {

@@ -23,7 +23,8 @@ pub(super) fn parse_decimal(word: &[u8]) -> Option<i128> {
 pub(crate) fn parse_memory(word: &[u8]) -> Option<u64> {
     let word = c_string(word);
     let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, unit) = word.split_at(digits);
+    // What is behind a NUL is not looked at.
+    let (digits, unit) = word.split(|byte| *byte == 0).next().unwrap_or_default().split_at(digits);
     let multiplier: u64 = match unit.to_ascii_lowercase().as_slice() {
         b"" | b"b" => 1,
         b"k" => 1000,

@@ -59,6 +59,11 @@ pub fn parse_u64_lenient(bytes: &[u8]) -> Option<u64> {
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
+/// The part of a text that a function of C's library sees, which takes a NUL for the end: what Redis hands to one counts for no more than that.
+pub fn until_nul(text: &[u8]) -> &[u8] {
+    memchr::memchr(0, text).map_or(text, |end| &text[..end])
+}
+
 /// The value of a run of digits; `None` for any other byte or beyond `u64::MAX`.
 #[inline]
 fn magnitude(digits: &[u8]) -> Option<u64> {

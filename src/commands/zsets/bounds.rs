@@ -1,6 +1,6 @@
 //! Where a range of scores or of members begins and ends.
 
-use crate::data::{float, zset::Zset};
+use crate::data::{float, number::until_nul, zset::Zset};
 use std::ops::Range;
 
 /// A range of scores, each end of which may be open.
@@ -31,10 +31,10 @@ enum Member<'a> {
 
 /// A number as C's `strtod` reads one that fills the whole text: nothing at all is 0, and what is too large is infinite.
 fn number(text: &[u8]) -> Option<f64> {
-    let text = match text {
+    let text = match until_nul(text) {
         [] => return Some(0.0),
         // White space in front is passed over.
-        _ => &text[text.iter().position(|b| !matches!(b, b' ' | b'\t'..=b'\r'))?..],
+        text => &text[text.iter().position(|b| !matches!(b, b' ' | b'\t'..=b'\r'))?..],
     };
     float::parse(text).or_else(|| {
         // What `float` refuses because it is out of range. The library also knows words, which begin with a letter.
@@ -121,11 +121,13 @@ mod tests {
             ("-1e999", f64::NEG_INFINITY),
             ("1e-999", 0.0),
             ("0x10", 16.0),
+            ("1\0x", 1.0),
+            ("\0", 0.0),
         ] {
             assert_eq!(score(text.as_bytes()), Some((number, false)), "{text:?}");
             assert_eq!(score(format!("({text}").as_bytes()), Some((number, true)), "({text:?}");
         }
-        for text in ["x", "1x", "nan", " ", "((1", "1 ", "-", "+", "--1", "[1"] {
+        for text in ["x", "1x", "nan", " ", "((1", "1 ", "-", "+", "--1", "[1", "1x\0"] {
             assert_eq!(score(text.as_bytes()), None, "{text:?}");
         }
     }
