@@ -15,8 +15,9 @@ use std::{
     slice,
 };
 
-/// Bytes that a block holds at most.
-pub const BYTES_MAX: usize = u32::MAX as usize;
+/// Bytes that a block holds at most: the largest class of which all can be counted with 32 bits, so that what fits into an allocation always can.
+pub const BYTES_MAX: usize = 7 << 29;
+const _: () = assert!(BYTES_MAX <= u32::MAX as usize);
 
 /// Bytes that grow and shrink, and a number that goes with them.
 pub struct Block {
@@ -129,7 +130,8 @@ impl Block {
     /// When there would be more than [`BYTES_MAX`].
     #[inline]
     pub fn append(&mut self, count: usize) -> &mut [u8] {
-        let (old, new) = (self.len(), self.len() + count);
+        let old = self.len();
+        let new = old.checked_add(count).expect("no block is as large as memory");
         if new > self.capacity() {
             self.resize(new);
         }
@@ -146,7 +148,7 @@ impl Block {
     pub fn splice(&mut self, at: usize, old: usize, new: usize) -> &mut [u8] {
         let len = self.len();
         assert!(at <= len && old <= len - at, "what is replaced is there");
-        let changed = len - old + new;
+        let changed = (len - old).checked_add(new).expect("no block is as large as memory");
         if changed > self.capacity() {
             self.resize(changed);
         }
