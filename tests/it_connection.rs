@@ -626,3 +626,52 @@ fn protected_mode() {
     );
     replies!(Conn::tcp(address), "AUTH x" => "OK", "PING" => "PONG");
 }
+
+#[test]
+fn http_on_our_port_ends_the_connection_and_is_told_of() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.send(b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nSET k v\r\n");
+    assert_eq!(conn.recv_to_end(), "");
+    let mut conn = server.connect();
+    conn.send(b"PING\r\n*2\r\n$5\r\nhost:\r\n$1\r\nx\r\nSET k v\r\n");
+    assert_eq!(conn.recv_to_end(), "");
+    assert_eq!(server.ask("EXISTS k").int(), 0);
+    let attack = "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due \
+                  to an attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection ";
+    assert_eq!(server.log().matches(attack).count(), 1, "once a minute: {}", server.log());
+}
+
+#[test]
+fn a_replica_hears_what_it_asked_for_whatever_it_said_of_replies() {
+    let server = Server::start(&["--repl-diskless-sync-delay", "0"]);
+    for front in ["CLIENT REPLY OFF\r\n", "CLIENT REPLY SKIP\r\n"] {
+        let mut conn = server.connect();
+        conn.send(front.as_bytes());
+        conn.send(b"PSYNC ? -1\r\n");
+        let line = conn.recv_exact(12);
+        assert_eq!(line, "+FULLRESYNC ", "{front:?}");
+    }
+}
+
+/// The most memory that a server has had so far, in bytes.
+fn peak(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.info("process_id"))).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+#[test]
+fn a_large_argument_takes_its_own_size_once() {
+    const SIZE: usize = 96 << 20;
+    let server = Server::start(&["--save", ""]);
+    let before = peak(&server);
+    let mut conn = server.connect();
+    conn.send(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${SIZE}\r\n").as_bytes());
+    let piece = vec![b'x'; 1 << 20];
+    (0..SIZE >> 20).for_each(|_| conn.send(&piece));
+    conn.send(b"\r\n");
+    assert_eq!(conn.recv(), *"OK");
+    let grown = peak(&server) - before;
+    assert!(grown < (SIZE + (16 << 20)) as u64, "{} MiB for {} MiB", grown >> 20, SIZE >> 20);
+}

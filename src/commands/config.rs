@@ -119,10 +119,6 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
         DirectiveId::repl_backlog_size => server.replication.log.set_backlog(config.repl_backlog_size),
         DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
         DirectiveId::slowlog_max_len => server.slowlog.keep(config.slowlog_max_len),
-        DirectiveId::requirepass if config.requirepass.as_ref().is_none_or(Vec::is_empty) => {
-            // Clients that have not authenticated yet need not any more.
-            server.clients.iter_mut().for_each(|(_, client)| client.authenticated = true);
-        }
         _ => {}
     }
 }

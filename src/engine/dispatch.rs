@@ -37,7 +37,7 @@ impl Engine {
             && server.loading.is_none()
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
-                c.authenticated
+                !server.wants_password(c)
                     && c.multi.is_none()
                     && c.reply == ReplyMode::On
                     && c.blocked.is_none()
@@ -132,9 +132,16 @@ impl Engine {
     /// [`Engine::process`] when something has to be checked.
     #[cold]
     fn process_checked(&mut self, conn: ConnId, lookup: Lookup, args: Args<'_>, hashed: (usize, u64), out: &mut Output) -> bool {
+        if let Some(client) = self.server.clients.get_mut(conn) {
+            client.last_command = if let Lookup::Found(id) = lookup { Some(id) } else { None };
+        }
         let id = match lookup {
             Lookup::Found(id) => id,
             Lookup::Unknown => {
+                if is_http(args.get(0)) {
+                    self.abort_http(conn);
+                    return true;
+                }
                 self.refuse(conn, None, out, &unknown_command(args));
                 return true;
             }
@@ -154,9 +161,9 @@ impl Engine {
             return true;
         }
         let server = &mut self.server;
+        let stranger = server.clients.get(conn).is_some_and(|client| server.wants_password(client));
         let Some(client) = server.clients.get_mut(conn) else { return false };
-        client.last_command = Some(id);
-        if !client.authenticated && command.flags & flags::NO_AUTH == 0 {
+        if stranger && command.flags & flags::NO_AUTH == 0 {
             self.refuse(conn, Some(id), out, b"NOAUTH Authentication required.");
             return true;
         }
@@ -197,7 +204,6 @@ impl Engine {
             }
         }
         if in_multi {
-            client.last_command = Some(id);
             if let Some(multi) = client.multi.as_mut()
                 && !multi.aborted
             {
@@ -225,25 +231,64 @@ impl Engine {
             }
             return true;
         }
-        let blocks;
-        // The confirmation of a subscription is sent like any message.
-        let pushes = command.flags & LISTENING == LISTENING;
-        if client.reply == ReplyMode::On || pushes {
-            blocks = self.call(conn, id, args, hashed, out, false);
-        } else {
-            let mut unheard = Output::new(out.protocol);
-            blocks = self.call(conn, id, args, hashed, &mut unheard, false);
-            // CLIENT REPLY ON answers, and from then on everything does.
-            if self.server.clients.get(conn).is_some_and(|c| c.reply == ReplyMode::On) {
-                out.raw(&unheard.take_all());
-            }
-            out.protocol = unheard.protocol;
-        }
+        // A transaction looks at it for each of its commands.
+        let executes = command.name == "exec" && client.multi.is_some();
+        let blocks = match executes {
+            true => self.call(conn, id, args, hashed, out, false),
+            false => self.call_if_heard(conn, id, args, hashed, out, false),
+        };
         if let Some(on) = blocks {
             self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on, self.tried_nanos);
         }
         self.turn_reply_mode(conn);
         true
+    }
+
+    /// Whether what a client's commands answer is sent to it.
+    pub(super) fn is_heard(&self, conn: ConnId) -> bool {
+        self.server.clients.get(conn).is_some_and(|client| matches!(client.reply, ReplyMode::On | ReplyMode::SkipNext))
+    }
+
+    /// [`Engine::call`], whose reply is sent if the client wants to hear it.
+    pub(super) fn call_if_heard(
+        &mut self,
+        conn: ConnId,
+        id: CommandId,
+        args: Args<'_>,
+        hashed: (usize, u64),
+        out: &mut Output,
+        in_exec: bool,
+    ) -> Option<Box<BlockOn>> {
+        // The confirmation of a subscription is sent like any message.
+        let pushes = self.registry.get(id).flags & LISTENING == LISTENING;
+        if pushes || self.is_heard(conn) {
+            return self.call(conn, id, args, hashed, out, in_exec);
+        }
+        let mut unheard = Output::new(out.protocol);
+        let blocks = self.call(conn, id, args, hashed, &mut unheard, in_exec);
+        out.protocol = unheard.protocol;
+        // CLIENT REPLY ON answers, and from then on everything does; and a replica hears what it asked for.
+        if self.is_heard(conn) || self.is_replica(conn) {
+            out.append(unheard);
+        }
+        blocks
+    }
+
+    /// Ends a connection on which HTTP has come: a browser may have been made to send it by somebody who is not let in himself.
+    #[cold]
+    fn abort_http(&mut self, conn: ConnId) {
+        let server = &mut self.server;
+        let Some(client) = server.clients.get(conn) else { return };
+        let now = server.mono_ms;
+        if self.http_logged_ms.is_none_or(|logged| now.saturating_sub(logged) > HTTP_LOG_EACH_MS) {
+            self.http_logged_ms = Some(now);
+            log::warn!(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an \
+                 attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.",
+                client.peer.addr
+            );
+        }
+        server.close(conn, false);
     }
 
     /// CLIENT REPLY SKIP is for one command.
@@ -298,7 +343,9 @@ impl Engine {
     ) -> Option<Box<BlockOn>> {
         let command = self.registry.get(id);
         let client = self.server.clients.get_mut(conn)?;
-        client.last_command = Some(id);
+        if !in_exec {
+            client.last_command = Some(id);
+        }
         last_command::note(id);
         let db = client.db;
         let (fed, dirty) = (self.server.replication.log.is_fed(), self.server.keyspace.dirty);
@@ -404,6 +451,14 @@ const SLOW_NANOS: u64 = 1_000_000;
 const READONLY: &[u8] = b"READONLY You can't write against a read only replica.";
 
 const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+
+/// Milliseconds between two warnings of HTTP.
+const HTTP_LOG_EACH_MS: u64 = 60_000;
+
+/// Whether it is a word that begins a line of an HTTP request and that no command has.
+fn is_http(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
 
 fn unknown_command(args: Args<'_>) -> Vec<u8> {
     let mut text = b"ERR unknown command '".to_vec();

@@ -266,3 +266,170 @@ fn nothing_is_executed_behind_a_quit() {
     assert_eq!(bench.take(A), "+PONG\r\n".repeat(31) + "+OK\r\n");
     assert_eq!(bench.say(B, "EXISTS k"), ":0\r\n");
 }
+
+/// Starts what a client has sent over: as if its connection were new.
+fn reconnect(bench: &mut Bench, conn: ConnId) {
+    bench.engine.disconnect(conn);
+    bench.engine.connect(conn, Peer { local: true, ..Peer::default() }).unwrap();
+}
+
+#[test]
+fn http_ends_a_connection_before_anything_behind_it_is_executed() {
+    for line in ["POST / HTTP/1.1", "post", "HOST: localhost"] {
+        let mut bench = bench(Config::default());
+        bench.engine.receive(A, format!("GET / HTTP/1.1\r\n{line}\r\n\r\nSET k v\r\n").as_bytes());
+        assert!(bench.engine.wants_close(A));
+        let mut none = Vec::new();
+        bench.engine.output(A, &mut none, 9);
+        assert!(none.is_empty(), "it is not answered");
+        assert_eq!(bench.say(B, "EXISTS k"), ":0\r\n");
+    }
+    let mut bench = bench(Config::default());
+    assert_eq!(bench.say(A, "SET POST Host:\nGET POST"), "+OK\r\n$5\r\nHost:\r\n", "as arguments they are like others");
+}
+
+#[test]
+fn who_never_gave_a_password_has_to_when_there_is_one_again() {
+    let mut bench = bench(Config { requirepass: Some(b"one".to_vec()), ..Config::default() });
+    bench.say(B, "AUTH one");
+    assert_eq!(bench.say(A, "PING"), "-NOAUTH Authentication required.\r\n");
+    bench.say(B, "CONFIG SET requirepass \"\"");
+    assert_eq!(bench.say(A, "PING\nSET k v\nHELLO 2").matches("NOAUTH").count(), 0);
+    bench.say(B, "CONFIG SET requirepass two");
+    assert_eq!(bench.say(A, "PING"), "-NOAUTH Authentication required.\r\n");
+    assert_eq!(bench.say(B, "PING"), "+PONG\r\n", "who gave one before stays in");
+    bench.say(B, "CONFIG SET requirepass \"\"");
+    reconnect(&mut bench, A);
+    bench.say(B, "CONFIG SET requirepass three");
+    assert_eq!(bench.say(A, "PING"), "+PONG\r\n", "and so does who came when there was none, as with Redis");
+}
+
+#[test]
+fn replies_to_a_stranger_are_limited() {
+    let mut bench = bench(Config { requirepass: Some(b"secret".to_vec()), ..Config::default() });
+    bench.engine.receive(A, &b"PING\r\n".repeat(30));
+    assert_eq!(bench.take(A), "-NOAUTH Authentication required.\r\n".repeat(30));
+    assert!(!bench.engine.wants_close(A));
+    bench.engine.receive(A, &b"PING\r\n".repeat(20_000));
+    assert!(bench.engine.wants_close(A));
+    assert!(bench.engine.server.clients.get(A).unwrap().out.memory() < 64 * 1024);
+    bench.say(B, "AUTH secret");
+    bench.engine.receive(B, &b"PING\r\n".repeat(20_000));
+    assert!(!bench.engine.wants_close(B));
+}
+
+#[test]
+fn what_a_transaction_holds_counts_as_input() {
+    let mut bench = bench(Config { client_query_buffer_limit: 1 << 20, ..Config::default() });
+    bench.say(A, "MULTI");
+    let value = "v".repeat(1000);
+    for _ in 0..900 {
+        bench.say(A, &format!("SET k {value}"));
+    }
+    assert!(!bench.engine.wants_close(A));
+    let shown = bench.say(B, "CLIENT LIST");
+    let number = |name: &str| {
+        shown
+            .lines()
+            .find(|line| line.contains("multi=900"))
+            .unwrap()
+            .split(name)
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+    };
+    assert!((900_000..1_100_000).contains(&number("multi-mem=")) && number("tot-mem=") > number("multi-mem="), "{shown}");
+    for _ in 0..200 {
+        bench.say(A, &format!("SET k {value}"));
+    }
+    assert!(bench.engine.wants_close(A));
+    assert_eq!(bench.engine.server.stats.input_limit_closes, 1);
+}
+
+#[test]
+fn small_arguments_count_as_the_bytes_that_they_are() {
+    let mut bench = bench(Config { client_query_buffer_limit: 1 << 20, ..Config::default() });
+    bench.engine.receive(A, b"*1000000\r\n$6\r\nEXISTS\r\n");
+    for _ in 0..140 {
+        bench.engine.receive(A, &b"$1\r\na\r\n".repeat(1000));
+    }
+    assert!(!bench.engine.wants_close(A), "980,000 bytes");
+    for _ in 0..20 {
+        bench.engine.receive(A, &b"$1\r\na\r\n".repeat(1000));
+    }
+    assert!(bench.engine.wants_close(A));
+}
+
+#[test]
+fn no_more_is_read_of_a_client_that_waits_than_is_kept() {
+    let mut bench = bench(Config::default());
+    bench.say(A, "BTAKE k 0");
+    let mut sent = 0;
+    while bench.engine.wants_input(A) {
+        bench.engine.receive(A, &b"SET k v\r\nBTAKE k 0\r\n".repeat(1000));
+        sent += 1000;
+    }
+    assert!(sent <= 5000 && bench.engine.ends_unread(A));
+    bench.engine.server.actions.clear();
+    bench.say(B, "SET k first");
+    bench.engine.finish_turn();
+    assert_eq!(bench.take(A).matches("+OK").count(), sent);
+    assert!(bench.engine.wants_input(A));
+    assert!(std::iter::from_fn(|| bench.engine.take_action()).any(|action| action == Action::Read(A)), "the rest is read");
+}
+
+#[test]
+fn in_a_transaction_replies_are_sent_as_long_as_they_are_wanted() {
+    let mut bench = bench(Config::default());
+    let queued = |n: usize| format!("+OK\r\n{}", "+QUEUED\r\n".repeat(n));
+    let exec = "EXEC\nPING";
+    assert_eq!(bench.say(A, &format!("MULTI\nSET a 1\nCLIENT REPLY OFF\nGET a\n{exec}")), queued(3) + "*3\r\n+OK\r\n");
+    assert_eq!(bench.say(A, "CLIENT REPLY ON\nPING"), "+OK\r\n+PONG\r\n");
+    assert_eq!(
+        bench.say(A, &format!("MULTI\nCLIENT REPLY OFF\nGET a\nCLIENT REPLY ON\nPING\n{exec}")),
+        queued(4) + "*4\r\n+OK\r\n+PONG\r\n+PONG\r\n"
+    );
+    assert_eq!(bench.say(A, &format!("CLIENT REPLY OFF\nMULTI\nGET a\nCLIENT REPLY ON\nPING\n{exec}")), "+OK\r\n+PONG\r\n+PONG\r\n");
+    assert_eq!(bench.say(A, "MULTI\nGET a\nCLIENT REPLY SKIP\nEXEC\nPING\nPING"), queued(2) + "*2\r\n$1\r\n1\r\n+PONG\r\n");
+    assert_eq!(bench.say(A, "CLIENT REPLY OFF\nMULTI\nNOSUCH\nEXEC\nWATCH a\nSET a 2\nMULTI\nEXEC\nCLIENT REPLY ON"), "+OK\r\n");
+}
+
+#[test]
+fn the_last_command_is_what_was_asked_for_last() {
+    let mut bench = bench(Config::default());
+    let mut last = |line: &str| {
+        bench.say(A, line);
+        bench.say(B, "CLIENT LIST").lines().nth(1).unwrap().split(" cmd=").nth(1).unwrap().split(' ').next().unwrap().to_owned()
+    };
+    for (line, command) in [
+        ("PING", "ping"),
+        ("GET", "get"),
+        ("NOSUCH", "NULL"),
+        ("CONFIG GET", "config|get"),
+        ("CONFIG NOSUCH", "NULL"),
+        ("MULTI\nSET a 1", "set"),
+        ("EXEC", "exec"),
+        ("MULTI\nGET", "get"),
+        ("EXEC", "exec"),
+    ] {
+        assert_eq!(last(line), command, "{line}");
+    }
+    let told = bench.say(A, "MULTI\nCLIENT INFO\nEXEC");
+    assert!(told.contains(" cmd=exec "), "{told}");
+}
+
+#[test]
+fn a_key_is_watched_once_by_each_client_however_many_there_are() {
+    let mut bench = bench(Config::default());
+    let all: Vec<String> = (0..200).map(|i| format!("k{}", i % 100)).collect();
+    bench.say(A, &format!("WATCH {}", all.join(" ")));
+    bench.say(B, "WATCH k7");
+    assert_eq!(bench.engine.server.clients.get(A).unwrap().watching.len(), 100);
+    assert_eq!(bench.say(B, "UNWATCH\nSET k8 1"), "+OK\r\n+OK\r\n");
+    assert_eq!(bench.say(A, "MULTI\nEXEC"), "+OK\r\n*-1\r\n");
+    assert_eq!(bench.say(A, "WATCH k7\nMULTI\nEXEC"), "+OK\r\n+OK\r\n*0\r\n");
+}

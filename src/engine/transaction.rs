@@ -23,17 +23,25 @@ impl Engine {
         if multi.aborted {
             let text = b"EXECABORT Transaction discarded because of previous errors.";
             self.server.count_error(text);
-            return out.error(text);
+            if self.is_heard(conn) {
+                out.error(text);
+            }
+            return;
         }
         if touched || expired {
-            return out.null_array();
+            if self.is_heard(conn) {
+                out.null_array();
+            }
+            return;
         }
-        out.array(multi.queue.len());
+        if self.is_heard(conn) {
+            out.array(multi.queue.len());
+        }
         for (id, args) in &multi.queue {
             let mut rest = Output::new(out.protocol);
             // A client whose connection is about to end for the length of its output is sent nothing more; what it asked for is done.
             let is_cut = self.server.is_output_cut(conn, out.len());
-            let blocks = self.call(conn, *id, args.args(), (0, 0), if is_cut { &mut rest } else { out }, true);
+            let blocks = self.call_if_heard(conn, *id, args.args(), (0, 0), if is_cut { &mut rest } else { out }, true);
             debug_assert_eq!(blocks, None);
         }
         self.end_unit(conn);

@@ -130,7 +130,7 @@ pub struct Client {
     pub db: usize,
     /// What is at the other end.
     pub peer: Peer,
-    /// It has authenticated, or did not have to.
+    /// It has given the password, or there was none when it connected. As long as there is none it may run commands in any case.
     pub authenticated: bool,
     /// The user it authenticated as.
     pub user: &'static str,

@@ -13,7 +13,7 @@ const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user i
 
 pub(super) fn auth(ctx: &mut Ctx) {
     let (user, password) = match ctx.argc() {
-        2 if is_open(ctx.server) => {
+        2 if !ctx.server.has_password() => {
             // Old clients are told that they have a password for a server that has none.
             return ctx.error(
                 "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
@@ -40,11 +40,6 @@ pub(super) fn authenticate(ctx: &mut Ctx, user: &[u8], password: &[u8]) -> bool 
         ctx.error(WRONG_PASSWORD);
     }
     right
-}
-
-/// Whether the default user needs no password, so that whoever connects is in.
-pub(super) fn is_open(server: &Server) -> bool {
-    server.config.requirepass.as_ref().is_none_or(Vec::is_empty)
 }
 
 fn is_password(server: &Server, given: &[u8]) -> bool {

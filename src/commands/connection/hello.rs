@@ -26,7 +26,7 @@ pub(super) fn hello(ctx: &mut Ctx) {
     {
         return;
     }
-    if !ctx.client().authenticated {
+    if ctx.server.wants_password(ctx.client()) {
         return ctx.error(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> \
              option can be used to authenticate the client and select the RESP protocol version at the same time",

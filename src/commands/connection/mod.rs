@@ -66,7 +66,7 @@ fn reset(ctx: &mut Ctx) {
     let conn = ctx.conn;
     ctx.server.unsubscribe_all(conn);
     ctx.server.monitors.retain(|monitor| *monitor != conn);
-    let authenticated = auth::is_open(ctx.server);
+    let authenticated = !ctx.server.has_password();
     let client = ctx.client_mut();
     client.monitor = false;
     client.db = 0;
