@@ -21,6 +21,11 @@ In this mode connections are only accepted from the loopback interface. To conne
 3) Start the server with --protected-mode no, if it is only a test. \
 4) Set a password for the default user.\r\n";
 
+/// Bytes that are read from a client while it waits.
+const HELD_BYTES: usize = 64 * 1024;
+/// The same of our primary, which would give the link up sooner if it had to keep them.
+const HELD_PRIMARY_BYTES: usize = 64 << 20;
+
 impl Engine {
     /// A connection has been made. The error is what to tell it before closing it.
     pub fn connect(&mut self, conn: ConnId, origin: Origin) -> Result<(), &'static str> {
@@ -29,7 +34,7 @@ impl Engine {
             server.stats.rejected_connections += 1;
             return Err("-ERR max number of clients reached\r\n");
         }
-        let open = server.config.requirepass.as_ref().is_none_or(Vec::is_empty);
+        let open = !server.has_password();
         if server.config.protected_mode && open && !origin.local {
             server.stats.rejected_connections += 1;
             return Err(DENIED);
@@ -52,6 +57,9 @@ impl Engine {
         self.server.forget_subscriber(conn, &client);
         if client.peer.is_primary() {
             self.upstream_gone(conn);
+            if !self.server.replication.upstream.as_ref().is_some_and(|upstream| upstream.is_online()) {
+                self.applying = Default::default();
+            }
         }
         for key in &client.watching {
             self.server.keyspace.unwatch(key.db, &key.key, &client.watch);
@@ -146,7 +154,23 @@ impl Engine {
     /// or forever if the client is about to be closed.
     #[inline]
     pub fn wants_input(&self, conn: ConnId) -> bool {
-        self.server.clients.get(conn).is_some_and(|client| self.held_input != Some(conn) && !client.closing())
+        self.server.clients.get(conn).is_some_and(|client| self.held_input != Some(conn) && !client.closing() && !self.is_full(client))
+    }
+
+    /// Whether a client that waits has sent enough meanwhile: what else it sends is left in the kernel until it goes on.
+    #[inline]
+    fn is_full(&self, client: &Client) -> bool {
+        client.blocked.is_some()
+            && match client.peer.is_primary() {
+                true => self.applying.uncounted() >= HELD_PRIMARY_BYTES,
+                false => client.input_bytes() >= HELD_BYTES,
+            }
+    }
+
+    /// Whether nothing more will come of a connection that its other end has closed: its client waits, and the rest of what it sent would be read for
+    /// nothing.
+    pub fn ends_unread(&self, conn: ConnId) -> bool {
+        self.server.clients.get(conn).is_some_and(|client| !client.closing() && !client.peer.is_primary() && self.is_full(client))
     }
 
     /// Whether clients wait for the end of a pause that is over.

@@ -285,7 +285,7 @@ impl Engine {
             log::warn!(
                 "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. This is likely due to an \
                  attacker attempting to use Cross Protocol Scripting to compromise your Redis instance. Connection from {} aborted.",
-                client.peer.addr
+                client.origin.addr
             );
         }
         server.close(conn, false);

@@ -9,7 +9,7 @@ use crate::{
         output::Output,
         request::{Args, InputBuffer, Limits, PIECE_MAX, Parser, ProtocolError},
     },
-    state::{ConnId, Peer, client::Pending},
+    state::{Action, ConnId, Peer, client::Pending},
 };
 
 /// Requests parsed and looked ahead at a time: enough to hide the latency of memory, few enough that what was fetched is still cached.
@@ -101,6 +101,8 @@ impl Engine {
         if let Some(pending) = client.pending.take() {
             self.advance(conn, pending);
         }
+        // If there was more than is kept of one that waits, the rest has not been read.
+        self.server.actions.push_back(Action::Read(conn));
     }
 
     /// Executes what is whole of a connection's input and keeps the rest.
@@ -158,7 +160,8 @@ impl Engine {
             if client.blocked.is_some() || client.closing() {
                 return base;
             }
-            let limits = Limits { bulk_max: self.server.config.proto_max_bulk_len as i64, authenticated: client.authenticated };
+            let limits =
+                Limits { bulk_max: self.server.config.proto_max_bulk_len as i64, authenticated: !self.server.wants_password(client) };
             // Before it has authenticated a client is held to smaller requests, so each one may change what the next may be.
             let most = if limits.authenticated { BATCH } else { 1 };
             // Requests that were held back, or whose last argument has come by itself, come first; what lies behind them has not been looked at.
@@ -195,13 +198,15 @@ impl Engine {
         self.server.close(conn, true);
     }
 
-    /// Executes the parsed requests in order until the client has to wait or is closed; returns how many.
+    /// Executes the parsed requests in order until the client has to wait or is closed; returns how many. Those of our primary only up to what begins
+    /// or ends a transaction.
     pub(super) fn execute(&mut self, conn: ConnId, parser: &Parser, input: &[u8]) -> usize {
         let count = parser.requests();
         let Some(client) = self.server.clients.get_mut(conn) else { return 0 };
         let db = client.db;
         // Replies to our primary's commands are dropped; what we send it ourselves stays in its output.
         let unheard = client.peer.is_primary();
+        let in_multi = client.multi.is_some();
         let between = Output::new(client.out.protocol);
         let mut out = if unheard { Output::default() } else { std::mem::replace(&mut client.out, between) };
         out.lend(&mut self.buffers);
@@ -249,7 +254,13 @@ impl Engine {
             if !(unheard || plain && ordinary) {
                 self.interleave(conn, &mut out);
             }
-            if !ordinary && self.server.clients.get(conn).is_none_or(|c| c.blocked.is_some() || c.closing()) {
+            if !(ordinary && !unheard)
+                && self
+                    .server
+                    .clients
+                    .get(conn)
+                    .is_none_or(|c| c.blocked.is_some() || c.closing() || unheard && c.multi.is_some() != in_multi)
+            {
                 break;
             }
         }

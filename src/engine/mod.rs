@@ -32,10 +32,13 @@
 //! assert_eq!(sent, b"+OK\r\n$1\r\nv\r\n");
 //! ```
 
+mod applying;
 mod blocking;
 mod clients;
 mod cron;
 mod dispatch;
+mod executor;
+mod full_sync;
 mod input;
 pub mod last_command;
 pub mod loading;
@@ -82,6 +85,8 @@ pub struct Engine {
     unit: propagation::LoggedUnit,
     /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
     barred: u64,
+    /// Our primary's commands.
+    applying: executor::Executor,
     /// The snapshot that our primary is sending.
     arriving: Option<spool::Arriving>,
     /// Our primary's connection, while no more of it is to be read.
@@ -110,6 +115,8 @@ pub struct Engine {
     tried_nanos: u64,
     /// Error replies counted at the end of the last command, to tell whether the next one fails.
     errors_before: u64,
+    /// Monotonic milliseconds at which the log was last told of a client that speaks HTTP.
+    http_logged_ms: Option<u64>,
 }
 
 /// Random seeds of a server.
@@ -188,6 +195,7 @@ impl Engine {
             resumable: VecDeque::new(),
             unit: Default::default(),
             barred: 0,
+            applying: Default::default(),
             arriving: None,
             held_input: None,
             upstream_beat_ms: 0,
@@ -202,6 +210,7 @@ impl Engine {
             nanos,
             tried_nanos: 0,
             errors_before: 0,
+            http_logged_ms: None,
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.refresh_time();

@@ -270,7 +270,7 @@ fn nothing_is_executed_behind_a_quit() {
 /// Starts what a client has sent over: as if its connection were new.
 fn reconnect(bench: &mut Bench, conn: ConnId) {
     bench.engine.disconnect(conn);
-    bench.engine.connect(conn, Peer { local: true, ..Peer::default() }).unwrap();
+    bench.engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
 }
 
 #[test]

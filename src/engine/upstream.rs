@@ -1,49 +1,21 @@
 //! The link to our primary: connecting, synchronisation, the stream of writes, reconnecting. [`Handshake`] knows the protocol; here is what it
-//! means for the data.
+//! means for us.
 
-use super::{
-    Engine,
-    loading::{LoadOptions, Loader, LoaderProgress},
-    spool::Arriving,
-};
+use super::{Engine, spool::Arriving};
 use crate::{
-    config::{PropagationErrorBehavior, ReplDisklessLoad, split_args},
     keyspace::ExpireMode,
-    persist::rdb,
     replication::{
         ReplId,
-        replica::{Found, Handshake, Offer, Phase, Refusal, SnapshotEnd, Transfer, Upstream},
+        replica::{Found, Handshake, Offer, Phase, Refusal, Upstream},
     },
-    resp::{
-        encode,
-        output::Output,
-        request::{Limits, Parser, ProtocolError},
-    },
-    state::{Action, Client, ConnId, LoadingState, Peer, client::Origin},
+    resp::encode,
+    state::{Action, Client, ConnId, Peer, client::Origin},
 };
 
 /// Milliseconds between attempts to reach the primary, and between acknowledgements.
 const EACH_MS: u64 = 1000;
 /// Milliseconds after a synchronisation in which every cron acknowledges.
 const SETTLING_MS: u64 = 1000;
-/// Requests of the stream executed at a time.
-const BATCH: usize = 32;
-
-/// The next requests of a stream, and how many could have been taken. What may begin or end a transaction is taken alone, so that it is
-/// known at which byte it does.
-fn parse_stream(input: &[u8], in_transaction: bool) -> (Parser, Result<(), ProtocolError>, usize) {
-    let limits = Limits { bulk_max: i64::MAX, authenticated: true };
-    let mut most = if in_transaction { 1 } else { BATCH };
-    loop {
-        let mut parser = Parser::in_place(split_args);
-        let result = parser.parse(input, most, limits);
-        let begins = |i: &usize| parser.args(parser.request(*i), input).get(0).eq_ignore_ascii_case(b"multi");
-        match (0..parser.requests()).find(begins) {
-            Some(first) if most > 1 => most = first.max(1),
-            _ => return (parser, result, most),
-        }
-    }
-}
 
 impl Engine {
     /// Begins as a replica if the settings say so.
@@ -111,7 +83,9 @@ impl Engine {
             self.upstream_beat_ms = now + EACH_MS;
         }
         let Some(upstream) = &self.server.replication.upstream else { return };
-        let silent = self.held_input.is_none() && now.saturating_sub(upstream.heard_ms) > timeout_ms;
+        // What we do not read says nothing about who wrote it.
+        let held = self.held_input.is_some() || upstream.conn.is_some_and(|conn| !self.wants_input(ConnId(conn)));
+        let silent = !held && now.saturating_sub(upstream.heard_ms) > timeout_ms;
         match &upstream.phase {
             Phase::Waiting => (),
             Phase::Connecting if silent => {
@@ -284,15 +258,15 @@ impl Engine {
     }
 
     /// From here on the connection carries the stream of writes.
-    fn go_online(&mut self) {
+    pub(super) fn go_online(&mut self) {
+        self.applying = Default::default();
         let server = &mut self.server;
         let Some(upstream) = server.replication.upstream.as_mut() else { return };
         upstream.phase = Phase::Online;
         upstream.online_ms = server.mono_ms;
         upstream.down_since = None;
         upstream.resumable = true;
-        upstream.unapplied.clear();
-        upstream.queued = 0;
+        upstream.unapplied = 0;
         let (conn, db) = (upstream.conn, upstream.db);
         if let Some(client) = conn.and_then(|c| server.clients.get_mut(ConnId(c))) {
             client.db = db;
@@ -303,159 +277,6 @@ impl Engine {
         if server.replication.upstream.as_ref().is_some_and(|u| u.acknowledges) {
             self.acknowledge();
         }
-    }
-
-    /// A snapshot begins. It goes into fresh tables, straight away where nothing is lost if it does not come to its end: `swapdb` keeps the old
-    /// data beside it, and who has none has nothing to keep. Otherwise it waits in a file until it is whole.
-    fn begin_load(&mut self, form: SnapshotEnd) {
-        let server = &mut self.server;
-        let beside = server.config.repl_diskless_load == ReplDisklessLoad::SwapDb;
-        let empty = server.keyspace.iter().all(|(_, db)| db.is_empty());
-        let followed = server.replicas() > 0 && server.config.repl_diskless_load == ReplDisklessLoad::Disabled;
-        let straight = beside || empty && !followed;
-        let to = if straight { "parser" } else { "disk" };
-        let (total, mark) = match form {
-            SnapshotEnd::Sized(size) => {
-                log::info!("MASTER <-> REPLICA sync: receiving {size} bytes from master to {to}");
-                (Some(size), None)
-            }
-            SnapshotEnd::Marked(mark) => {
-                let text = String::from_utf8_lossy(&mark);
-                log::info!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF {text} to {to}");
-                (None, Some(mark))
-            }
-        };
-        let Some(upstream) = server.replication.upstream.as_mut() else { return };
-        upstream.transfer = Transfer { total, read: 0 };
-        // What is there may be read meanwhile if it is an earlier state of what is coming; otherwise it is kept for the case that nothing comes of it.
-        let promised = upstream.promised.as_ref().and_then(|(id, _)| *id);
-        let same_history = promised.is_some_and(|id| id == server.replication.id);
-        if !straight {
-            self.begin_spool(mark);
-            return;
-        }
-        let loader = self.sync_loader(total);
-        self.arriving = Some(Arriving::Straight(Box::new(loader)));
-        if beside {
-            self.note_load(same_history, total);
-            log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
-        }
-    }
-
-    /// What loads a snapshot of so many bytes into fresh tables.
-    pub(super) fn sync_loader(&mut self, size: Option<u64>) -> Loader {
-        let server = &mut self.server;
-        server.keyspace.begin_load(true);
-        let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-        let decode = rdb::DecodeOptions { verify: server.config.rdbchecksum && !server.skip_checksums, size, shapes };
-        Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() })
-    }
-
-    /// Gives the old data up, and with it the history that it belongs to: a snapshot that takes its place is being loaded, and the settings do not
-    /// ask for both to be held.
-    pub(super) fn drop_old_data(&mut self) {
-        log::info!("MASTER <-> REPLICA sync: Flushing old data");
-        let server = &mut self.server;
-        server.interrupt_migration();
-        for db in 0..server.keyspace.databases() {
-            server.keyspace.flush(db);
-        }
-        let mut total = None;
-        if let Some(upstream) = server.replication.upstream.as_mut() {
-            upstream.resumable = false;
-            total = match upstream.phase {
-                Phase::Loading => Some(upstream.transfer.read),
-                _ => upstream.transfer.total,
-            };
-        }
-        self.server.close_replicas();
-        self.server.replication.log.close_backlog();
-        self.note_load(false, total);
-        log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
-    }
-
-    /// Bytes of the snapshot. Where it ends, how many of them do not belong to it.
-    fn load(&mut self, payload: &[u8]) -> Result<Option<usize>, String> {
-        let loader = match &mut self.arriving {
-            Some(Arriving::Straight(loader)) => loader,
-            Some(Arriving::Spooled(_)) => return Ok(self.spool(payload)),
-            None => return Err("no snapshot was announced".into()),
-        };
-        let progress = loader.feed(&mut self.server.keyspace, payload).map_err(|e| e.to_string())?;
-        let (offset, left) = (loader.offset(), loader.rest().len());
-        if let Some(upstream) = self.server.replication.upstream.as_mut() {
-            upstream.transfer.read += payload.len() as u64;
-        }
-        // Not before it has proved to be a snapshot at all.
-        if offset > 0 && self.server.loading.is_none() {
-            self.drop_old_data();
-        }
-        if let Some(loading) = self.server.loading.as_mut() {
-            loading.loaded_bytes = offset;
-        }
-        let marked = match self.server.replication.upstream.as_mut().map(|u| &mut u.phase) {
-            Some(Phase::Handshake(handshake)) if handshake.is_marked() && progress == LoaderProgress::Done => {
-                handshake.snapshot_ended();
-                true
-            }
-            _ => false,
-        };
-        Ok(marked.then_some(left.min(payload.len())))
-    }
-
-    /// The whole snapshot has come.
-    fn transferred(&mut self) -> Result<(), String> {
-        if let Some(Arriving::Straight(loader)) = &self.arriving {
-            loader.finish().map_err(|e| e.to_string())?;
-        }
-        match self.arriving.take() {
-            Some(Arriving::Straight(loader)) => self.end_load(&loader),
-            Some(Arriving::Spooled(spool)) => self.load_spooled(spool),
-            None => return Err("no snapshot was announced".into()),
-        }
-        Ok(())
-    }
-
-    /// The whole snapshot is loaded: it takes its place.
-    pub(super) fn end_load(&mut self, loader: &Loader) {
-        // Done already if the old data had to go first.
-        self.server.close_replicas();
-        self.server.replication.log.close_backlog();
-        let server = &mut self.server;
-        server.interrupt_migration();
-        server.loading = None;
-        server.keyspace.commit_load();
-        let Some(upstream) = server.replication.upstream.as_mut() else { return };
-        upstream.db =
-            loader.facts().stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
-        let (id, offset) = upstream.promised.take().unwrap_or((None, 0));
-        let id = id.unwrap_or_else(|| server.rng.hex());
-        server.replication.change_id(id);
-        server.replication.log.restart_at(offset);
-        self.go_online();
-        log::info!("MASTER <-> REPLICA sync: Finished with success, {} keys", loader.keys());
-    }
-
-    /// Gives up an incomplete snapshot. Old data that was kept is in use again.
-    fn give_up_load(&mut self) {
-        self.held_input = None;
-        let Some(arriving) = self.arriving.take() else { return };
-        if let Arriving::Spooled(spool) = arriving {
-            self.give_up_load_sync();
-            self.remove_spool(&spool);
-        }
-        self.server.keyspace.abort_load();
-        self.server.loading = None;
-    }
-
-    fn note_load(&mut self, asynchronous: bool, total: Option<u64>) {
-        let server = &mut self.server;
-        server.loading = Some(LoadingState {
-            started_unix_seconds: server.unix_seconds(),
-            total_bytes: total.unwrap_or(0),
-            asynchronous,
-            ..Default::default()
-        });
     }
 
     /// Gives the link up; the next attempt is a little later.
@@ -522,96 +343,6 @@ impl Engine {
         let (offset, mut request) = (replication.log.end().to_string(), Vec::new());
         encode::request(&mut request, &[b"REPLCONF", b"ACK", offset.as_bytes()]);
         self.say_upstream(&request);
-    }
-
-    /// Goes on with our primary's stream after a pause.
-    pub(super) fn go_on_applying(&mut self, conn: ConnId) {
-        if self.server.replication.upstream.as_ref().is_some_and(|u| u.conn == Some(conn.0)) {
-            self.apply(conn, &[]);
-        }
-    }
-
-    /// Bytes of the stream: what is whole is executed, and passed on to our own replicas as it is.
-    pub(super) fn apply(&mut self, conn: ConnId, bytes: &[u8]) {
-        let Some(upstream) = self.server.replication.upstream.as_mut() else { return };
-        let mut raw = std::mem::take(&mut upstream.unapplied);
-        let mut at = std::mem::take(&mut upstream.queued);
-        raw.extend_from_slice(bytes);
-        let mut applied = 0;
-        let mode = std::mem::replace(&mut self.server.keyspace.expire_mode, ExpireMode::Ignore);
-        let mut wrong = None;
-        loop {
-            let input = &raw[at..];
-            let in_transaction = self.server.clients.get(conn).is_some_and(|c| c.multi.is_some());
-            let (parser, result, most) = parse_stream(input, in_transaction);
-            let count = parser.requests();
-            let errors = self.server.stats.errors;
-            let done = if count > 0 { self.execute(conn, &parser, input) } else { 0 };
-            if self.server.stats.errors != errors {
-                self.report_failed(conn);
-            }
-            // A transaction counts when its EXEC does: without it nothing of it has happened.
-            let whole = if self.server.clients.get(conn).is_some_and(|c| c.multi.is_some()) { 0 } else { done };
-            let applied_before = applied;
-            if whole > 0 {
-                applied = at + parser.request(whole - 1).end();
-            }
-            if applied > applied_before {
-                self.server.replication.log.append_raw(&raw[applied_before..applied]);
-            }
-            if done > 0 {
-                at += parser.request(done - 1).end();
-            }
-            if done < count {
-                // It waits for the end of a pause; or whatever closed the link also ended what it was to say.
-                break;
-            }
-            if let Err(error) = result {
-                wrong = Some(error);
-                break;
-            }
-            if count < most {
-                break;
-            }
-        }
-        // A command of the primary may have changed our role.
-        if self.server.keyspace.expire_mode == ExpireMode::Ignore {
-            self.server.keyspace.expire_mode = mode;
-        }
-        // Within a transaction that has not come to its EXEC this is still the database in front of it.
-        let db = self.server.clients.get(conn).map(|c| c.db);
-        let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
-        if let Some(db) = db {
-            upstream.db = db;
-            self.server.replication.log.set_db(Some(db));
-        }
-        let Some(upstream) = self.server.replication.upstream.as_mut() else { return };
-        raw.drain(..applied);
-        upstream.queued = at - applied;
-        upstream.unapplied = raw;
-        if let Some(error) = wrong {
-            log::error!("PROTOCOL error from our MASTER ({error}): the link is dropped, and the next synchronisation will be a full one");
-            upstream.resumable = false;
-            self.retry_link();
-        }
-    }
-
-    /// A command that fails here and not on the primary means that we no longer hold the same data.
-    #[cold]
-    fn report_failed(&mut self, conn: ConnId) {
-        let last = self.server.clients.get(conn).and_then(|c| c.last_command).map_or("<unknown>", |id| self.registry.full_name(id));
-        let error = String::from_utf8_lossy(&self.server.stats.last_error);
-        log::error!("== CRITICAL == This replica is sending an error to its master: '{error}' after processing the command '{last}'");
-        let config = &self.server.config;
-        if config.replica_read_only && config.propagation_error_behavior != PropagationErrorBehavior::Ignore {
-            panic!("This replica panicked sending an error to its master after processing the command '{last}'");
-        }
-    }
-
-    /// Replies to the primary's commands are dropped.
-    pub(super) fn drop_replies(&mut self, mut out: Output) {
-        out.take_all();
-        out.give_back(&mut self.buffers);
     }
 
     /// A failover has reached its end: the target has taken over, and we are its replica.

@@ -287,6 +287,9 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(key) else { return };
         let id = ConnId(key as u32);
         if !self.engine.wants_input(id) {
+            if conn.ending && self.engine.ends_unread(id) {
+                self.close(key);
+            }
             return;
         }
         let (result, room) = match self.engine.fill_target(id) {

@@ -61,10 +61,8 @@ pub struct Upstream {
     pub promised: Option<(Option<ReplId>, u64)>,
     /// The snapshot on its way.
     pub transfer: Transfer,
-    /// Bytes of the stream that are not applied: an unfinished request, or a transaction before its EXEC.
-    pub unapplied: Vec<u8>,
-    /// How many of those have been executed (queued by MULTI) already.
-    pub queued: usize,
+    /// Bytes of the stream that have come and are not applied: an unfinished request, or a transaction before its EXEC.
+    pub unapplied: usize,
     /// What comes first asks the other side to become a primary.
     pub failover: bool,
 }
@@ -87,8 +85,7 @@ impl Upstream {
             db: 0,
             promised: None,
             transfer: Transfer::default(),
-            unapplied: Vec::new(),
-            queued: 0,
+            unapplied: 0,
             failover: false,
         }
     }
@@ -133,7 +130,6 @@ impl Upstream {
         self.retry_at_ms = retry_at_ms;
         self.promised = None;
         self.transfer = Transfer::default();
-        self.unapplied = Vec::new();
-        self.queued = 0;
+        self.unapplied = 0;
     }
 }

@@ -55,7 +55,7 @@ fn primary(info: &Info, upstream: &Upstream, report: &mut Report) {
         .field("master_link_status", if online { "up" } else { "down" })
         .field("master_last_io_seconds_ago", if online { seconds_since(upstream.heard_ms) as i64 } else { -1 })
         .field("master_sync_in_progress", u8::from(in_transfer))
-        .field("slave_read_repl_offset", applied + upstream.unapplied.len() as u64)
+        .field("slave_read_repl_offset", applied + upstream.unapplied as u64)
         .field("slave_repl_offset", applied);
     if in_transfer {
         let (total, read) = (upstream.transfer.total.unwrap_or(0), upstream.transfer.read);

@@ -1,0 +1,79 @@
+//! The stream of our primary's writes: executed here, and passed on to our own replicas as it is.
+
+use super::{Engine, executor::Step};
+use crate::{
+    config::PropagationErrorBehavior,
+    keyspace::ExpireMode,
+    resp::output::Output,
+    state::{Action, ConnId, Server},
+};
+
+impl Engine {
+    /// Goes on with our primary's stream after a pause.
+    pub(super) fn go_on_applying(&mut self, conn: ConnId) {
+        if let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) {
+            upstream.heard_ms = self.server.mono_ms;
+            self.apply(conn, &[]);
+            // What was too much to be kept meanwhile has not been read.
+            self.server.actions.push_back(Action::Read(conn));
+        }
+    }
+
+    /// Bytes of the stream: what is whole is executed.
+    pub(super) fn apply(&mut self, conn: ConnId, bytes: &[u8]) {
+        let mut commands = std::mem::take(&mut self.applying);
+        commands.push(bytes);
+        let mode = std::mem::replace(&mut self.server.keyspace.expire_mode, ExpireMode::Ignore);
+        let last = loop {
+            let errors = self.server.stats.errors;
+            let step = self.step(conn, &mut commands, pass_on);
+            if self.server.stats.errors != errors {
+                self.report_failed(conn);
+            }
+            if step != Step::On {
+                break step;
+            }
+        };
+        // A command of the primary may have changed our role.
+        if self.server.keyspace.expire_mode == ExpireMode::Ignore {
+            self.server.keyspace.expire_mode = mode;
+        }
+        // Within a transaction that has not come to its EXEC this is still the database in front of it.
+        let db = self.server.clients.get(conn).map(|c| c.db);
+        let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
+        upstream.unapplied = commands.uncounted();
+        self.applying = commands;
+        if let Some(db) = db {
+            upstream.db = db;
+            self.server.replication.log.set_db(Some(db));
+        }
+        if let Step::Wrong(error) = last {
+            log::error!("PROTOCOL error from our MASTER ({error}): the link is dropped, and the next synchronisation will be a full one");
+            upstream.resumable = false;
+            self.retry_link();
+        }
+    }
+
+    /// A command that fails here and not on the primary means that we no longer hold the same data.
+    #[cold]
+    fn report_failed(&mut self, conn: ConnId) {
+        let last = self.server.clients.get(conn).and_then(|c| c.last_command).map_or("<unknown>", |id| self.registry.full_name(id));
+        let error = String::from_utf8_lossy(&self.server.stats.last_error);
+        log::error!("== CRITICAL == This replica is sending an error to its master: '{error}' after processing the command '{last}'");
+        let config = &self.server.config;
+        if config.replica_read_only && config.propagation_error_behavior != PropagationErrorBehavior::Ignore {
+            panic!("This replica panicked sending an error to its master after processing the command '{last}'");
+        }
+    }
+
+    /// Replies to the primary's commands are dropped.
+    pub(super) fn drop_replies(&mut self, mut out: Output) {
+        out.take_all();
+        out.give_back(&mut self.buffers);
+    }
+}
+
+/// Our own replicas, and our offset, learn of what we have done.
+fn pass_on(server: &mut Server, bytes: &[u8]) {
+    server.replication.log.append_raw(bytes);
+}

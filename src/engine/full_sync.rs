@@ -1,0 +1,168 @@
+//! A snapshot of our primary: where it goes as it comes, and what becomes of the data that was there.
+
+use super::{
+    Engine,
+    loading::{LoadOptions, Loader, LoaderProgress},
+    spool::Arriving,
+};
+use crate::{
+    config::ReplDisklessLoad,
+    persist::rdb,
+    replication::replica::{Phase, SnapshotEnd, Transfer},
+    state::LoadingState,
+};
+
+impl Engine {
+    /// A snapshot begins. It goes into fresh tables, straight away where nothing is lost if it does not come to its end: `swapdb` keeps the old
+    /// data beside it, and who has none has nothing to keep. Otherwise it waits in a file until it is whole.
+    pub(super) fn begin_load(&mut self, form: SnapshotEnd) {
+        let server = &mut self.server;
+        let beside = server.config.repl_diskless_load == ReplDisklessLoad::SwapDb;
+        let empty = server.keyspace.iter().all(|(_, db)| db.is_empty());
+        let followed = server.replicas() > 0 && server.config.repl_diskless_load == ReplDisklessLoad::Disabled;
+        let straight = beside || empty && !followed;
+        let to = if straight { "parser" } else { "disk" };
+        let (total, mark) = match form {
+            SnapshotEnd::Sized(size) => {
+                log::info!("MASTER <-> REPLICA sync: receiving {size} bytes from master to {to}");
+                (Some(size), None)
+            }
+            SnapshotEnd::Marked(mark) => {
+                let text = String::from_utf8_lossy(&mark);
+                log::info!("MASTER <-> REPLICA sync: receiving streamed RDB from master with EOF {text} to {to}");
+                (None, Some(mark))
+            }
+        };
+        let Some(upstream) = server.replication.upstream.as_mut() else { return };
+        upstream.transfer = Transfer { total, read: 0 };
+        // What is there may be read meanwhile if it is an earlier state of what is coming; otherwise it is kept for the case that nothing comes of it.
+        let promised = upstream.promised.as_ref().and_then(|(id, _)| *id);
+        let same_history = promised.is_some_and(|id| id == server.replication.id);
+        if !straight {
+            self.begin_spool(mark);
+            return;
+        }
+        let loader = self.sync_loader(total);
+        self.arriving = Some(Arriving::Straight(Box::new(loader)));
+        if beside {
+            self.note_load(same_history, total);
+            log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
+        }
+    }
+
+    /// What loads a snapshot of so many bytes into fresh tables.
+    pub(super) fn sync_loader(&mut self, size: Option<u64>) -> Loader {
+        let server = &mut self.server;
+        server.keyspace.begin_load(true);
+        let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
+        let decode = rdb::DecodeOptions { verify: server.config.rdbchecksum && !server.skip_checksums, size, shapes };
+        Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() })
+    }
+
+    /// Gives the old data up, and with it the history that it belongs to: a snapshot that takes its place is being loaded, and the settings do not
+    /// ask for both to be held.
+    pub(super) fn drop_old_data(&mut self) {
+        log::info!("MASTER <-> REPLICA sync: Flushing old data");
+        let server = &mut self.server;
+        server.interrupt_migration();
+        for db in 0..server.keyspace.databases() {
+            server.keyspace.flush(db);
+        }
+        let mut total = None;
+        if let Some(upstream) = server.replication.upstream.as_mut() {
+            upstream.resumable = false;
+            total = match upstream.phase {
+                Phase::Loading => Some(upstream.transfer.read),
+                _ => upstream.transfer.total,
+            };
+        }
+        self.server.close_replicas();
+        self.server.replication.log.close_backlog();
+        self.note_load(false, total);
+        log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
+    }
+
+    /// Bytes of the snapshot. Where it ends, how many of them do not belong to it.
+    pub(super) fn load(&mut self, payload: &[u8]) -> Result<Option<usize>, String> {
+        let loader = match &mut self.arriving {
+            Some(Arriving::Straight(loader)) => loader,
+            Some(Arriving::Spooled(_)) => return Ok(self.spool(payload)),
+            None => return Err("no snapshot was announced".into()),
+        };
+        let progress = loader.feed(&mut self.server.keyspace, payload).map_err(|e| e.to_string())?;
+        let (offset, left) = (loader.offset(), loader.rest().len());
+        if let Some(upstream) = self.server.replication.upstream.as_mut() {
+            upstream.transfer.read += payload.len() as u64;
+        }
+        // Not before it has proved to be a snapshot at all.
+        if offset > 0 && self.server.loading.is_none() {
+            self.drop_old_data();
+        }
+        if let Some(loading) = self.server.loading.as_mut() {
+            loading.loaded_bytes = offset;
+        }
+        let marked = match self.server.replication.upstream.as_mut().map(|u| &mut u.phase) {
+            Some(Phase::Handshake(handshake)) if handshake.is_marked() && progress == LoaderProgress::Done => {
+                handshake.snapshot_ended();
+                true
+            }
+            _ => false,
+        };
+        Ok(marked.then_some(left.min(payload.len())))
+    }
+
+    /// The whole snapshot has come.
+    pub(super) fn transferred(&mut self) -> Result<(), String> {
+        if let Some(Arriving::Straight(loader)) = &self.arriving {
+            loader.finish().map_err(|e| e.to_string())?;
+        }
+        match self.arriving.take() {
+            Some(Arriving::Straight(loader)) => self.end_load(&loader),
+            Some(Arriving::Spooled(spool)) => self.load_spooled(spool),
+            None => return Err("no snapshot was announced".into()),
+        }
+        Ok(())
+    }
+
+    /// The whole snapshot is loaded: it takes its place.
+    pub(super) fn end_load(&mut self, loader: &Loader) {
+        // Done already if the old data had to go first.
+        self.server.close_replicas();
+        self.server.replication.log.close_backlog();
+        let server = &mut self.server;
+        server.interrupt_migration();
+        server.loading = None;
+        server.keyspace.commit_load();
+        let Some(upstream) = server.replication.upstream.as_mut() else { return };
+        upstream.db =
+            loader.facts().stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);
+        let (id, offset) = upstream.promised.take().unwrap_or((None, 0));
+        let id = id.unwrap_or_else(|| server.rng.hex());
+        server.replication.change_id(id);
+        server.replication.log.restart_at(offset);
+        self.go_online();
+        log::info!("MASTER <-> REPLICA sync: Finished with success, {} keys", loader.keys());
+    }
+
+    /// Gives up an incomplete snapshot. Old data that was kept is in use again.
+    pub(super) fn give_up_load(&mut self) {
+        self.held_input = None;
+        let Some(arriving) = self.arriving.take() else { return };
+        if let Arriving::Spooled(spool) = arriving {
+            self.give_up_load_sync();
+            self.remove_spool(&spool);
+        }
+        self.server.keyspace.abort_load();
+        self.server.loading = None;
+    }
+
+    pub(super) fn note_load(&mut self, asynchronous: bool, total: Option<u64>) {
+        let server = &mut self.server;
+        server.loading = Some(LoadingState {
+            started_unix_seconds: server.unix_seconds(),
+            total_bytes: total.unwrap_or(0),
+            asynchronous,
+            ..Default::default()
+        });
+    }
+}
