@@ -254,7 +254,7 @@ impl Engine {
             if !(unheard || plain && ordinary) {
                 self.interleave(conn, &mut out);
             }
-            if !(ordinary && !unheard)
+            if (!ordinary || unheard)
                 && self
                     .server
                     .clients
