@@ -18,10 +18,12 @@
 //! });
 //! is_ready.recv().unwrap();
 //! let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
-//! client.write_all(b"PING\r\nSHUTDOWN NOSAVE\r\n").unwrap();
-//! let mut replies = String::new();
-//! client.read_to_string(&mut replies).unwrap();
-//! assert_eq!((replies.as_str(), server.join().unwrap()), ("+PONG\r\n", 0));
+//! client.write_all(b"PING\r\n").unwrap();
+//! let mut reply = [0; 7];
+//! client.read_exact(&mut reply).unwrap();
+//! assert_eq!(&reply, b"+PONG\r\n");
+//! client.write_all(b"SHUTDOWN NOSAVE\r\n").unwrap();
+//! assert_eq!(server.join().unwrap(), 0);
 //! ```
 
 mod accept;
