@@ -284,6 +284,8 @@ fn adopt_history(server: &mut Server, facts: &LoadFacts, left_out: Option<Vec<(u
             for (db, key) in left_out.into_iter().flatten() {
                 server.replication.log.append(db, OwnedArgs::new(&[name, &key]).args());
             }
+            // Whether replicas can go on depends on what has just been appended.
+            server.replication.log.trim();
         }
     }
 }

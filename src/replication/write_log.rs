@@ -246,8 +246,8 @@ impl WriteLog {
         self.trim();
     }
 
-    /// Lets blocks go that no reader needs.
-    fn trim(&mut self) {
+    /// Lets blocks go that no reader needs. It happens by itself with every new block.
+    pub fn trim(&mut self) {
         let end = self.end();
         let backlog_from = if self.backlogged { end.saturating_sub(self.backlog) } else { end };
         let needed = self.readers.iter().map(|reader| reader.next).fold(backlog_from, u64::min);

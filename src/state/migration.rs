@@ -49,6 +49,8 @@ pub struct Migration {
     pub(super) step: MigrationStep,
     /// A lost connection may be replaced by a new one, once.
     pub(super) may_retry: bool,
+    /// Some of the request has gone out by the connection of now.
+    pub(super) has_sent: bool,
     /// Monotonic milliseconds of the last progress.
     pub(super) progress_at_ms: u64,
     /// Replies to AUTH and SELECT that have not come.

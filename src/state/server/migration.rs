@@ -36,6 +36,7 @@ impl Server {
             request,
             step: MigrationStep::Connecting(0),
             may_retry: true,
+            has_sent: false,
             progress_at_ms: self.mono_ms,
             preludes: 0,
             refused: None,
@@ -101,6 +102,7 @@ impl Server {
         let Some(migration) = self.migrations.under_way.as_deref_mut() else { return };
         let Some(Client { peer: Peer::Target(link), out, .. }) = self.clients.get_mut(conn) else { return };
         migration.step = MigrationStep::Talking(conn);
+        migration.has_sent = false;
         link.used_at_ms = self.mono_ms;
         let request = &migration.request;
         if !request.auth.is_empty() {
@@ -161,6 +163,7 @@ impl Server {
         let now_ms = self.mono_ms;
         if let Some(migration) = self.migrations.on(conn) {
             migration.progress_at_ms = now_ms;
+            migration.has_sent = true;
         }
     }
 
@@ -168,7 +171,9 @@ impl Server {
     pub fn link_gone(&mut self, conn: ConnId, writing: bool) {
         let Some(at) = self.migrations.links.iter().position(|link| *link == conn) else { return };
         self.migrations.links.swap_remove(at);
-        if self.migrations.on(conn).is_some() {
+        if let Some(migration) = self.migrations.on(conn) {
+            // Where nothing has gone out yet the end was read: Redis would have written to the socket's buffer, and found out as it read.
+            let writing = writing && migration.has_sent;
             self.link_lost(writing);
         }
     }
