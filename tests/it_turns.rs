@@ -80,3 +80,78 @@ fn a_thousand_connections_at_once_are_all_let_in() {
         assert_eq!(&reply, b"+PONG\r\n");
     }
 }
+
+/// Reads a reply's header, and then elements of these lines, so many bytes of them.
+fn read_elements(stream: &mut TcpStream, header: &str, element: &[&str], bytes: usize) {
+    let mut got = vec![0; header.len()];
+    stream.read_exact(&mut got).unwrap();
+    assert_eq!(String::from_utf8_lossy(&got), header);
+    let unit = element.concat();
+    let mut text = vec![0; bytes / unit.len() * unit.len()];
+    stream.read_exact(&mut text).unwrap();
+    assert!(text.chunks(unit.len()).all(|part| part == unit.as_bytes()), "{}", String::from_utf8_lossy(&text[..200]));
+}
+
+#[test]
+fn a_reply_without_end_comes_as_it_is_read_and_holds_up_nobody() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.run("SADD s member");
+    conn.run("HSET h field value");
+    conn.run("ZADD z 1.5 member");
+    let pair = ["$5\r\nfield\r\n", "$5\r\nvalue\r\n"];
+    for (request, header, element) in [
+        ("SRANDMEMBER s -9223372036854775807", "*9223372036854775807\r\n", &["$6\r\nmember\r\n"][..]),
+        ("HRANDFIELD h -9223372036854775807", "*9223372036854775807\r\n", &pair[..1]),
+        ("HRANDFIELD h -4611686018427387903 WITHVALUES", "*9223372036854775806\r\n", &pair),
+        ("ZRANDMEMBER z -4611686018427387903 WITHSCORES", "*9223372036854775806\r\n", &["$6\r\nmember\r\n", "$3\r\n1.5\r\n"]),
+        ("HELLO 3\r\nZRANDMEMBER z -9 WITHSCORES", "*9\r\n", &["*2\r\n$6\r\nmember\r\n", ",1.5\r\n"]),
+    ] {
+        let mut endless = TcpStream::connect(server.address()).unwrap();
+        std::io::Write::write_all(&mut endless, format!("{request}\r\nSET reached 1\r\n").as_bytes()).unwrap();
+        let is_short = request.starts_with("HELLO");
+        if is_short {
+            // Its reply to HELLO first.
+            let mut byte = [0];
+            while !matches!(endless.peek(&mut byte), Ok(1) if byte[0] == b'*') {
+                endless.read_exact(&mut byte).unwrap();
+            }
+        }
+        let bytes = if is_short { 9 * element.concat().len() } else { 3_000_000 };
+        read_elements(&mut endless, header, element, bytes);
+        if is_short {
+            continue;
+        }
+        // Nobody reads now: neither memory nor the loop goes on with it.
+        let before = conn.run("MEMORY STATS");
+        let output = |server: &Server| server.ask("CLIENT LIST").text().lines().filter_map(|line| field(line, "omem=")).max().unwrap();
+        assert!(output(&server) < 1_000_000, "{before:?}");
+        assert_eq!(conn.run("EXISTS reached").int(), 0, "what is behind it waits");
+    }
+}
+
+/// A number of CLIENT LIST.
+fn field(line: &str, name: &str) -> Option<u64> {
+    line.split(' ').find_map(|word| word.strip_prefix(name)?.parse().ok())
+}
+
+#[test]
+fn a_long_reply_is_whole_though_its_key_goes_and_the_next_request_comes_behind_it() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.run("SADD s a b c");
+    let mut long = server.connect();
+    long.send(b"SRANDMEMBER s -2000000\r\nPING\r\n");
+    // Nothing is read yet, so most of it is still to be made.
+    replies!(conn, "SCARD s" => "3", "DEL s" => "1", "SADD s d" => "1", "DEL s" => "1");
+    let members = long.recv().items();
+    assert_eq!(members.len(), 2_000_000);
+    assert!(members.iter().all(|member| ["a", "b", "c", "d"].contains(&member.text().as_str())));
+    assert_eq!(long.recv().text(), "PONG");
+    // In a transaction it is made at once, or not at all.
+    conn.run("SADD s a");
+    replies!(conn, "MULTI" => "OK", "SRANDMEMBER s -2000" => "QUEUED", "SRANDMEMBER s -9223372036854775807" => "QUEUED");
+    let results = conn.run("EXEC").items();
+    assert_eq!(results[0].items().len(), 2000);
+    assert_eq!(results[1], Value::Error("ERR value is out of range, no more than 1048576 elements can be drawn here".into()));
+}

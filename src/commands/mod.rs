@@ -33,6 +33,7 @@ mod popargs;
 pub mod pubsub;
 pub mod registry;
 pub mod replication;
+mod sampling;
 pub mod scanning;
 pub mod server;
 pub mod sets;

@@ -37,6 +37,10 @@ impl Engine {
             self.expire_own();
         }
         self.server.keyspace.bury();
+        if !self.server.long_replies.is_empty() {
+            self.server.go_on_replying();
+            self.forget_gone();
+        }
         self.upstream_turn();
         if self.wants_save_slice()
             && let Some(slice_nanos) = self.pace.slice(self.nanos, self.server.stats.commands)
@@ -74,6 +78,7 @@ impl Engine {
             // The reason to hold clients back has ended after this turn looked at it.
             || self.pause_is_over()
             || self.owes_own
+            || self.server.wants_to_reply()
             || self.waits_unseen > 0
             || self.owes_key_waits()
         {

@@ -172,6 +172,7 @@ impl Engine {
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
             persistence: Default::default(),
+            long_replies: Default::default(),
             rewrites: Vec::new(),
             shutdown: None,
             pause: None,

@@ -37,6 +37,11 @@ impl Keyspace {
         self.read(db, hash, key).map(|entry| of(entry)).transpose()
     }
 
+    /// [`Keyspace::peek_alive`] for a value of this type; one of another type is not there.
+    pub fn peek_alive_as<C: Collection>(&self, db: usize, hash: u64, key: &[u8]) -> Option<&C> {
+        of(self.peek_alive(db, hash, key)?).ok()
+    }
+
     /// A value that was read before in the same turn, when it was found to be live and of this type: for commands that look at several at once.
     pub fn seen_as<C: Collection>(&self, db: usize, hash: u64, key: &[u8]) -> Option<&C> {
         of(self.dbs[db].dict.find(hash, key)?).ok()

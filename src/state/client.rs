@@ -2,6 +2,7 @@
 
 use super::{
     blocking::Waiting,
+    long_reply::LongReply,
     peer::Peer,
     pubsub::{Subscriptions, Topic},
 };
@@ -86,6 +87,8 @@ pub enum Blocked {
     Migration,
     /// The end of its CONFIG REWRITE.
     Rewrite,
+    /// The end of [`Client::long_reply`].
+    LongReply,
     /// A change of one of the keys of [`Client::waiting`].
     Keys,
     /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: forever).
@@ -164,6 +167,8 @@ pub struct Client {
     pub blocked: Option<Blocked>,
     /// The command that is run again when one of its keys has changed.
     pub waiting: Option<Box<Waiting>>,
+    /// What is still to come of a reply that is made in parts.
+    pub long_reply: Option<Box<LongReply>>,
     /// What it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// Its connection ends once its output is sent; no more input is read.
@@ -208,6 +213,7 @@ impl Client {
             write_offset: 0,
             blocked: None,
             waiting: None,
+            long_reply: None,
             subscriptions: None,
             close_after_reply: false,
             close_now: false,
@@ -234,9 +240,14 @@ impl Client {
         self.close_now || self.close_after_reply
     }
 
+<<<<<<< HEAD
     /// Whether it is shown as blocked. One in MIGRATE or CONFIG REWRITE does not: in Redis nobody could look meanwhile.
+=======
+    /// Whether it shows itself as a client that waits. One in MIGRATE or CONFIG REWRITE, or whose reply
+    /// is made in parts, does not: in Redis nobody could look meanwhile.
+>>>>>>> e8b7cbf (SRANDMEMBER, HRANDFIELD and ZRANDMEMBER of very many elements answer a part a turn, as fast as their client reads)
     pub fn shows_blocked(&self) -> bool {
-        self.blocked.is_some_and(|blocked| !matches!(blocked, Blocked::Migration | Blocked::Rewrite))
+        self.blocked.is_some_and(|blocked| !matches!(blocked, Blocked::Migration | Blocked::Rewrite | Blocked::LongReply))
     }
 
     /// Bytes of input held, which are not executed yet: those of a transaction being queued among them. What `client-query-buffer-limit` limits.

@@ -17,6 +17,7 @@ pub mod host;
 pub mod latency;
 pub mod link;
 pub mod loading;
+pub mod long_reply;
 pub mod migration;
 pub mod notifications;
 pub mod pause;

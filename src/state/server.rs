@@ -5,6 +5,7 @@
 mod blocking;
 mod failover;
 mod limits;
+mod long_reply;
 mod migration;
 mod notifications;
 mod pubsub;
@@ -68,6 +69,8 @@ pub struct Server {
     pub last_save_unix_seconds: i64,
     /// Saves and loads.
     pub persistence: Persistence,
+    /// Clients that get a long reply, whose turn it is next first.
+    pub long_replies: VecDeque<ConnId>,
     /// CONFIG REWRITEs under way.
     pub rewrites: Vec<Rewriting>,
     /// The dataset that is being loaded.

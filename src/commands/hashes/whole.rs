@@ -6,10 +6,17 @@ use crate::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::{errors, text},
+        sampling,
         scanning::{self, Found, Scan},
     },
-    data::{dict::Cursor, hash::Field},
+    data::{
+        dict::Cursor,
+        hash::{Field, Hash},
+        rng::Rng,
+    },
+    keyspace::Keyspace,
     resp::output::Output,
+    state::long_reply::Source,
 };
 
 /// What is told of fields.
@@ -121,34 +128,42 @@ fn hrandfield_several(ctx: &mut Ctx<'_>) {
     if values && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return ctx.error("ERR value is out of range");
     }
-    let most = ctx.reply_limit();
     let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     let (rng, out) = (&mut ctx.server.rng, &mut *ctx.out);
     let Some(hash) = hash.filter(|hash| count != 0 && (!hash.may_owe(now) || hash.len_at(now) > 0)) else { return out.array(0) };
+    if count < 0 {
+        return sampling::reply(ctx, count.unsigned_abs(), values, draw);
+    }
+    let fields = hash.sample(usize::try_from(count).unwrap_or(usize::MAX), rng, now);
     // In RESP2 names and values stand side by side.
-    let (flat, nested) = (values && !out.resp3(), values && out.resp3());
-    let reply = |out: &mut Output, field: &Field<'_>| {
-        if nested {
-            out.array(2);
-        }
-        reply_name(out, field);
-        if values {
-            reply_value(out, field.value);
-        }
-    };
-    if count > 0 {
-        let fields = hash.sample(usize::try_from(count).unwrap_or(usize::MAX), rng, now);
-        out.array(if flat { 2 * fields.len() } else { fields.len() });
-        return fields.iter().for_each(|field| reply(out, field));
+    out.array(if values && !out.resp3() { 2 * fields.len() } else { fields.len() });
+    fields.iter().for_each(|field| reply_field(out, field, values));
+}
+
+fn reply_field(out: &mut Output, field: &Field<'_>, with_value: bool) {
+    if with_value && out.resp3() {
+        out.array(2);
     }
-    let count = count.unsigned_abs() as usize;
-    out.array(if flat { 2 * count } else { count });
-    for field in std::iter::repeat_with(|| hash.random(rng, now)).take(count).flatten() {
-        reply(out, &field);
-        if out.len() >= most {
-            return;
-        }
+    reply_name(out, field);
+    if with_value {
+        reply_value(out, field.value);
     }
+}
+
+/// Fields one by one, the same ones perhaps.
+fn draw(keyspace: &mut Keyspace, rng: &mut Rng, source: &Source, most: u64, bytes: usize, out: &mut Output) -> u64 {
+    let hash = keyspace.hash(&source.key);
+    keyspace.settle_fields(source.db, hash, &source.key);
+    let now = keyspace.fields_now();
+    let Some(fields) = keyspace.peek_alive_as::<Hash>(source.db, hash, &source.key) else { return 0 };
+    for drawn in 0..most {
+        if drawn > 0 && out.len() >= bytes {
+            return drawn;
+        }
+        let Some(field) = fields.random(rng, now) else { return drawn };
+        reply_field(out, &field, source.in_pairs);
+    }
+    most
 }
 
 /// The rows of these commands.
@@ -178,7 +193,7 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
         .tips(&["nondeterministic_output"])
         .history(&[("7.4.0", "`NOVALUES`.")]),
-    command("hrandfield", hrandfield, -2, READONLY)
+    command("hrandfield", hrandfield, -2, READONLY | PARKS)
         .since(Group::Hash, "6.2.0")
         .doc("Returns fields of a hash by chance.", "O(N) for N fields that are returned.")
         .args("key [options:(count:integer [WITHVALUES])]")

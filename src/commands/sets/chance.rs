@@ -6,10 +6,12 @@ use crate::{
         Ctx, Effect,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::{Event, errors},
+        sampling,
     },
-    data::{listpack::Item, set::Set},
-    keyspace::WrongType,
-    resp::request::OwnedArgs,
+    data::{listpack::Item, rng::Rng, set::Set},
+    keyspace::{Keyspace, WrongType},
+    resp::{output::Output, request::OwnedArgs},
+    state::long_reply::Source,
 };
 
 /// Members that one SREM in the log takes out at most.
@@ -123,31 +125,37 @@ fn several_random(ctx: &mut Ctx<'_>) {
     if count == i64::MIN {
         return ctx.error(format!("ERR value is out of range, value must between {} and {}", -i64::MAX, i64::MAX));
     }
-    let (hash, key, most) = (ctx.hash(1), ctx.arg(1), ctx.reply_limit());
+    let (hash, key) = (ctx.hash(1), ctx.arg(1));
     let set = match ctx.server.keyspace.read_as::<Set>(ctx.db, hash, key) {
         Err(WrongType) => return ctx.wrong_type(),
         Ok(Some(set)) if count != 0 => set,
         Ok(_) => return ctx.out.array(0),
     };
+    if count < 0 {
+        return sampling::reply(ctx, count.unsigned_abs(), false, draw);
+    }
     let rng = &mut ctx.server.rng;
     let many = count.unsigned_abs() as usize;
-    if count < 0 {
-        // Each of them anew, the same ones perhaps.
-        ctx.out.array(many);
-        for member in (0..many).map_while(|_| set.random(rng)) {
-            reply_member(ctx.out, member);
-            if ctx.out.len() >= most {
-                return;
-            }
-        }
-        return;
-    }
     ctx.out.array(many.min(set.len()));
     if many >= set.len() {
         set.iter().for_each(|member| reply_member(ctx.out, member));
     } else {
         set.sample(many, rng, |member| reply_member(ctx.out, member));
     }
+}
+
+/// Members one by one, the same ones perhaps.
+fn draw(keyspace: &mut Keyspace, rng: &mut Rng, source: &Source, most: u64, bytes: usize, out: &mut Output) -> u64 {
+    let hash = keyspace.hash(&source.key);
+    let Some(set) = keyspace.peek_alive_as::<Set>(source.db, hash, &source.key) else { return 0 };
+    for drawn in 0..most {
+        if drawn > 0 && out.len() >= bytes {
+            return drawn;
+        }
+        let Some(member) = set.random(rng) else { return drawn };
+        reply_member(out, member);
+    }
+    most
 }
 
 /// The rows of these commands.
@@ -159,7 +167,7 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::DELETE)])
         .tips(&["nondeterministic_output"])
         .history(&[("3.2.0", "`count`.")]),
-    command("srandmember", srandmember, -2, READONLY)
+    command("srandmember", srandmember, -2, READONLY | PARKS)
         .since(Group::Set, "1.0.0")
         .doc(
             "Returns members of a set chosen by chance; with a negative count, the same ones perhaps.",

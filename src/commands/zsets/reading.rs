@@ -9,9 +9,12 @@ use crate::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::errors,
+        sampling,
     },
-    data::zset::Zset,
-    keyspace::WrongType,
+    data::{rng::Rng, zset::Zset},
+    keyspace::{Keyspace, WrongType},
+    resp::output::Output,
+    state::long_reply::Source,
 };
 use std::{collections::HashSet, ops::Range};
 
@@ -132,28 +135,17 @@ fn several_random(ctx: &mut Ctx<'_>) {
     if with_scores && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return ctx.error("ERR value is out of range");
     }
-    let (hash, key, most) = (ctx.hash(1), ctx.arg(1), ctx.reply_limit());
+    let (hash, key) = (ctx.hash(1), ctx.arg(1));
     let zset = match ctx.server.keyspace.read_as::<Zset>(ctx.db, hash, key) {
         Err(WrongType) => return ctx.wrong_type(),
         Ok(Some(zset)) if count != 0 => zset,
         Ok(_) => return ctx.out.array(0),
     };
+    if count < 0 {
+        return sampling::reply(ctx, count.unsigned_abs(), with_scores, draw);
+    }
     let (rng, out) = (&mut ctx.server.rng, &mut *ctx.out);
     let (many, len) = (count.unsigned_abs() as usize, zset.len());
-    if count < 0 {
-        // Each of them anew, the same ones perhaps.
-        reply_header(out, many, with_scores);
-        for _ in 0..many {
-            let rank = rng.below(len as u64) as usize;
-            if let Some((member, score)) = zset.nth(rank) {
-                reply_element(out, member, score, with_scores);
-            }
-            if out.len() >= most {
-                return;
-            }
-        }
-        return;
-    }
     reply_header(out, many.min(len), with_scores);
     if many >= len {
         zset.iter().for_each(|(member, score)| reply_element(out, member, score, with_scores));
@@ -181,6 +173,20 @@ fn several_random(ctx: &mut Ctx<'_>) {
 }
 
 const LOG_N: &str = "O(log(N)) in a sorted set of N members.";
+
+/// Members one by one, the same ones perhaps.
+fn draw(keyspace: &mut Keyspace, rng: &mut Rng, source: &Source, most: u64, bytes: usize, out: &mut Output) -> u64 {
+    let hash = keyspace.hash(&source.key);
+    let Some(zset) = keyspace.peek_alive_as::<Zset>(source.db, hash, &source.key) else { return 0 };
+    for drawn in 0..most {
+        if drawn > 0 && out.len() >= bytes {
+            return drawn;
+        }
+        let Some((member, score)) = zset.nth(rng.below(zset.len() as u64) as usize) else { return drawn };
+        reply_element(out, member, score, source.in_pairs);
+    }
+    most
+}
 
 /// The rows of these commands.
 pub const COMMANDS: &[Command] = &[
@@ -225,7 +231,7 @@ pub const COMMANDS: &[Command] = &[
         .doc("Counts the members that lie in a range, where all have the same score.", LOG_N)
         .args("key min:string max:string")
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)]),
-    command("zrandmember", zrandmember, -2, READONLY)
+    command("zrandmember", zrandmember, -2, READONLY | PARKS)
         .since(Group::SortedSet, "6.2.0")
         .doc(
             "Returns members of a sorted set chosen by chance; with a negative count, the same ones perhaps.",

@@ -62,7 +62,7 @@ impl Server {
                 self.mark_dirty(conn);
                 true
             }
-            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration | Blocked::Rewrite) | None => false,
+            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration | Blocked::Rewrite | Blocked::LongReply) | None => false,
         }
     }
 
