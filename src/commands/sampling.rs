@@ -23,7 +23,7 @@ const SPARE: usize = 16;
 pub fn reply(ctx: &mut Ctx<'_>, count: u64, in_pairs: bool, draw: Draw) {
     let client = ctx.client();
     let is_heard = client.reply == ReplyMode::On;
-    let can_wait = !ctx.in_exec && is_heard && client.kind == ClientKind::Normal && client.subscriptions.is_none();
+    let can_wait = !ctx.in_exec && is_heard && client.kind() == ClientKind::Normal && client.subscriptions.is_none();
     if !can_wait && is_heard && count > AT_ONCE_MAX {
         return ctx.error(format!("ERR value is out of range, no more than {AT_ONCE_MAX} elements can be drawn here"));
     }
