@@ -150,6 +150,11 @@ impl Engine {
         self.server.clients.get(conn).is_some_and(|client| !client.out.is_empty())
     }
 
+    /// Whether what a client is to be sent may be in more pieces than so many.
+    pub fn has_many_pieces(&self, conn: ConnId, few: usize) -> bool {
+        self.server.clients.get(conn).is_some_and(|client| client.out.pieces() >= few)
+    }
+
     /// Whether bytes of a client should be read now. Otherwise they are left in the kernel: until [`Action::Read`](crate::state::Action),
     /// or forever if the client is about to be closed.
     #[inline]

@@ -3,7 +3,7 @@
 
 use super::Reactor;
 use crate::state::ConnId;
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
 
 /// Bytes written to one client in a turn: a fast reader of a large reply takes it in many turns, and others are served between them.
 pub(super) const CLIENT_BYTES: usize = 256 * 1024;
@@ -11,8 +11,9 @@ pub(super) const CLIENT_BYTES: usize = 256 * 1024;
 const TURN_BYTES: usize = 1 << 20;
 /// How long a turn goes on writing. Many small replies cost more than their bytes: a message to ten thousand subscribers is as many system calls.
 const WRITE_NANOS: u64 = 500_000;
-/// Pieces of output handed to one writev.
+/// Pieces of output handed to one writev, and as many as most replies have no more than.
 const PIECES: usize = 64;
+const FEW_PIECES: usize = 4;
 
 impl Reactor {
     /// Writes to clients that are owed something, those first that have waited longest.
@@ -33,27 +34,20 @@ impl Reactor {
     pub(super) fn write(&mut self, key: usize, budget: usize) -> usize {
         let id = ConnId(key as u32);
         let mut written = 0;
-        while let Some(conn) = self.conns.get_mut(key) {
+        while self.engine.has_output(id) {
             if written == budget {
-                if self.engine.has_output(id) {
-                    // Its socket may take more, so no edge will come.
-                    self.engine.server.mark_dirty(id);
-                }
+                // Its socket may take more, so no edge will come.
+                self.engine.server.mark_dirty(id);
                 break;
             }
-            let mut pieces = [IoSlice::new(&[]); PIECES];
-            let count = self.engine.output(id, &mut pieces, budget - written);
-            let pieces = &pieces[..count];
-            let wanted: usize = pieces.iter().map(|piece| piece.len()).sum();
-            if wanted == 0 {
-                break;
-            }
-            match conn.socket.write_vectored(pieces) {
-                Ok(0) => break,
-                Ok(n) => {
-                    self.engine.sent(id, n);
+            let sent = match self.engine.has_many_pieces(id, FEW_PIECES) {
+                false => self.write_once::<FEW_PIECES>(key, budget - written),
+                true => self.write_once::<PIECES>(key, budget - written),
+            };
+            match sent {
+                Ok((n, is_all)) => {
                     written += n;
-                    if n < wanted {
+                    if !is_all {
                         break;
                     }
                 }
@@ -66,9 +60,26 @@ impl Reactor {
                 }
             }
         }
-        if self.conns.contains(key) && self.engine.wants_close(id) {
+        if self.engine.wants_close(id) {
             self.close(key);
         }
         written
+    }
+
+    /// One system call. Returns how many bytes it took, and whether that was all that it was given.
+    #[inline(always)]
+    fn write_once<const N: usize>(&mut self, key: usize, budget: usize) -> io::Result<(usize, bool)> {
+        let id = ConnId(key as u32);
+        let Some(conn) = self.conns.get_mut(key) else { return Ok((0, false)) };
+        let mut pieces = [IoSlice::new(&[]); N];
+        let count = self.engine.output(id, &mut pieces, budget);
+        let pieces = &pieces[..count];
+        let wanted: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if wanted == 0 {
+            return Ok((0, false));
+        }
+        let n = conn.socket.write_vectored(pieces)?;
+        self.engine.sent(id, n);
+        Ok((n, n == wanted))
     }
 }
