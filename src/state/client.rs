@@ -240,12 +240,7 @@ impl Client {
         self.close_now || self.close_after_reply
     }
 
-<<<<<<< HEAD
-    /// Whether it is shown as blocked. One in MIGRATE or CONFIG REWRITE does not: in Redis nobody could look meanwhile.
-=======
-    /// Whether it shows itself as a client that waits. One in MIGRATE or CONFIG REWRITE, or whose reply
-    /// is made in parts, does not: in Redis nobody could look meanwhile.
->>>>>>> e8b7cbf (SRANDMEMBER, HRANDFIELD and ZRANDMEMBER of very many elements answer a part a turn, as fast as their client reads)
+    /// Whether it is shown as blocked. One in MIGRATE or CONFIG REWRITE, or whose reply is made in parts, is not: in Redis nobody could look meanwhile.
     pub fn shows_blocked(&self) -> bool {
         self.blocked.is_some_and(|blocked| !matches!(blocked, Blocked::Migration | Blocked::Rewrite | Blocked::LongReply))
     }

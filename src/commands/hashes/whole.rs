@@ -153,7 +153,7 @@ fn reply_field(out: &mut Output, field: &Field<'_>, with_value: bool) {
 /// Fields one by one, the same ones perhaps.
 fn draw(keyspace: &mut Keyspace, rng: &mut Rng, source: &Source, most: u64, bytes: usize, out: &mut Output) -> u64 {
     let hash = keyspace.hash(&source.key);
-    keyspace.settle_fields(source.db, hash, &source.key);
+    keyspace.expire_due_fields(source.db, hash, &source.key);
     let now = keyspace.fields_now();
     let Some(fields) = keyspace.peek_alive_as::<Hash>(source.db, hash, &source.key) else { return 0 };
     for drawn in 0..most {
