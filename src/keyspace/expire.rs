@@ -103,7 +103,9 @@ pub(super) fn cycle(keyspace: &mut Keyspace, within: &mut dyn FnMut() -> bool) -
     for db in 0..keyspace.dbs.len() {
         while keyspace.dbs[db].due_min() <= now {
             let headers = keyspace.before_due(db, now, HEADERS);
-            keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| due.push(entry));
+            if headers > 0 {
+                keyspace.dbs[db].take_due(now, headers, ENTRIES, |entry| due.push(entry));
+            }
             expired += due.len();
             due.drain(..).for_each(|entry| keyspace.forget_expired(db, entry));
             if !within() {

@@ -493,7 +493,7 @@ impl Keyspace {
     }
 
     /// Must be called before the next due entries are taken out: finds where, and leaves the expire cycle's place there. Returns how
-    /// many segments may be looked at: one, while there are walks.
+    /// many segments they may be taken from: one at most while there are walks, and none where the search has to go on first.
     fn before_due(&mut self, db: usize, now: i64, segments: usize) -> usize {
         if self.walks.is_empty() {
             return segments;
@@ -503,10 +503,13 @@ impl Keyspace {
             Ok(hash) => {
                 *expire_at = hash;
                 self.walks.iter_mut().for_each(|walk| walk.save_due_first(*table, dict, hash, now));
+                1
             }
-            Err(next) => *expire_at = next.unwrap_or(0),
+            Err(next) => {
+                *expire_at = next.unwrap_or(0);
+                0
+            }
         }
-        1
     }
 
     /// Bytes of memory that wait to be freed, about. What walks still need is not among them.

@@ -398,3 +398,22 @@ fn a_write_behind_all_walks_is_told_to_nobody() {
         assert_eq!(is_walked(&keyspace), (false, false), "kind {kind}");
     }
 }
+
+#[test]
+fn what_expires_after_the_cycle_has_begun_anew_is_handed_over_first() {
+    // All of it in the first of several shelves, so that the cycle's place lies behind it.
+    let mut keyspace = Keyspace::new(1, Seed::weak(1, u64::MAX >> 40));
+    keyspace.now_ms = 4;
+    (0..500).for_each(|key| set(&mut keyspace, 0, key, b"stays", NEVER));
+    set(&mut keyspace, 0, 0, b"first", 0);
+    set(&mut keyspace, 0, 1, b"second", 6);
+    let expected = state(&keyspace);
+    let notes = Rc::new(RefCell::new(Notes::default()));
+    let walk = keyspace.begin_walk(notes.clone());
+    for now_ms in [4, 7] {
+        keyspace.now_ms = now_ms;
+        keyspace.expire_cycle(&mut || true);
+    }
+    while keyspace.step_walk(walk) {}
+    assert!(notes.borrow().seen == expected);
+}
