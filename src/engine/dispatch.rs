@@ -395,11 +395,12 @@ impl Engine {
             return Some(on);
         }
         let stats = &mut self.server.stats;
-        stats.commands += 1;
-        stats.commands_nanos += nanos;
+        // No 64-bit counter of calls or nanoseconds comes to its end.
+        stats.commands = stats.commands.wrapping_add(1);
+        stats.commands_nanos = stats.commands_nanos.wrapping_add(nanos);
         let counters = &mut stats.by_command[usize::from(id)];
-        counters.calls += 1;
-        counters.nanos += nanos;
+        counters.calls = counters.calls.wrapping_add(1);
+        counters.nanos = counters.nanos.wrapping_add(nanos);
         // Errors of a transaction's commands are counted with them, not with EXEC.
         // CONFIG RESETSTAT puts the counter back to zero, and has not failed.
         counters.failed += u64::from(stats.errors > self.errors_before);

@@ -216,12 +216,12 @@ impl Keyspace {
             // Nothing can be past its deadline: the entry is found without a handle.
             return match self.dbs[db].dict.find_mut(hash, key) {
                 Some(entry) => {
-                    self.stats.hits += 1;
+                    self.stats.hits = self.stats.hits.wrapping_add(1);
                     self.access.touch(entry, self.now_ms);
                     Some(entry)
                 }
                 None => {
-                    self.stats.misses += 1;
+                    self.stats.misses = self.stats.misses.wrapping_add(1);
                     self.notes.missed(db, key);
                     None
                 }
@@ -229,7 +229,7 @@ impl Keyspace {
         }
         match self.locate(db, hash, key) {
             Some(handle) => {
-                self.stats.hits += 1;
+                self.stats.hits = self.stats.hits.wrapping_add(1);
                 let entry = self.dbs[db].dict.at_mut(handle);
                 self.access.touch(entry, self.now_ms);
                 Some(entry)
@@ -244,7 +244,7 @@ impl Keyspace {
     /// Counts a read that found nothing.
     #[inline]
     fn missed(&mut self, db: usize, key: &[u8]) {
-        self.stats.misses += 1;
+        self.stats.misses = self.stats.misses.wrapping_add(1);
         self.notes.missed(db, key);
     }
 

@@ -39,7 +39,8 @@ impl Output {
     /// Bytes not yet sent.
     #[inline]
     pub fn len(&self) -> usize {
-        self.queued + self.tail.len() - self.sent
+        // Lengths of what is in memory, and what has been sent of them.
+        self.queued.wrapping_add(self.tail.len()).wrapping_sub(self.sent)
     }
 
     /// Whether everything has been sent.

@@ -38,8 +38,10 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn add(&mut self, nanos: u64) {
-        self.counts[bucket_of(nanos)] += 1;
-        self.count += 1;
+        let count = &mut self.counts[bucket_of(nanos)];
+        // One by one, no 64-bit counter comes to its end.
+        *count = count.wrapping_add(1);
+        self.count = self.count.wrapping_add(1);
         self.sum = self.sum.saturating_add(nanos);
         self.max = self.max.max(nanos);
     }

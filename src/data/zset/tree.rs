@@ -21,7 +21,7 @@ mod tests;
 
 use crate::data::trash::Garbage;
 pub use elem::{Boundary, Elem, count_below};
-use node::{Edges, Inner, Leaf, Node};
+use node::{Edges, Inner, Leaf, Node, total};
 use std::{iter::FusedIterator, ops::Range};
 
 /// Leaves freed in a slice.
@@ -116,7 +116,7 @@ impl<L: Copy + PartialEq> Tree<L> {
         let mut node = self.root.as_ref();
         while let Some(Node::Inner(inner)) = node {
             let at = inner.at_place(place);
-            rank += inner.counts[..at].iter().sum::<usize>();
+            rank += total(&inner.counts[..at]);
             node = Some(inner.child(at));
         }
         match node {

@@ -90,7 +90,8 @@ impl<'a> Args<'a> {
             return self.own.get(arg.len as usize).map_or(&[], |b| b);
         }
         let start = arg.start as usize;
-        self.buf.get(start..start + arg.len as usize).unwrap_or_default()
+        // Both are 32 bits wide.
+        self.buf.get(start..start.wrapping_add(arg.len as usize)).unwrap_or_default()
     }
 
     /// Argument `i` to keep: without a copy where it came in a buffer of its own.

@@ -1,4 +1,7 @@
 //! Requests, RESP arrays and inline lines, parsed into ranges of the buffer they came in.
+//!
+//! Places are within the input, which is shorter than 4 GiB: sums and differences of them and of lengths cannot wrap, and on the way that every request takes they
+//! say so (`wrapping_`), since the release build checks all others.
 
 use super::{
     args::{Arg, Args, Request},
@@ -53,7 +56,9 @@ impl Beginning {
     /// Whether the bytes from `at` on are the same.
     #[inline(always)]
     fn recurs(&self, buf: &[u8], at: usize) -> bool {
-        let (Some(old), Some(new)) = (buf.get(self.at..self.at + self.len), buf.get(at..at + self.len)) else { return false };
+        let (Some(old), Some(new)) = (buf.get(self.at..self.at.wrapping_add(self.len)), buf.get(at..at.wrapping_add(self.len))) else {
+            return false;
+        };
         match self.len {
             // Two words, which overlap, are compared faster than a length that the compiler does not know.
             8..=16 => old.first_chunk::<8>() == new.first_chunk() && old.last_chunk::<8>() == new.last_chunk(),
@@ -111,9 +116,9 @@ impl Parser {
                 alike = true;
                 self.first = self.args.len() as u32;
                 self.begin = self.at;
-                self.at += last.len;
-                self.args.push(Arg::at(self.at - 2 - last.name as usize, last.name as usize));
-                self.missing = last.count - 1;
+                self.at = self.at.wrapping_add(last.len);
+                self.args.push(Arg::at(self.at.wrapping_sub(2 + last.name as usize), last.name as usize));
+                self.missing = last.count.wrapping_sub(1);
             } else if self.missing == 0 {
                 match buf.get(self.at) {
                     None => return Ok(()),
@@ -166,7 +171,7 @@ impl Parser {
     }
 
     fn finish(&mut self, begins_alike: bool) {
-        let count = self.args.len() as u32 - self.first;
+        let count = (self.args.len() as u32).wrapping_sub(self.first);
         self.requests.push(Request { first: self.first, count, end: self.at as u32, begins_alike });
     }
 
@@ -181,15 +186,16 @@ impl Parser {
     /// The number of a header of up to three digits that is all there, as nearly every one is. No argument of such a length is too long.
     #[inline(always)]
     fn short_header(&mut self, buf: &[u8]) -> Option<i64> {
-        let digit = |d: u8| i64::from(d - b'0');
-        let (number, digits) = match buf[self.at + 1..] {
-            [d @ b'0'..=b'9', b'\r', _, ..] => (digit(d), 1),
-            [c @ b'1'..=b'9', d @ b'0'..=b'9', b'\r', _, ..] => (digit(c) * 10 + digit(d), 2),
-            [b @ b'1'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b'\r', _, ..] => (digit(b) * 100 + digit(c) * 10 + digit(d), 3),
+        let digit = |d: u8| u32::from(d & 15);
+        let number = |b, c, d| digit(b).wrapping_mul(100).wrapping_add(digit(c).wrapping_mul(10)).wrapping_add(digit(d));
+        let (number, header) = match buf[self.at.wrapping_add(1)..] {
+            [d @ b'0'..=b'9', b'\r', _, ..] => (digit(d), 4),
+            [c @ b'1'..=b'9', d @ b'0'..=b'9', b'\r', _, ..] => (number(0, c, d), 5),
+            [b @ b'1'..=b'9', c @ b'0'..=b'9', d @ b'0'..=b'9', b'\r', _, ..] => (number(b, c, d), 6),
             _ => return None,
         };
-        self.at += digits + 3;
-        Some(number)
+        self.at = self.at.wrapping_add(header);
+        Some(i64::from(number))
     }
 
     /// The bytes between the type byte and the line's end, once they are all there, and where the next line begins.
@@ -264,9 +270,11 @@ impl Parser {
                     }
                 }
             };
-            if buf.len() - self.at >= len + 2 {
+            // No length is over `i64::MAX`.
+            let with_end = len.wrapping_add(2);
+            if buf.len().wrapping_sub(self.at) >= with_end {
                 self.args.push(Arg::at(self.at, len));
-                self.at += len + 2;
+                self.at = self.at.wrapping_add(with_end);
             } else {
                 self.bulk = Some(len);
                 if len >= BIG_ARG && fills {
@@ -276,7 +284,7 @@ impl Parser {
                 return Ok(false);
             }
             self.bulk = None;
-            self.missing -= 1;
+            self.missing = self.missing.wrapping_sub(1);
         }
         Ok(true)
     }

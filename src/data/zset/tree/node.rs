@@ -50,6 +50,12 @@ pub(super) struct Edges {
     pub(super) last: bool,
 }
 
+/// How many elements are below so many children: never more than there are.
+#[inline]
+pub(super) fn total(counts: &[usize]) -> usize {
+    counts.iter().fold(0, |total, count| total.wrapping_add(*count))
+}
+
 /// Puts `item` in front of index `at` of the `len` items in use, of which there are fewer than there is room for.
 #[inline]
 fn insert_into<T: Copy>(items: &mut [T], len: usize, at: usize, item: T) {
@@ -369,7 +375,7 @@ impl<L: Copy + PartialEq> Node<L> {
     fn count(&self) -> usize {
         match self {
             Self::Leaf(leaf) => leaf.len(),
-            Self::Inner(inner) => inner.counts().iter().sum(),
+            Self::Inner(inner) => total(inner.counts()),
         }
     }
 
