@@ -40,6 +40,9 @@ fn fill(conn: &mut Conn) {
         conn.cmd(&["SADD", "set:long", &long, "", &huge, "7"]);
         conn.cmd(&["HSET", "hash:long", &long, "", "", &long, "7", &huge]);
         conn.cmd(&["ZADD", "zset:long", "1", &long, "2", "", "3", &huge, "-0.0", "7"]);
+        // A zero's sign is there in a skiplist alone, which one member makes necessary that is the first or the last.
+        conn.cmd(&["ZADD", "zset:first", "-1", &long, "-0", "7", "1", "member"]);
+        conn.cmd(&["ZADD", "zset:last", "1", &long, "-0", "7", "-1", "member"]);
     }
     conn.run("SELECT 0");
     // The two servers differ in when the forms change and in nothing else.

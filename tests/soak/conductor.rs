@@ -255,7 +255,7 @@ impl<'a> Conductor<'a> {
                 let Value::Bulk(key) = key else { continue };
                 let [ours, theirs] = conns.each_mut().map(|conn| conn.cmd(&[b"DEBUG", &b"DIGEST-VALUE"[..], &key]));
                 if ours != theirs {
-                    let [ours, theirs] = conns.each_mut().map(|conn| data::elements(conn, &key));
+                    let [ours, theirs] = conns.each_mut().map(|conn| data::elements(conn, &key, data::Zeros::Unsigned));
                     let (primary, other) = data::differences(&ours, &theirs);
                     if !primary.is_empty() || !other.is_empty() {
                         different.push(format!("db {db} {}: {primary:?} in the primary, {other:?} in the other", key.escape_ascii()));

@@ -2,22 +2,40 @@
 
 use crate::common::{Conn, Value};
 
+/// What becomes of a score of -0, which is 0 in a listpack, as in Redis's.
+#[derive(Clone, Copy)]
+pub enum Zeros {
+    /// It keeps its sign where it does when the set is loaded.
+    Loaded,
+    /// It is 0: which of the two is stored depends on when the set became small or large, and a replica may have loaded it in between.
+    Unsigned,
+}
+
 /// What a key holds: its type, its deadline, and its elements, those of a hash and a sorted set with what belongs to them.
-pub fn elements(conn: &mut Conn, key: &[u8]) -> Vec<String> {
+pub fn elements(conn: &mut Conn, key: &[u8], zeros: Zeros) -> Vec<String> {
     let kind = conn.cmd(&[b"TYPE", key]).text();
     let (read, size): (&[&[u8]], usize) = match kind.as_str() {
         "list" => (&[b"LRANGE", key, b"0", b"-1"], 1),
         "hash" => (&[b"HGETALL", key], 2),
-        // A score of -0 is 0 in a listpack, as in Redis's: which of the two is stored depends on when the set became small or large.
         "zset" => (&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"], 2),
         "set" => (&[b"SMEMBERS", key], 1),
         _ => (&[b"GET", key], 1),
     };
     let is_zset = kind == "zset";
+    let mut limit = |of: &str| -> usize {
+        let name = format!("zset-max-listpack-{of}");
+        conn.run(&format!("CONFIG GET {name}")).items()[1].text().parse().unwrap()
+    };
+    let (entries, value) = if is_zset { (limit("entries"), limit("value")) } else { (0, 0) };
     let mut elements = vec![kind, format!("expires {}", conn.cmd(&[b"PEXPIRETIME", key]))];
     match conn.cmd(read) {
         Value::Array(items) => {
-            let word = |item: &Value| if is_zset && *item == *r#""-0""# { r#""0""#.to_owned() } else { item.to_string() };
+            let is_small = || {
+                items.len() / size <= entries
+                    && items.chunks(size).all(|element| matches!(&element[0], Value::Bulk(member) if member.len() <= value))
+            };
+            let loses_signs = is_zset && (matches!(zeros, Zeros::Unsigned) || is_small());
+            let word = |item: &Value| if loses_signs && *item == *r#""-0""# { r#""0""#.to_owned() } else { item.to_string() };
             elements.extend(items.chunks(size).map(|element| element.iter().map(word).collect::<Vec<_>>().join(" ")));
         }
         other => elements.push(other.to_string()),
@@ -38,7 +56,7 @@ pub fn everything(conn: &mut Conn) -> Vec<(String, Vec<String>)> {
         conn.run(&format!("SELECT {db}"));
         for key in conn.run("KEYS *").items() {
             let Value::Bulk(key) = key else { continue };
-            all.push((format!("db {db} {}", key.escape_ascii()), elements(conn, &key)));
+            all.push((format!("db {db} {}", key.escape_ascii()), elements(conn, &key, Zeros::Loaded)));
         }
     }
     conn.run("SELECT 0");

@@ -123,7 +123,7 @@ impl Zset {
         self.0 = Repr::Table(Box::new(table));
     }
 
-    /// Takes the compact form if all fits: for a result that has been put together.
+    /// Takes the compact form if all fits: for a set that has been put together.
     pub fn compact_if_small(&mut self, limits: PackLimits) {
         let Repr::Table(table) = &self.0 else { return };
         if table.len() > limits.entries {
@@ -175,6 +175,15 @@ impl Zset {
                 true
             }
         }
+    }
+
+    /// The same while a set is put together: the compact form forgets the sign of a zero, and a later member may not fit in it. So the first
+    /// -0 has the scalable one taken. [`Zset::compact_if_small`] is to be called at the end.
+    pub fn insert_signed(&mut self, member: &[u8], score: f64, limits: PackLimits) -> bool {
+        if score == 0.0 && score.is_sign_negative() {
+            self.scale(limits.seed);
+        }
+        self.insert_new(member, score, limits)
     }
 
     /// Adds a member that is not in the compact form.

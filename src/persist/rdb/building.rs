@@ -189,7 +189,7 @@ impl Building {
         if score.is_nan() {
             return Err(BROKEN("Zset with NAN score detected"));
         }
-        if !zset.insert_new(&self.element.first, score, self.shapes.zset) {
+        if !zset.insert_signed(&self.element.first, score, self.shapes.zset) {
             return Err(BROKEN("Duplicate zset fields detected"));
         }
         Ok(())
@@ -294,7 +294,10 @@ impl Building {
                 built(list, List::is_empty)
             }
             Content::Set(set) => built(set, Set::is_empty),
-            Content::Zset(zset) => built(zset, Zset::is_empty),
+            Content::Zset(mut zset) => {
+                zset.compact_if_small(self.shapes.zset);
+                built(zset, Zset::is_empty)
+            }
             Content::Hash(hash) => built(hash.finish().ok_or(TWICE)?, Hash::is_empty),
         })
     }
