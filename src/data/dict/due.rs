@@ -68,6 +68,7 @@ impl<T: Slot> Dict<T> {
                     let before = segment.len();
                     segment.take_due(now, seed, &mut due);
                     let gone = before - segment.len();
+                    self.shelves[shelf_index].len -= gone as u32;
                     self.len -= gone;
                     self.fit_if_sparse(shelf_index, index, at);
                     taken += gone + 16;

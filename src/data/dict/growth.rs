@@ -109,12 +109,14 @@ impl<T: Slot> Dict<T> {
             let mut shelf = Shelf {
                 directory: Vec::with_capacity(per_shelf),
                 segments: Vec::new(),
+                len: 0,
                 depth: per_shelf.ilog2() as u8,
                 due_min: old.due_min,
             };
             for &slot in slots {
                 if let Some(mut segment) = segments[slot as usize].take() {
                     segment.depth -= SHELVES_LOG2 as u8;
+                    shelf.len += segment.len() as u32;
                     shelf.segments.push(segment);
                 }
                 // A segment's slots lie in a row, so the one just moved is the one this slot names.

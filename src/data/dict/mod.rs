@@ -13,10 +13,10 @@
 //! - Segments never merge (a nearly emptied collection is built anew as a whole: [`Dict::gather`]), so a prefix that once began a segment begins one forever: that is what makes a scan's
 //!   cursor good across splits. An emptied segment gives its memory back and leaves a header behind.
 
-mod chance;
 mod due;
 mod growth;
 mod marks;
+mod random;
 mod scan;
 mod segment;
 pub mod slot;
@@ -39,6 +39,8 @@ struct Shelf<T> {
     /// For each prefix of `depth` bits (behind the shelf's own), the segment that owns it.
     directory: Vec<u32>,
     segments: Vec<Segment<T>>,
+    /// Entries in all of its segments.
+    len: u32,
     depth: u8,
     /// No entry of the shelf is due before this.
     due_min: i64,
@@ -46,7 +48,7 @@ struct Shelf<T> {
 
 impl<T: Slot> Shelf<T> {
     fn new() -> Self {
-        Self { directory: vec![0], segments: vec![Segment::new(0)], depth: 0, due_min: i64::MAX }
+        Self { directory: vec![0], segments: vec![Segment::new(0)], len: 0, depth: 0, due_min: i64::MAX }
     }
 
     /// Bytes of its directory and segments' headers.
@@ -211,6 +213,7 @@ impl<T: Slot> Dict<T> {
         self.before_at(handle);
         let (shelf, index) = (handle.shelf as usize, handle.segment as usize);
         let entry = self.shelves[shelf].segments[index].take(handle.place, hash);
+        self.shelves[shelf].len -= 1;
         self.len -= 1;
         self.fit_if_sparse(shelf, index, hash);
         entry
@@ -232,6 +235,7 @@ impl<T: Slot> Dict<T> {
             if self.shelves[shelf].segments[segment].has_room() {
                 let shelf = &mut self.shelves[shelf];
                 shelf.due_min = shelf.due_min.min(deadline);
+                shelf.len += 1;
                 let segment = &mut shelf.segments[segment];
                 segment.due_min = segment.due_min.min(deadline);
                 let place = segment.place_for(hash);
@@ -252,6 +256,7 @@ impl<T: Slot> Dict<T> {
         let segment = &mut self.shelves[shelf].segments[index];
         let place = segment.find(hash, key)?;
         let entry = segment.take(place, hash);
+        self.shelves[shelf].len -= 1;
         self.len -= 1;
         self.fit_if_sparse(shelf, index, hash);
         Some(entry)
@@ -344,7 +349,9 @@ impl<T: Slot> Dict<T> {
             while let Some(segment) = shelf.segments.last_mut() {
                 let before = segment.len();
                 let is_empty = segment.drop_some(&mut budget);
-                self.len -= before - segment.len();
+                let gone = before - segment.len();
+                shelf.len -= gone as u32;
+                self.len -= gone;
                 if !is_empty {
                     return true;
                 }

@@ -11,6 +11,13 @@ impl<T: Slot> Dict<T> {
 
     /// Where an entry chosen at random is: see [`Dict::random`].
     pub fn random_handle(&self, rng: &mut Rng) -> Option<Handle> {
+        self.random_counted(rng, &mut 0)
+    }
+
+    /// The same, and adds to `looks` the headers of segments and shelves looked at in a table that is mostly empty: no more than a window's
+    /// and those of one shelf.
+    #[inline]
+    pub(super) fn random_counted(&self, rng: &mut Rng, looks: &mut usize) -> Option<Handle> {
         /// A table of which no more than this part is in use takes too many refusals.
         const SPARSE: u128 = 32;
         if self.len == 0 {
@@ -18,7 +25,7 @@ impl<T: Slot> Dict<T> {
         }
         let slots_max = segment::SLOTS_MAX << self.excess_log2;
         if (self.len as u128 * SPARSE) >> self.bits() < slots_max as u128 && self.bits() > 0 {
-            return self.random_in_window(rng);
+            return self.random_in_window(rng, looks).or_else(|| self.random_by_weight(rng, looks));
         }
         // A segment comes up as often as its share of hash space says, and is refused the more often the larger that share is; a
         // slot of it, of all that the largest segment has, is refused when it is not there or empty. So each entry is equally likely.
@@ -33,20 +40,22 @@ impl<T: Slot> Dict<T> {
         }
     }
 
-    /// An entry chosen among those of some segments in a row, chosen at random: their hashes are as good as random.
-    fn random_in_window(&self, rng: &mut Rng) -> Option<Handle> {
+    /// An entry chosen among those of some segments in a row, chosen at random: their hashes are as good as random. `None` where that takes too
+    /// many segments.
+    fn random_in_window(&self, rng: &mut Rng, looks: &mut usize) -> Option<Handle> {
         /// Entries among which to choose, so that it matters little how they fell.
         const WINDOW: usize = 64;
+        /// Segments in which there have to be as many.
+        const SEGMENTS: usize = 64;
         let start = rng.next_u64();
         let (mut at, mut seen) = (start, 0);
-        let end = loop {
+        let end = (0..SEGMENTS).find_map(|_| {
             let (shelf, index) = self.locate(at);
             seen += self.shelves[shelf].segments[index].len();
+            *looks += 1;
             at = self.span(at).1.unwrap_or(0);
-            if seen >= WINDOW || self.span(start).0 == at {
-                break at;
-            }
-        };
+            (seen >= WINDOW || self.span(start).0 == at).then_some(at)
+        })?;
         let mut nth = rng.below(seen as u64) as usize;
         at = start;
         loop {
@@ -62,5 +71,26 @@ impl<T: Slot> Dict<T> {
                 return None;
             }
         }
+    }
+
+    /// An entry chosen among all by its number: the shelves are counted through, then the segments of one of them.
+    fn random_by_weight(&self, rng: &mut Rng, looks: &mut usize) -> Option<Handle> {
+        /// Which of the parts in a row has entry number `nth`, which becomes its number there.
+        fn part(lens: impl Iterator<Item = usize>, nth: &mut usize, looks: &mut usize) -> Option<usize> {
+            for (part, len) in lens.enumerate() {
+                *looks += 1;
+                if *nth < len {
+                    return Some(part);
+                }
+                *nth -= len;
+            }
+            None
+        }
+        let mut nth = rng.below(self.len as u64) as usize;
+        let shelf = part(self.shelves.iter().map(|shelf| shelf.len as usize), &mut nth, looks)?;
+        let segments = &self.shelves[shelf].segments;
+        let segment = part(segments.iter().map(segment::Segment::len), &mut nth, looks)?;
+        let place = segments[segment].nth(nth)?;
+        Some(Handle { shelf: shelf as u32, segment: segment as u32, place })
     }
 }
