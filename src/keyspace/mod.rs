@@ -552,8 +552,7 @@ impl Tables for AllTables<'_> {
         in_use.or_else(|| self.retired.iter().find(|(name, _)| *name == id).map(|(_, dict)| dict))
     }
 
-    fn any(&self, each: &mut dyn FnMut(TableId, &Dict<Entry>) -> bool) {
-        let in_use = self.dbs.iter().map(|db| (db.table, &db.dict));
-        let _ = in_use.chain(self.retired.iter().map(|(name, dict)| (*name, dict))).any(|(name, dict)| each(name, dict));
+    fn names(&self) -> Vec<TableId> {
+        self.dbs.iter().map(|db| db.table).chain(self.retired.iter().map(|(name, _)| *name)).collect()
     }
 }

@@ -15,11 +15,12 @@ use crate::data::{
     entry::Entry,
     pieces::{Element, WatchId},
 };
-pub(super) use large::Tables;
 use large::{Hand, Large};
+pub(super) use place::Tables;
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 mod large;
+mod place;
 
 /// Takes what a walk finds.
 pub trait Sink {
@@ -71,7 +72,7 @@ impl Walk {
 
     /// Whether it still has to come by in this table.
     pub(super) fn needs(&self, table: TableId) -> bool {
-        self.tables.iter().any(|(id, _)| *id == table) || self.larges.iter().any(|large| large.is_in(table))
+        self.tables.iter().any(|(id, _)| *id == table) || self.larges.iter().any(|large| large.may_be_in(table))
     }
 
     /// What hands entries of a table to the sink; `None` when the walk is through with it.

@@ -1,13 +1,16 @@
 //! Large collections on a walk: noted first, handed over in pieces. A list is small enough to be copied, since its nodes are shared; a table is
 //! watched, and looked for where its key was last seen.
 
-use super::{Sink, TableId, Walk};
+use super::{
+    Sink, TableId, Walk,
+    place::{Place, Search, Tables, pieces_of},
+};
 use crate::data::{
     dict::Dict,
     entry::{Entry, Value},
     list::List,
     object::Object,
-    pieces::{self, Element, Pieces, WatchId},
+    pieces::{self, Element, WatchId},
 };
 use std::{
     cell::{RefCell, RefMut},
@@ -33,24 +36,18 @@ pub(super) enum Large {
     Table {
         id: WatchId,
         /// Where its key was last seen.
-        table: TableId,
-        hash: u64,
-        key: Box<[u8]>,
+        place: Place,
+        /// Where it is neither there nor an orphan.
+        search: Option<Search>,
     },
 }
 
 impl Large {
-    /// Whether it is held by a table of keys.
-    pub fn is_in(&self, table: TableId) -> bool {
-        matches!(self, Self::Table { table: own, .. } if *own == table)
+    /// Whether it may be held by this table of keys.
+    pub fn may_be_in(&self, table: TableId) -> bool {
+        let Self::Table { place, search, .. } = self else { return false };
+        place.table == table || search.as_ref().is_some_and(|search| search.needs(table))
     }
-}
-
-/// The table with this name, be it in use or on its way out.
-pub(in crate::keyspace) trait Tables {
-    fn table(&self, id: TableId) -> Option<&Dict<Entry>>;
-    /// Calls `each` with every table until it says that it has found what it looks for.
-    fn any(&self, each: &mut dyn FnMut(TableId, &Dict<Entry>) -> bool);
 }
 
 /// Hands entries over to a walk's sink.
@@ -81,11 +78,6 @@ fn hanging(entry: &Entry) -> usize {
     }
 }
 
-fn pieces_of(entry: &Entry) -> Option<&dyn Pieces> {
-    let Value::Object(object) = entry.value() else { return None };
-    pieces::of(object)
-}
-
 impl<'w> Hand<'w> {
     /// For entries of a table that had database index `db` when the walk began.
     pub fn new(sink: &'w RefCell<dyn Sink>, larges: &'w mut VecDeque<Large>, table: TableId, db: usize) -> Self {
@@ -113,7 +105,8 @@ impl<'w> Hand<'w> {
             (_, Some(pieces)) => {
                 let id = WatchId::new();
                 pieces.watch(id);
-                Large::Table { id, table: self.table, hash: dict.hash(entry.key()), key: entry.key().into() }
+                let place = Place { table: self.table, hash: dict.hash(entry.key()), key: entry.key().into() };
+                Large::Table { id, place, search: None }
             }
             _ => return self.sink.entry(self.db, entry),
         };
@@ -138,14 +131,16 @@ impl Walk {
                 *next += NODES_STEP;
                 *next < list.node_count()
             }
-            Large::Table { id, table, hash, key } => {
+            Large::Table { id, place, search } => {
                 let mut visit = |element: Element<'_>| sink.element(element);
-                match find(tables, *id, table, hash, key, &mut |pieces, id| pieces.step(id, &mut visit)) {
+                let of_a_key = place.pieces(tables, *id).map(|pieces| pieces.step(*id, &mut visit));
+                match of_a_key.or_else(|| pieces::step_orphan(*id, &mut visit)) {
                     Some(more) => more,
-                    None => pieces::step_orphan(*id, &mut visit).unwrap_or_else(|| {
-                        debug_assert!(false, "a watched table is somewhere");
-                        false
-                    }),
+                    None => {
+                        let more = search_on(tables, *id, place, search);
+                        debug_assert!(more, "a watched table is somewhere");
+                        more
+                    }
                 }
             }
         };
@@ -162,10 +157,10 @@ impl Walk {
         }
         let Some(pieces) = pieces_of(entry).filter(|pieces| pieces.is_watched()) else { return };
         for large in &mut self.larges {
-            if let Large::Table { id, table, hash, key } = large
+            if let Large::Table { id, place, search } = large
                 && pieces.is_watched_by(*id)
             {
-                (*table, *hash, *key) = (to, to_hash, entry.key().into());
+                (*place, *search) = (Place { table: to, hash: to_hash, key: entry.key().into() }, None);
             }
         }
     }
@@ -173,45 +168,24 @@ impl Walk {
     /// Lets go of the large collections of a walk that is not to be finished.
     pub(super) fn forget_larges(&mut self, tables: &dyn Tables) {
         for large in self.larges.drain(..) {
-            if let Large::Table { id, mut table, mut hash, mut key } = large
-                && find(tables, id, &mut table, &mut hash, &mut key, &mut |pieces, id| {
-                    pieces.unwatch(id);
-                    true
-                })
-                .is_none()
-            {
-                pieces::unwatch_orphan(id);
+            let Large::Table { id, mut place, mut search } = large else { continue };
+            // A watch that is not ended would copy whatever changes for ever: so the search is not left unfinished.
+            while place.pieces(tables, id).is_none() && !pieces::is_orphan(id) && search_on(tables, id, &mut place, &mut search) {}
+            match place.pieces(tables, id) {
+                Some(pieces) => pieces.unwatch(id),
+                None => pieces::unwatch_orphan(id),
             }
         }
     }
 }
 
-/// Does something to a collection that is watched under this name, where its key was last seen, or wherever its key is now. `None` when it is
-/// under no key.
-fn find(
-    tables: &dyn Tables,
-    id: WatchId,
-    table: &mut TableId,
-    hash: &mut u64,
-    key: &mut Box<[u8]>,
-    act: &mut dyn FnMut(&dyn Pieces, WatchId) -> bool,
-) -> Option<bool> {
-    let there = tables.table(*table).and_then(|dict| dict.find(*hash, key)).and_then(pieces_of);
-    if let Some(pieces) = there.filter(|pieces| pieces.is_watched_by(id)) {
-        return Some(act(pieces, id));
+/// Looks at the next entries for a collection that is neither where its key was last seen nor an orphan. `false` when it is nowhere.
+#[cold]
+fn search_on(tables: &dyn Tables, id: WatchId, place: &mut Place, search: &mut Option<Search>) -> bool {
+    let under_way = search.get_or_insert_with(|| Search::new(tables));
+    if let Some(found) = under_way.step(tables, id) {
+        (*place, *search) = (found, None);
+        return true;
     }
-    if pieces::is_orphan(id) {
-        return None;
-    }
-    // Nobody has told of where it went: it has to be searched for, once.
-    let mut result = None;
-    tables.any(&mut |name, dict| {
-        let found = dict.iter().find_map(|entry| Some((entry, pieces_of(entry).filter(|pieces| pieces.is_watched_by(id))?)));
-        if let Some((entry, pieces)) = found {
-            (*table, *hash, *key) = (name, dict.hash(entry.key()), entry.key().into());
-            result = Some(act(pieces, id));
-        }
-        result.is_some()
-    });
-    result
+    !under_way.is_over()
 }

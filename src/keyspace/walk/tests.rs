@@ -417,3 +417,62 @@ fn what_expires_after_the_cycle_has_begun_anew_is_handed_over_first() {
     while keyspace.step_walk(walk) {}
     assert!(notes.borrow().seen == expected);
 }
+
+/// Puts a key into another database behind the walks' back.
+fn move_unheard(keyspace: &mut Keyspace, from: usize, to: usize, key: &[u8]) {
+    let hash = keyspace.hash(key);
+    let entry = keyspace.remove(from, hash, key).expect("it is there");
+    keyspace.dbs[to].dict.insert_new(hash, entry);
+}
+
+#[test]
+fn a_collection_that_has_moved_unheard_is_searched_for_in_parts() {
+    let key = 5000u32.to_be_bytes();
+    let begin = || {
+        let mut keyspace = Keyspace::new(3, Seed::new(5));
+        for db in 0..3 {
+            (0..4000).for_each(|key| set(&mut keyspace, db, key, b"other", NEVER));
+        }
+        change_elements(&mut keyspace, 1, 0, 0..2000, true);
+        let expected = state(&keyspace);
+        let notes = Rc::new(RefCell::new(Notes::default()));
+        let walk = keyspace.begin_walk(notes.clone());
+        while notes.borrow().coming.is_empty() {
+            assert!(keyspace.step_walk(walk));
+        }
+        move_unheard(&mut keyspace, 1, 0, &key);
+        (keyspace, walk, notes, expected)
+    };
+    let come = |notes: &Rc<RefCell<Notes>>| notes.borrow().coming.front().map(|coming| coming.elements.len());
+    let is_watched = |keyspace: &Keyspace| {
+        let entry = keyspace.db(0).dict().find(keyspace.hash(&key), &key).expect("it is there");
+        let Value::Object(object) = entry.value() else { panic!("a collection") };
+        pieces::of(object).expect("a table").is_watched()
+    };
+
+    // Found at last, gone meanwhile, moved again so that the walk hears of it, or flushed with its table.
+    for ending in 0..4 {
+        let (mut keyspace, walk, notes, expected) = begin();
+        let before = come(&notes);
+        let mut steps = 0;
+        while come(&notes) == before && keyspace.step_walk(walk) {
+            steps += 1;
+            match (steps, ending) {
+                (3, 1) => drop(keyspace.remove(0, keyspace.hash(&key), &key)),
+                (3, 2) => rename(&mut keyspace, 0, 2, 5000, 6000),
+                (3, 3) => drop(keyspace.flush(0)),
+                _ => (),
+            }
+        }
+        let searched = if matches!(ending, 1 | 2) { 4..=4 } else { 64..=400 };
+        assert!(searched.contains(&steps), "ending {ending}: {steps} steps");
+        while keyspace.step_walk(walk) {}
+        assert!(notes.borrow().seen == expected && !notes.borrow().twice, "ending {ending}");
+    }
+
+    let (mut keyspace, walk, _, _) = begin();
+    assert!(is_watched(&keyspace));
+    keyspace.step_walk(walk);
+    keyspace.cancel_walk(walk);
+    assert!(!is_watched(&keyspace), "a walk that is given up watches nothing");
+}
