@@ -70,16 +70,23 @@ impl Ticks {
     /// Nanoseconds at this count; `kernel` is asked only where that cannot be.
     #[inline]
     fn nanos(&self, now: u64, kernel: impl FnOnce() -> u64) -> u64 {
+        self.believable(now).unwrap_or_else(|| self.set_anew(now, kernel()))
+    }
+
+    /// Nanoseconds at this count, unless it cannot be.
+    #[inline(always)]
+    fn believable(&self, now: u64) -> Option<u64> {
         let (base, nanos) = self.base.get();
         // A counter that has gone back wraps to a number that is not believed.
         let since = now.wrapping_sub(base);
         if since >= self.believed.get() {
-            return self.set_anew(now, kernel());
+            return None;
         }
-        let answer = nanos + ((u128::from(since) * u128::from(self.scale.get())) >> 32) as u64;
-        let answer = answer.max(self.last.get());
+        // The product of two 64-bit numbers fits into 128, and nanoseconds into 64 for 500 years.
+        let passed = u128::from(since).wrapping_mul(u128::from(self.scale.get())) >> 32;
+        let answer = nanos.wrapping_add(passed as u64).max(self.last.get());
         self.last.set(answer);
-        answer
+        Some(answer)
     }
 
     /// Goes on from the kernel's clock, or from the last answer where that is later.
@@ -155,6 +162,19 @@ impl Clock {
     /// Nanoseconds since the clock was made.
     #[inline]
     pub fn nanos(&self) -> u64 {
+        // Every command asks: what asks the kernel is out of its way.
+        if let Some(ticks) = &self.ticks
+            && let Some(now) = counter()
+            && let Some(nanos) = ticks.believable(now)
+        {
+            return nanos;
+        }
+        self.asked()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn asked(&self) -> u64 {
         match (&self.ticks, counter()) {
             (Some(ticks), Some(now)) => ticks.nanos(now, || self.kernel()),
             _ => self.kernel(),
