@@ -2,9 +2,10 @@
 
 use crate::{
     commands,
-    common::{Conn, Silence, Value},
+    common::{Conn, PATIENCE, Silence, Value},
     generate::Generator,
     stage::Stage,
+    watch,
 };
 use solod::data::rng::Rng;
 use std::{
@@ -74,7 +75,7 @@ impl Talker {
 
     /// Adds a command to a batch.
     fn add(&mut self, batch: &mut Vec<u8>, args: &[Vec<u8>]) {
-        if self.last.len() == TOLD {
+        while self.last.len() >= TOLD {
             self.last.pop_front();
         }
         let words = args.iter().map(|arg| format!("\"{}\"", arg.escape_ascii()));
@@ -86,9 +87,14 @@ impl Talker {
         self.add(batch, &line.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>());
     }
 
-    /// A random command; whether the client knows what comes behind it.
-    fn add_any(&mut self, batch: &mut Vec<u8>) -> bool {
-        let call = self.generator.next();
+    /// A random command; whether the client knows what comes behind it. `queues` says that it may be queued by a MULTI.
+    fn add_any(&mut self, batch: &mut Vec<u8>, queues: &mut bool) -> bool {
+        let mut call = self.generator.next();
+        // In a transaction it takes replies out of EXEC's array, which announces them all the same: as in Redis, nobody can read on.
+        while *queues && call.name == "client reply" {
+            call = self.generator.next();
+        }
+        *queues |= call.name == "multi";
         self.add(batch, &call.args);
         !commands::unsettles(&call.name)
     }
@@ -104,6 +110,7 @@ impl Talker {
             _ => 1 + self.rng.below(20),
         };
         let transaction = one_in(&mut self.rng, 8);
+        let mut queues = transaction;
         if transaction {
             if one_in(&mut self.rng, 2) {
                 let key = String::from_utf8(self.generator.key()).unwrap();
@@ -112,7 +119,7 @@ impl Talker {
             self.add_line(&mut batch, "MULTI");
         }
         for _ in 0..count {
-            settled &= self.add_any(&mut batch);
+            settled &= self.add_any(&mut batch, &mut queues);
         }
         if transaction {
             let end = if one_in(&mut self.rng, 6) { "DISCARD" } else { "EXEC" };
@@ -139,7 +146,12 @@ impl Talker {
                 Ok(reply) => reply,
                 Err(Silence::Closed) => return Err(Gone),
                 Err(Silence::TimedOut) => {
-                    stage.fault(format!("no answer, after\n{}", self.told()));
+                    let clients = match watch::ask(stage.primary(), "CLIENT LIST", PATIENCE) {
+                        Some(Value::Bulk(text)) => String::from_utf8_lossy(&text).into_owned(),
+                        other => format!("{other:?}"),
+                    };
+                    let port = conn.local_port();
+                    stage.fault(format!("no answer to port {port}, and CLIENT LIST says\n{clients}after\n{}", self.told()));
                     return Err(Gone);
                 }
             };
