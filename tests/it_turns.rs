@@ -141,3 +141,16 @@ fn a_long_reply_is_whole_though_its_key_goes_and_the_next_request_comes_behind_i
     assert_eq!(results[0].items().len(), 2000);
     assert_eq!(results[1], Value::Error("ERR value is out of range, no more than 1048576 elements can be drawn here".into()));
 }
+
+#[test]
+fn a_long_reply_beyond_the_clients_output_limit_ends_the_client_however_fast_it_reads() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    conn.run("HSET h field value");
+    replies!(conn, "CONFIG SET client-output-buffer-limit \"normal 1000000 0 0\"" => "OK");
+    let mut long = server.connect();
+    long.send(b"HRANDFIELD h -999999999\r\nPING\r\n");
+    let read = long.recv_to_end();
+    assert!(read.starts_with("*999999999\r\n") && read.len() < 3_000_000 && !read.contains("PONG"), "{} bytes", read.len());
+    assert!(server.log().contains("closed for overcoming of output buffer limits."));
+}

@@ -46,5 +46,5 @@ pub fn reply(ctx: &mut Ctx<'_>, count: u64, in_pairs: bool, draw: Draw) {
         out.take_all()
     };
     let spare = (0..SPARE).map(one).collect();
-    ctx.server.begin_long_reply(ctx.conn, LongReply { source, draw, left, spare });
+    ctx.server.begin_long_reply(ctx.conn, LongReply { source, draw, left, spare, written: 0 });
 }

@@ -29,4 +29,6 @@ pub struct LongReply {
     pub left: u64,
     /// Some that were drawn at the beginning, as they are written.
     pub spare: Vec<Vec<u8>>,
+    /// Bytes written so far, sent or not. Redis would hold all of them at once, so this is what counts against the client's hard output limit.
+    pub written: u64,
 }

@@ -70,9 +70,16 @@ impl Server {
             client.soft_limit_since_ms = None;
         }
         if (hard || soft) && !client.close_now {
-            log::warn!("Client id={} addr={} closed for overcoming of output buffer limits.", client.id, client.origin.addr);
-            self.stats.output_limit_closes += 1;
-            self.close(conn, false);
+            self.close_over_output_limit(conn);
         }
+    }
+
+    /// Closes a client because of its output.
+    #[cold]
+    pub(super) fn close_over_output_limit(&mut self, conn: ConnId) {
+        let Some(client) = self.clients.get(conn) else { return };
+        log::warn!("Client id={} addr={} closed for overcoming of output buffer limits.", client.id, client.origin.addr);
+        self.stats.output_limit_closes += 1;
+        self.close(conn, false);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Server;
 use crate::{
+    config::ClientClass,
     resp::output::Output,
     state::{client::Blocked, conn_id::ConnId, long_reply::LongReply},
 };
@@ -48,7 +49,8 @@ impl Server {
         let Some(mut reply) = client.long_reply.take() else { return false };
         let between = Output::new(client.out.protocol);
         let mut out = std::mem::replace(&mut client.out, between);
-        let (most, bytes) = (reply.left.min(PART_ELEMENTS), out.len() + PART_BYTES);
+        let before = out.len();
+        let (most, bytes) = (reply.left.min(PART_ELEMENTS), before + PART_BYTES);
         let mut drawn = (reply.draw)(&mut self.keyspace, &mut self.rng, &reply.source, most, bytes, &mut out);
         if drawn == 0 && reply.spare.is_empty() {
             // There is no way to keep what the header says.
@@ -62,6 +64,12 @@ impl Server {
             }
         }
         reply.left -= drawn;
+        reply.written += (out.len() - before) as u64;
+        let limit = self.config.client_output_buffer_limit[ClientClass::Normal as usize].hard;
+        if limit != 0 && reply.written >= limit {
+            self.close_over_output_limit(conn);
+            return false;
+        }
         let is_over = reply.left == 0;
         if let Some(client) = self.clients.get_mut(conn) {
             client.out = out;
