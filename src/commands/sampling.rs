@@ -19,6 +19,9 @@ const AT_ONCE_MAX: u64 = 1 << 20;
 /// Elements put aside in case that there is nothing left to draw from.
 const SPARE: usize = 16;
 
+/// Bytes of the shortest element: `$0`, and two line ends.
+const ELEMENT_BYTES_MIN: u64 = 6;
+
 /// Answers with `count` elements of the value at the first key, which has some.
 pub fn reply(ctx: &mut Ctx<'_>, count: u64, in_pairs: bool, draw: Draw) {
     let client = ctx.client();
@@ -26,6 +29,10 @@ pub fn reply(ctx: &mut Ctx<'_>, count: u64, in_pairs: bool, draw: Draw) {
     let can_wait = !ctx.in_exec && is_heard && client.kind() == ClientKind::Normal && client.subscriptions.is_none();
     if !can_wait && is_heard && count > AT_ONCE_MAX {
         return ctx.error(format!("ERR value is out of range, no more than {AT_ONCE_MAX} elements can be drawn here"));
+    }
+    // A reply that Redis would cut off at the limit, however short its elements are, is not begun.
+    if can_wait && count.saturating_mul(ELEMENT_BYTES_MIN) >= ctx.reply_limit() as u64 {
+        return ctx.server.close_over_output_limit(ctx.conn);
     }
     ctx.out.array(if in_pairs && !ctx.out.resp3() { 2 * count as usize } else { count as usize });
     if !is_heard {

@@ -76,7 +76,7 @@ impl Server {
 
     /// Closes a client because of its output.
     #[cold]
-    pub(super) fn close_over_output_limit(&mut self, conn: ConnId) {
+    pub fn close_over_output_limit(&mut self, conn: ConnId) {
         let Some(client) = self.clients.get(conn) else { return };
         log::warn!("Client id={} addr={} closed for overcoming of output buffer limits.", client.id, client.origin.addr);
         self.stats.output_limit_closes += 1;
