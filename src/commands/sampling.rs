@@ -31,7 +31,7 @@ pub fn reply(ctx: &mut Ctx<'_>, count: u64, in_pairs: bool, draw: Draw) {
         return ctx.error(format!("ERR value is out of range, no more than {AT_ONCE_MAX} elements can be drawn here"));
     }
     // A reply that Redis would cut off at the limit, however short its elements are, is not begun.
-    if can_wait && count.saturating_mul(ELEMENT_BYTES_MIN) >= ctx.reply_limit() as u64 {
+    if can_wait && count > ctx.reply_limit() as u64 / ELEMENT_BYTES_MIN && ctx.reply_limit() != usize::MAX {
         return ctx.server.close_over_output_limit(ctx.conn);
     }
     ctx.out.array(if in_pairs && !ctx.out.resp3() { 2 * count as usize } else { count as usize });
