@@ -26,8 +26,6 @@ impl Engine {
         // The command that changed the key may have taken so long that a deadline has passed.
         self.refresh_time();
         self.serving = true;
-        // A command may have taken long, and what it has left may be past its deadline by now.
-        self.refresh_time();
         while let Some((db, key)) = self.server.keyspace.awaited.take_ready() {
             self.serve_key(db, &key);
         }
