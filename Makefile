@@ -65,7 +65,7 @@ bench: build ## measure beside redis-server; ARGS="--rounds 5 --only get" passes
 asan: ## all tests under AddressSanitizer
 	scripts/setup-tests
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address --cfg system_allocator" CARGO_TARGET_DIR=$(TARGET_DIR)/asan \
-		ASAN_OPTIONS=allocator_may_return_null=1 \
+		ASAN_OPTIONS=allocator_may_return_null=1:use_sigaltstack=0 \
 		scripts/run-tests $(CHECKED) --target $(HOST) --lib --bins --tests
 
 # The flags with which cargo-fuzz builds, given to cargo itself. The corpus stays below the target directory.

@@ -181,6 +181,7 @@ fn threads_run_on_the_processors_that_are_listed() {
 }
 
 #[test]
+#[cfg_attr(system_allocator, ignore = "another allocator gives memory back by rules of its own")]
 fn a_daemon_gives_memory_back_by_itself() {
     let dir = tempfile::tempdir().unwrap();
     let lease = free_port();

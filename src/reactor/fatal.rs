@@ -8,6 +8,7 @@ use super::report::{self, Report};
 use crate::engine::last_command;
 use libc::{SIGABRT, SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGSEGV, c_int, c_void, siginfo_t};
 use std::{
+    cell::RefCell,
     io, mem, ptr,
     sync::{
         OnceLock,
@@ -46,12 +47,37 @@ pub fn ignore_broken_writes() {
     }
 }
 
+/// A stack for handlers, which its thread gives back at its end.
+struct HandlerStack(Box<[u8]>);
+
+impl HandlerStack {
+    /// Has handlers on this thread run on it.
+    fn install() -> Self {
+        let mut memory = vec![0u8; STACK_BYTES].into_boxed_slice();
+        let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
+        // SAFETY: the memory stays where it is until `drop` has taken it out of use, and nobody else uses it.
+        unsafe { libc::sigaltstack(&stack, ptr::null_mut()) };
+        Self(memory)
+    }
+}
+
+impl Drop for HandlerStack {
+    fn drop(&mut self) {
+        let none = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: self.0.len() };
+        // SAFETY: without such a stack a handler runs on the thread's own.
+        unsafe { libc::sigaltstack(&none, ptr::null_mut()) };
+    }
+}
+
+thread_local! {
+    static HANDLER_STACK: RefCell<Option<HandlerStack>> = const { RefCell::new(None) };
+}
+
 /// Gives this thread a stack for handlers.
 pub fn give_stack() {
-    let memory = Box::leak(vec![0u8; STACK_BYTES].into_boxed_slice());
-    let stack = libc::stack_t { ss_sp: memory.as_mut_ptr().cast(), ss_flags: 0, ss_size: memory.len() };
-    // SAFETY: the memory is never returned, and nobody else uses it.
-    unsafe { libc::sigaltstack(&stack, ptr::null_mut()) };
+    HANDLER_STACK.with_borrow_mut(|stack| {
+        stack.get_or_insert_with(HandlerStack::install);
+    });
 }
 
 /// Reports fatal signals from now on, or leaves them to the system.
