@@ -196,7 +196,7 @@ unsafe impl GlobalAlloc for Counting {
 
     #[inline]
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        count(-(class(layout.size(), layout.align()) as isize));
+        count((class(layout.size(), layout.align()) as isize).wrapping_neg());
         // SAFETY: the caller keeps `dealloc`'s contract.
         unsafe { Base.dealloc(ptr, layout) }
     }

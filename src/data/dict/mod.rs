@@ -82,10 +82,11 @@ pub struct Dict<T: Slot> {
     walkers: Walkers<T>,
 }
 
-/// The top `bits` of `hash`; 0 when `bits` is 0.
+/// The top `bits` of `hash`, which are less than 64; 0 when `bits` is 0.
 #[inline(always)]
 fn top(hash: u64, bits: u32) -> usize {
-    ((hash >> 1) >> (63 - bits)) as usize
+    // A processor takes a shift by its low 6 bits, which these are.
+    (hash >> 1).wrapping_shr(63u32.wrapping_sub(bits)) as usize
 }
 
 impl<T: Slot> Dict<T> {
@@ -122,7 +123,7 @@ impl<T: Slot> Dict<T> {
     fn locate(&self, hash: u64) -> (usize, usize) {
         let shelf_index = top(hash, u32::from(self.shelf_bits));
         let shelf = &self.shelves[shelf_index];
-        let slot = top(hash << self.shelf_bits, u32::from(shelf.depth));
+        let slot = top(hash.wrapping_shl(u32::from(self.shelf_bits)), u32::from(shelf.depth));
         (shelf_index, shelf.directory[slot] as usize)
     }
 

@@ -68,12 +68,21 @@ pub(super) struct Segment<T> {
 #[inline(always)]
 fn tag(hash: u64) -> u8 {
     let tag = (hash >> 32) as u8;
-    tag + u8::from(tag == 0)
+    // 0 becomes 1, and nothing else changes: it cannot wrap.
+    tag.wrapping_add(u8::from(tag == 0))
 }
 
 #[inline(always)]
 fn home(hash: u64, buckets: usize) -> usize {
-    (((hash & 0xffff_ffff) * buckets as u64) >> 32) as usize
+    // A product of two numbers of 32 bits: no segment has more buckets.
+    ((hash & 0xffff_ffff).wrapping_mul(buckets as u64) >> 32) as usize
+}
+
+/// The bucket behind number `at` of `count`, which is below that: the first one behind the last.
+#[inline(always)]
+fn behind(at: usize, count: usize) -> usize {
+    let next = at.wrapping_add(1);
+    if next == count { 0 } else { next }
 }
 
 impl<T: Slot> Segment<T> {
@@ -128,7 +137,7 @@ impl<T: Slot> Segment<T> {
             if bucket.tags[SLOTS] == 0 {
                 return None;
             }
-            at = if at + 1 == count { 0 } else { at + 1 };
+            at = behind(at, count);
         }
         None
     }
@@ -161,7 +170,7 @@ impl<T: Slot> Segment<T> {
                 return Place { bucket: at as u32, slot: (free.trailing_zeros() / 8) as u8 };
             }
             bucket.tags[SLOTS] = bucket.tags[SLOTS].saturating_add(1);
-            at = if at + 1 == count { 0 } else { at + 1 };
+            at = behind(at, count);
         }
     }
 
@@ -182,7 +191,7 @@ impl<T: Slot> Segment<T> {
             if *passed != u8::MAX {
                 *passed -= 1;
             }
-            at = if at + 1 == count { 0 } else { at + 1 };
+            at = behind(at, count);
         }
         let bucket = &mut self.buckets[at];
         bucket.tags[usize::from(place.slot)] = 0;
@@ -277,7 +286,7 @@ impl<T: Slot> Segment<T> {
             if self.buckets[at].tags[SLOTS] == 0 {
                 return;
             }
-            at = if at + 1 == count { 0 } else { at + 1 };
+            at = behind(at, count);
         }
     }
 
