@@ -133,8 +133,12 @@ fn numbers_end_where_a_c_string_does() {
 }
 
 #[test]
-fn a_backlog_has_sixteen_kibibytes_at_least() {
-    let server = Server::start(&[]);
+fn a_backlog_whose_size_is_set_has_sixteen_kibibytes_at_least() {
+    let server = Server::start(&["--repl-backlog-size", "1"]);
+    for size in ["1", "1"] {
+        assert_eq!(server.ask("CONFIG GET repl-backlog-size").items()[1].text(), size, "as it was given at start, and set to the same");
+        assert_eq!(server.ask("CONFIG SET repl-backlog-size 1").text(), "OK");
+    }
     assert_eq!(server.ask("CONFIG SET repl-backlog-size 100").text(), "OK");
     assert_eq!(server.ask("CONFIG GET repl-backlog-size").items()[1].text(), "16384");
     assert_eq!(server.info("repl_backlog_size"), "16384");

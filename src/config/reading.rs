@@ -103,13 +103,9 @@ pub(super) fn is_known(name: &[u8]) -> bool {
     lookup(&name).is_some() || is_obsolete(&name) || name.contains(&b'.') || name == b"sentinel"
 }
 
-/// Bytes that a backlog has at least, as in Redis.
-const REPL_BACKLOG_MIN: u64 = 16 << 10;
-
 impl Config {
     /// Moves values that are accepted out of range to the nearest that are used.
     pub(super) fn clamp(&mut self) {
         self.hz = self.hz.clamp(1, 500);
-        self.repl_backlog_size = self.repl_backlog_size.max(REPL_BACKLOG_MIN);
     }
 }

@@ -60,6 +60,9 @@ pub fn is_secret(name: &[u8]) -> bool {
     lookup(name).is_some_and(|directive| directive.flags.contains(Flags::SECRET))
 }
 
+/// Bytes that a backlog has at least once its size has been set.
+const REPL_BACKLOG_MIN: u64 = 16 << 10;
+
 impl Config {
     /// The directives that any of `patterns` finds, as CONFIG GET replies: name and value, in the order of the table.
     ///
@@ -107,6 +110,10 @@ impl Config {
             if is_changed && !changed.contains(&directive.id) {
                 changed.push(directive.id);
             }
+        }
+        // As in Redis, a smaller size that was there at start stays until it is set to another one.
+        if changed.contains(&DirectiveId::repl_backlog_size) {
+            new.repl_backlog_size = new.repl_backlog_size.max(REPL_BACKLOG_MIN);
         }
         *self = new;
         Ok(changed)
