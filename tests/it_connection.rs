@@ -408,6 +408,15 @@ fn replies_on_off_and_skipped() {
     conn.send(b"CLIENT REPLY OFF\r\nRESET\r\nECHO 5\r\n");
     assert_eq!(conn.recv(), *"RESET");
     assert_eq!(conn.recv(), *r#""5""#);
+    // SKIP silences RESET, too, whether it came by itself or in a transaction.
+    conn.send(b"CLIENT REPLY SKIP\r\nRESET\r\nECHO 6\r\n");
+    assert_eq!(conn.recv(), *r#""6""#);
+    conn.send(b"MULTI\r\nPING\r\nCLIENT REPLY SKIP\r\nEXEC\r\nRESET\r\nECHO 7\r\n");
+    for reply in ["OK", "QUEUED", "QUEUED"] {
+        assert_eq!(conn.recv(), *reply);
+    }
+    assert_eq!(conn.recv_exact(11), "*2\r\n+PONG\r\n", "SKIP answers nothing, so the array stays short");
+    assert_eq!(conn.recv(), *r#""7""#);
 }
 
 #[test]

@@ -74,7 +74,8 @@ fn reset(ctx: &mut Ctx) {
     client.user = auth::DEFAULT_USER;
     // The library behind the connection stays the same: LIB-NAME and LIB-VER are kept.
     client.name = Vec::new();
-    client.reply = ReplyMode::On;
+    // CLIENT REPLY SKIP in front of it silences it, too; CLIENT REPLY OFF ends here.
+    client.reply = if client.reply == ReplyMode::Skip { ReplyMode::Skip } else { ReplyMode::On };
     client.no_evict = false;
     client.no_touch = false;
     client.out.protocol = Protocol::Resp2;
