@@ -30,10 +30,11 @@ pub fn reply(ctx: &mut Ctx<'_>, count: u64, in_pairs: bool, draw: Draw) {
     if !can_wait && is_heard && count > AT_ONCE_MAX {
         return ctx.error(format!("ERR value is out of range, no more than {AT_ONCE_MAX} elements can be drawn here"));
     }
-    // A reply that Redis would cut off at the limit, however short its elements are, is not begun.
-    if can_wait && count > ctx.reply_limit() as u64 / ELEMENT_BYTES_MIN && ctx.reply_limit() != usize::MAX {
+    // A reply that is bound to be cut off at the limit, however short its elements are, is not begun.
+    if can_wait && ctx.server.is_output_cut(ctx.conn, count.saturating_mul(ELEMENT_BYTES_MIN)) {
         return ctx.server.close_over_output_limit(ctx.conn);
     }
+    let before = ctx.out.len();
     ctx.out.array(if in_pairs && !ctx.out.resp3() { 2 * count as usize } else { count as usize });
     if !is_heard {
         return;
@@ -53,5 +54,6 @@ pub fn reply(ctx: &mut Ctx<'_>, count: u64, in_pairs: bool, draw: Draw) {
         out.take_all()
     };
     let spare = (0..SPARE).map(one).collect();
-    ctx.server.begin_long_reply(ctx.conn, LongReply { source, draw, left, spare, written: 0 });
+    let written = (ctx.out.len() - before) as u64;
+    ctx.server.begin_long_reply(ctx.conn, LongReply { source, draw, left, spare, written });
 }

@@ -19,9 +19,9 @@ fn has_password(config: &Config) -> bool {
 impl Server {
     /// Whether so many bytes of output are more than an ordinary client may have in any case.
     #[inline]
-    pub fn is_output_cut(&self, conn: ConnId, bytes: usize) -> bool {
+    pub fn is_output_cut(&self, conn: ConnId, bytes: u64) -> bool {
         let hard = self.config.client_output_buffer_limit[ClientClass::Normal as usize].hard;
-        hard != 0 && bytes as u64 >= hard && self.clients.get(conn).is_some_and(|client| client.kind() == ClientKind::Normal)
+        hard != 0 && bytes >= hard && self.clients.get(conn).is_some_and(|client| client.kind() == ClientKind::Normal)
     }
 
     /// Whether a client has to give a password before it may run commands.

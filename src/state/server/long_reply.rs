@@ -2,7 +2,6 @@
 
 use super::Server;
 use crate::{
-    config::ClientClass,
     resp::output::Output,
     state::{client::Blocked, conn_id::ConnId, long_reply::LongReply},
 };
@@ -65,8 +64,7 @@ impl Server {
         }
         reply.left -= drawn;
         reply.written += (out.len() - before) as u64;
-        let limit = self.config.client_output_buffer_limit[ClientClass::Normal as usize].hard;
-        if limit != 0 && reply.written >= limit {
+        if self.is_output_cut(conn, reply.written) {
             self.close_over_output_limit(conn);
             return false;
         }
