@@ -4,8 +4,8 @@ use crate::{
     config::{Config, Endpoint, Environment, ReplDisklessLoad, Sources, split_args},
     data::entry::{Entry, NEVER},
     engine::Engine,
-    persist::rdb::{DecodeOptions, Decoder, Event, RdbError, Shapes, payload},
-    resp::request::{Limits, Parser},
+    persist::rdb::{DecodeOptions, Decoder, RdbError, RdbEvent, Shapes, payload},
+    resp::request::{Parser, RequestLimits},
     state::{
         Action, ConnId, Host,
         client::Origin,
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-const LIMITS: Limits = Limits { bulk_max: 1 << 16, authenticated: true };
+const LIMITS: RequestLimits = RequestLimits { bulk_max: 1 << 16, authenticated: true };
 
 /// Requests of a byte stream, in whole and byte by byte: both ways must find the same.
 pub fn request(data: &[u8]) {
@@ -71,13 +71,13 @@ fn rdb_events(pieces: &mut dyn Iterator<Item = &[u8]>, options: DecodeOptions) -
         loop {
             match decoder.next() {
                 // A value is the same however its bytes are kept.
-                Ok(Some(Event::Key(key))) => {
+                Ok(Some(RdbEvent::Key(key))) => {
                     let (deadline, idle, frequency) = (key.deadline, key.idle_seconds, key.frequency);
                     let entry = key.into_entry();
                     all.push(format!("{:?} {deadline} {idle:?} {frequency:?} {:?}", entry.key(), payload::dump(&entry, false)));
                 }
                 // Where a large collection is paused at depends on how its bytes come.
-                Ok(Some(Event::Part)) => (),
+                Ok(Some(RdbEvent::Part)) => (),
                 Ok(Some(event)) => all.push(format!("{event:?}")),
                 Ok(None) => break,
                 Err(error) => return (all, Err(error)),
@@ -110,12 +110,12 @@ pub fn replication(data: &[u8]) {
 
 /// A disk with one file at a time, which does at once what it is asked for.
 #[derive(Default)]
-struct Disk {
+struct MemoryDisk {
     bytes: Vec<u8>,
     read: usize,
 }
 
-impl Disk {
+impl MemoryDisk {
     fn run(&mut self, job: DiskJob) -> DiskDone {
         let file = job.file();
         let done = match job {
@@ -173,7 +173,7 @@ fn followed(pieces: &mut dyn Iterator<Item = &[u8]>, swapdb: bool, full: bool) -
         _ => None,
     });
     assert!(link.is_some_and(|link| engine.link_connected(link, LINK, Origin::default())));
-    let mut disk = Disk::default();
+    let mut disk = MemoryDisk::default();
     if full {
         let hash = engine.server.keyspace.hash(b"old");
         assert!(engine.server.keyspace.load_insert(0, hash, Entry::new_inline(b"old", b"1", NEVER), false).is_ok());

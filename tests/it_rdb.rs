@@ -6,7 +6,7 @@ use common::*;
 use bytes::Bytes;
 use solod::{
     data::{entry::Entry, entry::NEVER, string::NewString},
-    persist::rdb::{self, Checksum, Decoder, Encoder, Event, Family, Marks, SaveInfo, Settings},
+    persist::rdb::{self, AccessMarks, Checksum, Decoder, Encoder, Family, RdbEvent, SaveInfo, Settings},
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -111,26 +111,26 @@ fn decode(path: &Path) -> File {
         decoder.feed(piece);
         while let Some(event) = decoder.next().unwrap_or_else(|error| panic!("{error}")) {
             match event {
-                Event::Version { family, version } => file.origin = Some((family, version)),
-                Event::Aux { name, value } => {
+                RdbEvent::Version { family, version } => file.origin = Some((family, version)),
+                RdbEvent::Aux { name, value } => {
                     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
                     file.aux.insert(text(name), text(value));
                 }
-                Event::SelectDb(index) => db = index,
-                Event::Key(key) => {
+                RdbEvent::SelectDb(index) => db = index,
+                RdbEvent::Key(key) => {
                     file.idle += usize::from(key.idle_seconds.is_some());
                     file.frequencies.extend(key.frequency);
                     let value = match &key.value {
-                        rdb::Value::Int(n) => n.to_string().into_bytes(),
-                        rdb::Value::Str(s) => s.to_vec(),
-                        rdb::Value::Bytes(b) => b.to_vec(),
-                        rdb::Value::Object(object) => panic!("a {} among strings", object.type_name()),
+                        rdb::LoadedValue::Int(n) => n.to_string().into_bytes(),
+                        rdb::LoadedValue::Str(s) => s.to_vec(),
+                        rdb::LoadedValue::Bytes(b) => b.to_vec(),
+                        rdb::LoadedValue::Object(object) => panic!("a {} among strings", object.type_name()),
                     };
                     file.data.insert((db, key.key.to_vec()), (value, key.deadline));
                 }
-                Event::Function(code) => file.functions.push(code.to_vec()),
-                Event::End(checksum) => file.end = Some(checksum),
-                Event::ResizeDb { .. } | Event::SlotInfo { .. } | Event::ModuleAux(_) | Event::Part | Event::Empty(_) => (),
+                RdbEvent::Function(code) => file.functions.push(code.to_vec()),
+                RdbEvent::End(checksum) => file.end = Some(checksum),
+                RdbEvent::ResizeDb { .. } | RdbEvent::SlotInfo { .. } | RdbEvent::ModuleAux(_) | RdbEvent::Part | RdbEvent::Empty(_) => (),
             }
         }
     }
@@ -217,13 +217,13 @@ fn our_files_are_loaded_by_real_servers() {
     for program in peers() {
         for settings in [
             Settings::default(),
-            Settings { compression: false, checksum: false, marks: Marks::Idle },
-            Settings { marks: Marks::Frequency { decay_minutes: 0 }, ..Settings::default() },
+            Settings { compression: false, checksum: false, marks: AccessMarks::Idle },
+            Settings { marks: AccessMarks::Frequency { decay_minutes: 0 }, ..Settings::default() },
         ] {
             let mut server = Server::of(&program, &["--maxmemory-policy", "allkeys-lfu", "--lfu-decay-time", "0"]);
             std::fs::write(server.dir.join("dump.rdb"), encode(&data, settings)).unwrap();
             server.restart();
-            if matches!(settings.marks, Marks::Frequency { .. }) {
+            if matches!(settings.marks, AccessMarks::Frequency { .. }) {
                 assert_eq!(server.ask("OBJECT FREQ 0"), *"77");
             }
             assert_holds(&server, &data);
@@ -246,7 +246,7 @@ fn a_loaded_file_has_the_digest_of_the_same_commands() {
 fn our_files_pass_the_check() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dump.rdb");
-    for settings in [Settings::default(), Settings { compression: false, checksum: true, marks: Marks::Idle }] {
+    for settings in [Settings::default(), Settings { compression: false, checksum: true, marks: AccessMarks::Idle }] {
         std::fs::write(&path, encode(&data(), settings)).unwrap();
         let output = run(Command::new("redis-check-rdb").arg(&path));
         assert_eq!(output.code, Some(0), "{output:?}");

@@ -328,14 +328,14 @@ impl<'a> Ctx<'a> {
 }
 
 /// The bytes of a string value, with room for the digits of an integer.
-pub enum Text<'a> {
+pub enum StringText<'a> {
     /// The bytes where they are stored.
     Stored(&'a [u8]),
     /// An integer's digits.
     Digits(itoa::Buffer, i64),
 }
 
-impl Text<'_> {
+impl StringText<'_> {
     /// The bytes.
     pub fn with<R>(self, f: impl FnOnce(&[u8]) -> R) -> R {
         match self {
@@ -346,10 +346,10 @@ impl Text<'_> {
 }
 
 /// The value as text; `None` when it is not a string.
-pub fn text(value: Value<'_>) -> Option<Text<'_>> {
+pub fn text(value: Value<'_>) -> Option<StringText<'_>> {
     Some(match value {
-        Value::Str(s) => Text::Stored(s),
-        Value::Int(n) => Text::Digits(itoa::Buffer::new(), n),
-        Value::Object(object) => Text::Stored(object.bytes()?),
+        Value::Str(s) => StringText::Stored(s),
+        Value::Int(n) => StringText::Digits(itoa::Buffer::new(), n),
+        Value::Object(object) => StringText::Stored(object.bytes()?),
     })
 }

@@ -27,14 +27,14 @@ fn dump(ctx: &mut Ctx) {
 
 /// RESTORE's options.
 #[derive(Default)]
-struct Options {
+struct RestoreOptions {
     replace: bool,
     absolute: bool,
     idle_seconds: Option<u64>,
     frequency: Option<u8>,
 }
 
-impl Options {
+impl RestoreOptions {
     /// Reads them; answers with an error when they are no good.
     fn parse(ctx: &mut Ctx<'_>) -> Option<Self> {
         let mut options = Self::default();
@@ -70,7 +70,7 @@ impl Options {
 }
 
 fn restore(ctx: &mut Ctx) {
-    let Some(options) = Options::parse(ctx) else { return };
+    let Some(options) = RestoreOptions::parse(ctx) else { return };
     let (db, hash, key) = (ctx.db, ctx.hash(1), ctx.arg(1));
     if !options.replace && ctx.write(1).is_some() {
         return ctx.error("BUSYKEY Target key name already exists.");

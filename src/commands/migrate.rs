@@ -10,7 +10,7 @@ use crate::{
     data::entry::NEVER,
     persist::rdb::payload,
     resp::{encode, request::Args},
-    state::migration::Request,
+    state::migration::MigrateRequest,
 };
 use bytes::Bytes;
 use std::ops::Range;
@@ -25,7 +25,7 @@ const NOBODY_WAITS: &str = "ERR MIGRATE is not possible inside a transaction: it
 
 /// MIGRATE's options, as indices of arguments.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Options {
+struct MigrateOptions {
     copy: bool,
     replace: bool,
     user: Option<usize>,
@@ -33,7 +33,7 @@ struct Options {
     keys: Range<usize>,
 }
 
-impl Options {
+impl MigrateOptions {
     fn parse(args: &Args<'_>) -> Result<Self, &'static str> {
         let mut options = Self { keys: 3..4, ..Self::default() };
         let mut i = 6;
@@ -125,12 +125,12 @@ fn encoded(parts: &[&[u8]]) -> Vec<u8> {
 
 /// Requests in pieces, which a second attempt can share.
 #[derive(Default)]
-struct Pieces {
+struct RequestPieces {
     whole: Vec<Bytes>,
     tail: Vec<u8>,
 }
 
-impl Pieces {
+impl RequestPieces {
     /// Adds the RESTORE for a key.
     fn restore(&mut self, name: &[u8], key: &[u8], ttl_ms: i64, payload: Vec<u8>, replace: bool) {
         encode::array_header(&mut self.tail, 4 + usize::from(replace));
@@ -166,7 +166,7 @@ impl Pieces {
 }
 
 fn migrate(ctx: &mut Ctx) {
-    let options = match Options::parse(&ctx.args) {
+    let options = match MigrateOptions::parse(&ctx.args) {
         Ok(options) => options,
         Err(text) => return ctx.error(text),
     };
@@ -178,7 +178,7 @@ fn migrate(ctx: &mut Ctx) {
     }
     let name: &[u8] = if ctx.server.config.cluster_enabled { b"RESTORE-ASKING" } else { b"RESTORE" };
     let (compression, now_ms) = (ctx.server.config.rdbcompression, ctx.now_ms());
-    let (mut keys, mut pieces) = (Vec::new(), Pieces::default());
+    let (mut keys, mut pieces) = (Vec::new(), RequestPieces::default());
     for i in options.keys {
         let key = ctx.arg(i);
         let Some(entry) = ctx.read(i) else { continue };
@@ -197,7 +197,7 @@ fn migrate(ctx: &mut Ctx) {
         (None, Some(password)) => encoded(&[b"AUTH", ctx.arg(password)]),
         (Some(user), Some(password)) => encoded(&[b"AUTH", ctx.arg(user), ctx.arg(password)]),
     };
-    let request = Request {
+    let request = MigrateRequest {
         host: String::from_utf8_lossy(ctx.arg(1)).into_owned(),
         port: port(ctx.arg(2)),
         name: [ctx.arg(1), b":", ctx.arg(2)].concat().into(),
@@ -253,16 +253,16 @@ mod tests {
 
     #[test]
     fn options_come_in_any_order_and_keys_come_last() {
-        let parse = |options: &str| Options::parse(&request(options).args());
-        assert_eq!(parse(""), Ok(Options { keys: 3..4, ..Options::default() }));
-        let all = Options { copy: true, replace: true, user: Some(8), password: Some(9), keys: 12..14 };
+        let parse = |options: &str| MigrateOptions::parse(&request(options).args());
+        assert_eq!(parse(""), Ok(MigrateOptions { keys: 3..4, ..MigrateOptions::default() }));
+        let all = MigrateOptions { copy: true, replace: true, user: Some(8), password: Some(9), keys: 12..14 };
         assert_eq!(parse("Copy AUTH2 u p replace KEYS a copy"), Ok(all));
-        assert_eq!(parse("auth keys keys"), Ok(Options { password: Some(7), keys: 9..9, ..Options::default() }));
+        assert_eq!(parse("auth keys keys"), Ok(MigrateOptions { password: Some(7), keys: 9..9, ..MigrateOptions::default() }));
         for wrong in ["auth", "auth2 u", "x", "copy x"] {
             assert_eq!(parse(wrong), Err(errors::SYNTAX), "{wrong}");
         }
         let args = OwnedArgs::new(&[b"migrate", b"h", b"1", b"key", b"0", b"5", b"keys", b"a"]);
-        assert_eq!(Options::parse(&args.args()), Err(KEY_NOT_EMPTY));
+        assert_eq!(MigrateOptions::parse(&args.args()), Err(KEY_NOT_EMPTY));
         assert_eq!(find_keys(&args.args()), Some(vec![]));
     }
 
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_the_same_however_it_is_cut() {
-        let mut pieces = Pieces::default();
+        let mut pieces = RequestPieces::default();
         pieces.restore(b"RESTORE", b"k", 0, b"abc".to_vec(), false);
         pieces.restore(b"RESTORE", b"l", 70, vec![b'x'; PIECE_BYTES], true);
         let sent = pieces.finish().concat();

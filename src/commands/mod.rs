@@ -89,7 +89,7 @@ pub static TABLE: &[&[Command]] = &[
     dump::COMMANDS,
     migrate::COMMANDS,
     sets::members::COMMANDS,
-    sets::chance::COMMANDS,
+    sets::random::COMMANDS,
     sets::algebra::COMMANDS,
     sets::walking::COMMANDS,
     connection::COMMANDS,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     config::split_args,
     data::number,
-    replication::primary::{NoResume, Phase, ReplicaLink},
+    replication::primary::{FollowerPhase, NoResume, ReplicaLink},
 };
 
 /// The longest address that a replica may say it has, in bytes.
@@ -93,7 +93,7 @@ fn resume(ctx: &mut Ctx<'_>, offset: u64, name: &str) {
         false => ctx.out.simple("CONTINUE"),
     }
     let conn = ctx.conn;
-    ctx.server.add_replica(conn, Phase::Online { waits_for_ack: false }, offset);
+    ctx.server.add_replica(conn, FollowerPhase::Online { waits_for_ack: false }, offset);
     ctx.server.stats.sync_partial_ok += 1;
 }
 
@@ -193,8 +193,8 @@ fn acknowledge(ctx: &mut Ctx<'_>, i: usize) {
     link.acked_offset = link.acked_offset.max(acked);
     link.acked_aof_offset = link.acked_aof_offset.max(on_disk.unwrap_or(0));
     match &mut link.phase {
-        Phase::Sent { waits_for_ack } | Phase::Online { waits_for_ack } => *waits_for_ack = false,
-        Phase::Handshake | Phase::Snapshot { .. } => (),
+        FollowerPhase::Sent { waits_for_ack } | FollowerPhase::Online { waits_for_ack } => *waits_for_ack = false,
+        FollowerPhase::Handshake | FollowerPhase::Snapshot { .. } => (),
     }
 }
 

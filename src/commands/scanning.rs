@@ -64,12 +64,12 @@ impl<'a> Scan<'a> {
 
 /// What a walk has found: its number is known only at the end.
 #[derive(Default)]
-pub struct Found {
+pub struct ScanReply {
     strings: Output,
     len: usize,
 }
 
-impl Found {
+impl ScanReply {
     /// Adds a string.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) {

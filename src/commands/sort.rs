@@ -49,14 +49,14 @@ impl<'a> Pattern<'a> {
 }
 
 /// Looks keys up that come of elements.
-struct Lookup<'a> {
+struct KeyLookup<'a> {
     keyspace: &'a mut Keyspace,
     db: usize,
     /// Room for the key.
     key: Vec<u8>,
 }
 
-impl Lookup<'_> {
+impl KeyLookup<'_> {
     /// Gives `f` what a pattern says of an element; `None` when that is nothing.
     fn with<R>(&mut self, pattern: Pattern<'_>, element: &[u8], f: impl FnOnce(Value<'_>) -> R) -> Option<R> {
         let (prefix, suffix, field) = match pattern {
@@ -80,7 +80,7 @@ impl Lookup<'_> {
 }
 
 #[derive(Default)]
-struct Options<'a> {
+struct SortOptions<'a> {
     descending: bool,
     alpha: bool,
     /// BY, unless it is one that asks for no order.
@@ -94,8 +94,8 @@ struct Options<'a> {
     store: Option<usize>,
 }
 
-fn parse<'a>(ctx: &mut Ctx<'a>, read_only: bool) -> Option<Options<'a>> {
-    let mut options = Options::default();
+fn parse<'a>(ctx: &mut Ctx<'a>, read_only: bool) -> Option<SortOptions<'a>> {
+    let mut options = SortOptions::default();
     let mut i = 2;
     while i < ctx.argc() {
         let left = ctx.argc() - 1 - i;
@@ -137,7 +137,7 @@ enum Weight {
     Text(Option<(usize, usize)>),
 }
 
-struct Row {
+struct SortRow {
     start: usize,
     end: usize,
     weight: Weight,
@@ -146,7 +146,7 @@ struct Row {
 /// The elements and what they are sorted by: few allocations, however many they are.
 #[derive(Default)]
 struct Rows {
-    rows: Vec<Row>,
+    rows: Vec<SortRow>,
     texts: Vec<u8>,
 }
 
@@ -154,14 +154,14 @@ impl Rows {
     fn push(&mut self, element: Item<'_>) {
         let start = self.texts.len();
         self.texts.extend_from_slice(element.text(&mut itoa::Buffer::new()));
-        self.rows.push(Row { start, end: self.texts.len(), weight: Weight::Text(None) });
+        self.rows.push(SortRow { start, end: self.texts.len(), weight: Weight::Text(None) });
     }
 
-    fn element(&self, row: &Row) -> &[u8] {
+    fn element(&self, row: &SortRow) -> &[u8] {
         &self.texts[row.start..row.end]
     }
 
-    fn weight_text(&self, row: &Row) -> Option<&[u8]> {
+    fn weight_text(&self, row: &SortRow) -> Option<&[u8]> {
         match row.weight {
             Weight::Text(Some((start, end))) => Some(&self.texts[start..end]),
             _ => None,
@@ -169,7 +169,7 @@ impl Rows {
     }
 
     /// The order of two elements: by weight, then by their bytes where the weights are numbers, then as they came.
-    fn compare(&self, a: &Row, b: &Row, options: &Options<'_>) -> Ordering {
+    fn compare(&self, a: &SortRow, b: &SortRow, options: &SortOptions<'_>) -> Ordering {
         let order = match (a.weight, b.weight) {
             (Weight::Number(x), Weight::Number(y)) => {
                 x.partial_cmp(&y).unwrap_or(Ordering::Equal).then_with(|| self.element(a).cmp(self.element(b)))
@@ -182,10 +182,10 @@ impl Rows {
     }
 
     /// Looks up what each element is sorted by; `false` when something that has to be a number is none.
-    fn weigh(&mut self, lookup: &mut Lookup<'_>, options: &Options<'_>) -> bool {
+    fn weigh(&mut self, lookup: &mut KeyLookup<'_>, options: &SortOptions<'_>) -> bool {
         let mut all_numbers = true;
         for i in 0..self.rows.len() {
-            let Row { start, end, .. } = self.rows[i];
+            let SortRow { start, end, .. } = self.rows[i];
             let weight = match (options.by, options.alpha) {
                 (None, true) => continue,
                 (None, false) => score_of(&self.texts[start..end]).map(Weight::Number),
@@ -216,7 +216,7 @@ impl Rows {
     }
 
     /// Puts the rows of this range where they belong; the others are left in any order.
-    fn sort(&mut self, wanted: Range<usize>, options: &Options<'_>) {
+    fn sort(&mut self, wanted: Range<usize>, options: &SortOptions<'_>) {
         let mut rows = std::mem::take(&mut self.rows);
         let mut part = &mut rows[..];
         if wanted.end < part.len() {
@@ -261,7 +261,7 @@ fn limited(limit: Option<(i64, i64)>, len: usize) -> Range<usize> {
 
 /// Reads the elements: all of them, or the `wanted` ones where the collection's own order is kept. Returns which of the rows are
 /// wanted then; `None` for a value that has no elements.
-fn read(object: &Object, rows: &mut Rows, options: &Options<'_>) -> Option<Range<usize>> {
+fn read(object: &Object, rows: &mut Rows, options: &SortOptions<'_>) -> Option<Range<usize>> {
     match object {
         Object::List(list) if options.keep_order => {
             let wanted = limited(options.limit, list.len());
@@ -300,14 +300,14 @@ fn sort_generic(ctx: &mut Ctx<'_>, read_only: bool) {
         let Value::Object(object) = entry.value() else { return ctx.wrong_type() };
         // The order of a set is nobody's business, but what is stored has to be the same on every replica.
         if options.keep_order && options.store.is_some() && matches!(object, Object::Set(_)) {
-            options = Options { keep_order: false, alpha: true, by: None, ..options };
+            options = SortOptions { keep_order: false, alpha: true, by: None, ..options };
         }
         match read(object, &mut rows, &options) {
             Some(range) => wanted = range,
             None => return ctx.wrong_type(),
         }
     }
-    let mut lookup = Lookup { keyspace: &mut ctx.server.keyspace, db: ctx.db, key: Vec::new() };
+    let mut lookup = KeyLookup { keyspace: &mut ctx.server.keyspace, db: ctx.db, key: Vec::new() };
     if !options.keep_order {
         if !rows.weigh(&mut lookup, &options) {
             return ctx.error(NOT_NUMBERS);
@@ -333,9 +333,9 @@ fn sort_generic(ctx: &mut Ctx<'_>, read_only: bool) {
 }
 
 /// Makes the result the list at argument `store`, whatever was there; no result is no list.
-fn put_result(ctx: &mut Ctx<'_>, store: usize, rows: &Rows, wanted: Range<usize>, options: &Options<'_>) {
+fn put_result(ctx: &mut Ctx<'_>, store: usize, rows: &Rows, wanted: Range<usize>, options: &SortOptions<'_>) {
     let limits = NodeLimits { size: ctx.server.config.list_max_listpack_size, depth: ctx.server.config.list_compress_depth };
-    let mut lookup = Lookup { keyspace: &mut ctx.server.keyspace, db: ctx.db, key: Vec::new() };
+    let mut lookup = KeyLookup { keyspace: &mut ctx.server.keyspace, db: ctx.db, key: Vec::new() };
     let mut list = List::new_linked(limits);
     for row in &rows.rows[wanted] {
         let element = rows.element(row);

@@ -100,7 +100,7 @@ impl Config {
 
     /// Reads `sources`. The second result is the error for a line that is valid but refused.
     fn read(sources: &Sources, environment: &mut dyn Environment) -> Result<(Loaded, Option<LoadError>), LoadError> {
-        let mut loader = Loader { reading: Reading::default(), refused: BTreeMap::new(), environment };
+        let mut loader = ConfigLoader { reading: Reading::default(), refused: BTreeMap::new(), environment };
         if let Some(path) = &sources.file {
             loader.read_file(path, 0)?;
         }
@@ -122,14 +122,14 @@ const COMMENT_BEHIND: &str = "A comment needs a line of its own: '#' begins one 
 /// How deep files may include files.
 const INCLUDE_DEPTH_MAX: usize = 16;
 
-struct Loader<'a> {
+struct ConfigLoader<'a> {
     reading: Reading,
     /// Errors of the lines that set a directive to a refused value, unless a later line sets it back.
     refused: BTreeMap<DirectiveId, LoadError>,
     environment: &'a mut dyn Environment,
 }
 
-impl Loader<'_> {
+impl ConfigLoader<'_> {
     fn read_file(&mut self, path: &Path, depth: usize) -> Result<(), LoadError> {
         let text = self.environment.read(path).map_err(|error| unreadable(path, &error))?;
         self.read_text(&path.display().to_string(), &text, depth)
@@ -229,19 +229,19 @@ pub(super) mod tests {
 
     /// Files in memory. A pattern is a prefix with `*` behind it.
     #[derive(Default)]
-    struct Files {
+    struct MemoryFiles {
         files: BTreeMap<PathBuf, Vec<u8>>,
         stdin: Vec<u8>,
     }
 
-    impl Files {
-        fn new(files: &[(&str, &str)]) -> Files {
+    impl MemoryFiles {
+        fn new(files: &[(&str, &str)]) -> MemoryFiles {
             let files = files.iter().map(|(path, text)| (path.into(), text.as_bytes().to_vec()));
-            Files { files: files.collect(), stdin: Vec::new() }
+            MemoryFiles { files: files.collect(), stdin: Vec::new() }
         }
     }
 
-    impl Environment for Files {
+    impl Environment for MemoryFiles {
         fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
             self.files.get(path).cloned().ok_or_else(|| io::Error::from_raw_os_error(2))
         }
@@ -277,7 +277,7 @@ pub(super) mod tests {
 
     fn load_files(files: &[(&str, &str)]) -> Result<Config, LoadError> {
         let sources = Sources { file: Some(files[0].0.into()), ..Sources::default() };
-        Config::read(&sources, &mut Files::new(files)).map(|(loaded, _)| loaded.config)
+        Config::read(&sources, &mut MemoryFiles::new(files)).map(|(loaded, _)| loaded.config)
     }
 
     fn load(text: &str) -> Config {
@@ -425,7 +425,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_read_later_wins() {
-        let mut files = Files::new(&[("a.conf", "port 1\ntimeout 1\nhz 1\ndir d")]);
+        let mut files = MemoryFiles::new(&[("a.conf", "port 1\ntimeout 1\nhz 1\ndir d")]);
         files.stdin = b"port 2\ntimeout 2".to_vec();
         let sources = Sources { file: Some("a.conf".into()), stdin: true, options: b"port 3".to_vec() };
         let config = Config::load(&sources, &mut files).unwrap().config;

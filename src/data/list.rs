@@ -11,7 +11,7 @@ mod tests;
 
 use super::listpack::{Item, Listpack};
 use bytes::Bytes;
-pub use element::{Element, End};
+pub use element::{End, ListElement};
 pub use limits::NodeLimits;
 pub use node::NodeView;
 use quicklist::Quicklist;
@@ -103,7 +103,7 @@ impl List {
     pub fn node(&self, index: usize) -> Option<NodeView<'_>> {
         match &self.0 {
             Repr::Packed(_) => None,
-            Repr::Linked(list) => list.slots().get(index).map(node::Slot::view),
+            Repr::Linked(list) => list.slots().get(index).map(node::NodeSlot::view),
         }
     }
 
@@ -111,7 +111,7 @@ impl List {
     pub fn node_bytes(&self) -> usize {
         match &self.0 {
             Repr::Packed(pack) => pack.byte_len(),
-            Repr::Linked(list) => list.slots().iter().map(node::Slot::bytes).sum(),
+            Repr::Linked(list) => list.slots().iter().map(node::NodeSlot::bytes).sum(),
         }
     }
 
@@ -186,11 +186,11 @@ impl List {
 
     /// Takes the element at an end out, and gives it to `f` before it is gone.
     #[inline]
-    pub fn pop<R>(&mut self, end: End, f: impl FnOnce(Element<'_>) -> R) -> Option<R> {
+    pub fn pop<R>(&mut self, end: End, f: impl FnOnce(ListElement<'_>) -> R) -> Option<R> {
         match &mut self.0 {
             Repr::Packed(pack) => {
                 let pos = if end == End::Front { pack.first()? } else { pack.last()? };
-                let result = f(Element::Item(pack.get(pos)));
+                let result = f(ListElement::Item(pack.get(pos)));
                 pack.remove(pos);
                 Some(result)
             }
@@ -199,7 +199,7 @@ impl List {
     }
 
     /// The element at `index`.
-    pub fn get<R>(&self, index: usize, f: impl FnOnce(Element<'_>) -> R) -> Option<R> {
+    pub fn get<R>(&self, index: usize, f: impl FnOnce(ListElement<'_>) -> R) -> Option<R> {
         let (mut f, mut result) = (Some(f), None);
         self.visit(index, End::Back, |element| {
             result = f.take().map(|f| f(element));
@@ -210,7 +210,7 @@ impl List {
 
     /// Hands `f` the elements from `index` on towards an end, until it says `false` or there are no more.
     #[inline]
-    pub fn visit(&self, index: usize, towards: End, mut f: impl FnMut(Element<'_>) -> bool) {
+    pub fn visit(&self, index: usize, towards: End, mut f: impl FnMut(ListElement<'_>) -> bool) {
         match &self.0 {
             Repr::Packed(pack) => drop(node::visit_pack(pack, index, towards, &mut f)),
             Repr::Linked(list) => list.visit(index, towards, f),
@@ -218,7 +218,7 @@ impl List {
     }
 
     /// Hands `f` every element, front to back.
-    pub fn for_each(&self, mut f: impl FnMut(Element<'_>)) {
+    pub fn for_each(&self, mut f: impl FnMut(ListElement<'_>)) {
         self.visit(0, End::Back, |element| {
             f(element);
             true

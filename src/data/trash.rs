@@ -23,7 +23,7 @@ pub trait Garbage {
     fn bytes(&self) -> usize;
 }
 
-struct Waiting {
+struct Pile {
     garbage: Box<dyn Garbage>,
     /// Each of its elements is a key.
     keys: bool,
@@ -31,7 +31,7 @@ struct Waiting {
     bytes: usize,
 }
 
-impl Waiting {
+impl Pile {
     /// Values that wait in it.
     fn values(&self) -> usize {
         if self.keys { self.garbage.len() } else { 1 }
@@ -40,7 +40,7 @@ impl Waiting {
 
 #[derive(Default)]
 struct Heap {
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Pile>,
     /// Values that wait.
     values: usize,
     /// Bytes that wait.
@@ -63,7 +63,7 @@ pub fn leave_keys(garbage: impl Garbage + 'static) {
 
 fn put(garbage: impl Garbage + 'static, keys: bool) {
     let bytes = garbage.bytes();
-    let mut waiting = Some(Waiting { garbage: Box::new(garbage), keys, bytes });
+    let mut waiting = Some(Pile { garbage: Box::new(garbage), keys, bytes });
     let kept = HEAP.try_with(|heap| {
         let mut heap = heap.borrow_mut();
         if let Some(waiting) = waiting.take() {

@@ -9,14 +9,14 @@
 use super::Engine;
 use crate::{
     config::split_args,
-    resp::request::{InputBuffer, Limits, Parser, ProtocolError},
+    resp::request::{InputBuffer, Parser, ProtocolError, RequestLimits},
     state::{ConnId, Server},
 };
 
 /// Commands parsed and looked ahead at a time.
 const BATCH: usize = 32;
 /// Whoever writes a stream has let its commands pass.
-const LIMITS: Limits = Limits { bulk_max: i64::MAX, authenticated: true };
+const LIMITS: RequestLimits = RequestLimits { bulk_max: i64::MAX, authenticated: true };
 
 /// The commands of one stream.
 pub(super) struct Executor {
@@ -165,7 +165,7 @@ mod tests {
 
     /// What has become of a stream: the end of what counts, and of what has been executed; what was handed over; the keys; how it ended.
     #[derive(Debug, PartialEq)]
-    struct Outcome {
+    struct RunResult {
         counted: u64,
         executed: u64,
         passed_on: Vec<u8>,
@@ -173,7 +173,7 @@ mod tests {
         last: Step,
     }
 
-    fn run(pieces: &[&[u8]]) -> Outcome {
+    fn run(pieces: &[&[u8]]) -> RunResult {
         let (mut bench, mut commands, mut last) = (with_link(), Executor::default(), Step::Starved);
         let from = bench.engine.server.replication.log.end();
         for piece in pieces {
@@ -191,7 +191,7 @@ mod tests {
         let passed_on = server.replication.log.read_from(from).unwrap_or_default().concat();
         let mut keys: Vec<_> = server.keyspace.iter().flat_map(|(i, db)| db.dict().iter().map(move |e| (i, e.key().to_vec()))).collect();
         keys.sort();
-        Outcome { counted: commands.counted(), executed: commands.executed(), passed_on, keys, last }
+        RunResult { counted: commands.counted(), executed: commands.executed(), passed_on, keys, last }
     }
 
     /// Where the commands of `lines` end, and what counts there.

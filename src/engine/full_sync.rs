@@ -8,7 +8,7 @@ use super::{
 use crate::{
     config::ReplDisklessLoad,
     persist::rdb,
-    replication::replica::{Phase, SnapshotEnd, Transfer},
+    replication::replica::{SnapshotEnd, Transfer, UpstreamPhase},
     state::LoadingState,
 };
 
@@ -72,7 +72,7 @@ impl Engine {
         if let Some(upstream) = server.replication.upstream.as_mut() {
             upstream.resumable = false;
             total = match upstream.phase {
-                Phase::Loading => Some(upstream.transfer.read),
+                UpstreamPhase::Loading => Some(upstream.transfer.read),
                 _ => upstream.transfer.total,
             };
         }
@@ -102,7 +102,7 @@ impl Engine {
             loading.loaded_bytes = offset;
         }
         let marked = match self.server.replication.upstream.as_mut().map(|u| &mut u.phase) {
-            Some(Phase::Handshake(handshake)) if handshake.is_marked() && progress == LoaderProgress::Done => {
+            Some(UpstreamPhase::Handshake(handshake)) if handshake.is_marked() && progress == LoaderProgress::Done => {
                 handshake.snapshot_ended();
                 true
             }

@@ -7,7 +7,7 @@ use crate::{
     data::object::Near,
     resp::{
         output::Output,
-        request::{Args, InputBuffer, Limits, PIECE_MAX, Parser, ProtocolError},
+        request::{Args, InputBuffer, PIECE_MAX, Parser, ProtocolError, RequestLimits},
     },
     state::{Action, ConnId, Peer, client::Pending},
 };
@@ -160,8 +160,10 @@ impl Engine {
             if client.blocked.is_some() || client.closing() {
                 return base;
             }
-            let limits =
-                Limits { bulk_max: self.server.config.proto_max_bulk_len as i64, authenticated: !self.server.wants_password(client) };
+            let limits = RequestLimits {
+                bulk_max: self.server.config.proto_max_bulk_len as i64,
+                authenticated: !self.server.wants_password(client),
+            };
             // Before it has authenticated a client is held to smaller requests, so each one may change what the next may be.
             let most = if limits.authenticated { BATCH } else { 1 };
             // Requests that were held back, or whose last argument has come by itself, come first; what lies behind them has not been looked at.

@@ -4,7 +4,7 @@ use super::{Engine, snapshots::ms_until};
 use crate::{
     config::ClientClass,
     persist::rdb::Progress,
-    replication::{primary::Phase, write_log::LogPiece},
+    replication::{primary::FollowerPhase, write_log::LogPiece},
     resp::output::Output,
     state::{
         ConnId,
@@ -69,8 +69,8 @@ impl Engine {
             let Some(client) = server.clients.get(*conn) else { return false };
             let Some(link) = client.peer.replica() else { return false };
             match link.phase {
-                Phase::Sent { .. } => client.out.is_empty(),
-                Phase::Online { waits_for_ack } => !waits_for_ack && client.out.is_empty() && link.behind_in(log) > 0,
+                FollowerPhase::Sent { .. } => client.out.is_empty(),
+                FollowerPhase::Online { waits_for_ack } => !waits_for_ack && client.out.is_empty() && link.behind_in(log) > 0,
                 _ => false,
             }
         };
@@ -178,7 +178,7 @@ impl Engine {
         }
         let marked = matches!(sync.form, SnapshotForm::Marked(_));
         if done && let Some(link) = client.peer.replica_mut() {
-            link.phase = Phase::Sent { waits_for_ack: marked };
+            link.phase = FollowerPhase::Sent { waits_for_ack: marked };
             link.progress_at_ms = server.mono_ms;
         }
         if !client.out.is_empty() {
@@ -201,7 +201,7 @@ impl Engine {
     fn put_online(&mut self, conn: ConnId) {
         let server = &mut self.server;
         let Some(client) = server.clients.get_mut(conn) else { return };
-        let Some(Phase::Sent { waits_for_ack }) = client.peer.replica().map(|link| link.phase) else { return };
+        let Some(FollowerPhase::Sent { waits_for_ack }) = client.peer.replica().map(|link| link.phase) else { return };
         if !client.out.is_empty() {
             return;
         }
@@ -213,7 +213,7 @@ impl Engine {
             log::info!("RDB transfer completed, rdb only replica ({name}) should be disconnected asap");
             return server.close(conn, false);
         }
-        link.phase = Phase::Online { waits_for_ack };
+        link.phase = FollowerPhase::Online { waits_for_ack };
         log::info!("Synchronization with replica {name} succeeded");
         server.count_good_replicas();
     }
@@ -227,7 +227,7 @@ impl Engine {
         let Some(reader) = link.reader.filter(|_| !client.close_now) else { return };
         let log = &mut server.replication.log;
         let from = log.next_of(reader);
-        if link.phase != (Phase::Online { waits_for_ack: false }) || !out.is_empty() || from == log.end() {
+        if link.phase != (FollowerPhase::Online { waits_for_ack: false }) || !out.is_empty() || from == log.end() {
             return;
         }
         match log.read(from, FEED_BYTES, |piece| put(out, piece)) {
@@ -277,7 +277,7 @@ impl Engine {
             if let Some(part) = link.timed_out(client.active_ms, now, timeout_ms) {
                 log::warn!("Disconnecting timedout replica ({part}): {}", client.replica_name());
                 self.server.close(conn, false);
-            } else if link.phase == (Phase::Snapshot { sending: false }) {
+            } else if link.phase == (FollowerPhase::Snapshot { sending: false }) {
                 // It must not time out while its snapshot is made.
                 client.out.raw(b"\n");
                 self.server.mark_dirty(conn);

@@ -7,7 +7,7 @@
 
 use super::{Engine, loading::Loader};
 use crate::{
-    replication::replica::Phase,
+    replication::replica::UpstreamPhase,
     state::{
         Action, ConnId,
         disk::{DiskDone, DiskJob, Done, FileId, Lane},
@@ -112,7 +112,7 @@ impl Engine {
         let behind = spool.gather(payload);
         upstream.transfer.read += payload.len() as u64;
         match (behind, &mut upstream.phase) {
-            (Some(behind), Phase::Handshake(handshake)) => {
+            (Some(behind), UpstreamPhase::Handshake(handshake)) => {
                 upstream.transfer.read -= (behind + MARK) as u64;
                 handshake.mark_found();
             }
@@ -147,7 +147,7 @@ impl Engine {
     pub(super) fn load_spooled(&mut self, mut spool: Spool) {
         spool.is_whole = true;
         if let Some(upstream) = self.server.replication.upstream.as_mut() {
-            upstream.phase = Phase::Loading;
+            upstream.phase = UpstreamPhase::Loading;
         }
         self.arriving = Some(Arriving::Spooled(spool));
         self.hand_over();

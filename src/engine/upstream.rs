@@ -6,7 +6,7 @@ use crate::{
     keyspace::ExpireMode,
     replication::{
         ReplId,
-        replica::{Found, Handshake, Offer, Phase, Refusal, Upstream},
+        replica::{Handshake, Heard, Offer, Refusal, Upstream, UpstreamPhase},
     },
     resp::encode,
     state::{Action, Client, ConnId, Peer, client::Origin},
@@ -50,7 +50,7 @@ impl Engine {
             && upstream.is_due(now)
         {
             log::info!("Connecting to MASTER {}:{}", upstream.host, upstream.port);
-            upstream.phase = Phase::Connecting;
+            upstream.phase = UpstreamPhase::Connecting;
             upstream.heard_ms = now;
             let source = self.server.config.bind_source_addr.clone();
             let (host, port) = (upstream.host.clone(), upstream.port);
@@ -65,7 +65,7 @@ impl Engine {
     /// Milliseconds until the link needs a turn.
     pub(super) fn upstream_sleep_ms(&self) -> u64 {
         match &self.server.replication.upstream {
-            Some(upstream) if matches!(upstream.phase, Phase::Waiting) && self.server.loading.is_none() => {
+            Some(upstream) if matches!(upstream.phase, UpstreamPhase::Waiting) && self.server.loading.is_none() => {
                 upstream.retry_at_ms.saturating_sub(self.server.mono_ms)
             }
             _ if self.server.replication.ack_wanted || self.arriving.is_some() && self.server.replication.upstream.is_none() => 0,
@@ -87,15 +87,15 @@ impl Engine {
         let held = self.held_input.is_some() || upstream.conn.is_some_and(|conn| !self.wants_input(ConnId(conn)));
         let silent = !held && now.saturating_sub(upstream.heard_ms) > timeout_ms;
         match &upstream.phase {
-            Phase::Waiting => (),
-            Phase::Connecting if silent => {
+            UpstreamPhase::Waiting => (),
+            UpstreamPhase::Connecting if silent => {
                 log::warn!("Timeout connecting to the MASTER...");
                 let link = upstream.attempt;
                 self.server.actions.push_back(Action::CancelConnect { link });
                 self.lose_link(now);
             }
-            Phase::Connecting => (),
-            Phase::Handshake(h) if silent => {
+            UpstreamPhase::Connecting => (),
+            UpstreamPhase::Handshake(h) if silent => {
                 match h.is_transfer() {
                     true => log::warn!(
                         "Timeout receiving bulk data from MASTER... If the problem persists try to set the 'repl-timeout' parameter in redis.conf to a larger value."
@@ -105,15 +105,15 @@ impl Engine {
                 self.lose_link(now);
             }
             // It keeps the primary from timing out during a long load.
-            Phase::Handshake(_) | Phase::Loading if second && upstream.is_in_transfer() => self.say_upstream(b"\n"),
-            Phase::Handshake(_) | Phase::Loading => (),
-            Phase::Online if silent => {
+            UpstreamPhase::Handshake(_) | UpstreamPhase::Loading if second && upstream.is_in_transfer() => self.say_upstream(b"\n"),
+            UpstreamPhase::Handshake(_) | UpstreamPhase::Loading => (),
+            UpstreamPhase::Online if silent => {
                 log::warn!("MASTER timeout: no data nor PING received...");
                 self.lose_link(now);
             }
             // A primary that has streamed its snapshot waits for an acknowledgement, and may not have been ready for the first.
-            Phase::Online if second || now.saturating_sub(upstream.online_ms) < SETTLING_MS => self.acknowledge(),
-            Phase::Online => (),
+            UpstreamPhase::Online if second || now.saturating_sub(upstream.online_ms) < SETTLING_MS => self.acknowledge(),
+            UpstreamPhase::Online => (),
         }
     }
 
@@ -122,7 +122,7 @@ impl Engine {
         let offer = self.offer();
         let server = &mut self.server;
         let Some(upstream) = server.replication.upstream.as_mut() else { return false };
-        if upstream.attempt != link || !matches!(upstream.phase, Phase::Connecting) {
+        if upstream.attempt != link || !matches!(upstream.phase, UpstreamPhase::Connecting) {
             return false;
         }
         log::info!("Non blocking connect for SYNC fired the event.");
@@ -131,7 +131,7 @@ impl Engine {
         client.peer = Peer::Primary;
         server.clients.insert(conn, client);
         let mut out = Vec::new();
-        upstream.phase = Phase::Handshake(Handshake::begin(offer, &mut out));
+        upstream.phase = UpstreamPhase::Handshake(Handshake::begin(offer, &mut out));
         upstream.conn = Some(conn.0);
         upstream.heard_ms = server.mono_ms;
         self.say_upstream(&out);
@@ -143,7 +143,7 @@ impl Engine {
         let now = self.server.mono_ms;
         if let Some(upstream) = self.server.replication.upstream.as_ref()
             && upstream.attempt == link
-            && matches!(upstream.phase, Phase::Connecting)
+            && matches!(upstream.phase, UpstreamPhase::Connecting)
         {
             log::warn!("Error condition on socket for SYNC: {reason}");
             self.lose_link(now + EACH_MS);
@@ -173,13 +173,13 @@ impl Engine {
         loop {
             let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
             upstream.heard_ms = now;
-            let Phase::Handshake(handshake) = &mut upstream.phase else { break };
+            let UpstreamPhase::Handshake(handshake) = &mut upstream.phase else { break };
             let mut out = Vec::new();
             let found = handshake.advance(&mut bytes, &mut out);
             self.say_upstream(&out);
             let went = match found {
                 Ok(None) => return,
-                Ok(Some(Found::Payload(payload))) => self.load(payload).map(|left| {
+                Ok(Some(Heard::Payload(payload))) => self.load(payload).map(|left| {
                     if let Some(left) = left {
                         bytes = &payload[payload.len() - left..];
                     }
@@ -211,9 +211,9 @@ impl Engine {
         }
     }
 
-    fn advance_upstream(&mut self, found: Found<'_>) -> Result<(), String> {
+    fn advance_upstream(&mut self, found: Heard<'_>) -> Result<(), String> {
         match found {
-            Found::Full { id, offset } => {
+            Heard::Full { id, offset } => {
                 match &id {
                     Some(id) => log::info!("Full resync from master: {}:{offset}", String::from_utf8_lossy(id)),
                     None => log::info!("Full resync from a master without offsets"),
@@ -225,13 +225,13 @@ impl Engine {
                 }
                 Ok(())
             }
-            Found::Partial(id) => self.resume_history(id),
-            Found::Snapshot(form) => {
+            Heard::Partial(id) => self.resume_history(id),
+            Heard::Snapshot(form) => {
                 self.begin_load(form);
                 Ok(())
             }
-            Found::Synced => self.transferred(),
-            Found::Payload(_) => Ok(()),
+            Heard::Synced => self.transferred(),
+            Heard::Payload(_) => Ok(()),
         }
     }
 
@@ -262,7 +262,7 @@ impl Engine {
         self.applying = Default::default();
         let server = &mut self.server;
         let Some(upstream) = server.replication.upstream.as_mut() else { return };
-        upstream.phase = Phase::Online;
+        upstream.phase = UpstreamPhase::Online;
         upstream.online_ms = server.mono_ms;
         upstream.down_since = None;
         upstream.resumable = true;
@@ -305,7 +305,7 @@ impl Engine {
     pub(super) fn upstream_gone(&mut self, conn: ConnId) {
         let now = self.server.mono_ms;
         let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
-        if let Phase::Loading = upstream.phase {
+        if let UpstreamPhase::Loading = upstream.phase {
             // The snapshot is complete. Writes since then come again after the partial resynchronisation.
             log::warn!("Connection with master lost while its snapshot is being loaded.");
             upstream.conn = None;

@@ -59,7 +59,7 @@ use watched::Watched;
 
 /// Counters that INFO's stats section shows.
 #[derive(Default, Clone)]
-pub struct Stats {
+pub struct KeyspaceStats {
     /// Reads that found their key.
     pub hits: u64,
     /// Reads that did not.
@@ -88,7 +88,7 @@ pub struct Keyspace {
     /// What was given a deadline here though we are a replica, by that deadline: see [`Keyspace::note_own_deadline`].
     own: BTreeSet<(i64, usize, Box<[u8]>)>,
     /// Counters.
-    pub stats: Stats,
+    pub stats: KeyspaceStats,
     /// Changes since the last save, as INFO counts them.
     pub dirty: u64,
     /// Keys that went away by themselves and that the engine has not been told of.
@@ -120,7 +120,7 @@ impl Keyspace {
             expire_mode: ExpireMode::Delete,
             holds_expired: false,
             own: BTreeSet::new(),
-            stats: Stats::default(),
+            stats: KeyspaceStats::default(),
             dirty: 0,
             gone: Vec::new(),
             notes: Notes::default(),

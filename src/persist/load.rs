@@ -1,6 +1,6 @@
 //! An RDB stream as keys of the keyspace.
 
-use super::rdb::{self, Checksum, Decoder, Event, RdbError, Reason};
+use super::rdb::{self, Checksum, Decoder, RdbError, RdbEvent, Reason};
 use crate::{
     data::{entry::Entry, number},
     keyspace::Keyspace,
@@ -47,7 +47,7 @@ pub enum LoaderProgress {
 }
 
 /// A key between its decoding and its place in the table: its bucket is on the way from memory meanwhile.
-struct Waiting {
+struct Prefetched {
     db: usize,
     hash: u64,
     entry: Entry,
@@ -66,7 +66,7 @@ pub struct Loader {
     decoder: Decoder,
     options: LoadOptions,
     db: usize,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Prefetched>,
     facts: LoadFacts,
     keys: u64,
     expired: u64,
@@ -113,8 +113,8 @@ impl Loader {
         while left > 0 {
             match self.decoder.next()? {
                 // About as much work as so many keys.
-                Some(Event::Part) => left = left.saturating_sub(PART_KEYS),
-                Some(Event::Key(key)) => {
+                Some(RdbEvent::Part) => left = left.saturating_sub(PART_KEYS),
+                Some(RdbEvent::Key(key)) => {
                     left -= 1;
                     if key.deadline < keyspace.now_ms && !self.options.keep_expired {
                         self.expired += 1;
@@ -132,39 +132,39 @@ impl Loader {
                     if self.waiting.len() == WAITING {
                         self.place_next(keyspace)?;
                     }
-                    self.waiting.push_back(Waiting { db: self.db, hash, entry });
+                    self.waiting.push_back(Prefetched { db: self.db, hash, entry });
                 }
                 Some(event) => {
                     let refused = match event {
-                        Event::Key(_) | Event::Part => None,
-                        Event::Empty(key) => {
+                        RdbEvent::Key(_) | RdbEvent::Part => None,
+                        RdbEvent::Empty(key) => {
                             self.empty += 1;
                             if self.empty <= EMPTY_TOLD {
                                 log::info!("rdbLoadObject skipping empty key: {}", String::from_utf8_lossy(key));
                             }
                             None
                         }
-                        Event::SelectDb(index) => match usize::try_from(index) {
+                        RdbEvent::SelectDb(index) => match usize::try_from(index) {
                             Ok(db) if db < keyspace.databases() => {
                                 self.db = db;
                                 None
                             }
                             _ => Some(Reason::Database { index, count: keyspace.databases() }),
                         },
-                        Event::Aux { name, value } => {
+                        RdbEvent::Aux { name, value } => {
                             self.facts.note(name, value, keyspace.now_ms / 1000);
                             None
                         }
-                        Event::End(checksum) => {
+                        RdbEvent::End(checksum) => {
                             if checksum == Checksum::Absent && self.options.decode.verify {
                                 log::info!("RDB file was saved with checksum disabled: no check performed.");
                             }
                             None
                         }
-                        Event::Function(_) => Some(Reason::Foreign("libraries of functions")),
-                        Event::ModuleAux(_) => Some(Reason::Foreign("data of modules")),
+                        RdbEvent::Function(_) => Some(Reason::Foreign("libraries of functions")),
+                        RdbEvent::ModuleAux(_) => Some(Reason::Foreign("data of modules")),
                         // The table grows without a stop for it, so that it need not be told how large it will be.
-                        Event::Version { .. } | Event::ResizeDb { .. } | Event::SlotInfo { .. } => None,
+                        RdbEvent::Version { .. } | RdbEvent::ResizeDb { .. } | RdbEvent::SlotInfo { .. } => None,
                     };
                     if let Some(reason) = refused {
                         return Err(self.refused(reason));
@@ -184,7 +184,7 @@ impl Loader {
 
     #[inline]
     fn place_next(&mut self, keyspace: &mut Keyspace) -> Result<(), RdbError> {
-        let Some(Waiting { db, hash, entry }) = self.waiting.pop_front() else { return Ok(()) };
+        let Some(Prefetched { db, hash, entry }) = self.waiting.pop_front() else { return Ok(()) };
         match keyspace.load_insert(db, hash, entry, self.options.replace) {
             Ok(()) => {
                 self.keys += 1;

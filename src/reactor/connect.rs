@@ -21,11 +21,11 @@ use std::{
 /// Descriptors of the reserve for files that connections of ours may take: a primary is to be reached when clients have taken all the rest.
 const LINKS_BEYOND: u64 = 8;
 
-type Found = io::Result<VecDeque<SocketAddr>>;
+type Resolved = io::Result<VecDeque<SocketAddr>>;
 
-enum Stage {
+enum ConnectStage {
     /// The name is being looked up.
-    Resolving(Receiver<Found>),
+    Resolving(Receiver<Resolved>),
     /// The connection with this key of the slab is on its way.
     Dialing(usize),
 }
@@ -34,14 +34,14 @@ enum Stage {
 pub(super) struct Attempt {
     /// The engine's name for it.
     link: u64,
-    stage: Stage,
+    stage: ConnectStage,
     /// Addresses not tried yet.
     rest: VecDeque<SocketAddr>,
     /// The address of ours that it is to come from.
     source: Option<IpAddr>,
 }
 
-fn resolve(host: &str, port: u16) -> Found {
+fn resolve(host: &str, port: u16) -> Resolved {
     (host, port).to_socket_addrs().map(Iterator::collect)
 }
 
@@ -79,7 +79,7 @@ impl Reactor {
             let _ = sender.send(resolve(&host, port));
         });
         match looked_up {
-            Ok(_) => self.attempts.push(Attempt { link, stage: Stage::Resolving(receiver), rest: VecDeque::new(), source }),
+            Ok(_) => self.attempts.push(Attempt { link, stage: ConnectStage::Resolving(receiver), rest: VecDeque::new(), source }),
             Err(error) => self.engine.link_failed(link, false, &reason(&error)),
         }
     }
@@ -87,7 +87,7 @@ impl Reactor {
     /// Gives an attempt up.
     pub(super) fn cancel_connect(&mut self, link: u64) {
         if let Some(index) = self.attempts.iter().position(|a| a.link == link)
-            && let Stage::Dialing(key) = self.attempts.swap_remove(index).stage
+            && let ConnectStage::Dialing(key) = self.attempts.swap_remove(index).stage
         {
             self.close(key);
         }
@@ -98,8 +98,8 @@ impl Reactor {
         let mut index = 0;
         while let Some(attempt) = self.attempts.get(index) {
             let found = match &attempt.stage {
-                Stage::Dialing(_) => None,
-                Stage::Resolving(receiver) => match receiver.try_recv() {
+                ConnectStage::Dialing(_) => None,
+                ConnectStage::Resolving(receiver) => match receiver.try_recv() {
                     Ok(found) => Some(found),
                     Err(TryRecvError::Empty) => None,
                     Err(TryRecvError::Disconnected) => Some(Err(io::Error::other("the resolver has died"))),
@@ -115,7 +115,7 @@ impl Reactor {
         }
     }
 
-    fn resolved(&mut self, link: u64, found: Found, source: Option<IpAddr>) {
+    fn resolved(&mut self, link: u64, found: Resolved, source: Option<IpAddr>) {
         match found {
             Ok(rest) => self.dial_next(link, rest, source, io::Error::other("the name has no address")),
             Err(error) => self.engine.link_failed(link, false, &reason(&error)),
@@ -139,7 +139,7 @@ impl Reactor {
             match dialed {
                 Ok(socket) => {
                     entry.insert(Conn { socket, ready: false, ending: false });
-                    return self.attempts.push(Attempt { link, stage: Stage::Dialing(key), rest, source });
+                    return self.attempts.push(Attempt { link, stage: ConnectStage::Dialing(key), rest, source });
                 }
                 Err(error) => last = error,
             }
@@ -150,7 +150,7 @@ impl Reactor {
 
     /// Something has happened to the socket with this key: is it one that we are connecting, and is it connected?
     pub(super) fn dialed(&mut self, key: usize) {
-        let Some(index) = self.attempts.iter().position(|a| matches!(a.stage, Stage::Dialing(k) if k == key)) else { return };
+        let Some(index) = self.attempts.iter().position(|a| matches!(a.stage, ConnectStage::Dialing(k) if k == key)) else { return };
         let Some(Conn { socket: Socket::Tcp(stream), .. }) = self.conns.get_mut(key) else { return };
         let result = match stream.take_error() {
             Ok(None) => stream.peer_addr().map(|addr| {

@@ -17,7 +17,7 @@ pub struct Capabilities {
 
 /// How far a replica has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Phase {
+pub enum FollowerPhase {
     /// It has said REPLCONF, and may ask to be synchronised.
     #[default]
     Handshake,
@@ -28,7 +28,7 @@ pub enum Phase {
     },
     /// The whole snapshot is in its output. What comes next, comes when that is empty.
     Sent {
-        /// As in [`Phase::Online`].
+        /// As in [`FollowerPhase::Online`].
         waits_for_ack: bool,
     },
     /// It follows the log of writes.
@@ -38,7 +38,7 @@ pub enum Phase {
     },
 }
 
-impl Phase {
+impl FollowerPhase {
     /// What INFO calls it; `None` for one that it does not show.
     pub fn name(self) -> Option<&'static str> {
         match self {
@@ -55,7 +55,7 @@ impl Phase {
 #[derive(Clone, Debug, Default)]
 pub struct ReplicaLink {
     /// How far it has come.
-    pub phase: Phase,
+    pub phase: FollowerPhase,
     /// The port it says it listens on, 0 when it has not said so.
     pub listening_port: i64,
     /// The address it says it has, if not the one it comes from.
@@ -83,7 +83,7 @@ pub struct ReplicaLink {
 impl ReplicaLink {
     /// Whether it follows the log of writes.
     pub fn is_online(&self) -> bool {
-        matches!(self.phase, Phase::Online { .. })
+        matches!(self.phase, FollowerPhase::Online { .. })
     }
 
     /// Whether it is known to have the log up to this offset.
@@ -99,8 +99,10 @@ impl ReplicaLink {
     /// Whether it has been silent for too long, and in which part of its life. All times are monotonic milliseconds.
     pub fn timed_out(&self, heard_at_ms: u64, now_ms: u64, timeout_ms: u64) -> Option<&'static str> {
         match self.phase {
-            Phase::Online { .. } if !self.is_old && now_ms.saturating_sub(heard_at_ms) > timeout_ms => Some("streaming sync"),
-            Phase::Snapshot { sending: true } | Phase::Sent { .. } if now_ms.saturating_sub(self.progress_at_ms) > timeout_ms => {
+            FollowerPhase::Online { .. } if !self.is_old && now_ms.saturating_sub(heard_at_ms) > timeout_ms => Some("streaming sync"),
+            FollowerPhase::Snapshot { sending: true } | FollowerPhase::Sent { .. }
+                if now_ms.saturating_sub(self.progress_at_ms) > timeout_ms =>
+            {
                 Some("full sync")
             }
             _ => None,
@@ -187,14 +189,14 @@ mod tests {
     fn silence_is_measured_in_each_phase_by_what_is_expected_there() {
         let mut link = ReplicaLink { progress_at_ms: 5000, ..Default::default() };
         assert_eq!(link.timed_out(0, 100_000, 3000), None);
-        link.phase = Phase::Snapshot { sending: false };
+        link.phase = FollowerPhase::Snapshot { sending: false };
         assert_eq!(link.timed_out(0, 100_000, 3000), None);
-        for phase in [Phase::Snapshot { sending: true }, Phase::Sent { waits_for_ack: true }] {
+        for phase in [FollowerPhase::Snapshot { sending: true }, FollowerPhase::Sent { waits_for_ack: true }] {
             link.phase = phase;
             assert_eq!(link.timed_out(0, 8000, 3000), None);
             assert_eq!(link.timed_out(0, 8001, 3000), Some("full sync"));
         }
-        link.phase = Phase::Online { waits_for_ack: true };
+        link.phase = FollowerPhase::Online { waits_for_ack: true };
         assert_eq!(link.timed_out(9000, 12_000, 3000), None);
         assert_eq!(link.timed_out(9000, 12_001, 3000), Some("streaming sync"));
         link.is_old = true;

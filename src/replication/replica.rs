@@ -2,13 +2,13 @@
 
 mod handshake;
 
-pub use handshake::{Found, Handshake, Offer, Refusal, SnapshotEnd};
+pub use handshake::{Handshake, Heard, Offer, Refusal, SnapshotEnd};
 
 use super::id::ReplId;
 
 /// How far the link is.
 #[derive(Debug)]
-pub enum Phase {
+pub enum UpstreamPhase {
     /// There is none. The next attempt is at [`Upstream::retry_at_ms`].
     Waiting,
     /// A connection is being made.
@@ -38,7 +38,7 @@ pub struct Upstream {
     /// Its port.
     pub port: u16,
     /// How far the link is.
-    pub phase: Phase,
+    pub phase: UpstreamPhase,
     /// Names the attempt towards the driver: one that was given up may still be answered.
     pub attempt: u64,
     /// The connection, once it is made: its index.
@@ -73,7 +73,7 @@ impl Upstream {
         Self {
             host,
             port,
-            phase: Phase::Waiting,
+            phase: UpstreamPhase::Waiting,
             attempt: 0,
             conn: None,
             heard_ms: now_ms,
@@ -93,14 +93,14 @@ impl Upstream {
     /// Whether the stream of writes comes.
     #[inline]
     pub fn is_online(&self) -> bool {
-        matches!(self.phase, Phase::Online)
+        matches!(self.phase, UpstreamPhase::Online)
     }
 
     /// Whether a snapshot is coming, or promised, or being loaded.
     pub fn is_in_transfer(&self) -> bool {
         match &self.phase {
-            Phase::Handshake(handshake) => handshake.is_transfer(),
-            Phase::Loading => true,
+            UpstreamPhase::Handshake(handshake) => handshake.is_transfer(),
+            UpstreamPhase::Loading => true,
             _ => false,
         }
     }
@@ -108,24 +108,24 @@ impl Upstream {
     /// The link's state, as ROLE names it.
     pub fn state(&self) -> &'static str {
         match &self.phase {
-            Phase::Waiting => "connect",
-            Phase::Connecting => "connecting",
-            Phase::Handshake(h) if h.is_transfer() => "sync",
-            Phase::Handshake(_) => "handshake",
-            Phase::Loading => "sync",
-            Phase::Online => "connected",
+            UpstreamPhase::Waiting => "connect",
+            UpstreamPhase::Connecting => "connecting",
+            UpstreamPhase::Handshake(h) if h.is_transfer() => "sync",
+            UpstreamPhase::Handshake(_) => "handshake",
+            UpstreamPhase::Loading => "sync",
+            UpstreamPhase::Online => "connected",
         }
     }
 
     /// Whether the next attempt is due.
     #[inline]
     pub fn is_due(&self, now_ms: u64) -> bool {
-        matches!(self.phase, Phase::Waiting) && now_ms >= self.retry_at_ms
+        matches!(self.phase, UpstreamPhase::Waiting) && now_ms >= self.retry_at_ms
     }
 
     /// Forgets the link, and everything that came by it and is not applied.
     pub fn unlink(&mut self, retry_at_ms: u64) {
-        self.phase = Phase::Waiting;
+        self.phase = UpstreamPhase::Waiting;
         self.conn = None;
         self.retry_at_ms = retry_at_ms;
         self.promised = None;

@@ -13,7 +13,7 @@ mod parser;
 pub use args::{Args, OwnedArgs, Request};
 pub use error::ProtocolError;
 pub use input::InputBuffer;
-pub use limits::{BIG_ARG, INLINE_LIMIT, Limits, PIECE_MAX};
+pub use limits::{BIG_ARG, INLINE_LIMIT, PIECE_MAX, RequestLimits};
 pub use parser::{Parser, SplitArgs};
 
 #[cfg(test)]

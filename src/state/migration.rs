@@ -7,7 +7,7 @@ use crate::resp::status::Status;
 use bytes::Bytes;
 
 /// What is to be moved, and where to.
-pub struct Request {
+pub struct MigrateRequest {
     /// The other server's name or address.
     pub host: String,
     /// Its port; `None` when what was given is not a port.
@@ -45,7 +45,7 @@ pub struct Migration {
     pub(super) client: (ConnId, u64, bool),
     /// Registry index of the command.
     pub(super) command: u16,
-    pub(super) request: Request,
+    pub(super) request: MigrateRequest,
     pub(super) step: MigrationStep,
     /// A lost connection may be replaced by a new one, once.
     pub(super) may_retry: bool,

@@ -25,18 +25,18 @@ pub enum Topic {
     Shard,
 }
 
-type Listeners = HashMap<Rc<[u8]>, Vec<ConnId>>;
+type Subscribers = HashMap<Rc<[u8]>, Vec<ConnId>>;
 
 /// Subscribers of channels, patterns and shard channels, each in order of arrival.
 #[derive(Default)]
 pub struct PubSub {
-    channels: Listeners,
-    patterns: Listeners,
-    shards: Listeners,
+    channels: Subscribers,
+    patterns: Subscribers,
+    shards: Subscribers,
 }
 
 impl PubSub {
-    fn of(&self, topic: Topic) -> &Listeners {
+    fn of(&self, topic: Topic) -> &Subscribers {
         match topic {
             Topic::Channel => &self.channels,
             Topic::Pattern => &self.patterns,
@@ -44,7 +44,7 @@ impl PubSub {
         }
     }
 
-    fn of_mut(&mut self, topic: Topic) -> &mut Listeners {
+    fn of_mut(&mut self, topic: Topic) -> &mut Subscribers {
         match topic {
             Topic::Channel => &mut self.channels,
             Topic::Pattern => &mut self.patterns,

@@ -9,7 +9,7 @@ use crate::{
 
 /// What a client must be to be closed.
 #[derive(Default)]
-struct Filter<'a> {
+struct KillFilter<'a> {
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
     kind: Option<ClientKind>,
@@ -18,7 +18,7 @@ struct Filter<'a> {
     skip_me: bool,
 }
 
-impl Filter<'_> {
+impl KillFilter<'_> {
     fn takes(&self, client: &Client, is_me: bool) -> bool {
         // One that is on its way out is gone as far as anybody can see.
         let left_out = client.close_now || is_me && self.skip_me;
@@ -34,7 +34,7 @@ impl Filter<'_> {
 pub(super) fn kill(ctx: &mut Ctx) {
     if ctx.argc() == 3 {
         // The old form: an address, and one may kill oneself.
-        let filter = Filter { addr: Some(ctx.arg(2)), ..Filter::default() };
+        let filter = KillFilter { addr: Some(ctx.arg(2)), ..KillFilter::default() };
         return match close_all(ctx, &filter) {
             0 => ctx.error("ERR No such client"),
             _ => ctx.out.ok(),
@@ -46,8 +46,8 @@ pub(super) fn kill(ctx: &mut Ctx) {
 }
 
 /// Reads the options; answers with an error when they are wrong.
-fn filter<'a>(ctx: &mut Ctx<'a>) -> Option<Filter<'a>> {
-    let mut filter = Filter { skip_me: true, ..Filter::default() };
+fn filter<'a>(ctx: &mut Ctx<'a>) -> Option<KillFilter<'a>> {
+    let mut filter = KillFilter { skip_me: true, ..KillFilter::default() };
     for i in (2..ctx.argc()).step_by(2) {
         let value = ctx.arg(i + 1);
         if i + 1 == ctx.argc() {
@@ -84,7 +84,7 @@ fn filter<'a>(ctx: &mut Ctx<'a>) -> Option<Filter<'a>> {
 }
 
 /// Closes the clients that the filter takes, oneself behind the reply; returns how many.
-fn close_all(ctx: &mut Ctx, filter: &Filter<'_>) -> usize {
+fn close_all(ctx: &mut Ctx, filter: &KillFilter<'_>) -> usize {
     let me = ctx.conn;
     let takes = |conn: ConnId, client: &Client| filter.takes(client, conn == me);
     let conns: Vec<ConnId> = ctx.server.clients.iter().filter(|(conn, client)| takes(*conn, client)).map(|(conn, _)| conn).collect();

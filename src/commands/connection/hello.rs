@@ -5,7 +5,7 @@ use crate::{commands::Ctx, config::REDIS_VERSION, data::number, resp::output::Pr
 
 /// What HELLO's options ask for.
 #[derive(Default)]
-struct Options<'a> {
+struct HelloOptions<'a> {
     user_and_password: Option<(&'a [u8], &'a [u8])>,
     name: Option<&'a [u8]>,
 }
@@ -43,8 +43,8 @@ pub(super) fn hello(ctx: &mut Ctx) {
 }
 
 /// Reads the options; answers with an error when they are wrong.
-fn options<'a>(ctx: &mut Ctx<'a>) -> Option<Options<'a>> {
-    let mut options = Options::default();
+fn options<'a>(ctx: &mut Ctx<'a>) -> Option<HelloOptions<'a>> {
+    let mut options = HelloOptions::default();
     let mut i = 2;
     while i < ctx.argc() {
         let more = ctx.argc() - 1 - i;

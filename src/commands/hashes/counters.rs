@@ -1,6 +1,6 @@
 //! Fields that are numbers.
 
-use super::{Changed, Place, limits};
+use super::{Changed, HashPlace, limits};
 use crate::{
     commands::{
         Ctx,
@@ -28,7 +28,7 @@ fn integer(value: Value<'_>) -> Result<i64, &'static str> {
 
 fn hincrby(ctx: &mut Ctx) {
     let Some(by) = ctx.int_arg(3) else { return };
-    let (place, field, limits) = (Place::of(ctx), ctx.arg(2), limits(ctx.server));
+    let (place, field, limits) = (HashPlace::of(ctx), ctx.arg(2), limits(ctx.server));
     let Ok((hash, is_new, now)) = place.write_or_insert(&mut ctx.server.keyspace, Hash::new) else { return ctx.wrong_type() };
     let old = hash.get(field, now).map_or(Ok(0), integer);
     let sum = match old.and_then(|n| n.checked_add(by).ok_or("ERR increment or decrement would overflow")) {
@@ -54,7 +54,7 @@ fn hincrbyfloat(ctx: &mut Ctx) {
     if by.is_infinite() {
         return ctx.error("ERR value is NaN or Infinity");
     }
-    let (place, field, limits) = (Place::of(ctx), ctx.arg(2), limits(ctx.server));
+    let (place, field, limits) = (HashPlace::of(ctx), ctx.arg(2), limits(ctx.server));
     let Ok((hash, is_new, now)) = place.write_or_insert(&mut ctx.server.keyspace, Hash::new) else { return ctx.wrong_type() };
     let sum = match hash.get(field, now).map_or(Ok(0.into()), float) {
         Ok(old) => old + by,

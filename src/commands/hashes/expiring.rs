@@ -1,7 +1,7 @@
 //! Fields and their deadlines at once: HSETEX, HGETEX, and HGETDEL, which wants no deadline at all.
 
 use super::{
-    Changed, Place,
+    Changed, HashPlace,
     expiry::{BAD_COUNT, is_past, moment_arg, moments, named_fields, told},
     limits, reply_field,
     simple::{self, removed},
@@ -32,7 +32,7 @@ fn time_word(ctx: &Ctx<'_>, i: usize) -> Option<(Unit, bool)> {
 
 /// What HSETEX is told besides the fields.
 #[derive(Default)]
-struct Options {
+struct FieldOptions {
     /// Only if none of the fields is there.
     fnx: bool,
     /// Only if all of them are.
@@ -44,7 +44,7 @@ struct Options {
     fields: usize,
 }
 
-impl Options {
+impl FieldOptions {
     /// Reads the arguments; answers with an error when they do not fit.
     fn parse(ctx: &mut Ctx<'_>) -> Option<Self> {
         let mut options = Self::default();
@@ -96,8 +96,8 @@ impl Options {
 }
 
 fn hsetex(ctx: &mut Ctx) {
-    let Some(options) = Options::parse(ctx) else { return };
-    let (place, args, limits) = (Place::of(ctx), ctx.args, limits(ctx.server));
+    let Some(options) = FieldOptions::parse(ctx) else { return };
+    let (place, args, limits) = (HashPlace::of(ctx), ctx.args, limits(ctx.server));
     let Ok((hash, now)) = place.read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     let fields = (options.fields..args.len()).step_by(2);
     let is_there = |i: usize| hash.is_some_and(|hash| hash.get(args.get(i), now).is_some());
@@ -144,7 +144,7 @@ fn hsetex(ctx: &mut Ctx) {
 }
 
 fn hgetex(ctx: &mut Ctx) {
-    let place = Place::of(ctx);
+    let place = HashPlace::of(ctx);
     if place.kind(&mut ctx.server.keyspace).is_err() {
         return ctx.wrong_type();
     }
@@ -213,7 +213,7 @@ fn hgetex(ctx: &mut Ctx) {
 }
 
 fn hgetdel(ctx: &mut Ctx) {
-    let place = Place::of(ctx);
+    let place = HashPlace::of(ctx);
     if place.kind(&mut ctx.server.keyspace).is_err() {
         return ctx.wrong_type();
     }

@@ -1,6 +1,6 @@
 //! Deadlines of fields: giving them one, asking for it, taking it away.
 
-use super::{Changed, Place, simple::removed};
+use super::{Changed, HashPlace, simple::removed};
 use crate::{
     commands::{
         Ctx,
@@ -72,7 +72,7 @@ pub(super) fn is_past(ctx: &Ctx<'_>, at: i64) -> bool {
 
 /// When a new deadline is taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Condition {
+enum FieldCondition {
     Always,
     /// The field has none.
     Nx,
@@ -84,7 +84,7 @@ enum Condition {
     Lt,
 }
 
-impl Condition {
+impl FieldCondition {
     fn allows(self, old: i64, new: i64) -> bool {
         match self {
             Self::Always => true,
@@ -97,15 +97,15 @@ impl Condition {
 }
 
 fn set_deadlines(ctx: &mut Ctx<'_>, unit: Unit, relative: bool) {
-    let place = Place::of(ctx);
+    let place = HashPlace::of(ctx);
     if place.kind(&mut ctx.server.keyspace).is_err() {
         return ctx.wrong_type();
     }
     let Some(at) = moment_arg(ctx, 2, unit, relative) else { return };
-    let words = [("nx", Condition::Nx), ("xx", Condition::Xx), ("gt", Condition::Gt), ("lt", Condition::Lt)];
+    let words = [("nx", FieldCondition::Nx), ("xx", FieldCondition::Xx), ("gt", FieldCondition::Gt), ("lt", FieldCondition::Lt)];
     let condition = words.into_iter().find(|(word, _)| ctx.is_word(3, word));
     let from = 3 + usize::from(condition.is_some());
-    let condition = condition.map_or(Condition::Always, |(_, condition)| condition);
+    let condition = condition.map_or(FieldCondition::Always, |(_, condition)| condition);
     let Some(fields) = named_fields(ctx, from, "ERR Parameter `numFields` should be greater than 0") else { return };
     let (args, past) = (ctx.args, is_past(ctx, at));
     let (hash, now) = match place.write(&mut ctx.server.keyspace) {
@@ -195,7 +195,7 @@ fn hpexpireat(ctx: &mut Ctx) {
 
 /// Answers with the deadlines of fields, in `unit`, rounded up, as moments or as the time until then.
 fn tell_deadlines(ctx: &mut Ctx<'_>, unit: Unit, relative: bool) {
-    let place = Place::of(ctx);
+    let place = HashPlace::of(ctx);
     if place.kind(&mut ctx.server.keyspace).is_err() {
         return ctx.wrong_type();
     }
@@ -230,7 +230,7 @@ fn hpexpiretime(ctx: &mut Ctx) {
 }
 
 fn hpersist(ctx: &mut Ctx) {
-    let place = Place::of(ctx);
+    let place = HashPlace::of(ctx);
     if place.kind(&mut ctx.server.keyspace).is_err() {
         return ctx.wrong_type();
     }
@@ -318,10 +318,10 @@ mod tests {
 
     #[test]
     fn a_condition_compares_the_old_deadline_with_the_new() {
-        assert!(Condition::Always.allows(NEVER, 5) && Condition::Always.allows(9, 5));
-        assert!(Condition::Nx.allows(NEVER, 5) && !Condition::Nx.allows(9, 5));
-        assert!(!Condition::Xx.allows(NEVER, 5) && Condition::Xx.allows(9, 5));
-        assert!(!Condition::Gt.allows(NEVER, 5) && !Condition::Gt.allows(5, 5) && Condition::Gt.allows(4, 5));
-        assert!(Condition::Lt.allows(NEVER, 5) && !Condition::Lt.allows(5, 5) && Condition::Lt.allows(6, 5));
+        assert!(FieldCondition::Always.allows(NEVER, 5) && FieldCondition::Always.allows(9, 5));
+        assert!(FieldCondition::Nx.allows(NEVER, 5) && !FieldCondition::Nx.allows(9, 5));
+        assert!(!FieldCondition::Xx.allows(NEVER, 5) && FieldCondition::Xx.allows(9, 5));
+        assert!(!FieldCondition::Gt.allows(NEVER, 5) && !FieldCondition::Gt.allows(5, 5) && FieldCondition::Gt.allows(4, 5));
+        assert!(FieldCondition::Lt.allows(NEVER, 5) && !FieldCondition::Lt.allows(5, 5) && FieldCondition::Lt.allows(6, 5));
     }
 }

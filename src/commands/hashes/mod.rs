@@ -22,13 +22,13 @@ pub use super::strings::reply_value;
 
 /// Where a command's hash is: the key at argument 1.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct HashPlace<'a> {
     db: usize,
     hash: u64,
     key: &'a [u8],
 }
 
-impl<'a> Place<'a> {
+impl<'a> HashPlace<'a> {
     #[inline(always)]
     fn of(ctx: &Ctx<'a>) -> Self {
         Self { db: ctx.db, hash: ctx.hash(1), key: ctx.arg(1) }
@@ -89,7 +89,7 @@ impl Changed {
         if self.emptied {
             ctx.remove_emptied(1);
         } else if self.misbooked {
-            let Place { db, hash, key } = Place::of(ctx);
+            let HashPlace { db, hash, key } = HashPlace::of(ctx);
             ctx.server.keyspace.fields_changed(db, hash, key);
         }
     }

@@ -1,6 +1,6 @@
 //! Fields by their names: set, looked up, counted, removed.
 
-use super::{Changed, Place, limits, reply_field};
+use super::{Changed, HashPlace, limits, reply_field};
 use crate::{
     commands::{
         Ctx,
@@ -21,7 +21,7 @@ fn set_fields(ctx: &mut Ctx<'_>) -> Option<usize> {
         ctx.wrong_arity();
         return None;
     }
-    let (place, args, limits) = (Place::of(ctx), ctx.args, limits(ctx.server));
+    let (place, args, limits) = (HashPlace::of(ctx), ctx.args, limits(ctx.server));
     let (mut longest, mut bytes) = (0, 0);
     for i in 2..args.len() {
         let len = args.get(i).len();
@@ -67,7 +67,7 @@ fn hmset(ctx: &mut Ctx) {
 }
 
 fn hsetnx(ctx: &mut Ctx) {
-    let (place, args, limits) = (Place::of(ctx), ctx.args, limits(ctx.server));
+    let (place, args, limits) = (HashPlace::of(ctx), ctx.args, limits(ctx.server));
     let (field, value) = (args.get(2), args.get(3));
     let Ok((hash, is_new, now)) = place.write_or_insert(&mut ctx.server.keyspace, Hash::new) else { return ctx.wrong_type() };
     if hash.get(field, now).is_some() {
@@ -80,12 +80,12 @@ fn hsetnx(ctx: &mut Ctx) {
 }
 
 fn hget(ctx: &mut Ctx) {
-    let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    let Ok((hash, now)) = HashPlace::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     reply_field(ctx.out, hash, ctx.args.get(2), now);
 }
 
 fn hmget(ctx: &mut Ctx) {
-    let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    let Ok((hash, now)) = HashPlace::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     ctx.out.array(ctx.args.len() - 2);
     for i in 2..ctx.args.len() {
         reply_field(ctx.out, hash, ctx.args.get(i), now);
@@ -93,24 +93,24 @@ fn hmget(ctx: &mut Ctx) {
 }
 
 fn hexists(ctx: &mut Ctx) {
-    let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    let Ok((hash, now)) = HashPlace::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     let there = hash.is_some_and(|hash| hash.get(ctx.args.get(2), now).is_some());
     ctx.out.int(i64::from(there));
 }
 
 fn hstrlen(ctx: &mut Ctx) {
-    let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    let Ok((hash, now)) = HashPlace::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     let value = hash.and_then(|hash| hash.get(ctx.args.get(2), now));
     ctx.out.len_int(value.and_then(string::len).unwrap_or(0));
 }
 
 fn hlen(ctx: &mut Ctx) {
-    let Ok((hash, _)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    let Ok((hash, _)) = HashPlace::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     ctx.out.len_int(hash.map_or(0, Hash::len));
 }
 
 fn hdel(ctx: &mut Ctx) {
-    let (place, args) = (Place::of(ctx), ctx.args);
+    let (place, args) = (HashPlace::of(ctx), ctx.args);
     let (hash, now) = match place.write(&mut ctx.server.keyspace) {
         Ok((Some(hash), now)) => (hash, now),
         Ok((None, _)) => return ctx.out.int(0),

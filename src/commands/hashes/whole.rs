@@ -1,13 +1,13 @@
-//! All fields of a hash, some at a time, or some by chance.
+//! All fields of a hash, some at a time, or some at random.
 
-use super::{Place, reply_value};
+use super::{HashPlace, reply_value};
 use crate::{
     commands::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::{errors, text},
         sampling,
-        scanning::{self, Found, Scan},
+        scanning::{self, Scan, ScanReply},
     },
     data::{
         dict::Cursor,
@@ -34,7 +34,7 @@ fn reply_name(out: &mut Output, field: &Field<'_>) {
 
 #[inline(always)]
 fn all(ctx: &mut Ctx<'_>, what: What) {
-    let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    let Ok((hash, now)) = HashPlace::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     let (out, len) = (&mut *ctx.out, hash.map_or(0, |hash| hash.len_at(now)));
     if what == What::Both {
         out.map(len);
@@ -66,13 +66,13 @@ fn hvals(ctx: &mut Ctx) {
 
 fn hscan(ctx: &mut Ctx) {
     let Some(cursor) = scanning::cursor(ctx, 2) else { return };
-    let place = Place::of(ctx);
+    let place = HashPlace::of(ctx);
     // What is there decides which errors are told, and only then is it read.
     match place.kind(&mut ctx.server.keyspace) {
         Ok(true) => (),
         Ok(false) => {
             ctx.server.keyspace.count_read(place.db, place.key, false);
-            return Found::default().reply(ctx.out, Cursor(0));
+            return ScanReply::default().reply(ctx.out, Cursor(0));
         }
         Err(_) => return ctx.wrong_type(),
     }
@@ -84,7 +84,7 @@ fn hscan(ctx: &mut Ctx) {
     });
     let Some(scan) = options else { return };
     let Ok((Some(hash), now)) = place.read(&mut ctx.server.keyspace) else { return };
-    let mut found = Found::default();
+    let mut found = ScanReply::default();
     let mut visit = |field: Field<'_>| {
         let mut digits = itoa::Buffer::new();
         let name = field.name.text(&mut digits);
@@ -109,7 +109,7 @@ fn hrandfield(ctx: &mut Ctx) {
     if ctx.argc() > 2 {
         return hrandfield_several(ctx);
     }
-    let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    let Ok((hash, now)) = HashPlace::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     match hash.and_then(|hash| hash.random(&mut ctx.server.rng, now)) {
         Some(field) => reply_name(ctx.out, &field),
         None => ctx.out.null(),
@@ -128,7 +128,7 @@ fn hrandfield_several(ctx: &mut Ctx<'_>) {
     if values && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return ctx.error("ERR value is out of range");
     }
-    let Ok((hash, now)) = Place::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
+    let Ok((hash, now)) = HashPlace::of(ctx).read(&mut ctx.server.keyspace) else { return ctx.wrong_type() };
     let (rng, out) = (&mut ctx.server.rng, &mut *ctx.out);
     let Some(hash) = hash.filter(|hash| count != 0 && (!hash.may_owe(now) || hash.len_at(now) > 0)) else { return out.array(0) };
     if count < 0 {
@@ -195,7 +195,7 @@ pub const COMMANDS: &[Command] = &[
         .history(&[("7.4.0", "`NOVALUES`.")]),
     command("hrandfield", hrandfield, -2, READONLY | PARKS)
         .since(Group::Hash, "6.2.0")
-        .doc("Returns fields of a hash by chance.", "O(N) for N fields that are returned.")
+        .doc("Returns fields of a hash at random.", "O(N) for N fields that are returned.")
         .args("key [options:(count:integer [WITHVALUES])]")
         .keys(&[KeySpec::one(1, k::RO | k::ACCESS)])
         .tips(&["nondeterministic_output"]),

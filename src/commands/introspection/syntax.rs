@@ -109,7 +109,7 @@ impl fmt::Display for SyntaxError {
 
 /// The arguments that `notation` writes, of a command with so many key specifications.
 pub fn parse(notation: &'static str, key_specs: usize) -> Result<Vec<Argument>, SyntaxError> {
-    let mut reader = Reader { rest: notation };
+    let mut reader = NotationReader { rest: notation };
     let mut arguments = reader.sequence()?;
     if !reader.rest.is_empty() {
         return reader.fail("a bracket that was not opened");
@@ -143,13 +143,13 @@ fn number_keys(arguments: &mut [Argument], next: &mut usize, key_specs: usize) {
 }
 
 /// What is left to read of a notation.
-struct Reader {
+struct NotationReader {
     rest: &'static str,
 }
 
 const SPECIAL: &[char] = &['(', ')', '[', ']', '|'];
 
-impl Reader {
+impl NotationReader {
     fn fail<T>(&self, reason: impl Into<String>) -> Result<T, SyntaxError> {
         Err(SyntaxError { reason: reason.into(), at: self.rest })
     }

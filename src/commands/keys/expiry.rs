@@ -14,7 +14,7 @@ use crate::{
 
 /// When a new deadline is taken.
 #[derive(Clone, Copy, Default)]
-struct Condition {
+struct DeadlineCondition {
     /// The key has none.
     nx: bool,
     /// It has one.
@@ -25,7 +25,7 @@ struct Condition {
     lt: bool,
 }
 
-impl Condition {
+impl DeadlineCondition {
     /// Reads the options; answers with an error when they do not fit.
     fn parse(ctx: &mut Ctx<'_>) -> Option<Self> {
         let mut condition = Self::default();
@@ -57,7 +57,7 @@ impl Condition {
 }
 
 fn set_deadline(ctx: &mut Ctx<'_>, unit: Unit, relative: bool) {
-    let Some(condition) = Condition::parse(ctx) else { return };
+    let Some(condition) = DeadlineCondition::parse(ctx) else { return };
     let Some(time) = ctx.int_arg(2) else { return };
     let now_ms = ctx.now_ms();
     let Some(at) = deadline::moment(time, unit, if relative { now_ms } else { 0 }) else { return deadline::invalid(ctx) };
@@ -211,15 +211,15 @@ mod tests {
 
     #[test]
     fn a_condition_compares_the_old_deadline_with_the_new() {
-        let none = Condition::default();
+        let none = DeadlineCondition::default();
         assert!(none.allows(NEVER, 5) && none.allows(9, 5));
-        let nx = Condition { nx: true, ..none };
+        let nx = DeadlineCondition { nx: true, ..none };
         assert!(nx.allows(NEVER, 5) && !nx.allows(9, 5));
-        let xx = Condition { xx: true, ..none };
+        let xx = DeadlineCondition { xx: true, ..none };
         assert!(!xx.allows(NEVER, 5) && xx.allows(9, 5));
-        let gt = Condition { gt: true, ..none };
+        let gt = DeadlineCondition { gt: true, ..none };
         assert!(!gt.allows(NEVER, 5) && !gt.allows(5, 5) && gt.allows(4, 5));
-        let lt = Condition { lt: true, ..none };
+        let lt = DeadlineCondition { lt: true, ..none };
         assert!(lt.allows(NEVER, 5) && !lt.allows(5, 5) && lt.allows(6, 5));
     }
 }

@@ -1,10 +1,10 @@
-//! Walks through a database: KEYS, SCAN, and a key by chance.
+//! Walks through a database: KEYS, SCAN, and a key at random.
 
 use crate::{
     commands::{
         Ctx,
         command::{Command, Group, categories, command, flags::*},
-        scanning::{self, Found, Scan},
+        scanning::{self, Scan, ScanReply},
     },
     data::glob,
     resp::output::Output,
@@ -37,7 +37,7 @@ fn scan(ctx: &mut Ctx) {
         _ => 0,
     });
     let Some(scan) = options else { return };
-    let (mut found, mut due) = (Found::default(), Vec::<Box<[u8]>>::new());
+    let (mut found, mut due) = (ScanReply::default(), Vec::<Box<[u8]>>::new());
     let keyspace = &ctx.server.keyspace;
     let next = scan.walk(keyspace.db(ctx.db).dict(), cursor, |entry| {
         let key = entry.key();
@@ -82,6 +82,6 @@ pub const COMMANDS: &[Command] = &[
         .history(&[("6.0.0", "`TYPE`.")]),
     command("randomkey", randomkey, 1, READONLY | TOUCHES_ARBITRARY_KEYS)
         .since(Group::Generic, "1.0.0")
-        .doc("Returns a key by chance.", "O(1)")
+        .doc("Returns a key at random.", "O(1)")
         .tips(&["request_policy:all_shards", "response_policy:special", "nondeterministic_output"]),
 ];

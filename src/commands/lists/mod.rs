@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     data::{
-        list::{Element, End, List, NodeLimits},
+        list::{End, List, ListElement, NodeLimits},
         listpack::Item,
     },
     resp::output::Output,
@@ -28,11 +28,11 @@ pub fn limits(ctx: &Ctx<'_>) -> NodeLimits {
 
 /// Answers with an element.
 #[inline(always)]
-pub fn reply_element(out: &mut Output, element: Element<'_>) {
+pub fn reply_element(out: &mut Output, element: ListElement<'_>) {
     match element {
-        Element::Item(Item::Int(n)) => out.bulk_int(n),
-        Element::Item(Item::Str(bytes)) => out.bulk(bytes),
-        Element::Large(bytes) => out.bulk_shared(bytes),
+        ListElement::Item(Item::Int(n)) => out.bulk_int(n),
+        ListElement::Item(Item::Str(bytes)) => out.bulk(bytes),
+        ListElement::Large(bytes) => out.bulk_shared(bytes),
     }
 }
 

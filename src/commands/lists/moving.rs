@@ -8,7 +8,7 @@ use crate::{
         context::NEW,
     },
     data::{
-        list::{Element, End, List},
+        list::{End, List, ListElement},
         listpack::Item,
     },
     keyspace::WrongType,
@@ -34,7 +34,7 @@ pub(super) fn move_element(ctx: &mut Ctx<'_>, from: End, to: End) -> Result<Opti
     // Redis does not count the digits of an integer from a quicklist when it looks whether the other list has to grow.
     let is_counted = source.compact().is_some();
     let moved = source.pop(from, |element| match element {
-        Element::Item(Item::Int(n)) => Moved::Int(n),
+        ListElement::Item(Item::Int(n)) => Moved::Int(n),
         element => Moved::Bytes(element.to_bytes()),
     });
     let Some(moved) = moved else { return Ok(None) };

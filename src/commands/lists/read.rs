@@ -49,7 +49,7 @@ fn lrange(ctx: &mut Ctx) {
 }
 
 /// What LPOS is to find.
-struct Search {
+struct PositionSearch {
     /// Matches to leave out, counted from the end where the search begins.
     skip: usize,
     from: End,
@@ -59,8 +59,8 @@ struct Search {
     most: usize,
 }
 
-fn search_args(ctx: &mut Ctx<'_>) -> Option<Search> {
-    let mut search = Search { skip: 0, from: End::Front, count: None, most: usize::MAX };
+fn search_args(ctx: &mut Ctx<'_>) -> Option<PositionSearch> {
+    let mut search = PositionSearch { skip: 0, from: End::Front, count: None, most: usize::MAX };
     let or_all = |n: usize| if n == 0 { usize::MAX } else { n };
     let mut i = 3;
     while i < ctx.argc() {
@@ -94,7 +94,7 @@ fn search_args(ctx: &mut Ctx<'_>) -> Option<Search> {
 }
 
 /// Indices of what is found, in the order of the search.
-fn search(list: &List, item: Item<'_>, search: &Search) -> Vec<usize> {
+fn search(list: &List, item: Item<'_>, search: &PositionSearch) -> Vec<usize> {
     let (len, most) = (list.len(), search.count.unwrap_or(1));
     let (mut found, mut seen, mut matches) = (Vec::new(), 0, 0);
     let (start, towards) = if search.from == End::Front { (0, End::Back) } else { (len.saturating_sub(1), End::Front) };

@@ -1,8 +1,8 @@
 //! Sets: what their commands share. Each file below has a few of the commands, and ends in their rows of the table.
 
 pub mod algebra;
-pub mod chance;
 pub mod members;
+pub mod random;
 pub mod walking;
 
 use super::Ctx;

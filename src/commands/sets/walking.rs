@@ -4,7 +4,7 @@ use crate::{
     commands::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
-        scanning::{self, Found, Scan},
+        scanning::{self, Scan, ScanReply},
     },
     data::{dict::Cursor, set::Set},
     keyspace::WrongType,
@@ -14,12 +14,12 @@ fn sscan(ctx: &mut Ctx) {
     let Some(cursor) = scanning::cursor(ctx, 2) else { return };
     match ctx.read_as::<Set>(1) {
         Err(WrongType) => return ctx.wrong_type(),
-        Ok(None) => return Found::default().reply(ctx.out, Cursor(0)),
+        Ok(None) => return ScanReply::default().reply(ctx.out, Cursor(0)),
         Ok(Some(_)) => (),
     }
     let Some(scan) = Scan::options(ctx, 3, |_, _| 0) else { return };
     let Some(set) = ctx.server.keyspace.seen_as::<Set>(ctx.db, ctx.hash(1), ctx.arg(1)) else { return };
-    let (mut found, mut next) = (Found::default(), Cursor(0));
+    let (mut found, mut next) = (ScanReply::default(), Cursor(0));
     match set.members() {
         Some(table) => {
             next = scan.walk(table, cursor, |member| {

@@ -25,7 +25,7 @@ enum Expiration {
 }
 
 #[derive(Default)]
-struct Options {
+struct SetOptions {
     nx: bool,
     xx: bool,
     get: bool,
@@ -34,7 +34,7 @@ struct Options {
     time: usize,
 }
 
-impl Options {
+impl SetOptions {
     /// Reads the options from argument `from` on; `None`: they do not fit. Those of SET and those of GETEX differ in a few words.
     fn parse(ctx: &Ctx<'_>, from: usize, of_set: bool) -> Option<Self> {
         let mut options = Self::default();
@@ -107,7 +107,7 @@ fn set_keys(args: &Args<'_>) -> Option<Vec<(usize, u32)>> {
 }
 
 fn set_with_options(ctx: &mut Ctx) {
-    let Some(options) = Options::parse(ctx, 3, true) else { return ctx.error(errors::SYNTAX) };
+    let Some(options) = SetOptions::parse(ctx, 3, true) else { return ctx.error(errors::SYNTAX) };
     let Ok(deadline) = options.deadline(ctx) else { return };
     let (hash, key, args) = (ctx.hash(1), ctx.arg(1), ctx.args);
     let slot = ctx.server.keyspace.upsert(ctx.db, hash, key);
@@ -213,7 +213,7 @@ fn psetex(ctx: &mut Ctx) {
 }
 
 fn getex(ctx: &mut Ctx) {
-    let Some(options) = Options::parse(ctx, 2, false) else { return ctx.error(errors::SYNTAX) };
+    let Some(options) = SetOptions::parse(ctx, 2, false) else { return ctx.error(errors::SYNTAX) };
     let (hash, key) = (ctx.hash(1), ctx.arg(1));
     match ctx.read(1).map(|entry| crate::data::string::len(entry.value())) {
         None => return ctx.out.null(),

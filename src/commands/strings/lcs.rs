@@ -11,15 +11,15 @@ use crate::{
 };
 
 #[derive(Default)]
-struct Options {
+struct LcsOptions {
     len: bool,
     idx: bool,
     with_match_len: bool,
     min_match_len: i64,
 }
 
-fn parse(ctx: &mut Ctx<'_>) -> Option<Options> {
-    let mut options = Options::default();
+fn parse(ctx: &mut Ctx<'_>) -> Option<LcsOptions> {
+    let mut options = LcsOptions::default();
     let mut i = 3;
     while i < ctx.argc() {
         if ctx.is_word(i, "idx") {
@@ -51,7 +51,7 @@ fn with_text<R>(entry: Option<&Entry>, f: impl FnOnce(&[u8]) -> R) -> R {
     }
 }
 
-fn reply(out: &mut Output, options: &Options, limit: u64, a: &[u8], b: &[u8]) -> Result<(), lcs::Error> {
+fn reply(out: &mut Output, options: &LcsOptions, limit: u64, a: &[u8], b: &[u8]) -> Result<(), lcs::Error> {
     if options.len {
         out.len_int(lcs::length(a, b, limit)?);
         return Ok(());

@@ -12,13 +12,13 @@ pub struct Scores {
 
 /// A range of members that have the same score.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Members<'a> {
-    min: Member<'a>,
-    max: Member<'a>,
+pub struct MemberRange<'a> {
+    min: MemberBound<'a>,
+    max: MemberBound<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Member<'a> {
+enum MemberBound<'a> {
     /// `-`: in front of all.
     First,
     /// `+`: behind all.
@@ -69,7 +69,7 @@ impl Scores {
     }
 }
 
-impl<'a> Member<'a> {
+impl<'a> MemberBound<'a> {
     fn parse(text: &'a [u8]) -> Option<Self> {
         match text {
             b"-" => Some(Self::First),
@@ -81,25 +81,25 @@ impl<'a> Member<'a> {
     }
 }
 
-impl<'a> Members<'a> {
+impl<'a> MemberRange<'a> {
     /// Both ends; `None` when one is not written as it has to be.
     pub fn parse(min: &'a [u8], max: &'a [u8]) -> Option<Self> {
-        Some(Self { min: Member::parse(min)?, max: Member::parse(max)? })
+        Some(Self { min: MemberBound::parse(min)?, max: MemberBound::parse(max)? })
     }
 
     /// The ranks of the members that lie between.
     pub fn ranks(&self, zset: &Zset) -> Range<usize> {
         let start = match self.min {
-            Member::First => 0,
-            Member::Last => zset.len(),
-            Member::Closed(min) => zset.rank_by_member(|member| member < min),
-            Member::Open(min) => zset.rank_by_member(|member| member <= min),
+            MemberBound::First => 0,
+            MemberBound::Last => zset.len(),
+            MemberBound::Closed(min) => zset.rank_by_member(|member| member < min),
+            MemberBound::Open(min) => zset.rank_by_member(|member| member <= min),
         };
         let end = match self.max {
-            Member::First => 0,
-            Member::Last => zset.len(),
-            Member::Closed(max) => zset.rank_by_member(|member| member <= max),
-            Member::Open(max) => zset.rank_by_member(|member| member < max),
+            MemberBound::First => 0,
+            MemberBound::Last => zset.len(),
+            MemberBound::Closed(max) => zset.rank_by_member(|member| member <= max),
+            MemberBound::Open(max) => zset.rank_by_member(|member| member < max),
         };
         start..end.max(start)
     }
@@ -134,10 +134,10 @@ mod tests {
 
     #[test]
     fn a_member_needs_its_bracket() {
-        assert_eq!(Members::parse(b"-", b"+"), Some(Members { min: Member::First, max: Member::Last }));
-        assert_eq!(Members::parse(b"[a", b"("), Some(Members { min: Member::Closed(b"a"), max: Member::Open(b"") }));
+        assert_eq!(MemberRange::parse(b"-", b"+"), Some(MemberRange { min: MemberBound::First, max: MemberBound::Last }));
+        assert_eq!(MemberRange::parse(b"[a", b"("), Some(MemberRange { min: MemberBound::Closed(b"a"), max: MemberBound::Open(b"") }));
         for text in ["", "a", "-x", "++", "1"] {
-            assert_eq!(Members::parse(b"-", text.as_bytes()), None, "{text:?}");
+            assert_eq!(MemberRange::parse(b"-", text.as_bytes()), None, "{text:?}");
         }
     }
 }

@@ -66,40 +66,40 @@ fn zero_if_nan(score: f64) -> f64 {
 
 /// One of the values that are combined.
 #[derive(Clone, Copy)]
-struct Source<'s> {
-    value: Collection<'s>,
+struct WeightedInput<'s> {
+    value: InputValue<'s>,
     weight: f64,
 }
 
 #[derive(Clone, Copy)]
-enum Collection<'s> {
+enum InputValue<'s> {
     Missing,
     Set(&'s Set),
     Zset(&'s Zset),
 }
 
-impl<'s> Source<'s> {
+impl<'s> WeightedInput<'s> {
     fn len(&self) -> usize {
         match self.value {
-            Collection::Missing => 0,
-            Collection::Set(set) => set.len(),
-            Collection::Zset(zset) => zset.len(),
+            InputValue::Missing => 0,
+            InputValue::Set(set) => set.len(),
+            InputValue::Zset(zset) => zset.len(),
         }
     }
 
     fn is_same(&self, other: &Self) -> bool {
         match (self.value, other.value) {
-            (Collection::Set(a), Collection::Set(b)) => std::ptr::eq(a, b),
-            (Collection::Zset(a), Collection::Zset(b)) => std::ptr::eq(a, b),
+            (InputValue::Set(a), InputValue::Set(b)) => std::ptr::eq(a, b),
+            (InputValue::Zset(a), InputValue::Zset(b)) => std::ptr::eq(a, b),
             _ => false,
         }
     }
 
     fn score(&self, member: &[u8]) -> Option<f64> {
         match self.value {
-            Collection::Missing => None,
-            Collection::Set(set) => set.contains(member).then_some(1.0),
-            Collection::Zset(zset) => zset.score(member),
+            InputValue::Missing => None,
+            InputValue::Set(set) => set.contains(member).then_some(1.0),
+            InputValue::Zset(zset) => zset.score(member),
         }
     }
 
@@ -108,15 +108,15 @@ impl<'s> Source<'s> {
         let mut digits = itoa::Buffer::new();
         // The first break ends the walk, which nobody asks about.
         let _ = match self.value {
-            Collection::Missing => ControlFlow::Continue(()),
-            Collection::Set(set) => set.iter().try_for_each(|member| visit(member.text(&mut digits), 1.0)),
-            Collection::Zset(zset) => zset.iter().try_for_each(|(member, score)| visit(member.text(&mut digits), score)),
+            InputValue::Missing => ControlFlow::Continue(()),
+            InputValue::Set(set) => set.iter().try_for_each(|member| visit(member.text(&mut digits), 1.0)),
+            InputValue::Zset(zset) => zset.iter().try_for_each(|(member, score)| visit(member.text(&mut digits), score)),
         };
     }
 }
 
 /// What the options ask for.
-struct Options {
+struct CombineOptions {
     weights: Vec<f64>,
     aggregate: Aggregate,
     with_scores: bool,
@@ -139,15 +139,15 @@ fn look_up(ctx: &mut Ctx<'_>, first: usize, keys: usize) -> Option<Vec<bool>> {
 }
 
 /// The value at a key that [`look_up`] has found.
-fn seen<'s>(keyspace: &'s Keyspace, db: usize, key: &[u8]) -> Collection<'s> {
+fn seen<'s>(keyspace: &'s Keyspace, db: usize, key: &[u8]) -> InputValue<'s> {
     let hash = keyspace.hash(key);
     if let Some(zset) = keyspace.seen_as(db, hash, key) {
-        return Collection::Zset(zset);
+        return InputValue::Zset(zset);
     }
-    keyspace.seen_as(db, hash, key).map_or(Collection::Missing, Collection::Set)
+    keyspace.seen_as(db, hash, key).map_or(InputValue::Missing, InputValue::Set)
 }
 
-impl Options {
+impl CombineOptions {
     /// Reads the arguments from `from` on; answers with an error when they are wrong.
     fn parse(ctx: &mut Ctx<'_>, from: usize, keys: usize, operation: Operation, is_store: bool) -> Option<Self> {
         let mut options = Self { weights: Vec::new(), aggregate: Aggregate::Sum, with_scores: false, limit: 0 };
@@ -192,7 +192,7 @@ impl Options {
 }
 
 /// Shows each member that is in all of the sources, which are ordered by size, with the score that is made of its scores.
-fn intersect(sources: &[Source<'_>], aggregate: Aggregate, mut visit: impl FnMut(&[u8], f64) -> ControlFlow<()>) {
+fn intersect(sources: &[WeightedInput<'_>], aggregate: Aggregate, mut visit: impl FnMut(&[u8], f64) -> ControlFlow<()>) {
     let Some((first, others)) = sources.split_first() else { return };
     first.each(|member, own| {
         let mut score = zero_if_nan(first.weight * own);
@@ -206,7 +206,7 @@ fn intersect(sources: &[Source<'_>], aggregate: Aggregate, mut visit: impl FnMut
     });
 }
 
-fn union(sources: &[Source<'_>], aggregate: Aggregate, seed: Seed) -> Gathering {
+fn union(sources: &[WeightedInput<'_>], aggregate: Aggregate, seed: Seed) -> Gathering {
     let mut all = Gathering::new(seed);
     for source in sources {
         source.each(|member, score| {
@@ -219,7 +219,7 @@ fn union(sources: &[Source<'_>], aggregate: Aggregate, seed: Seed) -> Gathering 
 }
 
 /// The members of the first source that are in none of the others.
-fn difference(sources: &[Source<'_>], seed: Seed) -> Gathering {
+fn difference(sources: &[WeightedInput<'_>], seed: Seed) -> Gathering {
     let mut result = Gathering::new(seed);
     let Some((first, others)) = sources.split_first() else { return result };
     if others.iter().any(|other| other.is_same(first)) {
@@ -231,7 +231,7 @@ fn difference(sources: &[Source<'_>], seed: Seed) -> Gathering {
         }
         ControlFlow::Continue(())
     };
-    let together: usize = others.iter().map(Source::len).sum();
+    let together: usize = others.iter().map(WeightedInput::len).sum();
     if first.len() * others.len() <= 2 * (first.len() + together) {
         // The largest are the likeliest to have it.
         let mut others = others.to_vec();
@@ -260,17 +260,17 @@ fn combine(ctx: &mut Ctx<'_>, number: usize, operation: Operation, event: Option
         return ctx.error(errors::SYNTAX);
     }
     let Some(there) = look_up(ctx, first, keys) else { return };
-    let Some(options) = Options::parse(ctx, first + keys, keys, operation, event.is_some()) else { return };
+    let Some(options) = CombineOptions::parse(ctx, first + keys, keys, operation, event.is_some()) else { return };
     let limits = limits(ctx);
     let (keyspace, seed) = (&ctx.server.keyspace, limits.seed);
-    let source = |(n, is_there): (usize, &bool)| Source {
-        value: if *is_there { seen(keyspace, ctx.db, ctx.args.get(first + n)) } else { Collection::Missing },
+    let source = |(n, is_there): (usize, &bool)| WeightedInput {
+        value: if *is_there { seen(keyspace, ctx.db, ctx.args.get(first + n)) } else { InputValue::Missing },
         weight: options.weights.get(n).copied().unwrap_or(1.0),
     };
-    let mut sources: Vec<Source<'_>> = there.iter().enumerate().map(source).collect();
+    let mut sources: Vec<WeightedInput<'_>> = there.iter().enumerate().map(source).collect();
     if operation != Operation::Difference {
         // In this order are the scores added up, too.
-        sources.sort_by_key(Source::len);
+        sources.sort_by_key(WeightedInput::len);
     }
     let result = match operation {
         Operation::Union => union(&sources, options.aggregate, seed),

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 /// Which end.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
+enum ZsetEnd {
     Min,
     Max,
 }
@@ -34,7 +34,7 @@ enum Shape {
     KeyAndPairs,
 }
 
-impl End {
+impl ZsetEnd {
     fn event(self) -> &'static str {
         match self {
             Self::Min => "zpopmin",
@@ -69,7 +69,7 @@ fn find(ctx: &mut Ctx<'_>, keys: Range<usize>) -> Result<Option<(usize, usize)>,
 }
 
 /// Takes out as many as `count` members of the sorted set at argument `i`, at least one, and answers with them.
-fn pop(ctx: &mut Ctx<'_>, i: usize, end: End, count: usize, shape: Shape) {
+fn pop(ctx: &mut Ctx<'_>, i: usize, end: ZsetEnd, count: usize, shape: Shape) {
     let (hash, key) = (ctx.hash(i), ctx.arg(i));
     let Ok(Some(zset)) = ctx.server.keyspace.write_as::<Zset>(ctx.db, hash, key) else { return };
     let (len, out) = (zset.len(), &mut *ctx.out);
@@ -96,9 +96,9 @@ fn pop(ctx: &mut Ctx<'_>, i: usize, end: End, count: usize, shape: Shape) {
         reply_score(out, score);
     };
     match end {
-        End::Min => zset.remove_range(0..count, reply),
+        ZsetEnd::Min => zset.remove_range(0..count, reply),
         // From the last one on.
-        End::Max => {
+        ZsetEnd::Max => {
             zset.range(len - count..len).rev().for_each(|(member, score)| reply(member, score));
             zset.remove_range(len - count..len, |_, _| ());
         }
@@ -106,7 +106,7 @@ fn pop(ctx: &mut Ctx<'_>, i: usize, end: End, count: usize, shape: Shape) {
     removed(ctx, i, count, end.event(), count == len);
 }
 
-fn pop_one_key(ctx: &mut Ctx<'_>, end: End) {
+fn pop_one_key(ctx: &mut Ctx<'_>, end: ZsetEnd) {
     if ctx.argc() > 3 {
         return ctx.error(errors::SYNTAX);
     }
@@ -128,20 +128,20 @@ fn pop_one_key(ctx: &mut Ctx<'_>, end: End) {
 }
 
 fn zpopmin(ctx: &mut Ctx) {
-    pop_one_key(ctx, End::Min);
+    pop_one_key(ctx, ZsetEnd::Min);
 }
 
 fn zpopmax(ctx: &mut Ctx) {
-    pop_one_key(ctx, End::Max);
+    pop_one_key(ctx, ZsetEnd::Max);
 }
 
 /// The arguments of ZMPOP and BZMPOP from the number of keys on, which is argument `at`; answers with an error when they are wrong.
-fn parse(ctx: &mut Ctx<'_>, at: usize) -> Option<PopArgs<End>> {
-    PopArgs::parse(ctx, at, [("min", End::Min), ("max", End::Max)])
+fn parse(ctx: &mut Ctx<'_>, at: usize) -> Option<PopArgs<ZsetEnd>> {
+    PopArgs::parse(ctx, at, [("min", ZsetEnd::Min), ("max", ZsetEnd::Max)])
 }
 
 /// Takes members out of the first sorted set that is there, and writes into the log which and how many.
-fn pop_first(ctx: &mut Ctx<'_>, (i, len): (usize, usize), end: End, count: usize) {
+fn pop_first(ctx: &mut Ctx<'_>, (i, len): (usize, usize), end: ZsetEnd, count: usize) {
     pop(ctx, i, end, count, Shape::KeyAndPairs);
     ctx.log_instead(&[end.command(), ctx.arg(i), itoa::Buffer::new().format(count.min(len)).as_bytes()]);
 }
@@ -165,7 +165,7 @@ fn bzmpop(ctx: &mut Ctx) {
     }
 }
 
-fn blocking_pop(ctx: &mut Ctx<'_>, end: End) {
+fn blocking_pop(ctx: &mut Ctx<'_>, end: ZsetEnd) {
     let last = ctx.argc() - 1;
     let Some(deadline_ms) = timeout(ctx, last) else { return };
     match find(ctx, 1..last) {
@@ -179,11 +179,11 @@ fn blocking_pop(ctx: &mut Ctx<'_>, end: End) {
 }
 
 fn bzpopmin(ctx: &mut Ctx) {
-    blocking_pop(ctx, End::Min);
+    blocking_pop(ctx, ZsetEnd::Min);
 }
 
 fn bzpopmax(ctx: &mut Ctx) {
-    blocking_pop(ctx, End::Max);
+    blocking_pop(ctx, ZsetEnd::Max);
 }
 
 const POPS: &str = "O(log(N)*M) for M members out of N.";

@@ -1,7 +1,7 @@
 //! Ranges by rank, by score and by member: ZRANGE and its older forms, and ZRANGESTORE.
 
 use super::{
-    bounds::{Members, Scores},
+    bounds::{MemberRange, Scores},
     limits, reply_element, reply_header, store,
 };
 use crate::{
@@ -38,7 +38,7 @@ enum Span<'a> {
     /// From and to, counted from the end where negative.
     Ranks(i64, i64),
     Scores(Scores),
-    Members(Members<'a>),
+    MemberRange(MemberRange<'a>),
 }
 
 /// The ranks of a range whose ends are counted from the end where negative.
@@ -93,7 +93,7 @@ impl<'a> Query<'a> {
                 Some(Span::Ranks(from, ctx.int_arg(to)?))
             }
             By::Score => Scores::parse(min, max).map(Span::Scores),
-            By::Member => Members::parse(min, max).map(Span::Members),
+            By::Member => MemberRange::parse(min, max).map(Span::MemberRange),
         };
         if span.is_none() {
             ctx.error(if by == By::Score { "ERR min or max is not a float" } else { "ERR min or max not valid string range item" });
@@ -110,7 +110,7 @@ impl<'a> Query<'a> {
                 return if self.reverse && start < end { len - end..len - start } else { start..end };
             }
             Span::Scores(scores) => scores.ranks(zset),
-            Span::Members(members) => members.ranks(zset),
+            Span::MemberRange(members) => members.ranks(zset),
         };
         // A negative offset never comes to an end in front of the range.
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);

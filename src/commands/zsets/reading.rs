@@ -1,7 +1,7 @@
 //! What is asked about a sorted set and single members of it.
 
 use super::{
-    bounds::{Members, Scores},
+    bounds::{MemberRange, Scores},
     reply_element, reply_header, reply_member, reply_score,
 };
 use crate::{
@@ -99,7 +99,7 @@ fn zcount(ctx: &mut Ctx) {
 }
 
 fn zlexcount(ctx: &mut Ctx) {
-    match Members::parse(ctx.arg(2), ctx.arg(3)) {
+    match MemberRange::parse(ctx.arg(2), ctx.arg(3)) {
         Some(members) => count(ctx, |zset| members.ranks(zset)),
         None => ctx.error("ERR min or max not valid string range item"),
     }
@@ -174,7 +174,7 @@ fn several_random(ctx: &mut Ctx<'_>) {
 
 const LOG_N: &str = "O(log(N)) in a sorted set of N members.";
 
-/// Members one by one, the same ones perhaps.
+/// MemberRange one by one, the same ones perhaps.
 fn draw(keyspace: &mut Keyspace, rng: &mut Rng, source: &Source, most: u64, bytes: usize, out: &mut Output) -> u64 {
     let hash = keyspace.hash(&source.key);
     let Some(zset) = keyspace.peek_alive_as::<Zset>(source.db, hash, &source.key) else { return 0 };
@@ -234,7 +234,7 @@ pub const COMMANDS: &[Command] = &[
     command("zrandmember", zrandmember, -2, READONLY | PARKS)
         .since(Group::SortedSet, "6.2.0")
         .doc(
-            "Returns members of a sorted set chosen by chance; with a negative count, the same ones perhaps.",
+            "Returns members of a sorted set chosen at random; with a negative count, the same ones perhaps.",
             "O(N*log(M)) for N members out of M.",
         )
         .args("key [options:(count:integer [WITHSCORES])]")

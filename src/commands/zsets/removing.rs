@@ -1,7 +1,7 @@
-//! Members taken out by name or in ranges.
+//! MemberRange taken out by name or in ranges.
 
 use super::{
-    bounds::{Members, Scores},
+    bounds::{MemberRange, Scores},
     ranges::ranks,
     removed,
 };
@@ -60,7 +60,7 @@ fn zremrangebyscore(ctx: &mut Ctx) {
 }
 
 fn zremrangebylex(ctx: &mut Ctx) {
-    match Members::parse(ctx.arg(2), ctx.arg(3)) {
+    match MemberRange::parse(ctx.arg(2), ctx.arg(3)) {
         Some(members) => remove_range(ctx, "zremrangebylex", |zset| members.ranks(zset)),
         None => ctx.error("ERR min or max not valid string range item"),
     }

@@ -14,14 +14,14 @@ pub enum End {
 
 /// An element, where it lies.
 #[derive(Clone, Copy, Debug)]
-pub enum Element<'a> {
+pub enum ListElement<'a> {
     /// One of a listpack's.
     Item(Item<'a>),
     /// One that has a node for itself, to be shared instead of copied.
     Large(&'a Bytes),
 }
 
-impl<'a> Element<'a> {
+impl<'a> ListElement<'a> {
     /// Whether it has the bytes of this item.
     #[inline]
     pub fn is(self, item: Item<'_>) -> bool {

@@ -1,7 +1,7 @@
 //! Nodes: what a large list is made of, and the work inside one listpack.
 
 use super::{
-    element::{Element, End},
+    element::{End, ListElement},
     limits::{GIANT, NodeLimits},
 };
 use crate::data::{
@@ -75,14 +75,14 @@ impl Squeezed {
 /// A node's place in the deque. Its numbers are here so that neither a search for an index nor the question whether there is room
 /// has to look at the nodes themselves.
 #[derive(Clone)]
-pub(super) struct Slot {
+pub(super) struct NodeSlot {
     pub count: u32,
     /// Bytes of its listpack, or of the one it could be.
     bytes: u32,
     node: Arc<Node>,
 }
 
-impl Slot {
+impl NodeSlot {
     pub fn packed(pack: Listpack) -> Self {
         let mut slot = Self { count: 0, bytes: 0, node: Arc::new(Node::Packed(pack)) };
         slot.measure();
@@ -198,10 +198,10 @@ impl Slot {
 
     /// Hands `f` the elements from `offset` on towards an end; `false` when it said so.
     #[inline]
-    pub fn visit(&self, offset: usize, towards: End, f: &mut impl FnMut(Element<'_>) -> bool) -> bool {
+    pub fn visit(&self, offset: usize, towards: End, f: &mut impl FnMut(ListElement<'_>) -> bool) -> bool {
         match &*self.node() {
             Node::Packed(pack) => visit_pack(pack, offset, towards, f),
-            Node::Plain(bytes) => f(Element::Large(bytes)),
+            Node::Plain(bytes) => f(ListElement::Large(bytes)),
             Node::Squeezed(_) => unreachable!("it has just been restored"),
         }
     }
@@ -209,14 +209,14 @@ impl Slot {
 
 /// Hands `f` the elements from `offset` on towards an end; `false` when it said so.
 #[inline]
-pub(super) fn visit_pack(pack: &Listpack, offset: usize, towards: End, f: &mut impl FnMut(Element<'_>) -> bool) -> bool {
+pub(super) fn visit_pack(pack: &Listpack, offset: usize, towards: End, f: &mut impl FnMut(ListElement<'_>) -> bool) -> bool {
     let Some(pos) = pack.nth(offset) else { return true };
     if towards == End::Back {
-        return pack.iter_from(pos).all(|item| f(Element::Item(item)));
+        return pack.iter_from(pos).all(|item| f(ListElement::Item(item)));
     }
     let mut at = Some(pos);
     while let Some(pos) = at {
-        if !f(Element::Item(pack.get(pos))) {
+        if !f(ListElement::Item(pack.get(pos))) {
             return false;
         }
         at = pack.prev(pos);

@@ -1,9 +1,9 @@
 //! The large form: a deque of nodes. Pushing and popping touch the node at that end, an index is found by the nodes' counts.
 
 use super::{
-    element::{Element, End},
+    element::{End, ListElement},
     limits::{GIANT, NodeLimits},
-    node::{self, Node, Slot},
+    node::{self, Node, NodeSlot},
 };
 use crate::data::{
     listpack::{BYTES_MAX, Item, Listpack, Pos},
@@ -24,13 +24,13 @@ const MERGED: usize = node::EMPTY;
 /// A deque of nodes, none of them empty.
 #[derive(Clone)]
 pub(super) struct Quicklist {
-    nodes: VecDeque<Slot>,
+    nodes: VecDeque<NodeSlot>,
     len: usize,
     limits: NodeLimits,
 }
 
 /// Nodes that wait to be freed.
-struct Nodes(VecDeque<Slot>);
+struct Nodes(VecDeque<NodeSlot>);
 
 impl Garbage for Nodes {
     fn free_slice(&mut self) -> bool {
@@ -44,12 +44,12 @@ impl Garbage for Nodes {
 
     fn bytes(&self) -> usize {
         const SAMPLES: usize = 16;
-        let some: usize = self.0.iter().take(SAMPLES).map(Slot::allocated).sum();
-        self.0.capacity() * size_of::<Slot>() + some * self.0.len() / self.0.len().clamp(1, SAMPLES)
+        let some: usize = self.0.iter().take(SAMPLES).map(NodeSlot::allocated).sum();
+        self.0.capacity() * size_of::<NodeSlot>() + some * self.0.len() / self.0.len().clamp(1, SAMPLES)
     }
 }
 
-fn discard(nodes: VecDeque<Slot>) {
+fn discard(nodes: VecDeque<NodeSlot>) {
     if nodes.len() >= NODES_LARGE {
         trash::leave(Nodes(nodes));
     }
@@ -78,16 +78,16 @@ impl Quicklist {
         self.limits
     }
 
-    pub fn slots(&self) -> &VecDeque<Slot> {
+    pub fn slots(&self) -> &VecDeque<NodeSlot> {
         &self.nodes
     }
 
     /// Bytes of memory, by the first `samples` nodes (0: all of them).
     pub fn allocated(&self, samples: usize) -> usize {
         let samples = if samples == 0 { self.nodes.len() } else { samples.min(self.nodes.len()) };
-        let sampled: usize = self.nodes.iter().take(samples).map(Slot::allocated).sum();
+        let sampled: usize = self.nodes.iter().take(samples).map(NodeSlot::allocated).sum();
         let average = if samples == 0 { 0.0 } else { sampled as f64 / samples as f64 };
-        self.nodes.capacity() * size_of::<Slot>() + (average * self.nodes.len() as f64) as usize
+        self.nodes.capacity() * size_of::<NodeSlot>() + (average * self.nodes.len() as f64) as usize
     }
 
     /// The listpack of the only node, taken out, if it is small enough for the small form with its limits divided by `by`.
@@ -106,7 +106,7 @@ impl Quicklist {
         if pack.is_empty() {
             return;
         }
-        let slot = Slot::packed(pack);
+        let slot = NodeSlot::packed(pack);
         self.len += slot.count as usize;
         self.nodes.push_back(slot);
         self.recompress(self.nodes.len() - 1);
@@ -126,7 +126,7 @@ impl Quicklist {
         }
         // Where many nodes were filled, this one will be.
         let full = if self.nodes.len() >= NODES_TRUSTED { limits.bytes_full() } else { None };
-        let slot = Slot::single(bytes, shared, limits, full.map_or(0, |full| full - node::EMPTY));
+        let slot = NodeSlot::single(bytes, shared, limits, full.map_or(0, |full| full - node::EMPTY));
         match end {
             End::Front => self.nodes.push_front(slot),
             End::Back => self.nodes.push_back(slot),
@@ -135,13 +135,13 @@ impl Quicklist {
     }
 
     #[inline]
-    pub fn pop<R>(&mut self, end: End, f: impl FnOnce(Element<'_>) -> R) -> Option<R> {
+    pub fn pop<R>(&mut self, end: End, f: impl FnOnce(ListElement<'_>) -> R) -> Option<R> {
         let slot = if end == End::Front { self.nodes.front_mut()? } else { self.nodes.back_mut()? };
         self.len -= 1;
         if slot.count > 1 {
             return slot.change(|pack| {
                 let pos = if end == End::Front { pack.first() } else { pack.last() }.expect("it has elements");
-                let result = f(Element::Item(pack.get(pos)));
+                let result = f(ListElement::Item(pack.get(pos)));
                 pack.remove(pos);
                 result
             });
@@ -180,7 +180,7 @@ impl Quicklist {
     }
 
     #[inline]
-    pub fn visit(&self, index: usize, towards: End, mut f: impl FnMut(Element<'_>) -> bool) {
+    pub fn visit(&self, index: usize, towards: End, mut f: impl FnMut(ListElement<'_>) -> bool) {
         if index >= self.len {
             return;
         }
@@ -200,7 +200,7 @@ impl Quicklist {
         }
         let (at, offset) = self.locate(index);
         let (limits, slot) = (self.limits, &mut self.nodes[at]);
-        let single = || Slot::single(bytes, || Bytes::copy_from_slice(bytes), limits, 0);
+        let single = || NodeSlot::single(bytes, || Bytes::copy_from_slice(bytes), limits, 0);
         if slot.count == 1 {
             *slot = single();
         } else if bytes.len() < GIANT && slot.bytes() + bytes.len() < BYTES_MAX {
@@ -215,7 +215,7 @@ impl Quicklist {
                 Some(pack.split_off(behind))
             });
             if let Some(Some(behind)) = behind {
-                self.nodes.insert(at + 1, Slot::packed(behind));
+                self.nodes.insert(at + 1, NodeSlot::packed(behind));
             }
             let at = if self.nodes[at].count == 0 { self.nodes.remove(at).map_or(at, |_| at) } else { at + 1 };
             return self.insert_node(at, single());
@@ -225,7 +225,7 @@ impl Quicklist {
     }
 
     /// Adds a node of one element in front of node `at`.
-    fn insert_node(&mut self, at: usize, single: Slot) -> bool {
+    fn insert_node(&mut self, at: usize, single: NodeSlot) -> bool {
         self.len += 1;
         self.nodes.insert(at, single);
         self.recompress(at);
@@ -245,8 +245,8 @@ impl Quicklist {
         });
         let Some((at, pos, edge)) = found else { return false };
         let limits = self.limits;
-        let admits = |slot: &Slot| limits.admits(slot.bytes(), slot.count as usize, bytes.len());
-        let single = || Slot::single(bytes, || Bytes::copy_from_slice(bytes), limits, 0);
+        let admits = |slot: &NodeSlot| limits.admits(slot.bytes(), slot.count as usize, bytes.len());
+        let single = || NodeSlot::single(bytes, || Bytes::copy_from_slice(bytes), limits, 0);
         if let Some(pos) = pos
             && admits(&self.nodes[at])
         {
@@ -272,13 +272,13 @@ impl Quicklist {
     }
 
     /// Adds an element in the middle of a node that is full, which is cut in two there.
-    fn split_and_insert(&mut self, at: usize, pos: Pos, after: bool, bytes: &[u8], single: impl FnOnce() -> Slot) -> bool {
+    fn split_and_insert(&mut self, at: usize, pos: Pos, after: bool, bytes: &[u8], single: impl FnOnce() -> NodeSlot) -> bool {
         let behind = self.nodes[at].change(|pack| {
             let cut = if after { pack.next(pos).unwrap_or(pack.end()) } else { pos };
             pack.split_off(cut)
         });
         let Some(behind) = behind else { return false };
-        self.nodes.insert(at + 1, Slot::packed(behind));
+        self.nodes.insert(at + 1, NodeSlot::packed(behind));
         // The element goes to the part that its neighbour is not in; that one is the middle of what is merged.
         let (part, middle) = if after { (at + 1, at) } else { (at, at + 1) };
         if bytes.len() >= GIANT || self.nodes[part].bytes() + bytes.len() >= BYTES_MAX {

@@ -55,8 +55,8 @@ fn a_large_element_has_a_node_for_itself_and_is_shared() {
     let large = Bytes::from("d".repeat(10_000));
     list.push_shared(End::Back, large.clone());
     list.get(3, |element| match element {
-        Element::Large(bytes) => assert_eq!(bytes.as_ptr(), large.as_ptr()),
-        Element::Item(_) => panic!("it was copied"),
+        ListElement::Large(bytes) => assert_eq!(bytes.as_ptr(), large.as_ptr()),
+        ListElement::Item(_) => panic!("it was copied"),
     });
     assert!(list.set(1, b"small"));
     assert_eq!(list.pop(End::Back, |e| e.to_bytes()), Some(large));

@@ -28,9 +28,9 @@ use std::{iter::FusedIterator, ops::Range};
 const LEAVES_PER_SLICE: usize = 16;
 
 /// Behind all elements.
-struct End;
+struct BehindAll;
 
-impl<L> Boundary<L> for End {
+impl<L> Boundary<L> for BehindAll {
     fn count_before(&self, _: &[f64], links: &[L]) -> usize {
         links.len()
     }
@@ -73,7 +73,7 @@ impl<L: Copy + PartialEq> Tree<L> {
 
     /// Adds an element behind all others.
     pub fn push(&mut self, elem: Elem<L>) {
-        self.insert(elem, &End);
+        self.insert(elem, &BehindAll);
     }
 
     /// Takes out an element that is there; `behind` is the place behind it.

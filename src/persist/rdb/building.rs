@@ -46,12 +46,12 @@ pub(super) struct Building {
     /// What the deadlines of a hash's fields are counted from, in Unix milliseconds.
     base: i64,
     /// What has been read of the next element.
-    element: Element,
+    element: PartialElement,
     content: Content,
 }
 
 #[derive(Default)]
-struct Element {
+struct PartialElement {
     /// How far it is.
     parts: u8,
     /// Its first string.
@@ -92,7 +92,7 @@ impl Building {
         };
         // Both families use the number, for different things: inside, Valkey's has one that no file can have.
         let code = if family == Family::Valkey && code == types::VALKEY_HASH_2 { VALKEY_HASH_2 } else { code };
-        known.then_some(Self { code, shapes, left: None, base: 0, element: Element::default(), content: Content::None })
+        known.then_some(Self { code, shapes, left: None, base: 0, element: PartialElement::default(), content: Content::None })
     }
 
     /// Goes on with what has arrived, until the value is whole or a part of it has been taken.
@@ -282,7 +282,7 @@ impl Building {
             -1 => NEVER,
             ms => deadline(u64::try_from(ms).unwrap_or(u64::MAX))?,
         };
-        let (Content::Hash(hash), Element { first, second, .. }) = (&mut self.content, &self.element) else { return Ok(()) };
+        let (Content::Hash(hash), PartialElement { first, second, .. }) = (&mut self.content, &self.element) else { return Ok(()) };
         if hash.push(first, second, || Bytes::copy_from_slice(second), deadline) { Ok(()) } else { Err(TWICE) }
     }
 

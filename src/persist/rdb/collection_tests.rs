@@ -136,8 +136,8 @@ fn decode(bytes: &[u8], chunk: usize, shapes: Shapes) -> Result<(Vec<Entry>, boo
         decoder.feed(piece);
         while let Some(event) = decoder.next()? {
             match event {
-                Event::Key(key) => all.push(key.into_entry()),
-                Event::Part => parts = true,
+                RdbEvent::Key(key) => all.push(key.into_entry()),
+                RdbEvent::Part => parts = true,
                 _ => (),
             }
         }
@@ -328,7 +328,7 @@ fn a_huge_set_is_decoded_in_parts_and_nothing_is_believed_before_it_is_there() {
     assert_eq!(content(object(&entries[0])).1.len(), 0x10000);
     let mut decoder = Decoder::new(DecodeOptions::default());
     decoder.feed(b"REDIS0010\x04\x01k\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x01f");
-    assert!(matches!(decoder.next(), Ok(Some(Event::Version { .. }))));
+    assert!(matches!(decoder.next(), Ok(Some(RdbEvent::Version { .. }))));
     assert!(matches!(decoder.next(), Ok(None)), "it waits");
 }
 
@@ -338,9 +338,9 @@ fn a_key_with_nothing_in_it_is_no_key() {
     body.extend_from_slice(&crc::checksum(&body).to_le_bytes());
     let mut decoder = Decoder::new(DecodeOptions::default());
     decoder.feed(&body);
-    assert!(matches!(decoder.next(), Ok(Some(Event::Version { .. }))));
-    assert!(matches!(decoder.next(), Ok(Some(Event::Empty(b"k")))));
-    let Ok(Some(Event::Key(key))) = decoder.next() else { panic!("the next key is there") };
+    assert!(matches!(decoder.next(), Ok(Some(RdbEvent::Version { .. }))));
+    assert!(matches!(decoder.next(), Ok(Some(RdbEvent::Empty(b"k")))));
+    let Ok(Some(RdbEvent::Key(key))) = decoder.next() else { panic!("the next key is there") };
     assert_eq!((key.key, key.deadline), (&b"s"[..], NEVER), "without the deadline of the one that is not");
 }
 

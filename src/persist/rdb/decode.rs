@@ -31,7 +31,7 @@ impl Default for DecodeOptions {
 
 /// What a stream says, in its order.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum RdbEvent<'a> {
     /// It begins.
     Version {
         /// Whose format it is.
@@ -142,19 +142,19 @@ impl Attributes {
 }
 
 /// Where a key is.
-enum KeyAt {
+enum KeyLocation {
     Span(Range<usize>),
     Name,
 }
 
 /// An event, before anything is borrowed for it.
-enum Found {
+enum RawEvent {
     Version,
     Aux(Text),
     SelectDb(u64),
     ResizeDb([u64; 2]),
     SlotInfo([u64; 3]),
-    Key(KeyAt, Built),
+    Key(KeyLocation, Built),
     Function(Text),
     ModuleAux([u8; 9]),
     End(Checksum),
@@ -188,7 +188,7 @@ impl Decoder {
     /// The next event; `None` when it has not arrived, or the stream has ended. An error stays.
     #[inline]
     #[allow(clippy::should_implement_trait)] // what it returns borrows from the decoder
-    pub fn next(&mut self) -> Result<Option<Event<'_>>, RdbError> {
+    pub fn next(&mut self) -> Result<Option<RdbEvent<'_>>, RdbError> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
@@ -197,7 +197,7 @@ impl Decoder {
                 Ok(None) => (),
                 Ok(Some(found)) => return Ok(Some(self.show(found))),
                 Err(Stop::More) => return Ok(None),
-                Err(Stop::Part) => return Ok(Some(Event::Part)),
+                Err(Stop::Part) => return Ok(Some(RdbEvent::Part)),
                 Err(Stop::Bad(reason)) => return Err(self.fail(reason)),
             }
         }
@@ -236,7 +236,7 @@ impl Decoder {
     }
 
     #[inline]
-    fn step(&mut self) -> Result<Option<Found>, Stop> {
+    fn step(&mut self) -> Result<Option<RawEvent>, Stop> {
         match &mut self.stage {
             Stage::Record => self.record(),
             Stage::End => Err(Stop::More),
@@ -245,7 +245,7 @@ impl Decoder {
     }
 
     #[inline(always)]
-    fn record(&mut self) -> Result<Option<Found>, Stop> {
+    fn record(&mut self) -> Result<Option<RawEvent>, Stop> {
         let mut cursor = self.input.cursor();
         let code = cursor.u8()?;
         if code == types::STRING {
@@ -261,7 +261,7 @@ impl Decoder {
 
     /// A key with a string that has arrived in one piece: nearly every record of nearly every stream.
     #[inline(always)]
-    fn whole_string(&mut self) -> Option<Found> {
+    fn whole_string(&mut self) -> Option<RawEvent> {
         let mut cursor = self.input.cursor();
         cursor.at = 1;
         let key = short(&mut cursor, &mut self.name)?;
@@ -271,12 +271,12 @@ impl Decoder {
         let absolute = |span: Range<usize>| start + span.start..start + span.end;
         self.input.take(len);
         let key = match key {
-            Short::Span(span) => KeyAt::Span(absolute(span)),
-            Short::Scratch => KeyAt::Name,
+            Short::Span(span) => KeyLocation::Span(absolute(span)),
+            Short::Scratch => KeyLocation::Name,
             Short::Int(n) => {
                 self.name.clear();
                 number::write_i64(&mut self.name, n);
-                KeyAt::Name
+                KeyLocation::Name
             }
         };
         let value = match value {
@@ -284,10 +284,10 @@ impl Decoder {
             Short::Scratch => Text::Scratch,
             Short::Int(n) => Text::Int(n),
         };
-        Some(Found::Key(key, Built::String(value)))
+        Some(RawEvent::Key(key, Built::String(value)))
     }
 
-    fn other_record(&mut self, code: u8) -> Result<Option<Found>, Stop> {
+    fn other_record(&mut self, code: u8) -> Result<Option<RawEvent>, Stop> {
         let mut cursor = self.input.cursor();
         cursor.at = 1;
         let mut found = None;
@@ -301,9 +301,9 @@ impl Decoder {
             opcode::EXPIRETIME => self.next_key.deadline = i64::from(i32::from_le_bytes(cursor.array()?)) * 1000,
             opcode::FREQ => self.next_key.frequency = Some(cursor.u8()?),
             opcode::IDLE => self.next_key.idle_seconds = Some(cursor.length()?),
-            opcode::SELECTDB => found = Some(Found::SelectDb(cursor.length()?)),
-            opcode::RESIZEDB => found = Some(Found::ResizeDb([cursor.length()?, cursor.length()?])),
-            opcode::SLOT_INFO => found = Some(Found::SlotInfo([cursor.length()?, cursor.length()?, cursor.length()?])),
+            opcode::SELECTDB => found = Some(RawEvent::SelectDb(cursor.length()?)),
+            opcode::RESIZEDB => found = Some(RawEvent::ResizeDb([cursor.length()?, cursor.length()?])),
+            opcode::SLOT_INFO => found = Some(RawEvent::SlotInfo([cursor.length()?, cursor.length()?, cursor.length()?])),
             opcode::AUX => stage = Stage::AuxName,
             opcode::FUNCTION2 => stage = Stage::Function,
             opcode::MODULE_AUX => {
@@ -339,7 +339,7 @@ impl Decoder {
     }
 
     /// Everything that is not the beginning of a record.
-    fn part(&mut self) -> Result<Option<Found>, Stop> {
+    fn part(&mut self) -> Result<Option<RawEvent>, Stop> {
         match &mut self.stage {
             Stage::Signature => return self.signature().map(Some),
             Stage::Key { code } => {
@@ -352,7 +352,7 @@ impl Decoder {
             Stage::Value(making) => {
                 let value = making.advance(&mut self.input, &mut self.strings)?;
                 self.stage = Stage::Record;
-                return Ok(Some(Found::Key(KeyAt::Name, value)));
+                return Ok(Some(RawEvent::Key(KeyLocation::Name, value)));
             }
             Stage::AuxName => {
                 let name = self.strings.next(&mut self.input)?;
@@ -362,12 +362,12 @@ impl Decoder {
             Stage::AuxValue => {
                 let value = self.strings.next(&mut self.input)?;
                 self.stage = Stage::Record;
-                return Ok(Some(Found::Aux(value)));
+                return Ok(Some(RawEvent::Aux(value)));
             }
             Stage::Function => {
                 let code = self.strings.next(&mut self.input)?;
                 self.stage = Stage::Record;
-                return Ok(Some(Found::Function(code)));
+                return Ok(Some(RawEvent::Function(code)));
             }
             Stage::ModuleItem { .. } => return self.module_item(),
             Stage::Checksum { computed } => {
@@ -379,7 +379,7 @@ impl Decoder {
         Ok(None)
     }
 
-    fn signature(&mut self) -> Result<Found, Stop> {
+    fn signature(&mut self) -> Result<RawEvent, Stop> {
         let rest = self.input.rest();
         let begins = |name: &str| rest.iter().zip(name.as_bytes()).all(|(a, b)| a == b);
         let family = match (begins(Family::Redis.name()), begins(Family::Valkey.name())) {
@@ -402,11 +402,11 @@ impl Decoder {
         }
         self.input.take(signature.len());
         self.stage = Stage::Record;
-        Ok(Found::Version)
+        Ok(RawEvent::Version)
     }
 
     /// An item of a module's data, which is read over.
-    fn module_item(&mut self) -> Result<Option<Found>, Stop> {
+    fn module_item(&mut self) -> Result<Option<RawEvent>, Stop> {
         let Stage::ModuleItem { module, kind } = &mut self.stage else { return Ok(None) };
         let mut cursor = self.input.cursor();
         match *kind {
@@ -414,7 +414,7 @@ impl Decoder {
             Some(module_item::END) => {
                 let module = *module;
                 self.stage = Stage::Record;
-                return Ok(Some(Found::ModuleAux(module)));
+                return Ok(Some(RawEvent::ModuleAux(module)));
             }
             Some(known) => {
                 match known {
@@ -436,7 +436,7 @@ impl Decoder {
         Ok(None)
     }
 
-    fn checksum(&mut self, computed: Option<u64>) -> Result<Found, Stop> {
+    fn checksum(&mut self, computed: Option<u64>) -> Result<RawEvent, Stop> {
         let checksum = if self.version < VERSION_WITH_CHECKSUM {
             Checksum::Absent
         } else {
@@ -451,7 +451,7 @@ impl Decoder {
             checksum
         };
         self.stage = Stage::End;
-        Ok(Found::End(checksum))
+        Ok(RawEvent::End(checksum))
     }
 
     fn keep_name(&mut self, text: Text) {
@@ -478,39 +478,39 @@ impl Decoder {
     }
 
     #[inline(always)]
-    fn show(&mut self, found: Found) -> Event<'_> {
+    fn show(&mut self, found: RawEvent) -> RdbEvent<'_> {
         match found {
-            Found::Key(_, Built::Empty) => {
+            RawEvent::Key(_, Built::Empty) => {
                 self.next_key = Attributes::NONE;
-                Event::Empty(&self.name)
+                RdbEvent::Empty(&self.name)
             }
-            Found::Key(at, built) => {
+            RawEvent::Key(at, built) => {
                 let Attributes { deadline, idle_seconds, frequency } = std::mem::replace(&mut self.next_key, Attributes::NONE);
                 let key = match at {
-                    KeyAt::Span(range) => self.input.at(range),
-                    KeyAt::Name => &self.name,
+                    KeyLocation::Span(range) => self.input.at(range),
+                    KeyLocation::Name => &self.name,
                 };
                 let value = built.show(&self.input, &self.strings);
-                Event::Key(Key { key, value, deadline, idle_seconds, frequency })
+                RdbEvent::Key(Key { key, value, deadline, idle_seconds, frequency })
             }
             other => self.show_other(other),
         }
     }
 
-    fn show_other(&mut self, found: Found) -> Event<'_> {
+    fn show_other(&mut self, found: RawEvent) -> RdbEvent<'_> {
         match found {
-            Found::Version => Event::Version { family: self.family, version: self.version },
-            Found::Aux(value) => {
+            RawEvent::Version => RdbEvent::Version { family: self.family, version: self.version },
+            RawEvent::Aux(value) => {
                 let value = text(&self.input, &mut self.strings.scratch, value);
-                Event::Aux { name: &self.name, value }
+                RdbEvent::Aux { name: &self.name, value }
             }
-            Found::Function(code) => Event::Function(text(&self.input, &mut self.strings.scratch, code)),
-            Found::SelectDb(db) => Event::SelectDb(db),
-            Found::ResizeDb([keys, volatile]) => Event::ResizeDb { keys, volatile },
-            Found::SlotInfo([slot, keys, volatile]) => Event::SlotInfo { slot, keys, volatile },
-            Found::ModuleAux(module) => Event::ModuleAux(module),
-            Found::End(checksum) => Event::End(checksum),
-            Found::Key(..) => unreachable!("shown by the caller"),
+            RawEvent::Function(code) => RdbEvent::Function(text(&self.input, &mut self.strings.scratch, code)),
+            RawEvent::SelectDb(db) => RdbEvent::SelectDb(db),
+            RawEvent::ResizeDb([keys, volatile]) => RdbEvent::ResizeDb { keys, volatile },
+            RawEvent::SlotInfo([slot, keys, volatile]) => RdbEvent::SlotInfo { slot, keys, volatile },
+            RawEvent::ModuleAux(module) => RdbEvent::ModuleAux(module),
+            RawEvent::End(checksum) => RdbEvent::End(checksum),
+            RawEvent::Key(..) => unreachable!("shown by the caller"),
         }
     }
 }

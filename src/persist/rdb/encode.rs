@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 
 /// Which marks of access are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Marks {
+pub enum AccessMarks {
     /// None: eviction does not need them.
     #[default]
     None,
@@ -40,16 +40,16 @@ pub struct Settings {
     /// Whether a checksum is written (`rdbchecksum`).
     pub checksum: bool,
     /// Which marks of access are written (`maxmemory-policy`).
-    pub marks: Marks,
+    pub marks: AccessMarks,
 }
 
 impl Settings {
     /// As the configuration says.
     pub fn from_config(config: &Config) -> Self {
         let marks = match config.maxmemory_policy {
-            Policy::AllkeysLru | Policy::VolatileLru => Marks::Idle,
-            Policy::AllkeysLfu | Policy::VolatileLfu => Marks::Frequency { decay_minutes: config.lfu_decay_time },
-            _ => Marks::None,
+            Policy::AllkeysLru | Policy::VolatileLru => AccessMarks::Idle,
+            Policy::AllkeysLfu | Policy::VolatileLfu => AccessMarks::Frequency { decay_minutes: config.lfu_decay_time },
+            _ => AccessMarks::None,
         };
         Self { compression: config.rdbcompression, checksum: config.rdbchecksum, marks }
     }
@@ -57,7 +57,7 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { compression: true, checksum: true, marks: Marks::None }
+        Self { compression: true, checksum: true, marks: AccessMarks::None }
     }
 }
 
@@ -297,19 +297,19 @@ impl Encoder {
 
 /// Writes what stands in front of a value.
 #[inline]
-fn put_head(out: &mut Vec<u8>, packer: &mut Packer, marks: Marks, entry: &Entry, now_ms: i64) {
+fn put_head(out: &mut Vec<u8>, packer: &mut Packer, marks: AccessMarks, entry: &Entry, now_ms: i64) {
     let deadline = entry.deadline();
     if deadline != NEVER {
         out.push(opcode::EXPIRETIME_MS);
         out.extend_from_slice(&deadline.to_le_bytes());
     }
     match marks {
-        Marks::None => (),
-        Marks::Idle => {
+        AccessMarks::None => (),
+        AccessMarks::Idle => {
             out.push(opcode::IDLE);
             put_length(out, (idle_ms(entry, now_ms) / 1000) as u64);
         }
-        Marks::Frequency { decay_minutes } => {
+        AccessMarks::Frequency { decay_minutes } => {
             out.push(opcode::FREQ);
             out.push(lfu_value(entry, now_ms, decay_minutes) as u8);
         }

@@ -130,7 +130,7 @@ impl From<Reason> for Stop {
 
 /// The head of a string: how its bytes follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Head {
+pub(super) enum StringHead {
     /// Nothing follows: this is the number.
     Int(i64),
     /// This many bytes, as they are.
@@ -141,13 +141,13 @@ pub(super) enum Head {
 
 /// Reads through what is there, and takes nothing: what was not all there can be read again.
 #[derive(Clone, Copy)]
-pub(super) struct Cursor<'a> {
+pub(super) struct InputCursor<'a> {
     bytes: &'a [u8],
     /// Bytes read.
     pub at: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> InputCursor<'a> {
     /// Everything in front of it.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
@@ -203,22 +203,22 @@ impl<'a> Cursor<'a> {
 
     /// The head of a string.
     #[inline(always)]
-    pub fn head(&mut self) -> Result<Head, Stop> {
+    pub fn head(&mut self) -> Result<StringHead, Stop> {
         let first = self.u8()?;
-        if first < 0xc0 { self.size(first).map(Head::Plain) } else { self.head_encoded(first) }
+        if first < 0xc0 { self.size(first).map(StringHead::Plain) } else { self.head_encoded(first) }
     }
 
-    fn head_encoded(&mut self, first: u8) -> Result<Head, Stop> {
+    fn head_encoded(&mut self, first: u8) -> Result<StringHead, Stop> {
         Ok(match first & 0x3f {
-            encoding::INT8 => Head::Int(i64::from(i8::from_le_bytes(self.array()?))),
-            encoding::INT16 => Head::Int(i64::from(i16::from_le_bytes(self.array()?))),
-            encoding::INT32 => Head::Int(i64::from(i32::from_le_bytes(self.array()?))),
+            encoding::INT8 => StringHead::Int(i64::from(i8::from_le_bytes(self.array()?))),
+            encoding::INT16 => StringHead::Int(i64::from(i16::from_le_bytes(self.array()?))),
+            encoding::INT32 => StringHead::Int(i64::from(i32::from_le_bytes(self.array()?))),
             encoding::LZF => {
                 let stored_first = self.u8()?;
                 let stored = self.size(stored_first)?;
                 let length_first = self.u8()?;
                 let length = self.size(length_first)?;
-                Head::Lzf { stored, length }
+                StringHead::Lzf { stored, length }
             }
             _ => return Err(Reason::StringEncoding(first).into()),
         })
@@ -271,8 +271,8 @@ impl Input {
 
     /// What is there, to read.
     #[inline(always)]
-    pub fn cursor(&self) -> Cursor<'_> {
-        Cursor::new(self.rest())
+    pub fn cursor(&self) -> InputCursor<'_> {
+        InputCursor::new(self.rest())
     }
 
     /// Takes `n` bytes, all of which are there.
@@ -333,7 +333,7 @@ mod tests {
     use super::*;
 
     fn length(bytes: &[u8]) -> Result<u64, Stop> {
-        Cursor::new(bytes).length()
+        InputCursor::new(bytes).length()
     }
 
     #[test]
@@ -350,12 +350,12 @@ mod tests {
 
     #[test]
     fn strings_say_in_their_head_how_they_follow() {
-        let head = |bytes: &[u8]| Cursor::new(bytes).head();
-        assert!(matches!(head(&[5]), Ok(Head::Plain(5))));
-        assert!(matches!(head(&[0xc0, 0x80]), Ok(Head::Int(-128))));
-        assert!(matches!(head(&[0xc1, 0, 0x80]), Ok(Head::Int(-32768))));
-        assert!(matches!(head(&[0xc2, 0xff, 0xff, 0xff, 0x7f]), Ok(Head::Int(0x7fff_ffff))));
-        assert!(matches!(head(&[0xc3, 3, 0x41, 0]), Ok(Head::Lzf { stored: 3, length: 256 })));
+        let head = |bytes: &[u8]| InputCursor::new(bytes).head();
+        assert!(matches!(head(&[5]), Ok(StringHead::Plain(5))));
+        assert!(matches!(head(&[0xc0, 0x80]), Ok(StringHead::Int(-128))));
+        assert!(matches!(head(&[0xc1, 0, 0x80]), Ok(StringHead::Int(-32768))));
+        assert!(matches!(head(&[0xc2, 0xff, 0xff, 0xff, 0x7f]), Ok(StringHead::Int(0x7fff_ffff))));
+        assert!(matches!(head(&[0xc3, 3, 0x41, 0]), Ok(StringHead::Lzf { stored: 3, length: 256 })));
         assert!(matches!(head(&[0xc4]), Err(Stop::Bad(Reason::StringEncoding(0xc4)))));
         assert!(matches!(head(&[0xc3, 0xc0]), Err(Stop::Bad(Reason::Length(0xc0)))));
     }

@@ -1,4 +1,4 @@
-//! The RDB format, as streams: [`Encoder`] turns entries into bytes, [`Decoder`] turns bytes into [`Event`]s, and
+//! The RDB format, as streams: [`Encoder`] turns entries into bytes, [`Decoder`] turns bytes into [`RdbEvent`]s, and
 //! [`payload`] wraps single values for DUMP and RESTORE.
 //!
 //! ```text
@@ -45,9 +45,9 @@ mod tests;
 mod value;
 
 pub use collections::Head;
-pub use decode::{Checksum, DecodeOptions, Decoder, Event};
-pub use encode::{Encoder, Marks, Progress, ReplicationPosition, SaveInfo, Settings};
+pub use decode::{Checksum, DecodeOptions, Decoder, RdbEvent};
+pub use encode::{AccessMarks, Encoder, Progress, ReplicationPosition, SaveInfo, Settings};
 pub use format::{Family, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
 pub use input::{RdbError, Reason};
 pub use shapes::Shapes;
-pub use value::{Key, Value};
+pub use value::{Key, LoadedValue};

@@ -1,6 +1,6 @@
 //! Strings on their way in. A short one is read when it is all there; a long one is collected as it comes, each byte once.
 
-use super::input::{Head, Input, Reason, Stop};
+use super::input::{Input, Reason, Stop, StringHead};
 use crate::data::{
     entry::INLINE_MAX,
     lzf::{self, LENGTH_FACTOR_MAX},
@@ -50,11 +50,11 @@ impl Strings {
             let head = cursor.head()?;
             let head_len = cursor.at;
             match head {
-                Head::Int(n) => {
+                StringHead::Int(n) => {
                     input.take(head_len);
                     return Ok(Text::Int(n));
                 }
-                Head::Plain(stored) => {
+                StringHead::Plain(stored) => {
                     input.check_announced(stored, head_len)?;
                     if cursor.take(stored).is_ok() {
                         input.take(head_len + stored);
@@ -67,7 +67,7 @@ impl Strings {
                     input.take(head_len);
                     self.collecting = Some(Collecting { began, data: Vec::new(), length: stored, stored_left: stored, compressed: false });
                 }
-                Head::Lzf { stored, length } => {
+                StringHead::Lzf { stored, length } => {
                     input.check_announced(stored, head_len)?;
                     if length > stored.saturating_mul(LENGTH_FACTOR_MAX) {
                         return Err(Reason::Compression.into());
@@ -141,18 +141,18 @@ pub(super) enum Short {
 
 /// Reads a string that is all there; whatever stands in the way of that is found again, and told, by [`Strings::next`].
 #[inline(always)]
-pub(super) fn short(cursor: &mut super::input::Cursor<'_>, scratch: &mut Vec<u8>) -> Option<Short> {
+pub(super) fn short(cursor: &mut super::input::InputCursor<'_>, scratch: &mut Vec<u8>) -> Option<Short> {
     match cursor.head().ok()? {
-        Head::Plain(stored) => {
+        StringHead::Plain(stored) => {
             let start = cursor.at;
             cursor.take(stored).ok()?;
             Some(Short::Span(start..cursor.at))
         }
-        Head::Int(n) => Some(Short::Int(n)),
-        Head::Lzf { stored, length } if length <= INLINE_MAX => {
+        StringHead::Int(n) => Some(Short::Int(n)),
+        StringHead::Lzf { stored, length } if length <= INLINE_MAX => {
             lzf::decompress_into(cursor.take(stored).ok()?, length, scratch).ok()?;
             Some(Short::Scratch)
         }
-        Head::Lzf { .. } => None,
+        StringHead::Lzf { .. } => None,
     }
 }

@@ -25,27 +25,27 @@ enum Said {
     End(Checksum),
 }
 
-fn said(event: Event<'_>) -> Said {
+fn said(event: RdbEvent<'_>) -> Said {
     match event {
-        Event::Version { family, version } => Said::Version(family, version),
-        Event::Aux { name, value } => Said::Aux(name.into(), value.into()),
-        Event::SelectDb(db) => Said::SelectDb(db),
-        Event::ResizeDb { keys, volatile } => Said::Resize(keys, volatile),
-        Event::SlotInfo { slot, keys, volatile } => Said::Slot(slot, keys, volatile),
-        Event::Key(Key { key, value, deadline, idle_seconds, frequency }) => {
+        RdbEvent::Version { family, version } => Said::Version(family, version),
+        RdbEvent::Aux { name, value } => Said::Aux(name.into(), value.into()),
+        RdbEvent::SelectDb(db) => Said::SelectDb(db),
+        RdbEvent::ResizeDb { keys, volatile } => Said::Resize(keys, volatile),
+        RdbEvent::SlotInfo { slot, keys, volatile } => Said::Slot(slot, keys, volatile),
+        RdbEvent::Key(Key { key, value, deadline, idle_seconds, frequency }) => {
             let value = match value {
-                Value::Int(n) => n.to_string().into_bytes(),
-                Value::Str(s) => s.to_vec(),
-                Value::Bytes(b) => b.to_vec(),
-                Value::Object(object) => format!("{object:?}", object = super::collection_tests::content(&object)).into_bytes(),
+                LoadedValue::Int(n) => n.to_string().into_bytes(),
+                LoadedValue::Str(s) => s.to_vec(),
+                LoadedValue::Bytes(b) => b.to_vec(),
+                LoadedValue::Object(object) => format!("{object:?}", object = super::collection_tests::content(&object)).into_bytes(),
             };
             Said::Key { key: key.into(), value, deadline, idle: idle_seconds, frequency }
         }
-        Event::Function(code) => Said::Function(code.into()),
-        Event::ModuleAux(module) => Said::Module(module),
-        Event::Part => Said::Part,
-        Event::Empty(key) => Said::Empty(key.into()),
-        Event::End(checksum) => Said::End(checksum),
+        RdbEvent::Function(code) => Said::Function(code.into()),
+        RdbEvent::ModuleAux(module) => Said::Module(module),
+        RdbEvent::Part => Said::Part,
+        RdbEvent::Empty(key) => Said::Empty(key.into()),
+        RdbEvent::End(checksum) => Said::End(checksum),
     }
 }
 
@@ -283,9 +283,9 @@ fn marks_of_access_are_written_for_the_policies_that_need_them() {
     };
     let seconds = (now_ms / 1000) as u32 & 0xff_ffff;
     let minutes = (now_ms / 60_000) as u32 & 0xffff;
-    assert_eq!(encoded(Marks::None, seconds), b"\x00\x01k\x01v");
-    assert_eq!(encoded(Marks::Idle, seconds - 100), b"\xf8\x40\x64\x00\x01k\x01v");
-    assert_eq!(encoded(Marks::Frequency { decay_minutes: 1 }, (minutes - 3) << 8 | 10), b"\xf9\x07\x00\x01k\x01v");
+    assert_eq!(encoded(AccessMarks::None, seconds), b"\x00\x01k\x01v");
+    assert_eq!(encoded(AccessMarks::Idle, seconds - 100), b"\xf8\x40\x64\x00\x01k\x01v");
+    assert_eq!(encoded(AccessMarks::Frequency { decay_minutes: 1 }, (minutes - 3) << 8 | 10), b"\xf9\x07\x00\x01k\x01v");
 }
 
 #[test]
@@ -343,7 +343,7 @@ proptest! {
         entries in entries(), compression: bool, checksum: bool,
         splits in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
-        let bytes = encode(&entries, Settings { compression, checksum, marks: Marks::None });
+        let bytes = encode(&entries, Settings { compression, checksum, marks: AccessMarks::None });
         let mut expected = vec![
             Said::Version(Family::Redis, 10),
             Said::Aux(b"redis-ver".into(), b"7.2.5".into()),
@@ -422,7 +422,7 @@ fn speed() {
         for piece in bytes.chunks(64 * 1024) {
             decoder.feed(piece);
             while let Some(event) = decoder.next().expect("valid") {
-                keys += u32::from(matches!(event, Event::Key(_)));
+                keys += u32::from(matches!(event, RdbEvent::Key(_)));
             }
         }
         let decoded = each(began);
@@ -433,7 +433,7 @@ fn speed() {
         for piece in bytes.chunks(64 * 1024) {
             decoder.feed(piece);
             while let Some(event) = decoder.next().expect("valid") {
-                if let Event::Key(key) = event {
+                if let RdbEvent::Key(key) = event {
                     let hash = keyspace.hash(key.key);
                     let mut entry = key.into_entry();
                     keyspace.access.restored(&mut entry, None, None, 0);

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use std::fmt;
 
 /// A value as it comes out of the stream.
-pub enum Value<'a> {
+pub enum LoadedValue<'a> {
     /// A string that is the canonical decimal form of this number.
     Int(i64),
     /// A string; it may be a number too, or longer than an entry holds inline.
@@ -23,7 +23,7 @@ pub enum Value<'a> {
     Object(Box<Object>),
 }
 
-impl fmt::Debug for Value<'_> {
+impl fmt::Debug for LoadedValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Int(n) => write!(f, "{n}"),
@@ -34,7 +34,7 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-impl<'a> Value<'a> {
+impl<'a> LoadedValue<'a> {
     /// The value, encoded as a key holds it.
     #[inline]
     pub fn encode(self) -> NewString<'a> {
@@ -53,7 +53,7 @@ pub struct Key<'a> {
     /// The key.
     pub key: &'a [u8],
     /// Its value.
-    pub value: Value<'a>,
+    pub value: LoadedValue<'a>,
     /// Unix time in milliseconds, or [`NEVER`](crate::data::entry::NEVER). It may have passed: what becomes of the key then depends on who loads it.
     pub deadline: i64,
     /// Seconds for which it had not been used, if an LRU policy was set.
@@ -98,14 +98,14 @@ impl Making {
 
 impl Built {
     /// The value, where its bytes are.
-    pub fn show<'a>(self, input: &'a Input, strings: &'a Strings) -> Value<'a> {
+    pub fn show<'a>(self, input: &'a Input, strings: &'a Strings) -> LoadedValue<'a> {
         match self {
-            Self::String(Text::Int(n)) => Value::Int(n),
-            Self::String(Text::Span(range)) => Value::Str(input.at(range)),
-            Self::String(Text::Scratch) => Value::Str(&strings.scratch),
-            Self::String(Text::Owned(bytes)) => Value::Bytes(Bytes::from(bytes)),
-            Self::Object(object) => Value::Object(object),
-            Self::Empty => Value::Str(b""),
+            Self::String(Text::Int(n)) => LoadedValue::Int(n),
+            Self::String(Text::Span(range)) => LoadedValue::Str(input.at(range)),
+            Self::String(Text::Scratch) => LoadedValue::Str(&strings.scratch),
+            Self::String(Text::Owned(bytes)) => LoadedValue::Bytes(Bytes::from(bytes)),
+            Self::Object(object) => LoadedValue::Object(object),
+            Self::Empty => LoadedValue::Str(b""),
         }
     }
 }

@@ -37,7 +37,7 @@ pub enum SnapshotEnd {
 
 /// What has come of the bytes.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Found<'a> {
+pub enum Heard<'a> {
     /// The primary will send everything. What follows the snapshot is the stream of `id` from `offset` on.
     Full {
         /// The history; unknown when the primary is too old for PSYNC.
@@ -138,15 +138,15 @@ impl Handshake {
         Self { expect: Expect::Pong(offer), line: Vec::new() }
     }
 
-    /// Takes from the front of `bytes` until something is found; `None` when all has been taken. Behind [`Found::Partial`] and
-    /// [`Found::Synced`] nothing more is taken.
-    pub fn advance<'a>(&mut self, bytes: &mut &'a [u8], out: &mut Vec<u8>) -> Result<Option<Found<'a>>, Refusal> {
+    /// Takes from the front of `bytes` until something is found; `None` when all has been taken. Behind [`Heard::Partial`] and
+    /// [`Heard::Synced`] nothing more is taken.
+    pub fn advance<'a>(&mut self, bytes: &mut &'a [u8], out: &mut Vec<u8>) -> Result<Option<Heard<'a>>, Refusal> {
         loop {
             match &mut self.expect {
                 Expect::Stream => return Ok(None),
                 Expect::Left(0) => {
                     self.expect = Expect::Stream;
-                    return Ok(Some(Found::Synced));
+                    return Ok(Some(Heard::Synced));
                 }
                 Expect::Left(left) => {
                     let n = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
@@ -154,11 +154,11 @@ impl Handshake {
                         return Ok(None);
                     }
                     *left -= n as u64;
-                    return Ok(Some(Found::Payload(take(bytes, n))));
+                    return Ok(Some(Heard::Payload(take(bytes, n))));
                 }
                 Expect::Marked(_) => {
                     let n = bytes.len();
-                    return Ok((n > 0).then(|| Found::Payload(take(bytes, n))));
+                    return Ok((n > 0).then(|| Heard::Payload(take(bytes, n))));
                 }
                 Expect::Mark(mark, got) => {
                     let n = (mark.len() - *got).min(bytes.len());
@@ -170,7 +170,7 @@ impl Handshake {
                         return Ok(None);
                     }
                     self.expect = Expect::Stream;
-                    return Ok(Some(Found::Synced));
+                    return Ok(Some(Heard::Synced));
                 }
                 _ => {
                     let Some(line) = self.take_line(bytes)? else { return Ok(None) };
@@ -183,7 +183,7 @@ impl Handshake {
     }
 
     /// Says that the snapshot's own format has ended, so that a mark is expected where there is to be one. What it left of the last
-    /// [`Found::Payload`] is to be handed in again.
+    /// [`Heard::Payload`] is to be handed in again.
     pub fn snapshot_ended(&mut self) {
         if let Expect::Marked(mark) = self.expect {
             self.expect = Expect::Mark(mark, 0);
@@ -231,7 +231,7 @@ impl Handshake {
     }
 
     /// A line has come: the next state.
-    fn heard(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<Option<Found<'static>>, Refusal> {
+    fn heard(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<Option<Heard<'static>>, Refusal> {
         let mut found = None;
         let expect = std::mem::replace(&mut self.expect, Expect::Stream);
         self.expect = match expect {
@@ -244,7 +244,7 @@ impl Handshake {
             }
             Expect::Snapshot => {
                 let (next, form) = snapshot(line)?;
-                found = Some(Found::Snapshot(form));
+                found = Some(Heard::Snapshot(form));
                 next
             }
             other => other,
@@ -312,17 +312,17 @@ fn answer(offer: Offer, mut asked: VecDeque<Asked>, line: &[u8], out: &mut Vec<u
     Ok(Expect::Psync)
 }
 
-fn psync(line: &[u8], out: &mut Vec<u8>) -> Result<(Expect, Found<'static>), Refusal> {
+fn psync(line: &[u8], out: &mut Vec<u8>) -> Result<(Expect, Heard<'static>), Refusal> {
     if let Some(rest) = line.strip_prefix(b"+FULLRESYNC") {
         let mut words = rest.split(|b| *b == b' ').filter(|w| !w.is_empty());
         let id = words.next().and_then(|id| ReplId::try_from(id).ok());
         let offset = words.next().and_then(number::parse_i64).and_then(|n| u64::try_from(n).ok());
         let (Some(id), Some(offset)) = (id, offset) else { return Err(unexpected("+FULLRESYNC with an id and an offset", line)) };
-        return Ok((Expect::Snapshot, Found::Full { id: Some(id), offset }));
+        return Ok((Expect::Snapshot, Heard::Full { id: Some(id), offset }));
     }
     if let Some(rest) = line.strip_prefix(b"+CONTINUE") {
         let id = rest.strip_prefix(b" ").and_then(|id| ReplId::try_from(id).ok());
-        return Ok((Expect::Stream, Found::Partial(id)));
+        return Ok((Expect::Stream, Heard::Partial(id)));
     }
     if line.starts_with(b"-NOMASTERLINK") || line.starts_with(b"-LOADING") {
         return Err(Refusal::Later(text(line)));
@@ -332,7 +332,7 @@ fn psync(line: &[u8], out: &mut Vec<u8>) -> Result<(Expect, Found<'static>), Ref
         log::info!("Master does not support PSYNC or is in error state (reply: {})", text(line));
         log::info!("Retrying with SYNC...");
         encode::request(out, &[b"SYNC"]);
-        return Ok((Expect::Snapshot, Found::Full { id: None, offset: 0 }));
+        return Ok((Expect::Snapshot, Heard::Full { id: None, offset: 0 }));
     }
     Err(Refusal::Denied(text(line)))
 }
@@ -394,7 +394,7 @@ mod tests {
             for mut bytes in said.chunks(piece) {
                 while let Some(f) = self.handshake.advance(&mut bytes, &mut self.sent)? {
                     found.push(match f {
-                        Found::Payload(b) => format!("payload {}", String::from_utf8_lossy(b)),
+                        Heard::Payload(b) => format!("payload {}", String::from_utf8_lossy(b)),
                         f => format!("{f:?}"),
                     });
                 }
@@ -476,11 +476,11 @@ mod tests {
         let mut talk = at_psync();
         talk.hear(&[b"+FULLRESYNC ", &ID[..], b" 0\r\n$EOF:", &ID[..], b"\r\n"].concat(), 100).unwrap();
         let (mut out, mut bytes) = (Vec::new(), &b"abcde"[..]);
-        assert_eq!(talk.handshake.advance(&mut bytes, &mut out), Ok(Some(Found::Payload(b"abcde"))));
+        assert_eq!(talk.handshake.advance(&mut bytes, &mut out), Ok(Some(Heard::Payload(b"abcde"))));
         talk.handshake.snapshot_ended();
         let rest = [&ID[..], b"stream"].concat();
         let mut bytes = &rest[..];
-        assert_eq!(talk.handshake.advance(&mut bytes, &mut out), Ok(Some(Found::Synced)));
+        assert_eq!(talk.handshake.advance(&mut bytes, &mut out), Ok(Some(Heard::Synced)));
         assert_eq!(bytes, b"stream");
 
         let mut talk = at_psync();

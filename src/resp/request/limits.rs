@@ -14,7 +14,7 @@ pub const PIECE_MAX: usize = u32::MAX as usize;
 
 /// What a client may send.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct RequestLimits {
     /// Longest argument in bytes (`proto-max-bulk-len`).
     pub bulk_max: i64,
     /// Whether the client may send requests of full size.

@@ -7,7 +7,7 @@ use super::{
     args::{Arg, Args, Request},
     error::ProtocolError,
     filling::Filling,
-    limits::{BIG_ARG, INLINE_LIMIT, Limits, MULTIBULK_MAX, PIECE_MAX, UNAUTHENTICATED_ARGS, UNAUTHENTICATED_BULK},
+    limits::{BIG_ARG, INLINE_LIMIT, MULTIBULK_MAX, PIECE_MAX, RequestLimits, UNAUTHENTICATED_ARGS, UNAUTHENTICATED_BULK},
 };
 use bytes::Bytes;
 use memchr::memchr;
@@ -97,7 +97,7 @@ impl Parser {
     /// next call, with nothing but that done, finds the same error).
     ///
     /// `buf` must begin with the same bytes as at the last call, but for those given up by [`Parser::rebase`].
-    pub fn parse(&mut self, buf: &[u8], most: usize, limits: Limits) -> Result<(), ProtocolError> {
+    pub fn parse(&mut self, buf: &[u8], most: usize, limits: RequestLimits) -> Result<(), ProtocolError> {
         if buf.len() <= PIECE_MAX {
             return self.parse_piece(buf, most, limits, self.fills);
         }
@@ -105,7 +105,7 @@ impl Parser {
         if self.requests() == 0 && self.is_partial() { Err(ProtocolError::RequestTooBig) } else { Ok(()) }
     }
 
-    fn parse_piece(&mut self, buf: &[u8], most: usize, limits: Limits, fills: bool) -> Result<(), ProtocolError> {
+    fn parse_piece(&mut self, buf: &[u8], most: usize, limits: RequestLimits, fills: bool) -> Result<(), ProtocolError> {
         // Requests in a row are often of one kind: where one begins with the bytes of the last, they need not be understood again.
         let mut last: Option<Beginning> = None;
         let most = most.saturating_add(self.done);
@@ -234,7 +234,7 @@ impl Parser {
 
     /// Parses arguments until the request is whole (`true`) or the bytes run out (`false`).
     #[inline]
-    fn bulks(&mut self, buf: &[u8], limits: Limits, fills: bool) -> Result<bool, ProtocolError> {
+    fn bulks(&mut self, buf: &[u8], limits: RequestLimits, fills: bool) -> Result<bool, ProtocolError> {
         if self.filling.is_some() {
             return Ok(false);
         }

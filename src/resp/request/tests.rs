@@ -8,12 +8,12 @@ fn blanks(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(line.split(|b| *b == b' ').filter(|w| !w.is_empty()).map(<[u8]>::to_vec).collect())
 }
 
-const LIMITS: Limits = Limits { bulk_max: 1 << 20, authenticated: true };
+const LIMITS: RequestLimits = RequestLimits { bulk_max: 1 << 20, authenticated: true };
 
 type Requests = Vec<Vec<Vec<u8>>>;
 
 /// Feeds the pieces as a connection would, keeping only what the parser still needs.
-fn feed(pieces: &[&[u8]], most: usize, limits: Limits) -> (Requests, Option<ProtocolError>) {
+fn feed(pieces: &[&[u8]], most: usize, limits: RequestLimits) -> (Requests, Option<ProtocolError>) {
     let (mut parser, mut buf, mut got) = (Parser::new(blanks), Vec::new(), Vec::new());
     for piece in pieces {
         buf.extend_from_slice(&piece[parser.fill(piece)..]);
@@ -66,7 +66,7 @@ fn wrong_bytes_get_the_errors_redis_gives() {
     for (wire, error) in cases {
         assert_eq!(feed(&[wire], 16, LIMITS).1, Some(*error), "{}", String::from_utf8_lossy(&wire[..wire.len().min(40)]));
     }
-    let stranger = Limits { authenticated: false, ..LIMITS };
+    let stranger = RequestLimits { authenticated: false, ..LIMITS };
     assert_eq!(feed(&[b"*11\r\n"], 16, stranger).1, Some(UnauthenticatedMultibulk));
     assert_eq!(feed(&[b"*1\r\n$16385\r\n"], 16, stranger).1, Some(UnauthenticatedBulk));
 }
@@ -161,7 +161,7 @@ fn an_error_is_found_again_until_what_is_in_front_of_it_has_been_done() {
         assert!(cut >= 28 && wire.len() - cut <= wrong.len());
         let rest = &wire.as_bytes()[cut..];
         assert_eq!(parser.parse(rest, 16, LIMITS), Err(error), "{wrong}");
-        let wide = Limits { bulk_max: i64::MAX, ..LIMITS };
+        let wide = RequestLimits { bulk_max: i64::MAX, ..LIMITS };
         assert_eq!(parser.parse(rest, 16, wide).is_err(), !wrong.contains("1048577"), "{wrong}: limits may have changed");
     }
 }

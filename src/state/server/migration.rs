@@ -9,7 +9,7 @@ use crate::{
         client::{Blocked, Client, Origin, ReplyMode},
         conn_id::ConnId,
         link::Link,
-        migration::{Migration, MigrationStep, Request},
+        migration::{MigrateRequest, Migration, MigrationStep},
         notifications::Event,
         peer::Peer,
     },
@@ -26,7 +26,7 @@ const READING: &str = "IOERR error or timeout reading from target instance";
 
 impl Server {
     /// Begins to move keys to another server. The client waits until that is over, and so does everybody who would write.
-    pub fn begin_migration(&mut self, conn: ConnId, command: u16, request: Request) {
+    pub fn begin_migration(&mut self, conn: ConnId, command: u16, request: MigrateRequest) {
         debug_assert!(!self.migrations.is_under_way(), "it was to be held back");
         let Some(client) = self.clients.get_mut(conn) else { return };
         client.blocked = Some(Blocked::Migration);

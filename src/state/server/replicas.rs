@@ -6,7 +6,7 @@ use crate::{
         rdb::{SaveInfo, Settings},
         snapshot::RdbSink,
     },
-    replication::primary::{Phase, ReplicaLink},
+    replication::primary::{FollowerPhase, ReplicaLink},
     state::{
         client::{Blocked, Client, ReplyMode},
         conn_id::ConnId,
@@ -29,7 +29,7 @@ impl Server {
     }
 
     /// Makes a client one of our replicas, to get the log from its end on. It is `phase` that says what it gets first.
-    pub fn add_replica(&mut self, conn: ConnId, phase: Phase, next_offset: u64) {
+    pub fn add_replica(&mut self, conn: ConnId, phase: FollowerPhase, next_offset: u64) {
         let now = self.mono_ms;
         let Some(client) = self.clients.get_mut(conn) else { return };
         client.active_ms = now;
@@ -78,7 +78,7 @@ impl Server {
             (Some(walk), sink)
         };
         let form = if marked { SnapshotForm::Marked(self.rng.hex()) } else { SnapshotForm::Measured(Vec::new()) };
-        self.add_replica(conn, Phase::Snapshot { sending: marked }, self.replication.log.end());
+        self.add_replica(conn, FollowerPhase::Snapshot { sending: marked }, self.replication.log.end());
         self.stats.sync_full += 1;
         if let (SnapshotForm::Marked(mark), Some(client)) = (&form, self.clients.get_mut(conn)) {
             // What the client has been answered before goes out in front of it.

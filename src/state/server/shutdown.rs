@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::{
-    replication::primary::Phase,
+    replication::primary::FollowerPhase,
     state::{
         action::Action,
         client::{Blocked, ReplyMode},
@@ -109,7 +109,7 @@ impl Server {
                 in_sync += 1;
                 continue;
             }
-            let online = matches!(link.phase, Phase::Online { .. });
+            let online = matches!(link.phase, FollowerPhase::Online { .. });
             log::info!(
                 "Lagging replica {} reported offset {} behind master, lag={}, state={}.",
                 client.replica_name(),

@@ -4,7 +4,7 @@ use super::Server;
 use crate::{
     config::{DirectiveId, Endpoint},
     keyspace::ExpireMode,
-    replication::replica::{Phase, Upstream},
+    replication::replica::{Upstream, UpstreamPhase},
     state::{action::Action, conn_id::ConnId},
 };
 
@@ -15,7 +15,7 @@ impl Server {
     /// Lets go of the primary and of the link to it.
     fn leave_primary(&mut self) -> Option<Upstream> {
         let upstream = self.replication.upstream.take()?;
-        if let Phase::Connecting = upstream.phase {
+        if let UpstreamPhase::Connecting = upstream.phase {
             self.actions.push_back(Action::CancelConnect { link: upstream.attempt });
         }
         if let Some(conn) = upstream.conn {

@@ -1,6 +1,6 @@
 //! INFO's sections of counters: Stats, Commandstats, Errorstats, Latencystats, and our own Loop.
 
-use super::{Info, Report};
+use super::{Info, InfoText};
 use crate::{
     commands::{CommandId, server::latency::cumulative_levels},
     state::{
@@ -13,7 +13,7 @@ use crate::{
 const US: u64 = 1000;
 const MS: u64 = 1_000_000;
 
-pub(super) fn stats(info: &Info, report: &mut Report) {
+pub(super) fn stats(info: &Info, report: &mut InfoText) {
     let (stats, keyspace, pubsub) = (&info.server.stats, &info.server.keyspace.stats, &info.server.pubsub);
     let kib_a_second = |rate: f64| format!("{:.2}", rate / 1024.0);
     report
@@ -91,7 +91,7 @@ fn counted<'a>(info: &'a Info) -> impl Iterator<Item = (&'a str, &'a CommandStat
     ids.filter_map(|id| Some((info.registry.full_name(id), info.server.stats.by_command.get(usize::from(id))?)))
 }
 
-pub(super) fn commandstats(info: &Info, report: &mut Report) {
+pub(super) fn commandstats(info: &Info, report: &mut InfoText) {
     for (name, stats) in counted(info).filter(|(_, s)| s.calls + s.rejected + s.failed > 0) {
         let CommandStats { calls, rejected, failed, .. } = stats;
         let usec = stats.nanos / US;
@@ -103,7 +103,7 @@ pub(super) fn commandstats(info: &Info, report: &mut Report) {
     }
 }
 
-pub(super) fn errorstats(info: &Info, report: &mut Report) {
+pub(super) fn errorstats(info: &Info, report: &mut InfoText) {
     for (code, count) in &info.server.stats.errors_by_code {
         // A script can make up a code; what would break the line's form is replaced as Redis does it.
         let code = code.replace(['#', ':', '\n', '\r'], "_");
@@ -111,7 +111,7 @@ pub(super) fn errorstats(info: &Info, report: &mut Report) {
     }
 }
 
-pub(super) fn latencystats(info: &Info, report: &mut Report) {
+pub(super) fn latencystats(info: &Info, report: &mut InfoText) {
     let config = &info.server.config;
     if !config.latency_tracking {
         return;
@@ -135,7 +135,7 @@ fn percentiles(histogram: &Histogram, percents: &[f64]) -> String {
 }
 
 /// What Redis's developers look at; the append-only file, which would take a part of a turn, is not built.
-pub(super) fn debug(info: &Info, report: &mut Report) {
+pub(super) fn debug(info: &Info, report: &mut InfoText) {
     let stats = &info.server.stats;
     report
         .field("eventloop_duration_aof_sum", 0)
@@ -147,7 +147,7 @@ pub(super) fn debug(info: &Info, report: &mut Report) {
 /// How long the poll loop's turns take, without the wait for events, and why writes do not go through, if they do not.
 ///
 /// A turn of up to 100 us by the wall clock is counted with that; of a longer one it is CPU time that counts, to which no neighbour on the machine can add.
-pub(super) fn poll_loop(info: &Info, report: &mut Report) {
+pub(super) fn poll_loop(info: &Info, report: &mut InfoText) {
     let turns = &info.server.stats.turns;
     let usec = |nanos: u64| format!("{:.3}", nanos as f64 / US as f64);
     let levels = cumulative_levels(turns).iter().map(|(micros, count)| format!("{micros}={count}")).collect::<Vec<_>>();

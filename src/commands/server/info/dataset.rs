@@ -1,13 +1,13 @@
 //! INFO's sections about the data: Persistence, Cluster, Keyspace.
 
-use super::{Info, Report};
-use crate::{replication::primary::Phase, state::LoadingState};
+use super::{Info, InfoText};
+use crate::{replication::primary::FollowerPhase, state::LoadingState};
 
-pub(super) fn persistence(info: &Info, report: &mut Report) {
+pub(super) fn persistence(info: &Info, report: &mut InfoText) {
     let (persistence, loading, now) = (&info.server.persistence, &info.server.loading, info.server.unix_seconds());
     let saving = persistence.saving.as_ref();
     // Redis has one process for both, and so one figure.
-    let sending = info.server.replica_links().any(|(_, link)| matches!(link.phase, Phase::Snapshot { .. }));
+    let sending = info.server.replica_links().any(|(_, link)| matches!(link.phase, FollowerPhase::Snapshot { .. }));
     let (keys, keys_total) = saving.map_or((0, 0), |s| (s.sink.borrow().keys(), s.keys_total));
     // What is copied on writes here, entries and not pages, only becomes more, and is known at any time.
     let copied = saving.map_or(0, |s| s.sink.borrow().early_bytes());
@@ -50,7 +50,7 @@ pub(super) fn persistence(info: &Info, report: &mut Report) {
     }
 }
 
-fn load_progress(loading: &LoadingState, now: i64, report: &mut Report) {
+fn load_progress(loading: &LoadingState, now: i64, report: &mut InfoText) {
     // Where the size is not known, what the data took in memory stands in for it: that is too much, so it never comes to an end.
     let (expected, perc_max) = if loading.total_bytes > 0 { (loading.total_bytes, 100.0) } else { (loading.used_memory, 99.99) };
     let left = expected.saturating_sub(loading.loaded_bytes).max(u64::from(loading.total_bytes == 0));
@@ -68,11 +68,11 @@ fn load_progress(loading: &LoadingState, now: i64, report: &mut Report) {
         .field("loading_eta_seconds", eta_seconds);
 }
 
-pub(super) fn cluster(info: &Info, report: &mut Report) {
+pub(super) fn cluster(info: &Info, report: &mut InfoText) {
     report.field("cluster_enabled", u8::from(info.server.config.cluster_enabled));
 }
 
-pub(super) fn keyspace(info: &Info, report: &mut Report) {
+pub(super) fn keyspace(info: &Info, report: &mut InfoText) {
     let now_ms = info.server.unix_ms();
     for (index, db) in info.server.keyspace.iter().filter(|(_, db)| !db.is_empty()) {
         let (keys, expires, ttl) = (db.len(), db.volatile(), db.ttl_average_ms(now_ms));

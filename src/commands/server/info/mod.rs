@@ -26,9 +26,9 @@ struct Info<'a> {
 
 /// The text being written.
 #[derive(Default)]
-struct Report(String);
+struct InfoText(String);
 
-impl Report {
+impl InfoText {
     fn section(&mut self, title: &str) {
         if !self.0.is_empty() {
             self.0.push_str("\r\n");
@@ -63,10 +63,10 @@ struct Section {
     /// What it is asked for by, in lower case.
     names: &'static [&'static str],
     shown: Shown,
-    write: fn(&Info, &mut Report),
+    write: fn(&Info, &mut InfoText),
 }
 
-const fn section(title: &'static str, names: &'static [&'static str], shown: Shown, write: fn(&Info, &mut Report)) -> Section {
+const fn section(title: &'static str, names: &'static [&'static str], shown: Shown, write: fn(&Info, &mut InfoText)) -> Section {
     Section { title, names, shown, write }
 }
 
@@ -110,7 +110,7 @@ fn info(ctx: &mut Ctx) {
         ctx.server.stats.peak_memory_unix_seconds = ctx.server.unix_seconds();
     }
     let info = Info { server: ctx.server, registry: ctx.registry, process: ctx.server.host.process() };
-    let mut report = Report::default();
+    let mut report = InfoText::default();
     for section in SECTIONS.iter().filter(|s| s.is_wanted(&words)) {
         report.section(section.title);
         (section.write)(&info, &mut report);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn an_empty_line_stands_between_sections() {
-        let mut report = Report::default();
+        let mut report = InfoText::default();
         report.section("One");
         report.field("a", 1).field("b", "two");
         report.section("Two");

@@ -1,6 +1,6 @@
 //! INFO's sections about the process: Server, Clients, Memory, CPU.
 
-use super::{Info, Report};
+use super::{Info, InfoText};
 use crate::{
     commands::server::memory_facts::{MemoryFacts, human},
     config::{Config, REDIS_VERSION},
@@ -10,7 +10,7 @@ use crate::{
 /// The LRU clock that OBJECT IDLETIME counts by: Unix seconds, as far as 24 bits go.
 const LRU_CLOCK_MASK: i64 = (1 << 24) - 1;
 
-pub(super) fn server(info: &Info, report: &mut Report) {
+pub(super) fn server(info: &Info, report: &mut InfoText) {
     let (server, config, process) = (info.server, &info.server.config, &info.process);
     let uptime_seconds = server.unix_seconds() - server.started_unix_us / 1_000_000;
     report
@@ -64,7 +64,7 @@ fn listeners(config: &Config) -> Vec<String> {
     listeners
 }
 
-pub(super) fn clients(info: &Info, report: &mut Report) {
+pub(super) fn clients(info: &Info, report: &mut InfoText) {
     let clients = || info.server.clients.iter().map(|(_, client)| client);
     let with_deadline = |blocked: &Option<Blocked>| matches!(blocked, Some(Blocked::Wait { deadline_ms, .. }) if *deadline_ms != 0);
     report
@@ -80,7 +80,7 @@ pub(super) fn clients(info: &Info, report: &mut Report) {
         .field("total_blocking_keys_on_nokey", 0);
 }
 
-pub(super) fn memory(info: &Info, report: &mut Report) {
+pub(super) fn memory(info: &Info, report: &mut InfoText) {
     let (server, process) = (info.server, &info.process);
     let facts = MemoryFacts::gather(server);
     let text = |bytes: usize| human(bytes as u64);
@@ -146,7 +146,7 @@ pub(super) fn memory(info: &Info, report: &mut Report) {
         .field("lazyfreed_objects", server.stats.lazyfreed);
 }
 
-pub(super) fn cpu(info: &Info, report: &mut Report) {
+pub(super) fn cpu(info: &Info, report: &mut InfoText) {
     let seconds = |x: f64| format!("{x:.6}");
     let times = info.server.host.cpu_times();
     report

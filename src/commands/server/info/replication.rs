@@ -1,9 +1,9 @@
 //! INFO's section Replication.
 
-use super::{Info, Report};
-use crate::replication::{failover::Failover, primary::Phase, replica::Upstream};
+use super::{Info, InfoText};
+use crate::replication::{failover::Failover, primary::FollowerPhase, replica::Upstream};
 
-pub(super) fn replication(info: &Info, report: &mut Report) {
+pub(super) fn replication(info: &Info, report: &mut InfoText) {
     let (server, config) = (info.server, &info.server.config);
     let replication = &server.replication;
     match &replication.upstream {
@@ -19,7 +19,7 @@ pub(super) fn replication(info: &Info, report: &mut Report) {
     }
     let shown = server.replica_links().filter_map(|(client, link)| Some((client, link, link.phase.name()?)));
     for (index, (client, link, state)) in shown.enumerate() {
-        let online = matches!(link.phase, Phase::Online { .. });
+        let online = matches!(link.phase, FollowerPhase::Online { .. });
         let lag = if online { server.mono_ms.saturating_sub(client.active_ms) / 1000 } else { 0 };
         let (ip, port, offset) = (client.replica_address(), link.listening_port, link.acked_offset);
         report.field(format_args!("slave{index}"), format_args!("ip={ip},port={port},state={state},offset={offset},lag={lag}"));
@@ -42,7 +42,7 @@ pub(super) fn replication(info: &Info, report: &mut Report) {
 }
 
 /// What a replica tells of its primary and of the link to it.
-fn primary(info: &Info, upstream: &Upstream, report: &mut Report) {
+fn primary(info: &Info, upstream: &Upstream, report: &mut InfoText) {
     let (server, config) = (info.server, &info.server.config);
     let seconds_since = |ms: u64| server.mono_ms.saturating_sub(ms) / 1000;
     let online = upstream.is_online();

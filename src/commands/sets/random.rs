@@ -1,4 +1,4 @@
-//! Members by chance: SPOP and SRANDMEMBER.
+//! Members at random: SPOP and SRANDMEMBER.
 
 use super::{algebra, limits, reply_member};
 use crate::{
@@ -162,7 +162,7 @@ fn draw(keyspace: &mut Keyspace, rng: &mut Rng, source: &Source, most: u64, byte
 pub const COMMANDS: &[Command] = &[
     command("spop", spop, -2, WRITE | FAST)
         .since(Group::Set, "1.0.0")
-        .doc("Takes members chosen by chance out of a set and returns them.", "O(1) without a count, O(N) for N members.")
+        .doc("Takes members chosen at random out of a set and returns them.", "O(1) without a count, O(N) for N members.")
         .args("key [count:integer]")
         .keys(&[KeySpec::one(1, k::RW | k::ACCESS | k::DELETE)])
         .tips(&["nondeterministic_output"])
@@ -170,7 +170,7 @@ pub const COMMANDS: &[Command] = &[
     command("srandmember", srandmember, -2, READONLY | PARKS)
         .since(Group::Set, "1.0.0")
         .doc(
-            "Returns members of a set chosen by chance; with a negative count, the same ones perhaps.",
+            "Returns members of a set chosen at random; with a negative count, the same ones perhaps.",
             "O(1) without a count, O(N) for N members.",
         )
         .args("key [count:integer]")
