@@ -4,7 +4,7 @@ use crate::{
     config::{Config, Endpoint, Environment, ReplDisklessLoad, Sources, split_args},
     data::entry::{Entry, NEVER},
     engine::Engine,
-    persist::rdb::{DecodeOptions, Decoder, RdbError, RdbEvent, Shapes, payload},
+    persist::rdb::{AccessMarks, DecodeOptions, Decoder, RdbError, RdbEvent, Settings, Shapes, payload},
     resp::request::{Parser, RequestLimits},
     state::{
         Action, ConnId, Host,
@@ -64,6 +64,9 @@ pub fn rdb(data: &[u8]) {
     let _ = payload::restore(data, b"key", NEVER, payload::Restoring { verify: false, shapes: Shapes::default() });
 }
 
+/// Without compression: a value has one form then.
+const SAID: Settings = Settings { compression: false, checksum: true, marks: AccessMarks::None, version_max: u32::MAX };
+
 fn rdb_events(pieces: &mut dyn Iterator<Item = &[u8]>, options: DecodeOptions) -> (Vec<String>, Result<(), RdbError>) {
     let (mut decoder, mut all) = (Decoder::new(options), Vec::new());
     for piece in pieces {
@@ -74,7 +77,7 @@ fn rdb_events(pieces: &mut dyn Iterator<Item = &[u8]>, options: DecodeOptions) -
                 Ok(Some(RdbEvent::Key(key))) => {
                     let (deadline, idle, frequency) = (key.deadline, key.idle_seconds, key.frequency);
                     let entry = key.into_entry();
-                    all.push(format!("{:?} {deadline} {idle:?} {frequency:?} {:?}", entry.key(), payload::dump(&entry, false)));
+                    all.push(format!("{:?} {deadline} {idle:?} {frequency:?} {:?}", entry.key(), payload::dump(&entry, SAID)));
                 }
                 // Where a large collection is paused at depends on how its bytes come.
                 Ok(Some(RdbEvent::Part)) => (),

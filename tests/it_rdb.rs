@@ -217,7 +217,7 @@ fn our_files_are_loaded_by_real_servers() {
     for program in peers() {
         for settings in [
             Settings::default(),
-            Settings { compression: false, checksum: false, marks: AccessMarks::Idle },
+            Settings { compression: false, checksum: false, marks: AccessMarks::Idle, ..Settings::default() },
             Settings { marks: AccessMarks::Frequency { decay_minutes: 0 }, ..Settings::default() },
         ] {
             let mut server = Server::of(&program, &["--maxmemory-policy", "allkeys-lfu", "--lfu-decay-time", "0"]);
@@ -246,7 +246,7 @@ fn a_loaded_file_has_the_digest_of_the_same_commands() {
 fn our_files_pass_the_check() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("dump.rdb");
-    for settings in [Settings::default(), Settings { compression: false, checksum: true, marks: AccessMarks::Idle }] {
+    for settings in [Settings::default(), Settings { compression: false, marks: AccessMarks::Idle, ..Settings::default() }] {
         std::fs::write(&path, encode(&data(), settings)).unwrap();
         let output = run(Command::new("redis-check-rdb").arg(&path));
         assert_eq!(output.code, Some(0), "{output:?}");

@@ -197,6 +197,58 @@ fn fields_with_deadlines_come_back_with_them() {
     assert!(head.starts_with(b"REDIS0010"), "an older server can read it again");
 }
 
+/// What Redis 7.0 cannot be told is left out, and the log says so.
+#[test]
+fn an_older_server_is_fed_with_what_it_can_read() {
+    let mut ours = Server::start(&["--enable-debug-command", "yes", "--rdb-version-max", "10"]);
+    let mut theirs = Server::redis(DEBUG);
+    let mut conn = ours.connect();
+    replies!(conn, "HSET small a 1 b 2 c 3" => "3", "HSET plain a 1" => "1");
+    let large: Vec<String> = ["HSET", "large"].map(str::to_owned).into_iter().chain((0..2000).map(|i| format!("{i}"))).collect();
+    conn.cmd(&large);
+    let digest = conn.run("DEBUG DIGEST");
+    replies!(conn, "HPEXPIREAT small 4102444800123 FIELDS 1 a" => "[1]", "HPEXPIREAT large 4102444800123 FIELDS 1 0" => "[1]", "SAVE" => "OK");
+    assert!(fs::read(ours.dir.join("dump.rdb")).unwrap().starts_with(b"REDIS0010"));
+    let told = "rdb-version-max is 10: fields of 2 hashes are written without their deadlines, which need version 12.";
+    assert!(ours.log().contains(told), "{}", ours.log());
+    check(&ours.dir.join("dump.rdb"));
+    restart_with(&mut theirs, &ours.dir.join("dump.rdb"));
+    assert_eq!(theirs.ask("DEBUG DIGEST"), digest, "as a file");
+
+    for key in ["small", "large"] {
+        let Value::Bulk(payload) = conn.cmd(&["DUMP", key]) else { panic!("{key} has no payload") };
+        assert_eq!(theirs.connect().cmd(&[b"RESTORE", key.as_bytes(), b"0", &payload, b"REPLACE"]), *"OK", "as a payload");
+    }
+    assert_eq!(theirs.ask("DEBUG DIGEST"), digest);
+
+    theirs.ask(&format!("REPLICAOF 127.0.0.1 {}", ours.port));
+    wait_until(|| theirs.info("master_link_status") == "up");
+    assert_eq!(theirs.ask("DEBUG DIGEST"), digest, "as a replica");
+    // What is due here goes there, too.
+    replies!(conn, "HPEXPIRE small 1 FIELDS 1 a" => "[1]");
+    wait_until(|| theirs.ask("HLEN small").int() == 2);
+
+    replies!(conn, "CONFIG SET rdb-version-max 0" => "OK", "HPEXPIREAT small 4102444800123 FIELDS 1 b" => "[1]", "SAVE" => "OK");
+    assert!(fs::read(ours.dir.join("dump.rdb")).unwrap().starts_with(b"REDIS0012"));
+    ours.kill9();
+    ours.restart();
+    replies!(ours.connect(), "HPEXPIRETIME small FIELDS 1 b" => "[4102444800123]", "HPEXPIRETIME large FIELDS 1 0" => "[4102444800123]");
+}
+
+#[test]
+fn a_version_that_is_never_written_is_refused() {
+    let server = Server::start(&[]);
+    let refused =
+        "-ERR CONFIG SET failed (possibly related to argument 'rdb-version-max') - argument(s) must be one of the following: 0, 10, 11, 12";
+    for version in ["9", "13", "-1", "x"] {
+        assert_eq!(server.ask(&format!("CONFIG SET rdb-version-max {version}")), *refused);
+        let output = run(Command::new(program()).args(["--port", "0", "--rdb-version-max", version]));
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stderr.contains("argument(s) must be one of the following: 0, 10, 11, 12"), "{output:?}");
+    }
+    replies!(server.connect(), "CONFIG SET rdb-version-max 11" => "OK", "CONFIG GET rdb-version-max" => "[\"rdb-version-max\", \"11\"]");
+}
+
 #[test]
 fn a_huge_collection_is_saved_as_it_was_while_it_changes() {
     let mut server = Server::start(DEBUG);

@@ -10,7 +10,7 @@ use crate::{
     data::entry::NEVER,
     keyspace::ExpireMode,
     persist::rdb::{
-        Shapes,
+        Settings, Shapes,
         payload::{self, Refused, Restoring},
     },
     resp::request::OwnedArgs,
@@ -18,8 +18,8 @@ use crate::{
 use bytes::Bytes;
 
 fn dump(ctx: &mut Ctx) {
-    let compression = ctx.server.config.rdbcompression;
-    match ctx.read(1).map(|entry| payload::dump(entry, compression)) {
+    let settings = Settings::from_config(&ctx.server.config);
+    match ctx.read(1).map(|entry| payload::dump(entry, settings)) {
         Some(payload) => ctx.out.bulk_shared(&Bytes::from(payload)),
         None => ctx.out.null(),
     }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     data::entry::NEVER,
-    persist::rdb::payload,
+    persist::rdb::{Settings, payload},
     resp::{encode, request::Args},
     state::migration::MigrateRequest,
 };
@@ -177,7 +177,7 @@ fn migrate(ctx: &mut Ctx) {
         return ctx.error(NOBODY_WAITS);
     }
     let name: &[u8] = if ctx.server.config.cluster_enabled { b"RESTORE-ASKING" } else { b"RESTORE" };
-    let (compression, now_ms) = (ctx.server.config.rdbcompression, ctx.now_ms());
+    let (settings, now_ms) = (Settings::from_config(&ctx.server.config), ctx.now_ms());
     let (mut keys, mut pieces) = (Vec::new(), RequestPieces::default());
     for i in options.keys {
         let key = ctx.arg(i);
@@ -186,7 +186,7 @@ fn migrate(ctx: &mut Ctx) {
             NEVER => 0,
             deadline => deadline.saturating_sub(now_ms).max(1),
         };
-        pieces.restore(name, key, ttl_ms, payload::dump(entry, compression), options.replace);
+        pieces.restore(name, key, ttl_ms, payload::dump(entry, settings), options.replace);
         keys.push(Box::from(key));
     }
     if keys.is_empty() {

@@ -131,6 +131,14 @@ choices! {
         Clients = "clients",
     }
 
+    /// The highest version of the RDB format that is written: those that are, and no limit.
+    RdbVersionMax {
+        NoLimit = "0",
+        Ten = "10",
+        Eleven = "11",
+        Twelve = "12",
+    }
+
     /// Which clients may use a dangerous command or directive.
     ProtectedAction {
         No = "no",
@@ -151,6 +159,18 @@ choices! {
         Ignore = "ignore",
         Panic = "panic",
         PanicOnReplicas = "panic-on-replicas",
+    }
+}
+
+impl RdbVersionMax {
+    /// The version that none may be above.
+    pub fn version(self) -> u32 {
+        match self {
+            Self::NoLimit => u32::MAX,
+            Self::Ten => 10,
+            Self::Eleven => 11,
+            Self::Twelve => 12,
+        }
     }
 }
 

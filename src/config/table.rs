@@ -193,6 +193,11 @@ directives! {
         "rdbcompression" => rdbcompression: bool = true, YES_NO, [];
         /// Writes a checksum at the end of RDB files and verifies it when loading.
         "rdbchecksum" => rdbchecksum: bool = true, YES_NO, [IMMUTABLE];
+        /// The highest version of the RDB format in which files, snapshots for replicas and DUMP's payloads are written, for servers that know no later one: 10 for
+        /// Redis 7.0, 11 for 7.2. What it cannot hold is left out: below 12 the deadlines of hashes' fields, below 11 the times at which consumers of
+        /// streams were last active. 0 means no limit.
+        "rdb-version-max" => rdb_version_max: RdbVersionMax = RdbVersionMax::NoLimit,
+            ValueKind::Choice(RdbVersionMax::NAMES), [];
         /// Whose serialized values are checked in depth: nobody's, everybody's, or those that clients RESTORE.
         "sanitize-dump-payload" => sanitize_dump_payload: SanitizeDumpPayload = SanitizeDumpPayload::No,
             ValueKind::Choice(SanitizeDumpPayload::NAMES), [DEBUG], ALWAYS_CHECKED;

@@ -4,10 +4,10 @@
 //! such a stream, and [`load`] a stream into keys.
 //!
 //! ```
-//! use solod::{data::{entry::{Entry, NEVER}}, persist::rdb::payload};
+//! use solod::{data::{entry::{Entry, NEVER}}, persist::rdb::{Settings, payload}};
 //!
 //! let entry = Entry::new_int(b"key", 7, NEVER);
-//! let payload = payload::dump(&entry, true);
+//! let payload = payload::dump(&entry, Settings::default());
 //! assert_eq!(payload[..3], [0, 0xc0, 7], "a string, as a number of one byte");
 //! ```
 

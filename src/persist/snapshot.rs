@@ -37,8 +37,7 @@ impl RdbSink {
     /// The head of a stream about what `keyspace` holds now. The walk is to begin in the same turn.
     pub fn new(settings: Settings, info: &SaveInfo<'_>, keyspace: &Keyspace) -> Rc<RefCell<Self>> {
         let mut encoder = Encoder::new(settings);
-        let version = if keyspace.hashes_with_deadlines() > 0 { VERSION_FIELD_DEADLINES } else { VERSION_WRITTEN };
-        encoder.begin(version, info.aux());
+        encoder.begin(version_needed(settings, keyspace), info.aux());
         let sizes = keyspace.iter().map(|(_, db)| Size { keys: db.len(), volatile: db.volatile(), told: false }).collect();
         Rc::new(RefCell::new(Self {
             encoder,
@@ -123,6 +122,21 @@ impl RdbSink {
             self.encoder.resize_db(size.keys, size.volatile);
         }
     }
+}
+
+/// The version of the format that holds all there is. If the settings do not allow it, the log says what is left out.
+fn version_needed(settings: Settings, keyspace: &Keyspace) -> u32 {
+    let hashes = keyspace.hashes_with_deadlines();
+    if hashes == 0 {
+        return VERSION_WRITTEN;
+    }
+    if settings.version_max < VERSION_FIELD_DEADLINES {
+        log::warn!(
+            "rdb-version-max is {}: fields of {hashes} hashes are written without their deadlines, which need version {VERSION_FIELD_DEADLINES}.",
+            settings.version_max
+        );
+    }
+    VERSION_FIELD_DEADLINES
 }
 
 impl Sink for RdbSink {

@@ -10,6 +10,7 @@ use crate::data::{
     list::{self, End, List},
     listpack::{Item, Listpack},
     object::{Collection, Object},
+    pieces::Element,
     set::Set,
     zset::Zset,
 };
@@ -159,7 +160,7 @@ proptest! {
         prop_assert_eq!(decoded.len(), entries.len());
         for (decoded, entry) in decoded.iter().zip(&entries) {
             prop_assert_eq!(content(object(decoded)), content(object(entry)));
-            let restored = restore(&dump(entry, compression), b"to", NEVER, how(pick(wide_after))).expect("what was dumped");
+            let restored = restore(&dump(entry, Settings { compression, ..Settings::default() }), b"to", NEVER, how(pick(wide_after))).expect("what was dumped");
             prop_assert_eq!(content(object(&restored)), content(object(entry)));
             prop_assert_eq!(object(&restored).encoding(), object(decoded).encoding());
         }
@@ -169,7 +170,7 @@ proptest! {
     fn broken_collections_do_no_harm(items in items(12), at: prop::sample::Index, byte: u8, is_wide: bool) {
         let shapes = if is_wide { wide() } else { shapes() };
         for entry in one_of_each(&items, &shapes) {
-            let mut body = dump(&entry, false);
+            let mut body = dump(&entry, Settings { compression: false, ..Settings::default() });
             body.truncate(body.len() - 10);
             let at = at.index(body.len());
             body[at] = byte;
@@ -348,14 +349,50 @@ fn a_key_with_nothing_in_it_is_no_key() {
 fn what_older_servers_can_read_is_written_where_it_holds_the_data() {
     let items: Vec<Vec<u8>> = vec![b"a".to_vec(), b"b".to_vec()];
     let codes = |shapes: &Shapes| -> Vec<(u8, u16)> {
-        let version = |bytes: &[u8]| u16::from_le_bytes([bytes[bytes.len() - 10], bytes[bytes.len() - 9]]);
-        one_of_each(&items, shapes).iter().map(|entry| dump(entry, true)).map(|bytes| (bytes[0], version(&bytes))).collect()
+        one_of_each(&items, shapes).iter().map(|entry| type_and_version(&dump(entry, Settings::default()))).collect()
     };
     assert_eq!(codes(&shapes()), [(18, 10), (2, 10), (17, 10), (16, 10), (25, 12)]);
     assert_eq!(codes(&wide()), [(18, 10), (2, 10), (5, 10), (4, 10), (24, 12)]);
     let ints = entry(set(&[b"1".to_vec(), b"2".to_vec()], &shapes()));
-    assert_eq!(dump(&ints, true)[0], 11);
+    assert_eq!(dump(&ints, Settings::default())[0], 11);
     let mut persisted = hash(&items, true, &shapes());
     persisted.set_deadline(b"a", NEVER);
-    assert_eq!(dump(&entry(persisted), true)[0], 4, "no deadline is left");
+    assert_eq!(dump(&entry(persisted), Settings::default())[0], 4, "no deadline is left");
+}
+
+/// What a payload says of itself.
+fn type_and_version(payload: &[u8]) -> (u8, u16) {
+    (payload[0], u16::from_le_bytes([payload[payload.len() - 10], payload[payload.len() - 9]]))
+}
+
+#[test]
+fn fields_lose_their_deadlines_where_the_version_may_not_hold_them() {
+    let items: Vec<Vec<u8>> = vec![b"a".to_vec(), b"b".to_vec(), b"3".to_vec()];
+    for (version_max, version, kept) in [(10, 10, false), (11, 10, false), (12, 12, true)] {
+        let settings = Settings { version_max, ..Settings::default() };
+        for shapes in [shapes(), wide()] {
+            let expected = content(object(&entry(hash(&items, kept, &shapes))));
+            let before = entry(hash(&items, true, &shapes));
+            let payload = dump(&before, settings);
+            assert_eq!(type_and_version(&payload).1, version);
+            let restored = restore(&payload, b"key", NEVER, how(shapes)).expect("what was dumped");
+            assert_eq!(content(object(&restored)), expected);
+
+            let mut encoder = Encoder::new(settings);
+            encoder.begin(VERSION_FIELD_DEADLINES, [("a", "b")]);
+            encoder.entry(&before, 0);
+            let Held::Object(Object::Hash(fields)) = before.value() else { panic!("a hash") };
+            if let Some(table) = fields.table() {
+                let head = encoder.head(&before, 0);
+                encoder.open(head);
+                table.iter().for_each(|field| encoder.element(Element::Field(field)));
+                encoder.close();
+            }
+            encoder.end();
+            let file = encoder.take();
+            assert!(file.starts_with(format!("REDIS{version_max:04}").as_bytes()));
+            let (entries, _) = decode(&file, file.len(), shapes).expect("what was encoded");
+            assert!(!entries.is_empty() && entries.iter().all(|entry| content(object(entry)) == expected));
+        }
+    }
 }

@@ -22,16 +22,16 @@ use crate::data::{
 const NODE_PLAIN: u64 = 1;
 const NODE_PACKED: u64 = 2;
 
-/// The number of a value's type.
+/// The number of a value's type in a file of this version.
 #[inline]
-pub(super) fn type_of(value: Value<'_>) -> u8 {
+pub(super) fn type_of(value: Value<'_>, version: u32) -> u8 {
     match value {
         Value::Int(_) | Value::Str(_) => types::STRING,
-        Value::Object(object) => type_of_object(object),
+        Value::Object(object) => type_of_object(object, version),
     }
 }
 
-fn type_of_object(object: &Object) -> u8 {
+fn type_of_object(object: &Object, version: u32) -> u8 {
     match object {
         Object::Bytes(_) => types::STRING,
         Object::List(_) => types::LIST_QUICKLIST_2,
@@ -52,7 +52,7 @@ fn type_of_object(object: &Object) -> u8 {
         }
         Object::Hash(hash) if hash.pairs().is_some() => types::HASH_LISTPACK,
         // Where deadlines could be and none is, there is no need of what older servers cannot read.
-        Object::Hash(hash) if hash.due_min() == NEVER => types::HASH,
+        Object::Hash(hash) if deadlines_base(hash, version).is_none() => types::HASH,
         Object::Hash(hash) => {
             if hash.triples().is_some() {
                 types::HASH_LISTPACK_EX
@@ -133,7 +133,7 @@ fn put_hash(out: &mut Out, packer: &mut Packer, hash: &Hash) {
     if let Some(pack) = hash.pairs() {
         return packer.listpack(&mut out.tail, pack);
     }
-    let base = deadlines_base(hash);
+    let base = deadlines_base(hash, packer.version);
     if let Some(base) = base {
         put_moment(&mut out.tail, base);
         if let Some(pack) = hash.triples() {
@@ -150,10 +150,10 @@ fn put_hash(out: &mut Out, packer: &mut Packer, hash: &Hash) {
     }
 }
 
-/// What the deadlines of fields are counted from: no later than the first of them. `None` when there is none.
-fn deadlines_base(hash: &Hash) -> Option<i64> {
+/// What the deadlines of fields are counted from: no later than the first of them. `None` when there is none, or no way to say them.
+fn deadlines_base(hash: &Hash, version: u32) -> Option<i64> {
     let first = hash.due_min();
-    (first != NEVER).then(|| first.max(0))
+    (first != NEVER && version >= VERSION_FIELD_DEADLINES).then(|| first.max(0))
 }
 
 /// A time in Unix milliseconds.
@@ -191,7 +191,7 @@ pub struct Head {
 
 impl Head {
     /// With `bytes` in front of the value: marks, type and key.
-    pub(super) fn new(mut bytes: Vec<u8>, value: Value<'_>) -> Self {
+    pub(super) fn new(mut bytes: Vec<u8>, value: Value<'_>, version: u32) -> Self {
         let (mut base, mut count) = (None, 0);
         if let Value::Object(object) = value {
             count = match object {
@@ -199,7 +199,7 @@ impl Head {
                 Object::Set(set) => set.len(),
                 Object::Zset(zset) => zset.len(),
                 Object::Hash(hash) => {
-                    base = deadlines_base(hash);
+                    base = deadlines_base(hash, version);
                     hash.len()
                 }
                 Object::Bytes(_) => 0,

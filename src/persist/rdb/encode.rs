@@ -41,6 +41,8 @@ pub struct Settings {
     pub checksum: bool,
     /// Which marks of access are written (`maxmemory-policy`).
     pub marks: AccessMarks,
+    /// The version that is not passed, whatever is lost (`rdb-version-max`).
+    pub version_max: u32,
 }
 
 impl Settings {
@@ -51,13 +53,13 @@ impl Settings {
             Policy::AllkeysLfu | Policy::VolatileLfu => AccessMarks::Frequency { decay_minutes: config.lfu_decay_time },
             _ => AccessMarks::None,
         };
-        Self { compression: config.rdbcompression, checksum: config.rdbchecksum, marks }
+        Self { compression: config.rdbcompression, checksum: config.rdbchecksum, marks, version_max: config.rdb_version_max.version() }
     }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { compression: true, checksum: true, marks: AccessMarks::None }
+        Self { compression: true, checksum: true, marks: AccessMarks::None, version_max: u32::MAX }
     }
 }
 
@@ -144,7 +146,7 @@ impl Encoder {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            packer: Packer::new(settings.compression),
+            packer: Packer::new(settings.compression, settings.version_max),
             out: Out::default(),
             aside: Out::default(),
             open: None,
@@ -162,8 +164,11 @@ impl Encoder {
         if self.open.is_some() { &mut self.aside } else { &mut self.out }
     }
 
-    /// Writes what stands in front of all keys: [`VERSION_WRITTEN`](super::VERSION_WRITTEN) and [`SaveInfo::aux`], as a rule.
+    /// Writes what stands in front of all keys: the version that they need, [`VERSION_WRITTEN`](super::VERSION_WRITTEN) as a rule, unless the settings
+    /// allow less, and [`SaveInfo::aux`]. What follows is written in no form that a later version brought.
     pub fn begin(&mut self, version: u32, aux: impl IntoIterator<Item = (impl AsRef<[u8]>, impl AsRef<[u8]>)>) {
+        let version = version.min(self.settings.version_max);
+        self.packer.version = version;
         self.out.tail.extend_from_slice(format!("{}{version:04}", format::Family::Redis.name()).as_bytes());
         for (name, value) in aux {
             self.out.tail.push(opcode::AUX);
@@ -200,7 +205,7 @@ impl Encoder {
     pub fn head(&mut self, entry: &Entry, now_ms: i64) -> Head {
         let mut bytes = Vec::new();
         put_head(&mut bytes, &mut self.packer, self.settings.marks, entry, now_ms);
-        Head::new(bytes, entry.value())
+        Head::new(bytes, entry.value(), self.packer.version)
     }
 
     /// Begins a collection.
@@ -314,6 +319,6 @@ fn put_head(out: &mut Vec<u8>, packer: &mut Packer, marks: AccessMarks, entry: &
             out.push(lfu_value(entry, now_ms, decay_minutes) as u8);
         }
     }
-    out.push(collections::type_of(entry.value()));
+    out.push(collections::type_of(entry.value(), packer.version));
     packer.string(out, entry.key());
 }

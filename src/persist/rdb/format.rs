@@ -1,7 +1,10 @@
 //! The format's numbers: versions, opcodes, and the types of values with their names.
 
-/// The version that is written: the lowest that holds all we have, so that older servers can load it.
+/// The version that is written where nothing needs a later one, so that older servers can load it.
 pub const VERSION_WRITTEN: u32 = 10;
+
+/// The version that is written when consumers of streams have been active at another time than they were last seen.
+pub const VERSION_ACTIVE_TIMES: u32 = 11;
 
 /// The version that is written when fields of hashes have deadlines.
 pub const VERSION_FIELD_DEADLINES: u32 = 12;

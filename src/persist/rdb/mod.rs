@@ -47,7 +47,7 @@ mod value;
 pub use collections::Head;
 pub use decode::{Checksum, DecodeOptions, Decoder, RdbEvent};
 pub use encode::{AccessMarks, Encoder, Progress, ReplicationPosition, SaveInfo, Settings};
-pub use format::{Family, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
+pub use format::{Family, VERSION_ACTIVE_TIMES, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
 pub use input::{RdbError, Reason};
 pub use shapes::Shapes;
 pub use value::{Key, LoadedValue};

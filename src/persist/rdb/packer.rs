@@ -90,6 +90,8 @@ impl Out {
 
 /// Writes strings, in the shortest form there is.
 pub(super) struct Packer {
+    /// The latest version of the format that values may need.
+    pub version: u32,
     compression: bool,
     compressor: Option<Compressor>,
     /// Strings in a row that could not be compressed, tried or not.
@@ -104,8 +106,8 @@ const MISSES: u32 = 64;
 const TRIED_EACH: u32 = 8;
 
 impl Packer {
-    pub fn new(compression: bool) -> Self {
-        Self { compression, compressor: None, misses: 0, scratch: Vec::new() }
+    pub fn new(compression: bool, version: u32) -> Self {
+        Self { version, compression, compressor: None, misses: 0, scratch: Vec::new() }
     }
 
     /// Whether a string of this length is compressed where it can be.

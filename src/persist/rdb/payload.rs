@@ -5,6 +5,7 @@ use super::{
     building::Built,
     collections::{put_value, type_of, version_of},
     crc,
+    encode::Settings,
     format::Family,
     input::{Input, Stop},
     packer::{Out, Packer},
@@ -25,12 +26,12 @@ pub enum Refused {
     Value,
 }
 
-/// The value of an entry, without key and deadline; compressed if `compression` says so and it helps.
-pub fn dump(entry: &Entry, compression: bool) -> Vec<u8> {
-    let code = type_of(entry.value());
+/// The value of an entry, without key and deadline.
+pub fn dump(entry: &Entry, settings: Settings) -> Vec<u8> {
+    let code = type_of(entry.value(), settings.version_max);
     let mut out = Out::default();
     out.tail.push(code);
-    put_value(&mut out, &mut Packer::new(compression), entry.value());
+    put_value(&mut out, &mut Packer::new(settings.compression, settings.version_max), entry.value());
     let mut out = out.into_vec();
     out.extend_from_slice(&(version_of(code) as u16).to_le_bytes());
     let sum = crc::checksum(&out);
@@ -41,7 +42,7 @@ pub fn dump(entry: &Entry, compression: bool) -> Vec<u8> {
 /// Bytes that the value of an entry takes in a file, without its type.
 pub fn value_len(entry: &Entry, compression: bool) -> usize {
     let mut out = Out::default();
-    put_value(&mut out, &mut Packer::new(compression), entry.value());
+    put_value(&mut out, &mut Packer::new(compression, u32::MAX), entry.value());
     out.len()
 }
 
@@ -107,15 +108,15 @@ mod tests {
     #[test]
     fn a_payload_is_the_one_that_redis_makes() {
         // What redis-server 7.0.15 answers to DUMP.
-        assert_eq!(dump(&entry(b"v1"), true), b"\x00\x02v1\n\x00_\xe5\xb0^\xcbPy[");
-        assert_eq!(dump(&entry(b"70000"), true), b"\x00\xc2p\x11\x01\x00\n\x00\x01\xa4\x08\xfe\x950\x95\xa5");
+        assert_eq!(dump(&entry(b"v1"), Settings::default()), b"\x00\x02v1\n\x00_\xe5\xb0^\xcbPy[");
+        assert_eq!(dump(&entry(b"70000"), Settings::default()), b"\x00\xc2p\x11\x01\x00\n\x00\x01\xa4\x08\xfe\x950\x95\xa5");
         let compressed = b"\x00\xc3\x09\x36\x01aa\xe0)\x00\x01aa\n\x00s~<Tm\xe6\xafC";
         assert!(restore(compressed, b"k", NEVER, HOW()).is_ok_and(|entry| bytes(&entry) == [b'a'; 54]));
     }
 
     #[test]
     fn what_is_broken_is_refused_by_the_part_that_is() {
-        let good = dump(&entry(b"value"), true);
+        let good = dump(&entry(b"value"), Settings::default());
         assert!(restore(&good, b"k", NEVER, HOW()).is_ok());
         assert_eq!(restore(b"", b"k", NEVER, HOW()).err(), Some(Refused::Footer));
         assert_eq!(restore(&good[2..], b"k", NEVER, HOW()).err(), Some(Refused::Footer));
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_checksum_can_be_passed_over() {
-        let mut payload = dump(&entry(b"value"), true);
+        let mut payload = dump(&entry(b"value"), Settings::default());
         *payload.last_mut().expect("it is not empty") ^= 1;
         assert_eq!(restore(&payload, b"k", NEVER, HOW()).err(), Some(Refused::Footer));
         assert!(restore(&payload, b"k", NEVER, Restoring { verify: false, ..HOW() }).is_ok());
@@ -170,7 +171,7 @@ mod tests {
             ],
             compression: bool,
         ) {
-            let restored = restore(&dump(&entry(&value), compression), b"to", 5, HOW());
+            let restored = restore(&dump(&entry(&value), Settings { compression, ..Settings::default() }), b"to", 5, HOW());
             prop_assert!(restored.is_ok());
             if let Ok(restored) = restored {
                 prop_assert_eq!((restored.key(), restored.deadline()), (&b"to"[..], 5));

@@ -343,7 +343,7 @@ proptest! {
         entries in entries(), compression: bool, checksum: bool,
         splits in proptest::collection::vec(any::<prop::sample::Index>(), 0..8),
     ) {
-        let bytes = encode(&entries, Settings { compression, checksum, marks: AccessMarks::None });
+        let bytes = encode(&entries, Settings { compression, checksum, ..Settings::default() });
         let mut expected = vec![
             Said::Version(Family::Redis, 10),
             Said::Aux(b"redis-ver".into(), b"7.2.5".into()),
