@@ -33,6 +33,8 @@ mod popargs;
 pub mod pubsub;
 pub mod registry;
 pub mod replication;
+#[cfg(test)]
+mod rows;
 mod sampling;
 pub mod scanning;
 pub mod server;

@@ -67,7 +67,7 @@ impl Talker {
         let mut greeting = Some(protocol);
         while !stage.is_stopped() && !one_in(&mut self.rng, 50) {
             let _turn = stage.turn();
-            if self.batch(stage, &mut conn, greeting.take(), protocol).is_err() {
+            if self.batch(stage, &mut conn, address, greeting.take(), protocol).is_err() {
                 return;
             }
         }
@@ -99,7 +99,7 @@ impl Talker {
         !commands::unsettles(&call.name)
     }
 
-    fn batch(&mut self, stage: &Stage, conn: &mut Conn, greeting: Option<u64>, protocol: u64) -> Result<(), Gone> {
+    fn batch(&mut self, stage: &Stage, conn: &mut Conn, address: SocketAddr, greeting: Option<u64>, protocol: u64) -> Result<(), Gone> {
         let (mut batch, mut settled) = (Vec::new(), true);
         if let Some(protocol) = greeting {
             self.add_line(&mut batch, &format!("HELLO {protocol}"));
@@ -146,12 +146,16 @@ impl Talker {
                 Ok(reply) => reply,
                 Err(Silence::Closed) => return Err(Gone),
                 Err(Silence::TimedOut) => {
-                    let clients = match watch::ask(stage.primary(), "CLIENT LIST", PATIENCE) {
+                    let clients = match watch::ask(address, "CLIENT LIST", PATIENCE) {
                         Some(Value::Bulk(text)) => String::from_utf8_lossy(&text).into_owned(),
                         other => format!("{other:?}"),
                     };
                     let port = conn.local_port();
-                    stage.fault(format!("no answer to port {port}, and CLIENT LIST says\n{clients}after\n{}", self.told()));
+                    stage.fault(format!(
+                        "no answer from {} to port {port}, and CLIENT LIST there says\n{clients}after\n{}",
+                        address,
+                        self.told()
+                    ));
                     return Err(Gone);
                 }
             };

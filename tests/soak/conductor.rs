@@ -86,6 +86,7 @@ impl<'a> Conductor<'a> {
                 return;
             }
             if part < PARTS {
+                self.resume_replicas();
                 let stage = self.stage;
                 let _silence = stage.silence();
                 self.agree();
@@ -134,6 +135,15 @@ impl<'a> Conductor<'a> {
             if replica.stopped_until.is_some_and(|until| until < Instant::now()) {
                 replica.server.signal("CONT");
                 replica.stopped_until = None;
+            }
+        }
+    }
+
+    /// Nobody gets an answer from a replica that is stopped: clients whose turn it is would wait for it while everybody waits for them.
+    fn resume_replicas(&mut self) {
+        for replica in &mut self.replicas {
+            if replica.stopped_until.take().is_some() {
+                replica.server.signal("CONT");
             }
         }
     }
@@ -197,11 +207,7 @@ impl<'a> Conductor<'a> {
         for kind in ["normal", "pubsub"] {
             self.tell(&format!("CLIENT KILL TYPE {kind}"));
         }
-        for replica in &mut self.replicas {
-            if replica.stopped_until.take().is_some() {
-                replica.server.signal("CONT");
-            }
-        }
+        self.resume_replicas();
         // Whoever followed a replica that is gone follows the primary.
         let live: Vec<_> = self.replicas.iter().map(|replica| replica.server.port).collect();
         for replica in &self.replicas {
@@ -223,8 +229,14 @@ impl<'a> Conductor<'a> {
     /// What is not the same in another server, once it has had the time to catch up and to delete what has expired.
     fn difference(&self, address: SocketAddr) -> Option<String> {
         let digest = |address| watch::ask(address, "DEBUG DIGEST", PATIENCE);
-        let until = Instant::now() + 3 * PATIENCE;
+        let (mut until, end) = (Instant::now() + 3 * PATIENCE, Instant::now() + 30 * PATIENCE);
         for round in 1.. {
+            // Loading takes as long as the machine takes.
+            if is_catching_up(address) && Instant::now() < end {
+                until = Instant::now() + 3 * PATIENCE;
+                std::thread::sleep(Duration::from_millis(300));
+                continue;
+            }
             let (ours, theirs) = (digest(self.primary.address()), digest(address));
             if ours.is_some() && ours == theirs {
                 return None;
@@ -271,6 +283,7 @@ impl<'a> Conductor<'a> {
 
     /// With nobody writing: replicas agree, what is saved is what is there, and it takes what it takes in a fresh server.
     pub fn weigh(&mut self) -> Weight {
+        self.resume_replicas();
         let stage = self.stage;
         let _silence = stage.silence();
         self.agree();
@@ -296,4 +309,9 @@ impl<'a> Conductor<'a> {
         }
         Weight { lived: watch::dataset_bytes(&self.primary), fresh: watch::dataset_bytes(&fresh) }
     }
+}
+
+/// Whether a replica has still to get or to load what its primary has. One that does not answer is not told from one that is busy loading.
+fn is_catching_up(address: SocketAddr) -> bool {
+    Info::of(address).is_none_or(|info| info.number("loading") != 0.0 || info.text("master_link_status") == "down")
 }

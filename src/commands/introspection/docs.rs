@@ -48,7 +48,7 @@ fn title(group: Group) -> String {
 
 fn write_command(page: &mut String, name: &str, command: &Command) {
     let name = name.to_uppercase();
-    let arguments = syntax::parse(command.args, command.keys.len()).unwrap_or_default();
+    let arguments = syntax::parse(command.args, command.keys.len()).unwrap_or_else(|error| panic!("the arguments of {name}: {error}"));
     let syntax = format!("{name} {}", syntax::render(&arguments));
     let bits = command.categories_all();
     let names = categories::NAMES.iter().enumerate().filter(|(bit, _)| bits & 1 << bit != 0);
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn every_command_says_what_it_does() {
         for command in TABLE.iter().copied().flatten().flat_map(|c| std::iter::once(c).chain(c.subcommands)) {
-            assert!(command.summary.ends_with('.'), "{}", command.name);
+            assert!(command.summary.ends_with('.'), "{}: the summary ends with a full stop", command.name);
         }
     }
 
