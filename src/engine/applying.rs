@@ -14,12 +14,12 @@ impl Engine {
         if let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) {
             upstream.heard_ms = self.server.mono_ms;
             self.apply(conn, &[]);
-            // What was too much to be kept meanwhile has not been read.
+            // What was more than is kept during a pause has been left unread in the kernel.
             self.server.actions.push_back(Action::Read(conn));
         }
     }
 
-    /// Bytes of the stream: what is whole is executed.
+    /// Takes bytes of the stream, and executes the commands that are complete.
     pub(super) fn apply(&mut self, conn: ConnId, bytes: &[u8]) {
         let mut commands = std::mem::take(&mut self.applying);
         commands.push(bytes);
@@ -38,7 +38,7 @@ impl Engine {
         if self.server.keyspace.expire_mode == ExpireMode::Ignore {
             self.server.keyspace.expire_mode = mode;
         }
-        // Within a transaction that has not come to its EXEC this is still the database in front of it.
+        // Inside a transaction whose EXEC has not come this is still the database from before it.
         let db = self.server.clients.get(conn).map(|c| c.db);
         let Some(upstream) = self.server.replication.upstream.as_mut().filter(|u| u.conn == Some(conn.0)) else { return };
         upstream.unapplied = commands.uncounted();

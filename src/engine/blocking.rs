@@ -37,7 +37,7 @@ impl Engine {
 
     fn serve_key(&mut self, db: usize, key: &[u8]) {
         let hash = self.server.keyspace.hash(key);
-        // A client that comes from here on has looked for itself.
+        // A client that begins to wait after this has already looked at the key itself.
         let Some(last) = self.server.keyspace.awaited.last(db, key) else { return };
         let mut met = 0;
         while let Some((ticket, waiter)) = self.server.keyspace.awaited.next(db, key, met)
@@ -80,7 +80,7 @@ impl Engine {
                 None
             }
             None => {
-                // What it has taken before counts with what it takes now.
+                // The time of the attempts before counts with the time of this one.
                 self.nanos = self.nanos.saturating_sub(waiting.nanos);
                 self.call(conn, id, waiting.args.args(), (0, 0), reply, false)
             }

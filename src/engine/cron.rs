@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::keyspace::ExpireMode;
 
-/// How long a slice of background work may take, in nanoseconds: what a request may have to wait for on its account.
+/// How long a slice of background work may take, in nanoseconds: a request may have to wait for it that long.
 const SLICE_NANOS: u64 = 25_000;
 /// How often facts about the process are looked up.
 const FACTS_A_SECOND: u64 = 10;
@@ -153,7 +153,7 @@ impl Engine {
         self.saves_cron();
     }
 
-    /// A replica's own keys with a deadline, a slice of those that are due; a primary has none apart.
+    /// Reclaims some of the due keys that a replica has to expire itself. A primary keeps no list of such keys.
     #[cold]
     fn expire_own(&mut self) {
         self.owes_own = false;

@@ -1,7 +1,7 @@
-//! Commands that come as a stream of bytes and are executed as they come, whoever is not to be answered: those of our primary's link, or of a file.
+//! Commands that come as a stream of bytes and get no reply: those of our primary's link, or of a file. They are executed as they come.
 //!
-//! An [`Executor`] keeps what has come and is not done with, and knows places in the stream. A command *counts* when it has been executed; those of a
-//! transaction count with their EXEC, since until then nothing of it has happened. Whoever feeds it is handed the bytes that have come to count.
+//! An [`Executor`] keeps the bytes that have come and are not done with, and knows places in the stream. A command *counts* when it has been executed; those of a
+//! transaction count with their EXEC, since until then nothing of it has happened. Its caller is handed the bytes that have come to count.
 //!
 //! At the end of a stream [`Executor::counted`] is where it would have to be cut off to be whole, and [`Executor::executed`] where the command begins that
 //! is not there, or is no command.
@@ -15,7 +15,7 @@ use crate::{
 
 /// Commands parsed and looked ahead at a time.
 const BATCH: usize = 32;
-/// Whoever writes a stream has let its commands pass.
+/// The writer of a stream has already checked its commands.
 const LIMITS: RequestLimits = RequestLimits { bulk_max: i64::MAX, authenticated: true };
 
 /// The commands of one stream.
@@ -88,7 +88,7 @@ impl Executor {
         self.counted = counted.unwrap_or(self.counted);
     }
 
-    /// Lets go of what neither the parser nor whoever feeds it needs.
+    /// Drops bytes that neither the parser nor the caller needs any more.
     fn release(&mut self, done: usize) {
         self.parsed += self.parser.rebase(done);
         let gone = self.parsed.min(self.counted);

@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Engine {
-    /// A snapshot begins. It goes into fresh tables, straight away where nothing is lost if it does not come to its end: `swapdb` keeps the old
-    /// data beside it, and who has none has nothing to keep. Otherwise it waits in a file until it is whole.
+    /// A snapshot begins. It is loaded into fresh tables as it comes if nothing is lost should it break off: `swapdb` keeps the old data beside
+    /// it, and an empty server has nothing to keep. Otherwise it waits in a file until it is complete.
     pub(super) fn begin_load(&mut self, form: SnapshotEnd) {
         let server = &mut self.server;
         let beside = server.config.repl_diskless_load == ReplDisklessLoad::SwapDb;
@@ -35,7 +35,7 @@ impl Engine {
         };
         let Some(upstream) = server.replication.upstream.as_mut() else { return };
         upstream.transfer = Transfer { total, read: 0 };
-        // What is there may be read meanwhile if it is an earlier state of what is coming; otherwise it is kept for the case that nothing comes of it.
+        // Clients may read the old data meanwhile if it is an earlier state of the same history; otherwise it is only kept in case the load fails.
         let promised = upstream.promised.as_ref().and_then(|(id, _)| *id);
         let same_history = promised.is_some_and(|id| id == server.replication.id);
         if !straight {
@@ -50,7 +50,7 @@ impl Engine {
         }
     }
 
-    /// What loads a snapshot of so many bytes into fresh tables.
+    /// A loader for a snapshot of so many bytes, into fresh tables.
     pub(super) fn sync_loader(&mut self, size: Option<u64>) -> Loader {
         let server = &mut self.server;
         server.keyspace.begin_load(true);
@@ -59,7 +59,7 @@ impl Engine {
         Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() })
     }
 
-    /// Gives the old data up, and with it the history that it belongs to: a snapshot that takes its place is being loaded, and the settings do not
+    /// Gives up the old data, and with it the history that it belongs to: the snapshot that replaces it is being loaded, and the settings do not
     /// ask for both to be held.
     pub(super) fn drop_old_data(&mut self) {
         log::info!("MASTER <-> REPLICA sync: Flushing old data");
@@ -82,7 +82,7 @@ impl Engine {
         log::info!("MASTER <-> REPLICA sync: Loading DB in memory");
     }
 
-    /// Bytes of the snapshot. Where it ends, how many of them do not belong to it.
+    /// Takes bytes of the snapshot. If it ends among them, returns how many do not belong to it.
     pub(super) fn load(&mut self, payload: &[u8]) -> Result<Option<usize>, String> {
         let loader = match &mut self.arriving {
             Some(Arriving::Straight(loader)) => loader,
@@ -94,7 +94,7 @@ impl Engine {
         if let Some(upstream) = self.server.replication.upstream.as_mut() {
             upstream.transfer.read += payload.len() as u64;
         }
-        // Not before it has proved to be a snapshot at all.
+        // Only once it has proved to be a snapshot at all.
         if offset > 0 && self.server.loading.is_none() {
             self.drop_old_data();
         }

@@ -1,5 +1,5 @@
-//! Loading at start: the file is read beside the loop, and what has been read becomes keys in slices between events, so that those who come
-//! meanwhile are told how far it is. [`Loader`] is also what a replica feeds its primary's stream to.
+//! Loading at start: the file is read beside the loop, and what has been read becomes keys in slices between events, so that clients
+//! are told meanwhile how far it is. [`Loader`] is also what a replica feeds its primary's stream to.
 
 pub use crate::persist::load::{LoadFacts, LoadOptions, Loader, LoaderProgress};
 
@@ -17,7 +17,7 @@ use crate::{
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// How long a slice may take, in nanoseconds. Nobody is served meanwhile anyway; this is what the answer that says so may have to wait for.
+/// How long a slice may take, in nanoseconds. No data is served during a load; the error that says so may have to wait this long.
 const SLICE_NANOS: u64 = 100_000;
 /// Bytes read at a time.
 const READ_BYTES: usize = 1 << 20;
@@ -87,7 +87,7 @@ impl Engine {
         self.read_ahead();
     }
 
-    /// Gives up to load our primary's snapshot from its file.
+    /// Gives up loading our primary's snapshot from its file.
     pub(super) fn give_up_load_sync(&mut self) {
         self.load.take_if(|load| load.is_sync);
     }
@@ -179,7 +179,7 @@ impl Engine {
         }
     }
 
-    /// Whether an answer of the disk was for the file that is being loaded, which takes note of it.
+    /// Takes an answer of the disk if it is for the file that is being loaded. Whether it was.
     pub(super) fn load_answered(&mut self, done: &mut DiskDone) -> bool {
         let Some(load) = &mut self.load else { return false };
         if load.file != done.file {
@@ -258,7 +258,7 @@ impl Engine {
     }
 }
 
-/// Goes on from the moment that a file of ours was saved at: as a replica of its history, or as a primary whose replicas may know it. They are
+/// Continues from the moment at which our file was saved: as a replica of its history, or as a primary whose replicas may know it. They are
 /// told of the keys that were left out, if these are known.
 fn adopt_history(server: &mut Server, facts: &LoadFacts, left_out: Option<Vec<(usize, Box<[u8]>)>>) {
     let id = facts.replication_id.as_deref().and_then(|id| ReplId::try_from(id.as_bytes()).ok());

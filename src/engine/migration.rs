@@ -1,15 +1,15 @@
-//! Connections that we have made, by whose they are: our primary's, or another server's that keys are moved to.
+//! Outgoing connections, told apart: the one to our primary, and those to servers that keys are moved to.
 
 use super::Engine;
 use crate::state::{ConnId, client::Origin};
 
 impl Engine {
-    /// A connection that [`Action::Connect`](crate::state::Action::Connect) asked for is there. `false`: it is no longer wanted.
+    /// A connection that [`Action::Connect`](crate::state::Action::Connect) asked for has been made. `false`: it is no longer wanted.
     pub fn link_connected(&mut self, link: u64, conn: ConnId, origin: Origin) -> bool {
         self.server.migration_connected(link, conn, &origin) || self.upstream_connected(link, conn, origin)
     }
 
-    /// A connection that [`Action::Connect`](crate::state::Action::Connect) asked for cannot be had, for this reason.
+    /// A connection that [`Action::Connect`](crate::state::Action::Connect) asked for could not be made, for this reason.
     /// `refused`: the host exists, and does not listen.
     pub fn link_failed(&mut self, link: u64, refused: bool, reason: &str) {
         self.server.migration_not_connected(link, refused);

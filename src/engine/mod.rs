@@ -91,7 +91,7 @@ pub struct Engine {
     arriving: Option<spool::Arriving>,
     /// Our primary's connection, while no more of it is to be read.
     held_input: Option<ConnId>,
-    /// Monotonic milliseconds of the next sign of life to our primary.
+    /// Monotonic milliseconds at which our primary is next told that we are alive.
     upstream_beat_ms: u64,
     /// Connections that wait for writes, or all commands, to go on again, in order of arrival. Some may be gone.
     paused: VecDeque<ConnId>,
@@ -111,7 +111,7 @@ pub struct Engine {
     load: Option<Box<loading::FileLoad>>,
     /// Monotonic nanoseconds at the end of the last command: the start of the next one.
     nanos: u64,
-    /// How many nanoseconds the last command took that has to wait.
+    /// Nanoseconds that the last command took before it had to wait.
     tried_nanos: u64,
     /// Error replies counted at the end of the last command, to tell whether the next one fails.
     errors_before: u64,
@@ -225,7 +225,7 @@ impl Engine {
         &self.registry
     }
 
-    /// Asks the clock what time it is for what comes next.
+    /// Reads the clock for what comes next.
     pub fn refresh_time(&mut self) {
         let server = &mut self.server;
         server.unix_us = server.host.unix_us();

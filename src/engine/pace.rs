@@ -23,7 +23,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// How long a slice may take that runs now, after so many commands in all, in nanoseconds; `None`: it is to wait.
+    /// How long a slice may take now, in nanoseconds, where so many commands have run in all; `None`: it has to wait.
     pub(super) fn slice(&mut self, now_nanos: u64, commands: u64) -> Option<u64> {
         if commands != self.commands {
             (self.commands, self.busy_nanos) = (commands, now_nanos);

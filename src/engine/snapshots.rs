@@ -56,7 +56,7 @@ impl Engine {
         }
     }
 
-    /// One step of the walk, and its bytes, which are handed to the disk. Returns how many keys it was.
+    /// Takes one step of the walk and hands its bytes to the disk. Returns the number of keys.
     fn save_step(&mut self) -> u64 {
         let server = &mut self.server;
         let Some(saving) = &mut server.persistence.saving else { return 0 };
@@ -87,7 +87,7 @@ impl Engine {
         keys
     }
 
-    /// Whether an answer of the disk was for the save under way, which takes note of it.
+    /// Takes an answer of the disk if it is for the save under way. Whether it was.
     pub(super) fn save_answered(&mut self, done: &DiskDone) -> bool {
         let server = &mut self.server;
         let Some(saving) = &mut server.persistence.saving else { return false };
@@ -110,7 +110,7 @@ impl Engine {
             Ok(done) => saving.in_flight -= (appended(done) as usize).min(saving.in_flight),
             Err(reason) => {
                 let dir = &server.config.dir;
-                // Every write is answered before what comes after it.
+                // Each write is answered before the next job of its lane begins.
                 match (saving.created, saving.in_flight) {
                     (false, _) => log_not_created(&saving.temporary, dir, reason),
                     (_, 0) => log_not_moved(&saving.temporary, &saving.to, dir, reason),

@@ -164,7 +164,7 @@ impl Engine {
         }
     }
 
-    /// Whether an answer of the disk was for the snapshot's file, which takes note of it.
+    /// Takes an answer of the disk if it is for the snapshot's file. Whether it was.
     pub(super) fn spool_answered(&mut self, done: &DiskDone) -> bool {
         let Some(Arriving::Spooled(spool)) = &mut self.arriving else { return false };
         if done.file != spool.written && done.file != spool.read {

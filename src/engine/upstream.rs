@@ -83,7 +83,7 @@ impl Engine {
             self.upstream_beat_ms = now + EACH_MS;
         }
         let Some(upstream) = &self.server.replication.upstream else { return };
-        // What we do not read says nothing about who wrote it.
+        // While we do not read, silence says nothing about the primary.
         let held = self.held_input.is_some() || upstream.conn.is_some_and(|conn| !self.wants_input(ConnId(conn)));
         let silent = !held && now.saturating_sub(upstream.heard_ms) > timeout_ms;
         match &upstream.phase {
@@ -117,7 +117,7 @@ impl Engine {
         }
     }
 
-    /// The connection to our primary that was asked for is there. `false`: it is no longer wanted.
+    /// The connection to our primary that was asked for has been made. `false`: it is no longer wanted.
     pub(super) fn upstream_connected(&mut self, link: u64, conn: ConnId, origin: Origin) -> bool {
         let offer = self.offer();
         let server = &mut self.server;
@@ -138,7 +138,7 @@ impl Engine {
         true
     }
 
-    /// The connection to our primary that was asked for cannot be had, for this reason.
+    /// The connection to our primary that was asked for could not be made, for this reason.
     pub(super) fn upstream_failed(&mut self, link: u64, reason: &str) {
         let now = self.server.mono_ms;
         if let Some(upstream) = self.server.replication.upstream.as_ref()

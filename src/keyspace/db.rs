@@ -6,6 +6,7 @@ use crate::data::{
     entry::{Entry, NEVER},
     key_hash::Seed,
 };
+
 /// Names a table, wherever SWAPDB moves it.
 pub(super) type TableId = u64;
 

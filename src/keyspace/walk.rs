@@ -1,7 +1,7 @@
 //! Snapshots without a fork: a walk over the keyspace as it was at one moment.
 //!
 //! A walk goes through the tables in hash order and hands every entry to its [`Sink`]. Before an entry changes or goes that it has not
-//! reached, the entry is handed over as it is ([`Walk::save_first`]). What it has still to come by it knows by slot, and that moves with the
+//! reached, the entry is handed over as it is ([`Walk::save_first`]). What it has still to visit it knows by slot, and that moves with the
 //! entries when segments grow, split or shrink. So what the sink gets is the state at the walk's beginning, each entry exactly once, in no promised order.
 //!
 //! A large collection is handed over in pieces ([`large`]): when the walk comes to it, or before it changes, it is only noted
@@ -50,7 +50,7 @@ const PART: usize = 8;
 
 pub(super) struct Walk {
     pub(super) id: WalkId,
-    /// Its name in the tables that it has still to come by.
+    /// Its name in the tables that it has still to visit.
     marks: WatchId,
     /// Those tables, the current one first, with the database index they had.
     tables: VecDeque<(TableId, usize)>,
@@ -70,7 +70,7 @@ impl Walk {
         Self { id: WalkId(id), marks, tables: tables.map(begin).collect(), larges: VecDeque::new(), sink }
     }
 
-    /// Whether it still has to come by in this table.
+    /// Whether it still needs this table.
     pub(super) fn needs(&self, table: TableId) -> bool {
         self.tables.iter().any(|(id, _)| *id == table) || self.larges.iter().any(|large| large.may_be_in(table))
     }
@@ -111,7 +111,7 @@ impl Walk {
         }
     }
 
-    /// Lets go of everything: it is not to be finished.
+    /// Gives everything up: it is not to be finished.
     pub(super) fn cancel(&mut self, tables: &dyn Tables) {
         for (table, _) in self.tables.drain(..) {
             if let Some(dict) = tables.table(table) {

@@ -1,7 +1,7 @@
-//! What a walk over a table has still to come by.
+//! What a walk over a table has still to visit.
 //!
 //! A walk goes through hash space from segment to segment. Of a segment in which something changes ahead of it, and of the one that it is
-//! in, the slots that it has still to come by are noted: those that were in use and have not been taken. What is added later has no part
+//! in, the slots that it has still to visit are noted: those that were in use and have not been taken. What is added later has no part
 //! in the walk. When segments grow, split, shrink or are built anew the notes move with the entries ([`Dict::reshape`]), so a change of
 //! shape makes no walk take anything early.
 
@@ -42,13 +42,13 @@ impl Marks {
         self.at.is_none()
     }
 
-    /// Whether the walk has not come by what has this hash.
+    /// Whether the walk has not visited what has this hash.
     #[inline]
     pub fn is_ahead(&self, hash: u64) -> bool {
         self.at.is_some_and(|at| hash >= at)
     }
 
-    /// Whether the walk has not come by all of the segment that owns `hash`.
+    /// Whether the walk has not visited all of the segment that owns `hash`.
     pub fn reaches<T: Slot>(&self, dict: &Dict<T>, hash: u64) -> bool {
         self.at.is_some_and(|at| is_before(at, dict.span(hash).1))
     }

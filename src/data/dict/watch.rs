@@ -29,7 +29,7 @@ pub(super) struct Walker<T: Slot> {
 
 type Kept<T> = Box<RefCell<Vec<Walker<T>>>>;
 
-/// Who walks over a table; one word, which is all that a table that nobody walks over has to look at.
+/// The walkers of a table, in one word: without any, it is all that a table has to look at.
 pub(super) struct Walkers<T: Slot>(OnceCell<Kept<T>>);
 
 impl<T: Slot> Walkers<T> {
@@ -84,7 +84,7 @@ impl<T: Slot> Dict<T> {
         })
     }
 
-    /// The entry at `handle`, found under `hash`, if the walk has still to come by; it has then been taken.
+    /// The entry at `handle`, found under `hash`, if the walk has still to visit it; it has then been taken.
     pub fn take_marked(&self, id: WatchId, hash: u64, handle: Handle) -> Option<&T> {
         let mut is_marked = false;
         self.walkers.with(id, |walker| {
@@ -94,7 +94,7 @@ impl<T: Slot> Dict<T> {
         is_marked.then(|| self.at(handle))
     }
 
-    /// Every entry that is due at `now` in the segment that owns `hash` and that the walk has still to come by; they have then been taken.
+    /// Every entry that is due at `now` in the segment that owns `hash` and that the walk has still to visit; they have then been taken.
     pub fn take_marked_due(&self, id: WatchId, hash: u64, now: i64, visit: impl FnMut(&T)) {
         self.walkers.with(id, |walker| {
             if walker.marks.reaches(self, hash) {
