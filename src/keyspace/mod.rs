@@ -188,24 +188,25 @@ impl Keyspace {
     #[inline(always)]
     pub fn locate(&mut self, db: usize, hash: u64, key: &[u8]) -> Option<Handle> {
         let (handle, entry) = self.dbs[db].dict.find_with_handle(hash, key)?;
-        if entry.is_volatile() && self.is_past(entry.deadline()) {
-            return self.expire_found(db, hash, handle);
+        if entry.is_volatile() && self.is_past(entry.deadline()) && !self.is_there_expired(db, hash, handle) {
+            return None;
         }
         Some(handle)
     }
 
+    /// Whether a key past its deadline counts as there. If it does not, it is deleted where it may be.
     #[cold]
-    fn expire_found(&mut self, db: usize, hash: u64, handle: Handle) -> Option<Handle> {
+    fn is_there_expired(&mut self, db: usize, hash: u64, handle: Handle) -> bool {
         match self.expire_mode {
-            ExpireMode::Delete if self.holds_expired => None,
+            ExpireMode::Delete if self.holds_expired => false,
             ExpireMode::Delete => {
                 self.before_change(db, hash, handle);
                 let entry = self.dbs[db].remove_at(handle, hash);
                 self.forget_expired(db, entry);
-                None
+                false
             }
-            ExpireMode::Hide => None,
-            ExpireMode::Ignore => Some(handle),
+            ExpireMode::Hide => false,
+            ExpireMode::Ignore => true,
         }
     }
 

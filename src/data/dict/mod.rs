@@ -60,9 +60,22 @@ impl<T: Slot> Shelf<T> {
 /// Where an entry is, until the table next changes.
 #[derive(Clone, Copy)]
 pub struct Handle {
-    shelf: u32,
-    segment: u32,
+    /// Index of its shelf in the upper half, and of its segment there in the lower.
+    segment: u64,
     place: segment::Place,
+}
+
+impl Handle {
+    #[inline(always)]
+    fn new(shelf: usize, segment: usize, place: segment::Place) -> Self {
+        Self { segment: (shelf as u64) << 32 | segment as u64, place }
+    }
+
+    /// Indices of its shelf and of its segment there.
+    #[inline(always)]
+    fn indices(self) -> (usize, usize) {
+        ((self.segment >> 32) as usize, self.segment as u32 as usize)
+    }
 }
 
 /// A table of `T` by key.
@@ -193,26 +206,28 @@ impl<T: Slot> Dict<T> {
         let (shelf, index) = self.locate(hash);
         let segment = &self.shelves[shelf].segments[index];
         let place = segment.find(hash, key)?;
-        Some((Handle { shelf: shelf as u32, segment: index as u32, place }, segment.get(place)))
+        Some((Handle::new(shelf, index, place), segment.get(place)))
     }
 
     /// The entry that was found at `handle`.
     #[inline(always)]
     pub fn at(&self, handle: Handle) -> &T {
-        self.shelves[handle.shelf as usize].segments[handle.segment as usize].get(handle.place)
+        let (shelf, segment) = handle.indices();
+        self.shelves[shelf].segments[segment].get(handle.place)
     }
 
     /// The entry that was found at `handle`, to change in place. Its key must stay the same.
     #[inline(always)]
     pub fn at_mut(&mut self, handle: Handle) -> &mut T {
         self.before_at(handle);
-        self.shelves[handle.shelf as usize].segments[handle.segment as usize].get_mut(handle.place)
+        let (shelf, segment) = handle.indices();
+        self.shelves[shelf].segments[segment].get_mut(handle.place)
     }
 
     /// Takes out the entry that was found at `handle` under `hash`.
     pub fn remove_at(&mut self, handle: Handle, hash: u64) -> T {
         self.before_at(handle);
-        let (shelf, index) = (handle.shelf as usize, handle.segment as usize);
+        let (shelf, index) = handle.indices();
         let entry = self.shelves[shelf].segments[index].take(handle.place, hash);
         self.shelves[shelf].len -= 1;
         self.len -= 1;
@@ -230,7 +245,8 @@ impl<T: Slot> Dict<T> {
             self.shelves.push(shelf);
         }
         let deadline = entry.deadline();
-        self.len += 1;
+        // No table has as many entries as 64 bits count.
+        self.len = self.len.wrapping_add(1);
         loop {
             let (shelf, segment) = self.locate(hash);
             if self.shelves[shelf].segments[segment].has_room() {

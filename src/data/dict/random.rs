@@ -35,7 +35,7 @@ impl<T: Slot> Dict<T> {
             let segment = &self.shelves[shelf].segments[index];
             let slots = if self.bits() == 0 { segment.slots() } else { slots_max << (self.depth_max - segment.depth).min(40) };
             if let Some(place) = segment.place_at(rng.below(slots as u64) as usize) {
-                return Some(Handle { shelf: shelf as u32, segment: index as u32, place });
+                return Some(Handle::new(shelf, index, place));
             }
         }
     }
@@ -63,7 +63,7 @@ impl<T: Slot> Dict<T> {
             let segment = &self.shelves[shelf].segments[index];
             if nth < segment.len() {
                 let place = segment.nth(nth)?;
-                return Some(Handle { shelf: shelf as u32, segment: index as u32, place });
+                return Some(Handle::new(shelf, index, place));
             }
             nth -= segment.len();
             at = self.span(at).1.unwrap_or(0);
@@ -91,6 +91,6 @@ impl<T: Slot> Dict<T> {
         let segments = &self.shelves[shelf].segments;
         let segment = part(segments.iter().map(segment::Segment::len), &mut nth, looks)?;
         let place = segments[segment].nth(nth)?;
-        Some(Handle { shelf: shelf as u32, segment: segment as u32, place })
+        Some(Handle::new(shelf, segment, place))
     }
 }

@@ -17,7 +17,8 @@ pub(super) const SLOTS_MAX: usize = BUCKETS_MAX * SLOTS;
 
 const fn capacity(buckets: usize) -> usize {
     // A single bucket has no neighbour to overflow into and needs none: all of its slots may be used.
-    if buckets <= 1 { buckets * SLOTS } else { buckets * SLOTS * 7 / 8 }
+    // As many buckets as fit in memory have less than 2^58 slots.
+    if buckets <= 1 { buckets.wrapping_mul(SLOTS) } else { buckets.wrapping_mul(SLOTS * 7) / 8 }
 }
 
 #[repr(C, align(64))]
@@ -41,17 +42,29 @@ impl<T> Bucket<T> {
     }
 }
 
-/// Where an entry is: bucket and slot.
+/// Where an entry is: its bucket, and in the low 3 bits its slot. One number, so that a [`Handle`](super::Handle) is passed on in registers.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
-    bucket: u32,
-    slot: u8,
-}
+pub(super) struct Place(u64);
 
 impl Place {
+    #[inline(always)]
+    fn new(bucket: usize, slot: usize) -> Self {
+        Self((bucket as u64) << 3 | slot as u64)
+    }
+
+    #[inline(always)]
+    fn bucket(self) -> usize {
+        (self.0 >> 3) as usize
+    }
+
+    #[inline(always)]
+    fn slot(self) -> usize {
+        (self.0 & 7) as usize
+    }
+
     /// Takes its slot out of `slots`; whether it was there.
     pub(super) fn take_from(self, slots: &mut SlotSet) -> bool {
-        slots.take(self.bucket as usize, self.slot)
+        slots.take(self.bucket(), self.slot() as u8)
     }
 }
 
@@ -130,7 +143,7 @@ impl<T: Slot> Segment<T> {
                 if let Some(Some(entry)) = bucket.slots.get(slot)
                     && entry.key() == key
                 {
-                    return Some(Place { bucket: at as u32, slot: slot as u8 });
+                    return Some(Place::new(at, slot));
                 }
                 matches &= matches - 1;
             }
@@ -144,12 +157,12 @@ impl<T: Slot> Segment<T> {
 
     #[inline(always)]
     pub(super) fn get(&self, place: Place) -> &T {
-        self.buckets[place.bucket as usize].slots[usize::from(place.slot)].as_ref().expect("a place names an entry")
+        self.buckets[place.bucket()].slots[place.slot()].as_ref().expect("a place names an entry")
     }
 
     #[inline(always)]
     pub(super) fn get_mut(&mut self, place: Place) -> &mut T {
-        self.buckets[place.bucket as usize].slots[usize::from(place.slot)].as_mut().expect("a place names an entry")
+        self.buckets[place.bucket()].slots[place.slot()].as_mut().expect("a place names an entry")
     }
 
     #[inline(always)]
@@ -167,7 +180,7 @@ impl<T: Slot> Segment<T> {
             let free = bucket.matches(0);
             if free != 0 {
                 // The lowest set bit is exact: false matches only appear above a true one.
-                return Place { bucket: at as u32, slot: (free.trailing_zeros() / 8) as u8 };
+                return Place::new(at, free.trailing_zeros() as usize / 8);
             }
             bucket.tags[SLOTS] = bucket.tags[SLOTS].saturating_add(1);
             at = behind(at, count);
@@ -177,16 +190,21 @@ impl<T: Slot> Segment<T> {
     #[inline]
     pub(super) fn put(&mut self, place: Place, hash: u64, entry: T) -> &mut T {
         self.len += 1;
-        let bucket = &mut self.buckets[place.bucket as usize];
-        bucket.tags[usize::from(place.slot)] = tag(hash);
-        bucket.slots[usize::from(place.slot)].insert(entry)
+        self.put_uncounted(place, hash, entry)
+    }
+
+    #[inline]
+    fn put_uncounted(&mut self, place: Place, hash: u64, entry: T) -> &mut T {
+        let bucket = &mut self.buckets[place.bucket()];
+        bucket.tags[place.slot()] = tag(hash);
+        bucket.slots[place.slot()].insert(entry)
     }
 
     /// Takes out the entry at `place`, whose hash this is.
     pub(super) fn take(&mut self, place: Place, hash: u64) -> T {
         let count = self.buckets.len();
         let mut at = home(hash, count);
-        while at != place.bucket as usize {
+        while at != place.bucket() {
             let passed = &mut self.buckets[at].tags[SLOTS];
             if *passed != u8::MAX {
                 *passed -= 1;
@@ -194,9 +212,9 @@ impl<T: Slot> Segment<T> {
             at = behind(at, count);
         }
         let bucket = &mut self.buckets[at];
-        bucket.tags[usize::from(place.slot)] = 0;
+        bucket.tags[place.slot()] = 0;
         self.len -= 1;
-        bucket.slots[usize::from(place.slot)].take().expect("a place names an entry")
+        bucket.slots[place.slot()].take().expect("a place names an entry")
     }
 
     /// Gives it `buckets` buckets and puts every entry in its new place.
@@ -204,15 +222,12 @@ impl<T: Slot> Segment<T> {
         let mut new: Vec<Bucket<T>> = Vec::with_capacity(buckets);
         new.resize_with(buckets, || Bucket::EMPTY);
         let mut old = mem::replace(&mut self.buckets, new.into_boxed_slice());
-        self.len = 0;
-        drain(&mut old, |entry| self.put_back(seed, entry));
-    }
-
-    #[inline]
-    fn put_back(&mut self, seed: Seed, entry: T) {
-        let hash = seed.hash(entry.key());
-        let place = self.place_for(hash);
-        self.put(place, hash, entry);
+        // Its entries stay as many as they are.
+        drain(&mut old, |entry| {
+            let hash = seed.hash(entry.key());
+            let place = self.place_for(hash);
+            self.put_uncounted(place, hash, entry);
+        });
     }
 
     /// How many times as large it is as one that can be split ever gets, as a power of two.
@@ -395,7 +410,7 @@ impl<T: Slot> Segment<T> {
     pub(super) fn place_at(&self, slot: usize) -> Option<Place> {
         let (bucket, slot) = (slot / SLOTS, slot % SLOTS);
         let is_taken = self.buckets.get(bucket)?.tags[slot] != 0;
-        is_taken.then_some(Place { bucket: bucket as u32, slot: slot as u8 })
+        is_taken.then_some(Place::new(bucket, slot))
     }
 
     /// The `n`th entry in table order.
@@ -421,7 +436,7 @@ impl<T: Slot> Segment<T> {
                     continue;
                 }
                 let hash = seed.hash(entry.key());
-                due(self.take(Place { bucket: bucket as u32, slot: slot as u8 }, hash));
+                due(self.take(Place::new(bucket, slot), hash));
             }
         }
         self.due_min = due_min;
