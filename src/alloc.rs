@@ -112,11 +112,11 @@ fn flags(align: usize) -> c_int {
     if align <= QUANTUM { 0 } else { MALLOCX_ALIGN(align) }
 }
 
-/// The bytes that jemalloc takes for a request of so many with this alignment.
+/// The bytes that jemalloc takes for a request of so many, which are not 0, with this alignment.
 #[inline(always)]
 const fn class(size: usize, align: usize) -> usize {
     if align <= QUANTUM {
-        return size_class(if size == 0 { 1 } else { size });
+        return size_class(size);
     }
     let small = size_class(size.wrapping_add(align - 1) & !(align - 1));
     if align <= PAGE && small < LARGE {

@@ -82,16 +82,16 @@ impl Entry {
     #[inline]
     pub fn new_inline(key: &[u8], value: &[u8], deadline: i64) -> Self {
         assert!(value.len() <= INLINE_MAX);
-        let entry = Self::allocate(KIND_INLINE, key, value.len(), deadline);
+        let (entry, behind_key) = Self::allocate(KIND_INLINE, key, value.len(), deadline);
         // SAFETY: the allocation was sized for this value, which lies behind the key.
-        unsafe { ptr::copy_nonoverlapping(value.as_ptr(), entry.inline_ptr(), value.len()) };
+        unsafe { ptr::copy_nonoverlapping(value.as_ptr(), behind_key, value.len()) };
         entry
     }
 
     /// An integer-encoded string.
     #[inline]
     pub fn new_int(key: &[u8], value: i64, deadline: i64) -> Self {
-        let entry = Self::allocate(KIND_INT, key, 0, deadline);
+        let (entry, _) = Self::allocate(KIND_INT, key, 0, deadline);
         // SAFETY: a non-inline entry has a word.
         unsafe { entry.word_ptr().write(value as u64) };
         entry
@@ -99,15 +99,15 @@ impl Entry {
 
     /// An entry whose value hangs off it.
     pub fn new_object(key: &[u8], value: Box<Object>, deadline: i64) -> Self {
-        let entry = Self::allocate(KIND_OBJECT, key, 0, deadline);
+        let (entry, _) = Self::allocate(KIND_OBJECT, key, 0, deadline);
         // SAFETY: a non-inline entry has a word; a pointer fits in it (checked below).
         unsafe { entry.word_ptr().cast::<*mut Object>().write(Box::into_raw(value)) };
         entry
     }
 
-    /// Allocates and fills in everything but the value.
+    /// Allocates and fills in everything but the value; gives the place behind the key, too.
     #[inline]
-    fn allocate(kind: u32, key: &[u8], value_len: usize, deadline: i64) -> Self {
+    fn allocate(kind: u32, key: &[u8], value_len: usize, deadline: i64) -> (Self, *mut u8) {
         const { assert!(size_of::<*mut Object>() <= 8 && size_of::<Header>() == 8 && INLINE_MAX <= u16::MAX as usize) };
         let mut meta = kind;
         if deadline != NEVER {
@@ -122,7 +122,7 @@ impl Entry {
         // SAFETY: the size is at least a header's, so not zero.
         let Some(base) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
         // SAFETY: `size_of_entry` made room for the header, the optional fields and the key, in this order, all aligned to 8 but for the key.
-        unsafe {
+        let behind_key = unsafe {
             base.cast::<Header>().write(header);
             let mut at = base.as_ptr().add(size_of::<Header>());
             if meta & VOLATILE != 0 {
@@ -137,9 +137,10 @@ impl Entry {
                 at = at.add(8);
             }
             ptr::copy_nonoverlapping(key.as_ptr(), at, key.len());
-        }
+            at.add(key.len())
+        };
         let tag = if meta & VOLATILE != 0 { TAG_VOLATILE } else { 0 };
-        Self(base.map_addr(|a| a | tag))
+        (Self(base.map_addr(|a| a | tag)), behind_key)
     }
 
     #[inline(always)]
