@@ -463,7 +463,8 @@ impl Command {
     /// Whether this many arguments are right for it.
     #[inline(always)]
     pub const fn accepts(&self, argc: usize) -> bool {
-        if self.arity >= 0 { argc == self.arity as usize } else { argc >= self.arity.unsigned_abs() as usize }
+        let least = self.arity.unsigned_abs() as usize;
+        argc == least || argc > least && self.arity < 0
     }
 
     /// All its ACL categories.

@@ -26,6 +26,8 @@ struct Row {
 /// Every command and subcommand.
 pub struct Registry {
     rows: Vec<Row>,
+    /// The commands of the rows: what is looked at for each request, without the rest of them.
+    commands: Vec<&'static Command>,
     slots: Box<[CommandId; SLOTS]>,
 }
 
@@ -52,7 +54,7 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 impl Registry {
     /// All of [`TABLE`].
     pub fn new() -> Self {
-        let mut registry = Self { rows: Vec::new(), slots: Box::new([NONE; SLOTS]) };
+        let mut registry = Self { rows: Vec::new(), commands: Vec::new(), slots: Box::new([NONE; SLOTS]) };
         for command in TABLE.iter().copied().flatten() {
             registry.rows.push(Row {
                 command,
@@ -72,6 +74,7 @@ impl Registry {
                 registry.rows[id].subcommands.push(sub);
             }
         }
+        registry.commands = registry.rows.iter().map(|row| row.command).collect();
         registry.deal_out();
         registry
     }
@@ -147,7 +150,7 @@ impl Registry {
     /// A command by its index.
     #[inline(always)]
     pub fn get(&self, id: CommandId) -> &'static Command {
-        self.rows[usize::from(id)].command
+        self.commands[usize::from(id)]
     }
 
     /// `container|sub` for a subcommand, else the name.

@@ -2,7 +2,7 @@
 
 use super::{Engine, last_command, propagation::Logged, redact};
 use crate::{
-    commands::{CommandId, Ctx, Outcome, command::flags, key_extraction, registry::Lookup},
+    commands::{CommandId, Ctx, Effect, Outcome, command::flags, key_extraction, registry::Lookup},
     keyspace::ExpireMode,
     resp::{
         output::Output,
@@ -274,7 +274,7 @@ impl Engine {
         blocks
     }
 
-    /// Ends a connection on which HTTP has come: a browser may have been made to send it by somebody who is not let in himself.
+    /// Ends a connection that speaks HTTP: an attacker without access may have made a browser send it.
     #[cold]
     fn abort_http(&mut self, conn: ConnId) {
         let server = &mut self.server;
@@ -373,9 +373,14 @@ impl Engine {
         } else if fed {
             // SAVE lowers it, and changes no data.
             let changed = self.server.keyspace.dirty > dirty;
-            self.log_call(conn, id, &Logged { db, args, effect, changed }, in_exec);
+            self.log_call(conn, id, &Logged { db, args, effect: &effect, changed }, in_exec);
         } else if self.server.keyspace.expire_mode == ExpireMode::Hide && command.flags & flags::WRITE != 0 {
             self.note_own_deadlines(db, id, args);
+        }
+        // Mostly there is nothing to free, which needs no call.
+        match effect {
+            Effect::Verbatim => std::mem::forget(effect),
+            effect => drop(effect),
         }
         self.server.keyspace.access.suspended = false;
 
@@ -403,7 +408,7 @@ impl Engine {
         counters.nanos = counters.nanos.wrapping_add(nanos);
         // Errors of a transaction's commands are counted with them, not with EXEC.
         // CONFIG RESETSTAT puts the counter back to zero, and has not failed.
-        counters.failed += u64::from(stats.errors > self.errors_before);
+        counters.failed = counters.failed.wrapping_add(u64::from(stats.errors > self.errors_before));
         self.errors_before = stats.errors;
         if self.server.config.latency_tracking {
             counters.histogram.get_or_insert_default().add(nanos);
@@ -453,10 +458,10 @@ const READONLY: &[u8] = b"READONLY You can't write against a read only replica."
 
 const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
 
-/// Milliseconds between two warnings of HTTP.
+/// Milliseconds between two warnings about HTTP.
 const HTTP_LOG_EACH_MS: u64 = 60_000;
 
-/// Whether it is a word that begins a line of an HTTP request and that no command has.
+/// Whether it is a word that begins a line of an HTTP request and is no command's name.
 fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }

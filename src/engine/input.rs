@@ -244,6 +244,10 @@ impl Engine {
                 break;
             }
             done += 1;
+            // As a rule there is nothing more to look at.
+            if plain && ordinary && !unheard && out.len() < CHECKED_BYTES {
+                continue;
+            }
             if out.len() >= CHECKED_BYTES && !unheard {
                 self.give_output(conn, out);
                 let Some(client) = self.server.clients.get_mut(conn) else { return done };

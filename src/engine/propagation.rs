@@ -12,7 +12,7 @@ use crate::{
     state::ConnId,
 };
 
-/// The effects of what is being executed as one: they are written when it is known whether there is more than one.
+/// The effects of one command or transaction: they are written when it is known whether there is more than one.
 #[derive(Default)]
 pub(super) struct LoggedUnit {
     /// The only effect so far.
@@ -25,7 +25,7 @@ pub(super) struct LoggedUnit {
 pub(super) struct Logged<'a> {
     pub db: usize,
     pub args: Args<'a>,
-    pub effect: Effect,
+    pub effect: &'a Effect,
     /// It changed data.
     pub changed: bool,
 }
@@ -34,7 +34,7 @@ impl Engine {
     /// Logs what a call did.
     #[inline(never)]
     pub(super) fn log_call(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, in_exec: bool) {
-        let own = match &call.effect {
+        let own = match call.effect {
             Effect::Verbatim if call.changed => Some(call.args),
             Effect::Always => Some(call.args),
             Effect::Instead(args) if call.changed => Some(args.args()),
@@ -57,7 +57,7 @@ impl Engine {
         if let Some(args) = own {
             self.log_one(call.db, args, apart);
         }
-        if let Effect::Several(commands) = &call.effect {
+        if let Effect::Several(commands) = call.effect {
             commands.iter().for_each(|args| self.log_one(call.db, args.args(), apart));
         }
         if !in_exec {

@@ -36,7 +36,8 @@ impl Keyspace {
     #[inline(always)]
     pub fn key_changed(&mut self, db: usize, key: &[u8], cause: Cause) {
         match cause {
-            Cause::Command => self.dirty += 1,
+            // No counter of 64 bits comes to its end.
+            Cause::Command => self.dirty = self.dirty.wrapping_add(1),
             Cause::SameCommand | Cause::Loaded => (),
             Cause::Expired | Cause::FieldsExpired { .. } => self.went_by_itself(db, key, cause),
         }

@@ -22,7 +22,8 @@ impl Default for Histogram {
 fn bucket_of(nanos: u64) -> usize {
     let n = nanos.max(1 << SUB_BITS);
     let log = n.ilog2();
-    ((log << SUB_BITS) as u64 + (n >> (log - SUB_BITS)) - (1 << SUB_BITS)) as usize
+    // No term is over 8 bits.
+    u64::from(log << SUB_BITS).wrapping_add(n >> (log - SUB_BITS)).wrapping_sub(1 << SUB_BITS) as usize
 }
 
 /// The largest value that falls into bucket `index`.
