@@ -84,6 +84,7 @@ impl List {
     }
 
     /// The listpack that is the whole list, if it is in the small form.
+    #[inline]
     pub fn compact(&self) -> Option<&Listpack> {
         match &self.0 {
             Repr::Packed(pack) => Some(pack),
@@ -140,6 +141,7 @@ impl List {
     #[inline]
     pub fn after_shrinking(&mut self, limits: NodeLimits) {
         if let Repr::Linked(list) = &mut self.0
+            && list.slots().len() <= 1
             && let Some(pack) = list.take_compact(limits, 2)
         {
             self.0 = Repr::Packed(pack);

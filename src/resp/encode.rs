@@ -10,6 +10,12 @@ pub fn header(out: &mut Vec<u8>, kind: u8, n: i64) {
     if (10..100).contains(&n) {
         return out.extend_from_slice(&[kind, b'0' + (n / 10) as u8, b'0' + (n % 10) as u8, b'\r', b'\n']);
     }
+    long_header(out, kind, n);
+}
+
+/// [`header`] for a number of any length. A function of its own, so that the others need no room for digits.
+#[inline(never)]
+fn long_header(out: &mut Vec<u8>, kind: u8, n: i64) {
     out.push(kind);
     out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
     out.extend_from_slice(b"\r\n");

@@ -44,7 +44,8 @@ pub(super) fn reply_elements(out: &mut Output, list: &List, index: usize, toward
     if left > 0 {
         list.visit(index, towards, |element| {
             reply_element(out, element);
-            left -= 1;
+            // It is over 0 here: the last element ended the visit otherwise.
+            left = left.wrapping_sub(1);
             left > 0
         });
     }

@@ -26,7 +26,9 @@ fn push(ctx: &mut Ctx<'_>, end: End, only_existing: bool) {
         Ok(Some(found)) => found,
     };
     let count = args.len() - 2;
-    list.before_growth((2..args.len()).map(|i| args.get(i).len()).sum(), count, limits);
+    if list.compact().is_some() {
+        list.before_growth((2..args.len()).map(|i| args.get(i).len()).sum(), count, limits);
+    }
     for i in 2..args.len() {
         match args.get(i) {
             arg if arg.len() >= BIG_ARG => list.push_shared(end, args.to_bytes(i)),
@@ -38,7 +40,9 @@ fn push(ctx: &mut Ctx<'_>, end: End, only_existing: bool) {
         ctx.notify(key, NEW);
     }
     ctx.changed(1, pushed(end));
-    ctx.server.keyspace.dirty += count as u64 - 1;
+    // There is at least one, and no counter of 64 bits comes to its end.
+    let dirty = &mut ctx.server.keyspace.dirty;
+    *dirty = dirty.wrapping_add(count as u64).wrapping_sub(1);
 }
 
 fn lpush(ctx: &mut Ctx) {

@@ -117,7 +117,8 @@ impl Quicklist {
     pub fn push(&mut self, end: End, bytes: &[u8], shared: impl FnOnce() -> Bytes) {
         let limits = self.limits;
         let slot = if end == End::Front { self.nodes.front_mut() } else { self.nodes.back_mut() };
-        self.len += 1;
+        // No list has as many elements as 64 bits count.
+        self.len = self.len.wrapping_add(1);
         if let Some(slot) = slot
             && limits.admits(slot.bytes(), slot.count as usize, bytes.len())
             && let Some(()) = slot.change(|pack| if end == End::Front { pack.push_front(bytes) } else { pack.push(bytes) })

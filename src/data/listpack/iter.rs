@@ -51,7 +51,8 @@ impl<'a> Iterator for Iter<'a> {
             return None;
         }
         let (item, len) = element::read(self.bytes, self.front);
-        self.front += len;
+        // An element's bytes have just been read, and its end takes five at most.
+        self.front = self.front.wrapping_add(len);
         Some(item)
     }
 }
