@@ -16,6 +16,7 @@ pub mod block;
 pub mod dict;
 pub mod entry;
 pub mod float;
+pub mod geo;
 pub mod glob;
 pub mod hash;
 pub mod intset;

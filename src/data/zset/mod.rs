@@ -11,6 +11,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unread;
 
 pub use super::limits::PackLimits;
 use super::{
@@ -21,8 +22,9 @@ use super::{
 pub use gathering::Gathering;
 pub use member::Member;
 pub use score_change::ScoreChange;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use table::Table;
+pub use unread::Unread;
 
 /// A sorted set.
 #[derive(Clone)]
@@ -262,6 +264,18 @@ impl Zset {
         match &self.0 {
             Repr::Pack(pack) => Iter::Pack(pack::iter(pack, range)),
             Repr::Table(table) => Iter::Table(table.iter(range)),
+        }
+    }
+
+    /// Shows the members from a score on up to another, which is left out, with their scores in order, until `visit` has enough.
+    #[inline]
+    pub fn visit_between<'a>(&'a self, min: f64, max: f64, mut visit: impl FnMut(f64, Unread<'a>) -> ControlFlow<()>) -> ControlFlow<()> {
+        match &self.0 {
+            Repr::Table(table) => table.visit_between(min, max, |score, link| visit(score, Unread::Link(link))),
+            Repr::Pack(pack) => pack::iter(pack, 0..self.len())
+                .skip_while(|(_, score)| *score < min)
+                .take_while(|(_, score)| *score < max)
+                .try_for_each(|(item, score)| visit(score, Unread::Item(item))),
         }
     }
 

@@ -15,7 +15,11 @@ use crate::data::{
     key_hash::Seed,
     trash::{self, LARGE},
 };
-use std::{cmp::Ordering, ops::Range};
+use std::{
+    cmp::Ordering,
+    marker::PhantomData,
+    ops::{ControlFlow, Range},
+};
 
 /// An element of the tree: a score, and the way to its member.
 type Elem = tree::Elem<MemberPtr>;
@@ -34,6 +38,19 @@ pub struct Table {
 unsafe fn bytes_of<'a>(link: MemberPtr) -> &'a [u8] {
     // SAFETY: a tree's element leads to a member that is in the table, and while that is borrowed it stays.
     unsafe { link.bytes() }
+}
+
+/// A member of a table that is borrowed for `'a`. It is not read until its bytes are asked for.
+#[derive(Clone, Copy)]
+pub struct Link<'a>(MemberPtr, PhantomData<&'a Table>);
+
+impl<'a> Link<'a> {
+    /// Its bytes.
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        // SAFETY: it was made of one of the tree's elements, while the table was borrowed for 'a.
+        unsafe { bytes_of(self.0) }
+    }
 }
 
 /// The place in front of a score and member, or behind them.
@@ -220,6 +237,14 @@ impl Table {
     /// The members in this range of ranks.
     pub fn iter(&self, range: Range<usize>) -> Iter<'_> {
         Iter(self.tree.iter(range))
+    }
+
+    /// Shows the members from a score on up to another, which is left out, until `visit` has enough.
+    #[inline]
+    pub fn visit_between<'a>(&'a self, min: f64, max: f64, mut visit: impl FnMut(f64, Link<'a>) -> ControlFlow<()>) -> ControlFlow<()> {
+        let ranks = self.rank_by_score(|score| score < min)..self.rank_by_score(|score| score < max);
+        self.tree
+            .visit(ranks, |scores, links| scores.iter().zip(links).try_for_each(|(score, link)| visit(*score, Link(*link, PhantomData))))
     }
 
     /// Bytes of memory it takes, estimated from the first `samples` members (0: all of them).

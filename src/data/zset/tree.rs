@@ -22,7 +22,10 @@ mod tests;
 use crate::data::trash::Garbage;
 pub use elem::{Boundary, Elem, count_below};
 use node::{Edges, Inner, Leaf, Node, total};
-use std::{iter::FusedIterator, ops::Range};
+use std::{
+    iter::FusedIterator,
+    ops::{ControlFlow, Range},
+};
 
 /// Leaves freed in a slice.
 const LEAVES_PER_SLICE: usize = 16;
@@ -151,6 +154,18 @@ impl<L: Copy + PartialEq> Tree<L> {
     pub fn iter(&self, range: Range<usize>) -> Iter<'_, L> {
         let end = range.end.min(self.len);
         Iter { tree: self, left: range.start.min(end)..end, ahead: Part::none(), behind: Part::none() }
+    }
+
+    /// Shows the elements in this range of ranks, those of a leaf together, until `visit` has enough.
+    pub fn visit<'a>(&'a self, mut range: Range<usize>, mut visit: impl FnMut(&'a [f64], &'a [L]) -> ControlFlow<()>) -> ControlFlow<()> {
+        while !range.is_empty()
+            && let Some((leaf, at)) = self.leaf_at(range.start)
+        {
+            let end = leaf.len().min(at.saturating_add(range.len()));
+            visit(&leaf.scores()[at..end], &leaf.links()[at..end])?;
+            range.start += end - at;
+        }
+        ControlFlow::Continue(())
     }
 
     /// Bytes that its nodes take.
