@@ -270,6 +270,8 @@ pub enum Group {
     SortedSet,
     /// Hashes.
     Hash,
+    /// Places.
+    Geo,
     /// Pub/sub.
     Pubsub,
     /// Transactions.
@@ -292,6 +294,7 @@ impl Group {
             Self::Set => "set",
             Self::SortedSet => "sorted-set",
             Self::Hash => "hash",
+            Self::Geo => "geo",
             Self::Pubsub => "pubsub",
             Self::Transactions => "transactions",
             Self::Connection => "connection",
@@ -309,6 +312,7 @@ impl Group {
             Self::Set => categories::SET,
             Self::SortedSet => categories::SORTEDSET,
             Self::Hash => categories::HASH,
+            Self::Geo => categories::GEO,
             Self::Pubsub => categories::PUBSUB,
             Self::Transactions => categories::TRANSACTION,
             Self::Connection => categories::CONNECTION,

@@ -22,6 +22,7 @@ pub mod context;
 pub mod deadline;
 pub mod dump;
 pub mod failover;
+pub mod geo;
 pub mod hashes;
 mod help;
 pub mod introspection;
@@ -87,6 +88,9 @@ pub static TABLE: &[&[Command]] = &[
     hashes::expiry::COMMANDS,
     hashes::expiring::COMMANDS,
     lists::blocking::COMMANDS,
+    geo::adding::COMMANDS,
+    geo::reading::COMMANDS,
+    geo::searching::COMMANDS,
     sort::COMMANDS,
     dump::COMMANDS,
     migrate::COMMANDS,

@@ -6,8 +6,9 @@ use super::{
     introspection::syntax::{self, Argument, ArgumentKind},
 };
 
-/// Rows that take more than they say, as in Redis: what only servers send, and what nobody is to rely on.
-const ARGUMENTS_DIFFER: &[&str] = &["quit", "debug", "kill", "psync", "replconf"];
+/// Rows that take more than they say, as in Redis: what only servers send, and what nobody is to rely on. And GEOSEARCH, which a polygon tells where
+/// to search, and any other area does not.
+const ARGUMENTS_DIFFER: &[&str] = &["quit", "debug", "kill", "psync", "replconf", "geosearch", "geosearchstore"];
 /// Rows whose keys are channels.
 const KEYS_DIFFER: &[&str] = &["ssubscribe", "sunsubscribe", "spublish"];
 

@@ -25,7 +25,7 @@ pub struct Call {
 pub struct Profile {
     /// How often a command (its row, and its name with its subcommand's) is taken, beside the others; 0 leaves it out.
     pub weight: fn(&Command, &str) -> u64,
-    /// Options that are left out, by command.
+    /// Options that are left out, by command. Of GEOSEARCH, what is left says where from, too.
     pub without: &'static [(&'static str, &'static str)],
     /// How many keys there are of each prefix, numbered from 0.
     pub keys_each: u64,
@@ -37,7 +37,23 @@ pub struct Profile {
 const EQUAL: u8 = b'x';
 
 /// What the names of keys begin with; a number follows.
-pub const KEY_PREFIXES: &[u8] = &[b's', b'l', b'h', b'z', b't', EQUAL];
+pub const KEY_PREFIXES: &[u8] = &[b's', b'l', b'h', b'z', b't', b'g', EQUAL];
+
+/// Places that many members share: at corners, edges and in towns. No two are on one meridian, where 7.0 and 7.2 reckon differently.
+const PLACES: &[(&str, &str)] = &[
+    ("0", "0"),
+    ("180", "85.05112878"),
+    ("-180", "-85.05112878"),
+    ("179.99", "10"),
+    ("-179.99", "10.01"),
+    ("12.5", "85"),
+    ("-77.25", "-84.9"),
+    ("13.361389", "38.115556"),
+    ("15.087269", "37.502669"),
+    ("15.5", "37.5"),
+    ("-1e1", "66.5"),
+    ("-122.4194", "37.7749"),
+];
 
 struct Known {
     name: String,
@@ -104,7 +120,7 @@ impl Generator {
         let waits = known.waits;
         let (name, group, unordered, words) = (known.name.clone(), known.group, known.unordered, known.words.clone());
         let arguments = known.arguments.clone();
-        let mut maker = Maker { generator: self, group, name: &name, args: words.clone(), numkeys: None };
+        let mut maker = Maker { generator: self, group, name: &name, args: words.clone(), numkeys: None, latitude: Vec::new() };
         arguments.iter().for_each(|argument| maker.argument(argument));
         let mut args = maker.args;
         if name.starts_with("sort") && args.iter().any(|arg| arg == b"BY") {
@@ -145,7 +161,7 @@ impl Generator {
 
     /// A key of any type.
     pub fn key(&mut self) -> Vec<u8> {
-        let prefix = self.pick(b"slhzt");
+        let prefix = self.pick(b"slhztg");
         self.key_of(prefix)
     }
 
@@ -189,6 +205,35 @@ impl Generator {
         }
     }
 
+    /// A longitude and a latitude.
+    fn place(&mut self) -> (Vec<u8>, Vec<u8>) {
+        let fine = |generator: &mut Self, from: f64, width: f64| from + width * generator.below(1 << 40) as f64 / (1u64 << 40) as f64;
+        let (longitude, latitude) = match self.below(12) {
+            0 => {
+                let both = self.double();
+                (both.clone(), both)
+            }
+            1..=4 => {
+                let (longitude, latitude) = self.pick(PLACES);
+                (longitude.into(), latitude.into())
+            }
+            5..=8 => (fine(self, 12.0, 5.0).to_string().into_bytes(), fine(self, 36.0, 3.0).to_string().into_bytes()),
+            _ => (fine(self, -180.0, 360.0).to_string().into_bytes(), fine(self, -85.0, 170.0).to_string().into_bytes()),
+        };
+        (longitude, latitude)
+    }
+
+    /// A radius, a width or a height, in whatever unit.
+    fn length(&mut self) -> Vec<u8> {
+        match self.below(12) {
+            0 => self.double(),
+            1 => self.pick(&["0", "-1", "1e300", "x", "40000", "20000000"]).into(),
+            2..=4 => self.below(10_000_000).to_string().into_bytes(),
+            5..=7 => self.below(6_000).to_string().into_bytes(),
+            _ => format!("{}.{}", self.below(400), self.below(1000)).into_bytes(),
+        }
+    }
+
     fn pattern(&mut self) -> Vec<u8> {
         self.pick(&["*", "m*", "m1?", "[lh]*", "?1", "", "m[^2-9]", "*1*"]).into()
     }
@@ -201,7 +246,9 @@ fn known(command: &'static Command, name: String, profile: &Profile) -> Option<K
     }
     let mut arguments = syntax::parse(command.args, command.keys.len()).expect("the table's notation is tested");
     for (_, token) in profile.without.iter().filter(|(of, _)| *of == name) {
-        arguments.retain(|a| a.token != Some(token));
+        leave_out(&mut arguments, token);
+        // Without a polygon, a search begins somewhere.
+        arguments.iter_mut().filter(|a| a.name == "from").for_each(|from| from.optional = false);
     }
     let whole = arguments.iter_mut().filter(|a| profile.whole_scans && name.ends_with("scan") && a.token == Some("COUNT"));
     whole.for_each(|count| count.optional = false);
@@ -216,6 +263,17 @@ fn known(command: &'static Command, name: String, profile: &Profile) -> Option<K
     })
 }
 
+/// Takes out the argument with this token, and what consists of nothing without it.
+fn leave_out(arguments: &mut Vec<Argument>, token: &str) {
+    arguments.retain(|a| a.token != Some(token));
+    arguments.retain_mut(|a| {
+        let held = a.arguments.len();
+        leave_out(&mut a.arguments, token);
+        // Of a block all is needed.
+        a.arguments.len() == held || a.kind == ArgumentKind::OneOf && !a.arguments.is_empty()
+    });
+}
+
 /// Fills in one command's arguments.
 struct Maker<'a> {
     generator: &'a mut Generator,
@@ -224,6 +282,8 @@ struct Maker<'a> {
     args: Vec<Vec<u8>>,
     /// What was said of how many keys follow.
     numkeys: Option<u64>,
+    /// Of the place whose longitude was given.
+    latitude: Vec<u8>,
 }
 
 impl Maker<'_> {
@@ -266,6 +326,13 @@ impl Maker<'_> {
             }
             ArgumentKind::Pattern => generator.pattern(),
             ArgumentKind::Double if argument.name == "timeout" => b"0.001".to_vec(),
+            ArgumentKind::Double if argument.name == "longitude" => {
+                let (longitude, latitude) = generator.place();
+                self.latitude = latitude;
+                longitude
+            }
+            ArgumentKind::Double if argument.name == "latitude" => std::mem::take(&mut self.latitude),
+            ArgumentKind::Double if self.group == Group::Geo => generator.length(),
             ArgumentKind::Double => generator.double(),
             ArgumentKind::UnixTime => generator.pick(&["1", "0", "4102444800", "4102444800000", "-5"]).into(),
             ArgumentKind::Integer => match argument.name.as_str() {
@@ -277,6 +344,8 @@ impl Maker<'_> {
                 "timeout" => generator.pick(&["1", "5", "20"]).into(),
                 "protover" => generator.pick(&["2", "3", "3", "4"]).into(),
                 "db" | "destination-db" | "index" if self.group == Group::Generic => generator.pick(&["0", "0", "1"]).into(),
+                // Up to how many corners follow mostly.
+                "num-vertices" => (3 + generator.below(2)).to_string().into_bytes(),
                 "numkeys" => {
                     let n = 1 + generator.below(3);
                     self.numkeys = Some(n);
@@ -316,7 +385,8 @@ impl Maker<'_> {
             Group::SortedSet => b'z',
             Group::Hash => b'h',
             Group::String => b's',
-            _ => self.generator.pick(b"slhzt"),
+            Group::Geo => b'g',
+            _ => self.generator.pick(b"slhztg"),
         };
         self.generator.key_of(prefix)
     }

@@ -109,11 +109,29 @@ pub fn same_but_for_digits(ours: &Value, theirs: &Value) -> bool {
     }
 }
 
+/// Whether two replies are the same but for how a distance is rounded to four places: 7.0 has all of its digits rounded, 7.2 and solod ten thousand
+/// times the double.
+fn same_but_for_rounding(ours: &Value, theirs: &Value) -> bool {
+    let places = |text: &[u8]| text.iter().rev().position(|byte| *byte == b'.');
+    match (ours, theirs) {
+        (Value::Bulk(ours), Value::Bulk(theirs)) if places(ours) == Some(4) && places(theirs) == Some(4) => {
+            float::parse(ours).zip(float::parse(theirs)).is_some_and(|(ours, theirs)| (ours - theirs).abs() < 0.00015)
+        }
+        (Value::Array(ours), Value::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| same_but_for_rounding(ours, theirs))
+        }
+        (ours, theirs) => ours == theirs,
+    }
+}
+
 pub fn same(call: &Call, chance: Chance, ours: &Value, theirs: &Value) -> bool {
     if ours == theirs {
         return true;
     }
     if has_scores(&call.name) && same_but_for_digits(ours, theirs) {
+        return true;
+    }
+    if call.name.starts_with("geo") && same_but_for_rounding(ours, theirs) {
         return true;
     }
     match (chance, ours, theirs) {

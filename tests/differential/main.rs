@@ -41,7 +41,13 @@ const LEFT_OUT: &[&str] = &[
 ];
 
 /// Options that the reference does not have, by command.
-const NEWER: &[(&str, &str)] = &[("zrank", "WITHSCORE"), ("zrevrank", "WITHSCORE"), ("hscan", "NOVALUES")];
+const NEWER: &[(&str, &str)] = &[
+    ("zrank", "WITHSCORE"),
+    ("zrevrank", "WITHSCORE"),
+    ("hscan", "NOVALUES"),
+    ("geosearch", "BYPOLYGON"),
+    ("geosearchstore", "BYPOLYGON"),
+];
 
 const PROFILE: Profile = Profile {
     weight,
@@ -60,7 +66,7 @@ fn version(text: &str) -> [u32; 3] {
 }
 
 fn weight(command: &Command, name: &str) -> u64 {
-    let groups = [Group::Generic, Group::String, Group::List, Group::Set, Group::SortedSet, Group::Hash];
+    let groups = [Group::Generic, Group::String, Group::List, Group::Set, Group::SortedSet, Group::Hash, Group::Geo];
     let left_out = LEFT_OUT.iter().any(|out| name == *out || name.starts_with(&format!("{out} ")));
     if left_out || !groups.contains(&command.group) || version(command.since) > REFERENCE {
         return 0;

@@ -14,7 +14,7 @@ const BETWEEN: u64 = 2000;
 const LOOKS: u64 = 10;
 
 fn weight(command: &Command, name: &str) -> u64 {
-    let data = [Group::Generic, Group::String, Group::List, Group::Set, Group::SortedSet, Group::Hash];
+    let data = [Group::Generic, Group::String, Group::List, Group::Set, Group::SortedSet, Group::Hash, Group::Geo];
     if !data.contains(&command.group) || command.flags & WRITE == 0 {
         return 0;
     }

@@ -13,16 +13,26 @@ use crate::{
 
 /// What ZADD may and may not do.
 #[derive(Default)]
-struct Rule {
+pub struct Rule {
     /// Adds only.
-    new_only: bool,
+    pub new_only: bool,
     /// Changes only.
-    old_only: bool,
-    /// Changes only to what is greater, or less.
-    greater: bool,
-    less: bool,
+    pub old_only: bool,
+    /// Changes only to what is greater.
+    pub greater: bool,
+    /// Changes only to what is less.
+    pub less: bool,
     /// What is given is added to what there is.
-    increment: bool,
+    pub increment: bool,
+}
+
+/// Which arguments are members.
+#[derive(Clone, Copy)]
+pub struct Members {
+    /// The first.
+    pub first: usize,
+    /// From one to the next.
+    pub apart: usize,
 }
 
 impl Rule {
@@ -65,31 +75,36 @@ fn zadd(ctx: &mut Ctx) {
     if rule.increment && left > 2 {
         return ctx.error("ERR INCR option supports a single increment-element pair");
     }
-    add(ctx, first, &rule, count_changed);
+    add_pairs(ctx, first, &rule, count_changed);
 }
 
 fn zincrby(ctx: &mut Ctx) {
-    add(ctx, 2, &Rule { increment: true, ..Rule::default() }, false);
+    add_pairs(ctx, 2, &Rule { increment: true, ..Rule::default() }, false);
 }
 
 /// Adds the scores and members from argument `first` on.
-fn add(ctx: &mut Ctx<'_>, first: usize, rule: &Rule, count_changed: bool) {
-    let members = (ctx.argc() - first) / 2;
+fn add_pairs(ctx: &mut Ctx<'_>, first: usize, rule: &Rule, count_changed: bool) {
     // All or nothing: every score is read before the first is set. Mostly there is one.
     let Some(score) = float_arg(ctx, first) else { return };
     let mut scores = Vec::new();
-    for n in 1..members {
-        match float_arg(ctx, first + 2 * n) {
+    for i in (first + 2..ctx.argc()).step_by(2) {
+        match float_arg(ctx, i) {
             Some(score) => scores.push(score),
             None => return,
         }
     }
+    add(ctx, score, scores, Members { first: first + 1, apart: 2 }, rule, count_changed);
+}
+
+/// Adds members with their scores, of which there is at least one, and answers.
+pub fn add(ctx: &mut Ctx<'_>, score: f64, scores: Vec<f64>, at: Members, rule: &Rule, count_changed: bool) {
+    let members = 1 + scores.len();
     let (hash, key, args, limits) = (ctx.hash(1), ctx.arg(1), ctx.args, limits(ctx));
     let keyspace = &mut ctx.server.keyspace;
     let found = if rule.old_only {
         keyspace.write_as::<Zset>(ctx.db, hash, key).map(|found| found.map(|zset| (zset, false)))
     } else {
-        keyspace.write_or_insert(ctx.db, hash, key, || Zset::with_expected(members, args.get(first + 1).len(), limits)).map(Some)
+        keyspace.write_or_insert(ctx.db, hash, key, || Zset::with_expected(members, args.get(at.first).len(), limits)).map(Some)
     };
     let (mut added, mut updated, mut last, mut is_new) = (0, 0, None, false);
     match found {
@@ -99,7 +114,7 @@ fn add(ctx: &mut Ctx<'_>, first: usize, rule: &Rule, count_changed: bool) {
             is_new = new;
             zset.expect(members, limits);
             for (n, given) in std::iter::once(score).chain(scores).enumerate() {
-                let change = zset.upsert(args.get(first + 1 + 2 * n), limits, |old| {
+                let change = zset.upsert(args.get(at.first + at.apart * n), limits, |old| {
                     last = rule.apply(old, given);
                     last.filter(|score| !score.is_nan())
                 });

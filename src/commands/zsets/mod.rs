@@ -25,7 +25,7 @@ use crate::{
 
 /// How large the compact form of a sorted set may become.
 #[inline]
-fn limits(ctx: &Ctx<'_>) -> PackLimits {
+pub(super) fn limits(ctx: &Ctx<'_>) -> PackLimits {
     let config = &ctx.server.config;
     PackLimits { entries: config.zset_max_listpack_entries, value: config.zset_max_listpack_value, seed: ctx.server.keyspace.seed() }
 }
@@ -41,7 +41,7 @@ fn float_arg(ctx: &mut Ctx<'_>, i: usize) -> Option<f64> {
 
 /// Adds a member to a reply.
 #[inline]
-fn reply_member(out: &mut Output, member: Item<'_>) {
+pub(super) fn reply_member(out: &mut Output, member: Item<'_>) {
     match member {
         Item::Int(n) => out.bulk_int(n),
         Item::Str(bytes) => out.bulk(bytes),
