@@ -88,6 +88,19 @@ impl Entry {
         entry
     }
 
+    /// A string of so many zeros, which counts as modified ([`Entry::is_raw`]).
+    ///
+    /// # Panics
+    /// When that is more than [`INLINE_MAX`].
+    pub fn new_zeroed(key: &[u8], len: usize, deadline: i64) -> Self {
+        assert!(len <= INLINE_MAX);
+        let (mut entry, behind_key) = Self::allocate(KIND_INLINE, key, len, deadline);
+        // SAFETY: the allocation was sized for this many bytes, which lie behind the key.
+        unsafe { behind_key.write_bytes(0, len) };
+        entry.set_raw();
+        entry
+    }
+
     /// An integer-encoded string.
     #[inline]
     pub fn new_int(key: &[u8], value: i64, deadline: i64) -> Self {
@@ -215,6 +228,41 @@ impl Entry {
             // SAFETY: an object entry's word is the box it owns.
             _ => Value::Object(unsafe { &**self.word_ptr().cast::<*const Object>() }),
         }
+    }
+
+    /// The bytes of a short string, to be changed in place.
+    #[inline(always)]
+    pub fn inline_mut(&mut self) -> Option<&mut [u8]> {
+        let header = self.header();
+        if header.meta & KIND != KIND_INLINE {
+            return None;
+        }
+        let len = usize::from(header.value_len);
+        // SAFETY: the header says how many bytes are there, all of them written, and `&mut self` is the only way in.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.inline_ptr(), len) })
+    }
+
+    /// Lengthens a short string with zeros, in place where the size class allows it; keeps key, access and deadline. One that is as long already, and
+    /// what is no short string, stays as it is.
+    ///
+    /// # Panics
+    /// When `len` is more than [`INLINE_MAX`].
+    pub fn extend_inline(&mut self, len: usize) {
+        assert!(len <= INLINE_MAX);
+        let Some(old) = self.inline_mut().map(|bytes| bytes.len()).filter(|old| *old < len) else { return };
+        let (meta, key_len) = (self.header().meta, self.key_len());
+        if size_class(size_of_entry(meta, key_len, old)) == size_class(size_of_entry(meta, key_len, len)) {
+            // SAFETY: the class is the same, so the allocation has room for `len` bytes of value.
+            unsafe { self.inline_ptr().add(old).write_bytes(0, len - old) };
+            self.header_mut().value_len = len as u16;
+            return;
+        }
+        let mut new = Self::new_zeroed(self.key(), len, self.deadline());
+        if let (Some(to), Value::Str(from)) = (new.inline_mut(), self.value()) {
+            to[..old].copy_from_slice(from);
+        }
+        new.set_access(meta >> ACCESS_SHIFT);
+        *self = new;
     }
 
     /// The structured value, if that is what the entry holds.
@@ -499,6 +547,15 @@ mod tests {
     }
 
     #[test]
+    fn zeros_are_an_ordinary_short_string() {
+        let mut entry = Entry::new_zeroed(b"key", 300, 5);
+        assert_eq!((text(&entry), entry.is_raw(), entry.deadline()), (vec![0; 300], true, 5));
+        assert_eq!(entry.allocated(), Entry::new_inline(b"key", &[1; 300], 5).allocated());
+        assert!(entry.inline_mut().is_some_and(|bytes| bytes.len() == 300));
+        assert!(Entry::new_int(b"key", 1, NEVER).inline_mut().is_none());
+    }
+
+    #[test]
     fn a_short_pair_takes_forty_bytes() {
         assert_eq!(Entry::new_inline(&[b'k'; 16], &[b'v'; 16], NEVER).allocated(), 40);
         assert_eq!(Entry::new_inline(&[b'k'; 16], &[b'v'; 16], 5).allocated(), 48);
@@ -516,6 +573,7 @@ mod tests {
         Rename(Vec<u8>),
         Raw,
         Take,
+        Extend(usize),
     }
 
     fn bytes(max: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -532,6 +590,7 @@ mod tests {
             1 => prop_oneof![bytes(80), Just(vec![7; 70_000])].prop_map(Op::Rename),
             1 => Just(Op::Raw),
             1 => Just(Op::Take),
+            2 => (0..400usize).prop_map(Op::Extend),
         ]
     }
 
@@ -549,6 +608,13 @@ mod tests {
                     Op::Access(a) => { entry.set_access(a); access = a }
                     Op::Rename(k) => { entry = entry.rename(&k); key = k }
                     Op::Raw => { entry.set_raw(); let d = entry.deadline(); entry.set_deadline(NEVER); entry.set_deadline(d); prop_assert!(entry.is_raw()) }
+                    Op::Extend(len) => {
+                        entry.extend_inline(len);
+                        if let Some(bytes) = entry.inline_mut() {
+                            value.resize(value.len().max(len), 0);
+                            if let (Some(byte), Some(model)) = (bytes.last_mut(), value.last_mut()) { *byte ^= 1; *model ^= 1 }
+                        }
+                    }
                     Op::Take => if let Some(object) = entry.take_object() { prop_assert_eq!(object.bytes().map(|b| &b[..]), Some(&value[..])); value = b"0".to_vec() }
                 }
                 prop_assert_eq!(entry.key(), &key[..]);

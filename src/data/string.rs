@@ -1,11 +1,11 @@
 //! String values: how a new one is encoded, how long one is, and how one is edited in place.
 
 use super::{
-    entry::{Entry, INLINE_MAX, Value},
+    entry::{Entry, INLINE_MAX, NEVER, Value},
     number,
     object::Object,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::mem;
 
 /// A string that is edited and then longer than this gets a buffer that grows with it; a shorter one is copied.
@@ -96,6 +96,94 @@ pub fn splice(entry: &mut Entry, at: usize, bytes: &[u8]) -> Option<usize> {
     Some(len)
 }
 
+/// A new string of so many zeros. It is what Redis calls `raw`.
+pub fn zeroed(key: &[u8], len: usize) -> Entry {
+    if len <= INLINE_MAX {
+        return Entry::new_zeroed(key, len, NEVER);
+    }
+    // The allocator knows pages that are zero: most are not touched for it.
+    Entry::new_object(key, Box::new(Object::from_bytes(Bytes::from(vec![0; len]))), NEVER)
+}
+
+/// Hands the bytes over to be changed in place, once there are at least `len` of them: zeros are appended. The result is what Redis calls `raw`.
+/// `None` when the value is not a string.
+///
+/// Costs nothing beside the change, unless the string grows or a reply shares it.
+#[inline]
+pub fn edit<R>(entry: &mut Entry, len: usize, change: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
+    if entry.inline_mut().is_none_or(|bytes| bytes.len() < len) {
+        lengthen(entry, len);
+    }
+    if entry.object_mut().is_none() {
+        entry.set_raw();
+        return entry.inline_mut().map(change);
+    }
+    let value = entry.object_mut()?.bytes_mut()?;
+    let mut own = owned_of_len(mem::take(value), len);
+    let result = change(&mut own);
+    *value = own.freeze();
+    Some(result)
+}
+
+/// Appends zeros to a string that is held in its entry until it has `len` bytes; one that gets too long for that is so no more.
+fn lengthen(entry: &mut Entry, len: usize) {
+    if let Value::Int(n) = entry.value() {
+        entry.set_inline(itoa::Buffer::new().format(n).as_bytes());
+    }
+    let Value::Str(old) = entry.value() else { return };
+    if len <= old.len() {
+        return;
+    }
+    if len <= GROWING_MIN || len <= INLINE_MAX && is_leap(old.len(), len) {
+        return entry.extend_inline(len);
+    }
+    let longer = zero_extended(old, len).freeze();
+    entry.set_object(Box::new(Object::from_bytes(longer)));
+}
+
+/// Replaces the string by these bytes. It is what Redis calls `raw` then.
+pub fn replace(entry: &mut Entry, bytes: &[u8]) {
+    if bytes.len() <= INLINE_MAX {
+        entry.set_inline(bytes);
+        entry.set_raw();
+    } else {
+        entry.set_object(Box::new(Object::from_bytes(Bytes::copy_from_slice(bytes))));
+    }
+}
+
+/// Whether a string grows by more than its own length: most likely not because bytes come one after the other.
+fn is_leap(old: usize, new: usize) -> bool {
+    new / 2 > old
+}
+
+/// These bytes with zeros behind them, in a buffer that has room to spare if more may be expected.
+fn zero_extended(old: &[u8], len: usize) -> BytesMut {
+    if is_leap(old.len(), len) {
+        // The allocator knows pages that are zero: most are not touched for it.
+        let mut text = BytesMut::zeroed(len);
+        text[..old.len()].copy_from_slice(old);
+        return text;
+    }
+    let mut text = BytesMut::with_capacity(with_slack(len));
+    text.extend_from_slice(old);
+    text.resize(len, 0);
+    text
+}
+
+/// The string in a buffer of our own, with zeros behind it where it is shorter than `len`: the same buffer, unless that is too small or a reply
+/// still shares it.
+fn owned_of_len(bytes: Bytes, len: usize) -> BytesMut {
+    match bytes.try_into_mut() {
+        Ok(mut own) if len <= own.capacity() => {
+            own.resize(len.max(own.len()), 0);
+            own
+        }
+        Ok(own) => zero_extended(&own, len),
+        Err(shared) if len > shared.len() => zero_extended(&shared, len),
+        Err(shared) => BytesMut::from(&shared[..]),
+    }
+}
+
 fn write_at(text: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     let end = at + bytes.len();
     if text.len() < at {
@@ -135,7 +223,6 @@ fn owned(bytes: Bytes, len: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::entry::NEVER;
     use proptest::prelude::*;
 
     fn bytes(entry: &Entry) -> Vec<u8> {
@@ -177,7 +264,51 @@ mod tests {
         assert_eq!(bytes(&entry)[0], b'z');
     }
 
+    #[test]
+    fn a_long_string_is_edited_where_it_is_until_that_is_shared() {
+        let mut entry = zeroed(b"k", 100_000);
+        let place = |entry: &mut Entry, len| edit(entry, len, |bytes| bytes.as_ptr());
+        let before = place(&mut entry, 0);
+        assert_eq!((place(&mut entry, 100_000), bytes(&entry).len()), (before, 100_000));
+        assert!(place(&mut entry, 100_001).is_some() && bytes(&entry).len() == 100_001);
+        let roomy = place(&mut entry, 0);
+        assert_eq!((place(&mut entry, 110_000), bytes(&entry).len()), (roomy, 110_000), "it has room to spare");
+        let reply = match entry.value() {
+            Value::Object(o) => o.bytes().cloned(),
+            _ => None,
+        };
+        edit(&mut entry, 0, |bytes| bytes[0] = 1);
+        assert_ne!(place(&mut entry, 0), roomy);
+        assert_eq!((reply.map(|reply| reply[0]), bytes(&entry)[0]), (Some(0), 1), "the reply keeps what it was");
+    }
+
+    #[test]
+    fn what_is_no_string_is_not_edited() {
+        let mut list = Entry::new_object(b"k", Box::new(Object::List(crate::data::list::List::new())), NEVER);
+        assert_eq!(edit(&mut list, 10, |bytes| bytes.len()), None);
+        assert_eq!(list.type_name(), "list");
+    }
+
     proptest! {
+        #[test]
+        fn editing_is_what_it_is_for_a_vector(
+            start in prop_oneof![any::<i64>().prop_map(|n| n.to_string().into_bytes()), proptest::collection::vec(any::<u8>(), 0..60)],
+            edits in proptest::collection::vec((prop_oneof![0..300usize, 3000..5000usize, 30_000..90_000usize], any::<u8>()), 1..12),
+        ) {
+            let mut entry = NewString::encode(&start, Bytes::new).into_entry(b"key", 5);
+            let mut model = start.clone();
+            for (at, byte) in edits {
+                model.resize(model.len().max(at + 1), 0);
+                model[at] ^= byte;
+                prop_assert_eq!(edit(&mut entry, at + 1, |bytes| { bytes[at] ^= byte; bytes.len() }), Some(model.len()));
+                prop_assert!(bytes(&entry) == model);
+                prop_assert_eq!((entry.encoding(), entry.deadline()), ("raw", 5));
+            }
+            replace(&mut entry, &model[..model.len() / 2]);
+            prop_assert!(bytes(&entry) == model[..model.len() / 2]);
+            prop_assert_eq!(entry.encoding(), "raw");
+        }
+
         #[test]
         fn splicing_is_what_it_is_for_a_vector(
             start in prop_oneof![any::<i64>().prop_map(|n| n.to_string().into_bytes()), proptest::collection::vec(any::<u8>(), 0..60)],

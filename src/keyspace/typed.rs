@@ -42,6 +42,11 @@ impl Keyspace {
         of(self.peek_alive(db, hash, key)?).ok()
     }
 
+    /// An entry that was read before in the same turn, if it was found then: for commands that look at several at once.
+    pub fn seen(&self, db: usize, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.dbs[db].dict.find(hash, key).filter(|entry| self.is_live(entry))
+    }
+
     /// A value that was read before in the same turn, when it was found to be live and of this type: for commands that look at several at once.
     pub fn seen_as<C: Collection>(&self, db: usize, hash: u64, key: &[u8]) -> Option<&C> {
         of(self.dbs[db].dict.find(hash, key)?).ok()

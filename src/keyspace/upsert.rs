@@ -50,6 +50,14 @@ impl<'k> Occupied<'k> {
         entry
     }
 
+    /// [`Occupied::entry_mut`], for as long as the keyspace is borrowed.
+    #[inline(always)]
+    pub fn into_entry_mut(self) -> &'k mut Entry {
+        let entry = self.db.dict.at_mut(self.handle);
+        self.access.touch(entry, self.now_ms);
+        entry
+    }
+
     /// Gives it a deadline (Unix ms), or takes it away with [`NEVER`]. Marks no access.
     pub fn set_deadline(&mut self, deadline: i64) {
         self.db.set_deadline_at(self.handle, self.hash, deadline);
