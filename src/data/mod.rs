@@ -12,6 +12,7 @@
 //! assert_eq!(found.allocated(), 16, "a header of eight bytes, key and value");
 //! ```
 
+pub mod bits;
 pub mod block;
 pub mod dict;
 pub mod entry;
@@ -19,6 +20,7 @@ pub mod float;
 pub mod geo;
 pub mod glob;
 pub mod hash;
+pub mod hll;
 pub mod intset;
 pub mod key_hash;
 pub mod lcs;
@@ -37,4 +39,5 @@ pub mod set;
 pub mod size_class;
 pub mod string;
 pub mod trash;
+pub mod wide;
 pub mod zset;
