@@ -249,6 +249,12 @@ impl KeySpec {
         Self { begin: Begin::Index(at), find: Find::Range { last, step, limit: 0 }, flags, notes: None }
     }
 
+    /// With a remark for COMMAND.
+    pub const fn noted(mut self, notes: &'static str) -> Self {
+        self.notes = Some(notes);
+        self
+    }
+
     /// A count at argument `at`, and behind it that many keys.
     pub const fn counted(at: i32, flags: u32) -> Self {
         Self { begin: Begin::Index(at), find: Find::KeyNum { count: 0, first: 1, step: 1 }, flags, notes: None }
@@ -272,6 +278,10 @@ pub enum Group {
     Hash,
     /// Places.
     Geo,
+    /// Strings as rows of bits.
+    Bitmap,
+    /// HyperLogLogs.
+    HyperLogLog,
     /// Pub/sub.
     Pubsub,
     /// Transactions.
@@ -295,6 +305,8 @@ impl Group {
             Self::SortedSet => "sorted-set",
             Self::Hash => "hash",
             Self::Geo => "geo",
+            Self::Bitmap => "bitmap",
+            Self::HyperLogLog => "hyperloglog",
             Self::Pubsub => "pubsub",
             Self::Transactions => "transactions",
             Self::Connection => "connection",
@@ -313,6 +325,8 @@ impl Group {
             Self::SortedSet => categories::SORTEDSET,
             Self::Hash => categories::HASH,
             Self::Geo => categories::GEO,
+            Self::Bitmap => categories::BITMAP,
+            Self::HyperLogLog => categories::HYPERLOGLOG,
             Self::Pubsub => categories::PUBSUB,
             Self::Transactions => categories::TRANSACTION,
             Self::Connection => categories::CONNECTION,
@@ -361,6 +375,8 @@ pub struct Command {
     pub history: &'static [(&'static str, &'static str)],
     /// Since when it is deprecated, and in favour of what.
     pub deprecated: Option<(&'static str, &'static str)>,
+    /// For servers and their authors, not for programs (COMMAND DOCS's `syscmd`).
+    pub internal: bool,
     /// Its subcommands; the handler then runs when none is named.
     pub subcommands: &'static [Command],
 }
@@ -384,6 +400,7 @@ pub const fn command(name: &'static str, handler: Handler, arity: i32, flags: u6
         tips: &[],
         history: &[],
         deprecated: None,
+        internal: false,
         subcommands: &[],
     }
 }
@@ -455,6 +472,12 @@ impl Command {
     /// Since when it is deprecated, and in favour of what.
     pub const fn deprecated(mut self, since: &'static str, instead: &'static str) -> Self {
         self.deprecated = Some((since, instead));
+        self
+    }
+
+    /// It is for servers and their authors, not for programs.
+    pub const fn internal(mut self) -> Self {
+        self.internal = true;
         self
     }
 

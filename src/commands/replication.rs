@@ -269,7 +269,8 @@ pub const COMMANDS: &[Command] = &[
     ),
     command("replconf", replconf, -1, ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY)
         .since(Group::Server, "3.0.0")
-        .doc("What replicas and their primary tell each other beside the data.", "O(1)"),
+        .doc("What replicas and their primary tell each other beside the data.", "O(1)")
+        .internal(),
     command("role", role, 1, NOSCRIPT | LOADING | STALE | FAST)
         .since(Group::Server, "2.8.12")
         .doc("Tells whether the server is a primary or a replica, with its offset and its peers.", "O(1)")

@@ -28,17 +28,22 @@ fn reply(ctx: &mut Ctx, id: CommandId) {
     // A test reads every row, so there is nothing to refuse here.
     let arguments = syntax::parse(command.args, command.keys.len()).unwrap_or_default();
     let optional = [!command.complexity.is_empty(), !command.history.is_empty(), !arguments.is_empty(), !subcommands.is_empty()];
-    let deprecated = if command.deprecated.is_some() { 3 } else { 0 };
-    ctx.out.map(3 + deprecated + optional.iter().filter(|there| **there).count());
+    let flags = [(command.deprecated.is_some(), "deprecated"), (command.internal, "syscmd")];
+    let flags = flags.into_iter().filter(|(is, _)| *is).map(|(_, name)| name);
+    let has_flags = flags.clone().next().is_some();
+    let deprecated = if command.deprecated.is_some() { 2 } else { 0 };
+    ctx.out.map(3 + usize::from(has_flags) + deprecated + optional.iter().filter(|there| **there).count());
     reply_text(ctx, "summary", command.summary);
     reply_text(ctx, "since", command.since);
     reply_text(ctx, "group", command.group.name());
     if !command.complexity.is_empty() {
         reply_text(ctx, "complexity", command.complexity);
     }
-    if let Some((since, instead)) = command.deprecated {
+    if has_flags {
         ctx.out.bulk(b"doc_flags");
-        reply_flags(ctx, std::iter::once("deprecated"));
+        reply_flags(ctx, flags);
+    }
+    if let Some((since, instead)) = command.deprecated {
         reply_text(ctx, "deprecated_since", since);
         reply_text(ctx, "replaced_by", instead);
     }

@@ -311,7 +311,8 @@ const HELP: &[&str] = &[
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[command("debug", debug, -2, ADMIN | NOSCRIPT | LOADING | STALE)
     .since(Group::Server, "1.0.0")
-    .doc("Holds levers and probes for tests.", "Depends on subcommand.")];
+    .doc("Holds levers and probes for tests.", "Depends on subcommand.")
+    .internal()];
 
 #[cfg(test)]
 mod tests {
