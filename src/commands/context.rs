@@ -15,6 +15,7 @@ use crate::{
     },
     state::{Client, ConnId, Server},
 };
+use std::borrow::Cow;
 
 pub use crate::state::{
     blocking::{BlockOn, InVain},
@@ -341,6 +342,16 @@ impl StringText<'_> {
         match self {
             Self::Stored(bytes) => f(bytes),
             Self::Digits(mut buffer, n) => f(buffer.format(n).as_bytes()),
+        }
+    }
+}
+
+impl<'a> StringText<'a> {
+    /// The bytes, to be kept as long as they are stored.
+    pub fn into_bytes(self) -> Cow<'a, [u8]> {
+        match self {
+            Self::Stored(bytes) => Cow::Borrowed(bytes),
+            Self::Digits(mut buffer, n) => Cow::Owned(buffer.format(n).as_bytes().to_vec()),
         }
     }
 }

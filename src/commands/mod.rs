@@ -12,6 +12,7 @@
 //! assert!(set.flags & flags::WRITE != 0);
 //! ```
 
+pub mod bitmaps;
 pub mod blocking;
 pub mod client;
 pub mod cluster;
@@ -25,6 +26,7 @@ pub mod failover;
 pub mod geo;
 pub mod hashes;
 mod help;
+pub mod hyperloglog;
 pub mod introspection;
 pub mod key_extraction;
 pub mod keys;
@@ -87,6 +89,11 @@ pub static TABLE: &[&[Command]] = &[
     hashes::whole::COMMANDS,
     hashes::expiry::COMMANDS,
     hashes::expiring::COMMANDS,
+    bitmaps::single::COMMANDS,
+    bitmaps::counting::COMMANDS,
+    bitmaps::combining::COMMANDS,
+    bitmaps::fields::COMMANDS,
+    hyperloglog::COMMANDS,
     lists::blocking::COMMANDS,
     geo::adding::COMMANDS,
     geo::reading::COMMANDS,

@@ -507,7 +507,7 @@ directives! {
         "zset-max-listpack-value" | "zset-max-ziplist-value" => zset_max_listpack_value: usize = 64,
             memory(0, I64), [];
         /// Bytes up to which a HyperLogLog stays sparse.
-        "hll-sparse-max-bytes" => hll_sparse_max_bytes: usize = 3000, memory(0, I64), [], NO_HYPERLOGLOG;
+        "hll-sparse-max-bytes" => hll_sparse_max_bytes: usize = 3000, memory(0, I64), [];
         /// Bytes of a stream's node; 0 means no limit.
         "stream-node-max-bytes" => stream_node_max_bytes: usize = 4096, memory(0, I64), [], NO_STREAMS;
         /// Entries of a stream's node; 0 means no limit.

@@ -37,7 +37,7 @@ pub struct Profile {
 const EQUAL: u8 = b'x';
 
 /// What the names of keys begin with; a number follows.
-pub const KEY_PREFIXES: &[u8] = &[b's', b'l', b'h', b'z', b't', b'g', EQUAL];
+pub const KEY_PREFIXES: &[u8] = &[b's', b'l', b'h', b'z', b't', b'g', b'p', EQUAL];
 
 /// Places that many members share: at corners, edges and in towns. No two are on one meridian, where 7.0 and 7.2 reckon differently.
 const PLACES: &[(&str, &str)] = &[
@@ -161,7 +161,7 @@ impl Generator {
 
     /// A key of any type.
     pub fn key(&mut self) -> Vec<u8> {
-        let prefix = self.pick(b"slhztg");
+        let prefix = self.pick(b"slhztgp");
         self.key_of(prefix)
     }
 
@@ -355,6 +355,12 @@ impl Maker<'_> {
                 "seconds" | "milliseconds" if !self.name.starts_with("object") => {
                     generator.pick(&["100000", "100000000", "0", "-1", "9223372036854775807"]).into()
                 }
+                "offset" if self.group == Group::Bitmap => self.bit(),
+                "bit" | "value" if self.group == Group::Bitmap && !self.name.starts_with("bitfield") => {
+                    generator.pick(&["0", "1", "0", "1", "0", "1", "2"]).into()
+                }
+                "value" | "increment" if self.group == Group::Bitmap => self.wide_integer(),
+                "start" | "end" if self.group == Group::Bitmap => (generator.below(80) as i64 - 25).to_string().into_bytes(),
                 // Scores that large are written otherwise, as all doubles are.
                 "increment" | "weight" if self.group == Group::SortedSet => generator.double(),
                 _ => generator.integer(),
@@ -363,6 +369,14 @@ impl Maker<'_> {
                 if matches!(argument.name.as_str(), "min" | "max" | "start" | "stop") && self.group == Group::SortedSet =>
             {
                 self.bound()
+            }
+            ArgumentKind::String if argument.name == "encoding" => {
+                let signed = generator.one_in(2);
+                let width = if generator.one_in(2) { generator.pick(&[1, 2, 5, 8, 16, 62, 63]) } else { 1 + generator.below(64) };
+                format!("{}{width}", if signed { 'i' } else { 'u' }).into_bytes()
+            }
+            ArgumentKind::String if argument.name == "subcommand" && self.group == Group::HyperLogLog => {
+                generator.pick(&["ENCODING", "DECODE", "DECODE", "TODENSE", "GETREG", "x"]).into()
             }
             ArgumentKind::String if argument.name == "type" => generator.pick(&["string", "list", "set", "zset", "hash", "stream"]).into(),
             ArgumentKind::String => generator.text(),
@@ -384,11 +398,39 @@ impl Maker<'_> {
             Group::Set => b't',
             Group::SortedSet => b'z',
             Group::Hash => b'h',
-            Group::String => b's',
+            // What a HyperLogLog looks like when bits of it change, and bitmaps that are numbers, are worth a look.
+            Group::String => self.generator.pick(b"ssssssssp"),
+            Group::Bitmap => self.generator.pick(b"ssssssp"),
+            Group::HyperLogLog => b'p',
             Group::Geo => b'g',
-            _ => self.generator.pick(b"slhztg"),
+            _ => self.generator.pick(b"slhztgp"),
         };
         self.generator.key_of(prefix)
+    }
+
+    /// A bit's place: near the beginning, mostly.
+    fn bit(&mut self) -> Vec<u8> {
+        let generator = &mut *self.generator;
+        let bit = match generator.below(60) {
+            0 => generator.below(400_000),
+            1..=4 => generator.below(40_000),
+            _ => generator.below(300),
+        };
+        let counted = self.name.starts_with("bitfield") && generator.one_in(3);
+        if counted { format!("#{}", bit / 16) } else { bit.to_string() }.into_bytes()
+    }
+
+    /// An integer of any size.
+    fn wide_integer(&mut self) -> Vec<u8> {
+        let generator = &mut *self.generator;
+        match generator.below(10) {
+            0 => generator.pick(&["9223372036854775807", "-9223372036854775808", "-4611686018427387905", "9223372036854775808"]).into(),
+            1..=4 => {
+                let bits = generator.below(64);
+                ((generator.rng.next_u64() as i64) >> bits).to_string().into_bytes()
+            }
+            _ => (generator.below(600) as i64 - 300).to_string().into_bytes(),
+        }
     }
 
     /// An end of a range, by rank, score or member.

@@ -36,6 +36,7 @@ const LEFT_OUT: &[&str] = &[
     "restore",
     "dump",
     "move",
+    "pfselftest",
     // In these the two differ on purpose: the reference is an older version.
     "object encoding",
 ];
@@ -47,6 +48,10 @@ const NEWER: &[(&str, &str)] = &[
     ("hscan", "NOVALUES"),
     ("geosearch", "BYPOLYGON"),
     ("geosearchstore", "BYPOLYGON"),
+    ("bitop", "DIFF"),
+    ("bitop", "DIFF1"),
+    ("bitop", "ANDOR"),
+    ("bitop", "ONE"),
 ];
 
 const PROFILE: Profile = Profile {
@@ -66,7 +71,17 @@ fn version(text: &str) -> [u32; 3] {
 }
 
 fn weight(command: &Command, name: &str) -> u64 {
-    let groups = [Group::Generic, Group::String, Group::List, Group::Set, Group::SortedSet, Group::Hash, Group::Geo];
+    let groups = [
+        Group::Generic,
+        Group::String,
+        Group::List,
+        Group::Set,
+        Group::SortedSet,
+        Group::Hash,
+        Group::Bitmap,
+        Group::HyperLogLog,
+        Group::Geo,
+    ];
     let left_out = LEFT_OUT.iter().any(|out| name == *out || name.starts_with(&format!("{out} ")));
     if left_out || !groups.contains(&command.group) || version(command.since) > REFERENCE {
         return 0;
@@ -74,6 +89,7 @@ fn weight(command: &Command, name: &str) -> u64 {
     match name {
         "flushdb" | "flushall" | "swapdb" | "keys" => 1,
         "del" | "unlink" => 6,
+        "pfdebug" => 4,
         _ if command.group == Group::Generic => 8,
         _ if command.flags & flags::WRITE != 0 => 24,
         _ => 16,

@@ -52,6 +52,8 @@ impl Pair {
             "41",
             "--zset-max-listpack-entries",
             "41",
+            "--hll-sparse-max-bytes",
+            "120",
         ];
         let settings: Vec<_> = settings.into_iter().chain(small).collect();
         let ours = Server::start(&settings);

@@ -27,6 +27,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("config rewrite", "as CONFIG SET; there is no file besides"),
     ("config resetstat", "the longest turn would be forgotten"),
     ("slowlog reset", "the commands that long turns are due to would be forgotten"),
+    ("pfselftest", "it takes its time for nothing"),
     ("memory purge", "the allocator gives back all that it can in one call, as it is asked to"),
 ];
 
@@ -57,8 +58,20 @@ fn weight(command: &Command, name: &str) -> u64 {
 pub const PROFILE: Profile = Profile { weight, without: &[], keys_each: 60, whole_scans: false };
 
 /// First words of errors that commands made by chance may be answered with.
-const ERRORS: &[&str] =
-    &["ERR", "WRONGTYPE", "WRONGPASS", "NOPROTO", "EXECABORT", "BUSYKEY", "NOMASTERLINK", "READONLY", "LOADING", "UNBLOCKED", "NOSCRIPT"];
+const ERRORS: &[&str] = &[
+    "ERR",
+    "WRONGTYPE",
+    "WRONGPASS",
+    "NOPROTO",
+    "EXECABORT",
+    "BUSYKEY",
+    "NOMASTERLINK",
+    "READONLY",
+    "LOADING",
+    "UNBLOCKED",
+    "NOSCRIPT",
+    "INVALIDOBJ",
+];
 
 /// What ERR must not say: the client has sent no such thing, or the server is at fault.
 const NEVER: &[&str] = &["Protocol error", "unknown command", "nternal", "panic", "ailed to save"];

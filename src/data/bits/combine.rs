@@ -5,7 +5,7 @@ use bytes::BytesMut;
 
 /// How strings are combined. X is the first of them, Y all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub enum BitOperation {
     /// Set in all.
     And,
     /// Set in any.
@@ -24,18 +24,18 @@ pub enum Operation {
     One,
 }
 
-const NAMES: [(&str, Operation); 8] = [
-    ("AND", Operation::And),
-    ("OR", Operation::Or),
-    ("XOR", Operation::Xor),
-    ("NOT", Operation::Not),
-    ("DIFF", Operation::Diff),
-    ("DIFF1", Operation::Diff1),
-    ("ANDOR", Operation::AndOr),
-    ("ONE", Operation::One),
+const NAMES: [(&str, BitOperation); 8] = [
+    ("AND", BitOperation::And),
+    ("OR", BitOperation::Or),
+    ("XOR", BitOperation::Xor),
+    ("NOT", BitOperation::Not),
+    ("DIFF", BitOperation::Diff),
+    ("DIFF1", BitOperation::Diff1),
+    ("ANDOR", BitOperation::AndOr),
+    ("ONE", BitOperation::One),
 ];
 
-impl Operation {
+impl BitOperation {
     /// The operation of this name, in any case, and its name in capitals.
     pub fn named(name: &[u8]) -> Option<(Self, &'static str)> {
         NAMES.into_iter().find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes())).map(|(name, operation)| (operation, name))
@@ -46,7 +46,7 @@ impl Operation {
 const BLOCK: usize = 8192;
 
 /// Appends the combination of `sources` to `result`: as many bytes as the longest has. Where Y is asked for there must be one.
-pub fn combine(operation: Operation, sources: &[&[u8]], result: &mut BytesMut) {
+pub fn combine(operation: BitOperation, sources: &[&[u8]], result: &mut BytesMut) {
     let len = sources.iter().map(|source| source.len()).max().unwrap_or(0);
     result.reserve(len);
     for at in (0..len).step_by(BLOCK) {
@@ -56,7 +56,7 @@ pub fn combine(operation: Operation, sources: &[&[u8]], result: &mut BytesMut) {
             &source[at.min(source.len())..(at + block).min(source.len())]
         };
         // X is brought in last where it is combined with all of Y.
-        let first = usize::from(matches!(operation, Operation::Diff1 | Operation::AndOr));
+        let first = usize::from(matches!(operation, BitOperation::Diff1 | BitOperation::AndOr));
         let start = result.len();
         result.extend_from_slice(part(first));
         result.resize(start + block, 0);
@@ -65,22 +65,22 @@ pub fn combine(operation: Operation, sources: &[&[u8]], result: &mut BytesMut) {
 }
 
 /// Makes a block that begins as the first source what the operation makes of it and the others.
-fn apply<'a>(operation: Operation, to: &mut [u8], x: &[u8], others: impl Iterator<Item = &'a [u8]>) {
+fn apply<'a>(operation: BitOperation, to: &mut [u8], x: &[u8], others: impl Iterator<Item = &'a [u8]>) {
     match operation {
-        Operation::And => others.for_each(|from| and(to, from)),
-        Operation::Or => others.for_each(|from| wide::or(to, from)),
-        Operation::Xor => others.for_each(|from| wide::xor(to, from)),
-        Operation::Not => wide::not(to),
-        Operation::Diff => others.for_each(|from| wide::and_not(to, from)),
-        Operation::Diff1 => {
+        BitOperation::And => others.for_each(|from| and(to, from)),
+        BitOperation::Or => others.for_each(|from| wide::or(to, from)),
+        BitOperation::Xor => others.for_each(|from| wide::xor(to, from)),
+        BitOperation::Not => wide::not(to),
+        BitOperation::Diff => others.for_each(|from| wide::and_not(to, from)),
+        BitOperation::Diff1 => {
             others.for_each(|from| wide::or(to, from));
             wide::and_not(to, x);
         }
-        Operation::AndOr => {
+        BitOperation::AndOr => {
             others.for_each(|from| wide::or(to, from));
             and(to, x);
         }
-        Operation::One => {
+        BitOperation::One => {
             let mut again = [0; BLOCK];
             others.for_each(|from| wide::count_in(to, &mut again, from));
             wide::and_not(to, &again);
@@ -99,20 +99,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn expected(operation: Operation, sources: &[Vec<u8>]) -> Vec<u8> {
+    fn expected(operation: BitOperation, sources: &[Vec<u8>]) -> Vec<u8> {
         let len = sources.iter().map(Vec::len).max().unwrap_or(0);
         let bit = |at: usize, n: usize| {
             let set: Vec<bool> = sources.iter().map(|s| s.get(at).is_some_and(|byte| byte >> n & 1 == 1)).collect();
             let (x, y, ones) = (set[0], set[1..].contains(&true), set.iter().filter(|set| **set).count());
             match operation {
-                Operation::And => ones == set.len(),
-                Operation::Or => ones > 0,
-                Operation::Xor => ones % 2 == 1,
-                Operation::Not => !x,
-                Operation::Diff => x && !y,
-                Operation::Diff1 => !x && y,
-                Operation::AndOr => x && y,
-                Operation::One => ones == 1,
+                BitOperation::And => ones == set.len(),
+                BitOperation::Or => ones > 0,
+                BitOperation::Xor => ones % 2 == 1,
+                BitOperation::Not => !x,
+                BitOperation::Diff => x && !y,
+                BitOperation::Diff1 => !x && y,
+                BitOperation::AndOr => x && y,
+                BitOperation::One => ones == 1,
             }
         };
         (0..len).map(|at| (0..8).map(|n| u8::from(bit(at, n)) << n).sum()).collect()
@@ -120,9 +120,9 @@ mod tests {
 
     #[test]
     fn operations_have_names_in_any_case() {
-        assert_eq!(Operation::named(b"andOR"), Some((Operation::AndOr, "ANDOR")));
-        assert_eq!(Operation::named(b"and"), Some((Operation::And, "AND")));
-        assert_eq!((Operation::named(b""), Operation::named(b"nand"), Operation::named(b"DIFF2")), (None, None, None));
+        assert_eq!(BitOperation::named(b"andOR"), Some((BitOperation::AndOr, "ANDOR")));
+        assert_eq!(BitOperation::named(b"and"), Some((BitOperation::And, "AND")));
+        assert_eq!((BitOperation::named(b""), BitOperation::named(b"nand"), BitOperation::named(b"DIFF2")), (None, None, None));
     }
 
     proptest! {
@@ -138,9 +138,9 @@ mod tests {
             ),
             before in proptest::collection::vec(any::<u8>(), 0..3),
         ) {
-            let needs_two = |operation| matches!(operation, Operation::Diff | Operation::Diff1 | Operation::AndOr);
+            let needs_two = |operation| matches!(operation, BitOperation::Diff | BitOperation::Diff1 | BitOperation::AndOr);
             for (_, operation) in NAMES.into_iter().filter(|(_, operation)| sources.len() > 1 || !needs_two(*operation)) {
-                let sources = &sources[..if operation == Operation::Not { 1 } else { sources.len() }];
+                let sources = &sources[..if operation == BitOperation::Not { 1 } else { sources.len() }];
                 let slices: Vec<&[u8]> = sources.iter().map(Vec::as_slice).collect();
                 let mut result = BytesMut::from(&before[..]);
                 combine(operation, &slices, &mut result);

@@ -13,7 +13,7 @@ pub enum Overflow {
 
 /// What kind of integer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct IntKind {
     /// Whether it has a sign.
     pub signed: bool,
     /// Its bits: 1 to 64, or to 63 without a sign.
@@ -22,14 +22,14 @@ pub struct Kind {
 
 /// An integer in a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct BitField {
     /// What kind of integer it is.
-    pub kind: Kind,
+    pub kind: IntKind,
     /// Its first bit.
     pub at: u64,
 }
 
-impl Kind {
+impl IntKind {
     /// What the lowest bits say as an integer of this kind: sign and zeros are filled in.
     fn read(self, bits: u64) -> i64 {
         let unused = 64 - self.width;
@@ -72,7 +72,7 @@ impl Kind {
     }
 }
 
-impl Field {
+impl BitField {
     /// The last bit.
     pub fn end(self) -> u64 {
         self.at + u64::from(self.kind.width) - 1
@@ -115,8 +115,8 @@ mod tests {
     use crate::data::bits;
     use proptest::prelude::*;
 
-    const fn kind(signed: bool, width: u32) -> Kind {
-        Kind { signed, width }
+    const fn kind(signed: bool, width: u32) -> IntKind {
+        IntKind { signed, width }
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn what_has_no_room_wraps_saturates_or_fails() {
         use Overflow::*;
-        let of = |kind: Kind, value, by| [Wrap, Saturate, Fail].map(|overflow| kind.add(value, by, overflow));
+        let of = |kind: IntKind, value, by| [Wrap, Saturate, Fail].map(|overflow| kind.add(value, by, overflow));
         assert_eq!(of(kind(false, 8), 250, 10), [Some(4), Some(255), None]);
         assert_eq!(of(kind(false, 8), 5, -10), [Some(251), Some(0), None]);
         assert_eq!(of(kind(true, 8), 120, 10), [Some(-126), Some(127), None]);
@@ -152,7 +152,7 @@ mod tests {
             before in proptest::collection::vec(any::<u8>(), 10..40), at in 0..240u64, signed in any::<bool>(), width in 1..=64u32, value in any::<i64>(),
         ) {
             let kind = kind(signed, if signed { width } else { width.min(63) });
-            let field = Field { kind, at };
+            let field = BitField { kind, at };
             let model = |bytes: &[u8]| {
                 let plain = (at..=field.end()).fold(0u64, |value, bit| value << 1 | u64::from(bits::is_set(bytes, bit)));
                 kind.read(plain)

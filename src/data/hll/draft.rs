@@ -4,7 +4,7 @@ use super::{
     dense,
     hash::element,
     layout::{Corrupted, Encoding, encoding},
-    sparse::{self, Cursor},
+    sparse::{self, RunCursor},
     whole::raise,
 };
 
@@ -30,7 +30,7 @@ impl<'a> Draft<'a> {
             Some((bytes, Encoding::Sparse)) => bytes,
             None => self.original,
         };
-        let Some(place) = sparse::find(bytes, Cursor::default(), index, rank)? else { return Ok(false) };
+        let Some(place) = sparse::find(bytes, RunCursor::default(), index, rank)? else { return Ok(false) };
         let (bytes, encoding) = self.changed.get_or_insert_with(|| {
             // What one element adds at most.
             let mut copy = Vec::with_capacity(self.original.len() + 3);

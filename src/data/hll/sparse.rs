@@ -108,7 +108,7 @@ pub fn decode(bytes: &[u8]) -> String {
 
 /// A run from which on to look for a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
+pub struct RunCursor {
     /// Where it begins in the string.
     at: usize,
     /// Its first register.
@@ -117,7 +117,7 @@ pub struct Cursor {
     before: Option<usize>,
 }
 
-impl Default for Cursor {
+impl Default for RunCursor {
     fn default() -> Self {
         Self { at: HEADER, first: 0, before: None }
     }
@@ -125,17 +125,17 @@ impl Default for Cursor {
 
 /// Where a register is to rise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct RunPlace {
     pub(super) index: usize,
     pub(super) rank: u8,
     /// The run that has it.
-    run: Cursor,
+    run: RunCursor,
     /// The run in front of that one, if it was met on the way.
-    passed: Option<Cursor>,
+    passed: Option<RunCursor>,
 }
 
 /// Finds out where a register, which is not before `from`, is to rise to `rank`; `None` when it is no less already.
-pub fn find(bytes: &[u8], from: Cursor, index: usize, rank: u8) -> Result<Option<Place>, Corrupted> {
+pub fn find(bytes: &[u8], from: RunCursor, index: usize, rank: u8) -> Result<Option<RunPlace>, Corrupted> {
     let (mut at, mut passed) = (from, None);
     loop {
         let rest = bytes.get(at.at..).filter(|rest| !rest.is_empty()).ok_or(Corrupted)?;
@@ -144,10 +144,10 @@ pub fn find(bytes: &[u8], from: Cursor, index: usize, rank: u8) -> Result<Option
             if run.size > rest.len() {
                 return Err(Corrupted);
             }
-            return Ok((rank > run.rank).then_some(Place { index, rank, run: at, passed }));
+            return Ok((rank > run.rank).then_some(RunPlace { index, rank, run: at, passed }));
         }
         passed = Some(at);
-        at = Cursor { at: at.at + run.size, first: at.first + run.len, before: Some(at.at) };
+        at = RunCursor { at: at.at + run.size, first: at.first + run.len, before: Some(at.at) };
     }
 }
 
@@ -183,8 +183,8 @@ impl Split {
 
 /// Raises a register of which [`find`] said where it is. Says from where on a higher one may be looked for; `None`, and nothing is done, when no
 /// run can hold the rank, or when it would grow beyond `max_bytes`.
-pub(super) fn raise(bytes: &mut Vec<u8>, place: &Place, max_bytes: usize) -> Option<Cursor> {
-    let Place { index, rank, run: Cursor { at, first, before }, passed } = *place;
+pub(super) fn raise(bytes: &mut Vec<u8>, place: &RunPlace, max_bytes: usize) -> Option<RunCursor> {
+    let RunPlace { index, rank, run: RunCursor { at, first, before }, passed } = *place;
     if rank > RANK_MAX_SPARSE {
         return None;
     }
@@ -224,7 +224,7 @@ mod tests {
     use crate::data::hll::{dense, empty, to_dense};
 
     fn raised(bytes: &mut Vec<u8>, index: usize, rank: u8) -> String {
-        match find(bytes, Cursor::default(), index, rank).expect("whole") {
+        match find(bytes, RunCursor::default(), index, rank).expect("whole") {
             Some(place) if raise(bytes, &place, 3000).is_none() => "dense".to_owned(),
             Some(_) => decode(bytes),
             None => "no".to_owned(),
@@ -264,10 +264,10 @@ mod tests {
     #[test]
     fn what_is_cut_off_is_found_out() {
         let whole = empty();
-        assert_eq!(find(&whole[..HEADER + 1], Cursor::default(), 0, 1), Err(Corrupted));
-        assert_eq!(find(&whole[..HEADER], Cursor::default(), 0, 1), Err(Corrupted));
+        assert_eq!(find(&whole[..HEADER + 1], RunCursor::default(), 0, 1), Err(Corrupted));
+        assert_eq!(find(&whole[..HEADER], RunCursor::default(), 0, 1), Err(Corrupted));
         let short = [&whole[..HEADER], &[0x00]].concat();
-        assert!(find(&short, Cursor::default(), 0, 1).is_ok_and(|place| place.is_some()));
-        assert_eq!(find(&short, Cursor::default(), 1, 1), Err(Corrupted));
+        assert!(find(&short, RunCursor::default(), 0, 1).is_ok_and(|place| place.is_some()));
+        assert_eq!(find(&short, RunCursor::default(), 1, 1), Err(Corrupted));
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     dense, estimate,
     layout::{Corrupted, DENSE_LEN, Encoding, HEADER, header, set_encoding},
-    sparse::{self, Cursor, Place},
+    sparse::{self, RunCursor, RunPlace},
 };
 use crate::data::wide::{
     self,
@@ -71,7 +71,7 @@ pub fn to_dense(bytes: &[u8]) -> Result<Vec<u8>, Corrupted> {
 
 /// Raises a register of a sparse one, where [`sparse::find`] has found it. Says where to look for a higher one, or that it has become dense: because
 /// no run can hold the rank, or because it would have grown beyond `max_bytes`.
-pub(super) fn raise(bytes: &mut Vec<u8>, place: &Place, max_bytes: usize) -> Result<Option<Cursor>, Corrupted> {
+pub(super) fn raise(bytes: &mut Vec<u8>, place: &RunPlace, max_bytes: usize) -> Result<Option<RunCursor>, Corrupted> {
     let next = sparse::raise(bytes, place, max_bytes);
     if next.is_none() {
         *bytes = to_dense(bytes)?;
@@ -83,7 +83,7 @@ pub(super) fn raise(bytes: &mut Vec<u8>, place: &Place, max_bytes: usize) -> Res
 /// Puts merged registers into a sparse one that has been merged into them, one after the other, as adding elements would. It stays sparse if it
 /// can be, in as many bytes as `max_bytes`.
 pub fn raise_all(bytes: &mut Vec<u8>, registers: &Registers, max_bytes: usize) -> Result<(), Corrupted> {
-    let mut from = Cursor::default();
+    let mut from = RunCursor::default();
     for (index, rank) in registers.iter().enumerate().filter(|(_, rank)| **rank > 0) {
         let Some(place) = sparse::find(bytes, from, index, *rank)? else { continue };
         match raise(bytes, &place, max_bytes)? {
@@ -176,7 +176,7 @@ mod tests {
             for (index, rank) in union.iter().enumerate().filter(|(_, rank)| **rank > 0) {
                 if encoding(&slowly) == Some(Encoding::Dense) {
                     dense::raise(&mut slowly, index, *rank);
-                } else if let Some(place) = sparse::find(&slowly, Cursor::default(), index, *rank).expect("whole") {
+                } else if let Some(place) = sparse::find(&slowly, RunCursor::default(), index, *rank).expect("whole") {
                     raise(&mut slowly, &place, max_bytes).expect("whole");
                 }
             }
