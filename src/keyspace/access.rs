@@ -34,7 +34,7 @@ fn minutes(now_ms: i64) -> u32 {
     (now_ms / 60_000) as u32 & 0xffff
 }
 
-/// Milliseconds since the entry was last used, to the second; 0 under an LFU policy's marks has no meaning.
+/// Milliseconds since the entry was last used, to the second. It has no meaning under an LFU policy.
 pub fn idle_ms(entry: &Entry, now_ms: i64) -> i64 {
     i64::from(seconds(now_ms).wrapping_sub(entry.access()) & MASK) * 1000
 }
@@ -84,8 +84,8 @@ impl Access {
         entry.set_access(if self.lfu { minutes(now_ms) << 8 | LFU_INIT } else { seconds(now_ms) });
     }
 
-    /// Marks a new entry as somebody who kept it before tells: unused for so many seconds, or of this frequency. What the policy does not ask
-    /// for is left out.
+    /// Marks a new entry with what its source knows of it: unused for so many seconds, or of this frequency. What the policy does not use is
+    /// ignored.
     #[inline]
     pub fn restored(&self, entry: &mut Entry, idle_seconds: Option<u64>, frequency: Option<u8>, now_ms: i64) {
         match (self.lfu, idle_seconds, frequency) {

@@ -34,7 +34,7 @@ pub struct CycleReport {
 const HEADERS: usize = 512;
 const ENTRIES: usize = 64;
 
-/// Deadlines that matter no more.
+/// Deadlines that no longer matter.
 struct Forgotten(BTreeSet<(i64, usize, Box<[u8]>)>);
 
 impl Garbage for Forgotten {
@@ -80,7 +80,7 @@ impl Keyspace {
             let Some((_, db, key)) = self.own.pop_first() else { return false };
             let hash = self.hash(&key);
             let mode = std::mem::replace(&mut self.expire_mode, ExpireMode::Delete);
-            // One that is not past its deadline has another one by now.
+            // A key that is still live has been given another deadline meanwhile.
             let live = self.locate(db, hash, &key).is_some();
             self.expire_mode = mode;
             if live {

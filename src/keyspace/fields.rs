@@ -8,7 +8,7 @@ const SLICE: usize = 64;
 const IN_FRONT: usize = 1024;
 
 impl Keyspace {
-    /// The time that look-ups of fields are to be told: what is past it is not seen.
+    /// The time that look-ups of fields have to be told: they do not see a field whose deadline is before it.
     #[inline(always)]
     pub fn fields_now(&self) -> i64 {
         if self.expire_mode == ExpireMode::Ignore { ANY_TIME } else { self.now_ms }
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(keyspace.hashes_with_deadlines(), 0);
         let fields = self::hash(&keyspace, 3, 1);
         add(&mut keyspace, 0, b"other", fields);
-        // Where nobody says so, the booking goes when its time comes.
+        // Where nobody is told of the overwriting, the booking goes when its time comes.
         let other = keyspace.hash(b"other");
         if let Some(entry) = keyspace.write(0, other, b"other") {
             entry.set_int(5);

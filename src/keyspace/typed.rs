@@ -22,7 +22,7 @@ fn of_mut<C: Collection>(entry: &mut Entry) -> Result<&mut C, WrongType> {
 }
 
 impl Keyspace {
-    /// The value at a key if it may be a collection, be it past its deadline: for hints, see [`Object::prefetch`].
+    /// The value at a key if it may be a collection, even past its deadline: for hints, see [`Object::prefetch`].
     #[inline]
     pub fn glance(&self, db: usize, hash: u64, key: &[u8]) -> Option<&Object> {
         match self.dbs[db].dict.find(hash, key)?.value() {

@@ -1,5 +1,5 @@
-//! Who walks over a table: walks of the keyspace, which are shown what is about to change by whoever changes it, and watches on a
-//! collection (see [`pieces`](crate::data::pieces)), for which the table itself copies what is about to change.
+//! The walkers over a table: walks of the keyspace, to which the caller shows what it is about to change, and watches on a collection (see
+//! [`pieces`](crate::data::pieces)), for which the table itself copies what is about to change.
 
 use super::{Dict, Handle, Slot, marks::Marks};
 use crate::data::pieces::WatchId;
@@ -23,7 +23,7 @@ struct Copies<T: Slot> {
 pub(super) struct Walker<T: Slot> {
     id: WatchId,
     pub marks: Marks,
-    /// `None`: whoever changes something shows it to the walk first.
+    /// `None`: the caller shows the walk first what it is about to change.
     copies: Option<Copies<T>>,
 }
 
@@ -71,7 +71,7 @@ impl<T: Slot> Clone for Walkers<T> {
 }
 
 impl<T: Slot> Dict<T> {
-    /// Begins a walk that sees what there is now. Whoever changes or takes out an entry calls [`Dict::take_marked`] first.
+    /// Begins a walk that sees what there is now. [`Dict::take_marked`] must be called before an entry changes or is taken out.
     pub fn begin_walk(&self, id: WatchId) {
         self.walkers.add(id, None);
     }
@@ -222,7 +222,7 @@ impl<T: Slot> Dict<T> {
         self.walkers.put_back(walkers);
     }
 
-    /// Gives a table that is on its way out to those who watch it; `false` when nobody does.
+    /// Gives a table that is about to be freed to its watches; `false` when it has none.
     pub(super) fn leave_to_watches(&mut self) -> bool {
         let Some(walkers) = self.walkers.0.get_mut() else { return false };
         let Some(rescue) = walkers.get_mut().iter().find_map(|walker| Some(walker.copies.as_ref()?.rescue)) else { return false };
