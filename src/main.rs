@@ -2,7 +2,7 @@
 
 use solod::{
     alloc::{self, Counting},
-    commands::Registry,
+    commands::{Registry, TABLE},
     config::{
         Config, DirectiveId, Environment, Sources, Supervised,
         cli::{self, Invocation},
@@ -20,10 +20,15 @@ use std::{
 static ALLOCATOR: Counting = Counting;
 
 /// Files and directories as they are.
-#[derive(Default)]
 struct World {
     /// The commands, as the lines read so far name them.
     registry: Registry,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { registry: Registry::new(TABLE) }
+    }
 }
 
 impl Environment for World {
@@ -74,7 +79,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Ok(Invocation::CheckConfig(sources)) => {
-            return match Config::load(&sources, &mut World::default()) {
+            return match Config::load(&sources, &mut World::new()) {
                 Ok(loaded) => {
                     loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
                     println!("Configuration OK");
@@ -101,7 +106,7 @@ fn serve(sources: &Sources) -> ExitCode {
     move_environment();
     ignore_broken_writes();
     let started_in = env::current_dir();
-    let loaded = match Config::load(sources, &mut World::default()) {
+    let loaded = match Config::load(sources, &mut World::new()) {
         Ok(loaded) => loaded,
         Err(error) => return fail(error),
     };

@@ -1,6 +1,6 @@
 //! What a command is given: the server, its client, its arguments, and the reply to write.
 
-use super::{CommandId, Registry};
+use super::registry::{CommandId, Registry};
 use crate::{
     config::ClientClass,
     data::{
@@ -48,12 +48,15 @@ pub enum Outcome {
     Block(Box<BlockOn>),
 }
 
+/// What runs a command.
+pub type Handler = fn(&mut Ctx<'_>);
+
 /// What a command is given.
 pub struct Ctx<'a> {
     /// Everything the engine owns, but for what is in this context.
     pub server: &'a mut Server,
     /// The commands.
-    pub registry: &'a Registry,
+    pub registry: &'a Registry<Handler>,
     /// Which command this is.
     pub command: CommandId,
     /// The client's connection.

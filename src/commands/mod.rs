@@ -1,12 +1,12 @@
 //! Every command: what it is called, what it takes, and what it does.
 //!
-//! [`command`] says how a command is described, [`registry`] finds one by name, [`context`] is what one is given;
+//! [`description`] says what a command is, [`registry`] finds one by name, [`context`] is what one is given, [`command`] makes a row of all that;
 //! beside them is one file a group, which ends in the group's rows of the table.
 //!
 //! ```
-//! use solod::commands::{Registry, flags};
+//! use solod::commands::{Registry, TABLE, flags};
 //!
-//! let registry = Registry::new();
+//! let registry = Registry::new(TABLE);
 //! let set = registry.get(registry.find(b"SeT").unwrap());
 //! assert_eq!((set.name, set.arity), ("set", -3));
 //! assert!(set.flags & flags::WRITE != 0);
@@ -21,6 +21,7 @@ pub mod config;
 pub mod connection;
 pub mod context;
 pub mod deadline;
+pub mod description;
 pub mod dump;
 pub mod failover;
 pub mod geo;
@@ -55,8 +56,11 @@ pub use introspection::docs;
 pub use introspection::syntax;
 
 pub use command::{Command, flags};
-pub use context::{Ctx, Effect, Outcome};
-pub use registry::{CommandId, Registry};
+pub use context::{Ctx, Effect, Handler, Outcome};
+pub use registry::CommandId;
+
+/// Every command and subcommand, by name.
+pub type Registry = registry::Registry<Handler>;
 
 /// Every group's rows: the one table that dispatch, COMMAND, key extraction and the documentation read.
 pub static TABLE: &[&[Command]] = &[

@@ -1,6 +1,6 @@
-//! Commands by name: one hash, one comparison, no allocation.
+//! Commands by name: one hash, one comparison, no allocation. What their handlers are (`H`) does not matter here.
 
-use super::{Command, TABLE};
+use super::description::Description;
 use crate::resp::request::Args;
 
 /// A command's index in the registry: those of the table first, then every subcommand.
@@ -12,8 +12,8 @@ const SLOTS: usize = 2048;
 /// No command has a longer name.
 const NAME_MAX: usize = 32;
 
-struct Row {
-    command: &'static Command,
+struct Row<H: 'static> {
+    command: &'static Description<H>,
     /// What it is called by, in lower case: its name, unless `rename-command` says otherwise. Empty when it is not to be called at all.
     called: Box<[u8]>,
     /// `container|sub` for a subcommand, else the name.
@@ -24,10 +24,10 @@ struct Row {
 }
 
 /// Every command and subcommand.
-pub struct Registry {
-    rows: Vec<Row>,
+pub struct Registry<H: 'static> {
+    rows: Vec<Row<H>>,
     /// The commands of the rows: what is looked at for each request, without the rest of them.
-    commands: Vec<&'static Command>,
+    commands: Vec<&'static Description<H>>,
     slots: Box<[CommandId; SLOTS]>,
 }
 
@@ -51,11 +51,11 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-impl Registry {
-    /// All of [`TABLE`].
-    pub fn new() -> Self {
+impl<H> Registry<H> {
+    /// All commands of a table.
+    pub fn new(table: &[&'static [Description<H>]]) -> Self {
         let mut registry = Self { rows: Vec::new(), commands: Vec::new(), slots: Box::new([NONE; SLOTS]) };
-        for command in TABLE.iter().copied().flatten() {
+        for command in table.iter().copied().flatten() {
             registry.rows.push(Row {
                 command,
                 called: command.name.as_bytes().into(),
@@ -149,7 +149,7 @@ impl Registry {
 
     /// A command by its index.
     #[inline(always)]
-    pub fn get(&self, id: CommandId) -> &'static Command {
+    pub fn get(&self, id: CommandId) -> &'static Description<H> {
         self.commands[usize::from(id)]
     }
 
@@ -185,12 +185,6 @@ impl Registry {
     }
 }
 
-impl Default for Registry {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// What [`Registry::resolve`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
@@ -205,10 +199,11 @@ pub enum Lookup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::TABLE;
 
     #[test]
     fn every_command_is_found_by_its_name_in_any_case() {
-        let registry = Registry::new();
+        let registry = Registry::new(TABLE);
         for id in registry.top_level() {
             let name = registry.get(id).name;
             assert_eq!(registry.find(name.as_bytes()), Some(id));
@@ -223,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_renamed_command_has_its_new_name_only() {
-        let mut registry = Registry::new();
+        let mut registry = Registry::new(TABLE);
         let get = registry.find(b"get");
         assert_eq!(registry.rename(b"GET", b"Fetch"), Ok(()));
         assert_eq!((registry.find(b"get"), registry.find(b"FETCH")), (None, get));

@@ -57,7 +57,7 @@ mod upstream;
 mod tests;
 
 use crate::{
-    commands::Registry,
+    commands::{Registry, TABLE},
     config::Config,
     data::{key_hash::Seed, rng::Rng},
     keyspace::Keyspace,
@@ -140,7 +140,7 @@ impl Engine {
     pub fn new(config: Config, host: Box<dyn Host>, random: impl Into<Randomness>) -> Self {
         let random = random.into();
         let mut rng = Rng::new(random.choices);
-        let mut registry = Registry::new();
+        let mut registry = Registry::new(TABLE);
         for renamed in &config.rename_command {
             // This was checked when the settings were read.
             let _ = registry.rename(&renamed.from, &renamed.to);

@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_subcommand_is_found_behind_a_bar() {
-        let registry = Registry::new();
+        let registry = Registry::new(super::super::TABLE);
         let name = |wanted: &str| find(&registry, wanted.as_bytes()).map(|id| registry.full_name(id).to_owned());
         assert_eq!(name("GET").as_deref(), Some("get"));
         assert_eq!(name("Command|Docs").as_deref(), Some("command|docs"));
