@@ -287,7 +287,7 @@ fn read(object: &Object, rows: &mut Rows, options: &SortOptions<'_>) -> Option<R
             return Some(0..wanted.len());
         }
         Object::Zset(zset) => zset.iter().for_each(|(member, _)| rows.push(member)),
-        Object::Bytes(_) | Object::Hash(_) => return None,
+        Object::Bytes(_) | Object::Hash(_) | Object::Stream(_) => return None,
     }
     Some(limited(options.limit, rows.rows.len()))
 }

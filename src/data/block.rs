@@ -176,6 +176,15 @@ impl Block {
         }
     }
 
+    /// Gives back all room that is not needed.
+    pub fn fit(&mut self) {
+        if self.len == 0 {
+            self.shrink_far();
+        } else {
+            self.resize(self.len());
+        }
+    }
+
     fn shrink_far(&mut self) {
         if self.len == 0 {
             let note = self.note;

@@ -103,6 +103,11 @@ impl Listpack {
         FILE_EXTRA + self.0.len()
     }
 
+    /// Gives back all room that it does not need.
+    pub fn fit(&mut self) {
+        self.0.fit();
+    }
+
     /// How many bytes it holds in memory.
     pub fn allocated(&self) -> usize {
         self.0.capacity()
@@ -180,6 +185,9 @@ impl Listpack {
     pub fn replace_item(&mut self, pos: Pos, item: Item<'_>) {
         let encoded = Encoded::new(item);
         let (old, new) = (element::len_at(self.0.bytes(), pos.index()), encoded.total());
+        if old == new {
+            return encoded.write(&mut self.0.bytes_mut()[pos.index()..][..new]);
+        }
         encoded.write(self.0.splice(pos.index(), old, new));
         // What has grown may have been given its room on purpose.
         if new < old {

@@ -37,6 +37,7 @@ pub mod prefetch;
 pub mod rng;
 pub mod set;
 pub mod size_class;
+pub mod stream;
 pub mod string;
 pub mod trash;
 pub mod wide;

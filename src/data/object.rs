@@ -8,6 +8,7 @@ use super::{
     member::Member,
     set::Set,
     size_class::size_class,
+    stream::Stream,
     trash,
     zset::{self, Zset},
 };
@@ -27,9 +28,11 @@ pub enum Object {
     Hash(Hash),
     /// A sorted set.
     Zset(Zset),
+    /// A stream.
+    Stream(Stream),
 }
 
-/// A structured value of one type. A key with an empty one is not kept.
+/// A structured value of one type. A key with an empty one is not kept, but for streams.
 pub trait Collection: Sized {
     /// The value, if it is of this type.
     fn of(object: &Object) -> Option<&Self>;
@@ -59,7 +62,7 @@ macro_rules! collections {
     )*};
 }
 
-collections!(List(List), Set(Set), Hash(Hash), Zset(Zset));
+collections!(List(List), Set(Set), Hash(Hash), Zset(Zset), Stream(Stream));
 
 /// Where in a large collection's table an element belongs that will be looked for soon.
 pub enum Near<'a> {
@@ -104,7 +107,7 @@ impl Object {
             Self::Hash(hash) => hash.table().map(|dict| Near::Field(dict, near(dict, element)))?,
             Self::Set(set) => set.members().map(|dict| Near::Member(dict, near(dict, element)))?,
             Self::Zset(zset) => zset.members().map(|dict| Near::Ranked(dict, near(dict, element)))?,
-            Self::Bytes(_) | Self::List(_) => return None,
+            Self::Bytes(_) | Self::List(_) | Self::Stream(_) => return None,
         })
     }
 
@@ -128,6 +131,7 @@ impl Object {
             Self::Set(_) => "set",
             Self::Hash(_) => "hash",
             Self::Zset(_) => "zset",
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -139,6 +143,7 @@ impl Object {
             Self::Set(set) => set.encoding(),
             Self::Hash(hash) => hash.encoding(),
             Self::Zset(zset) => zset.encoding(),
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -147,6 +152,7 @@ impl Object {
         let values = match self {
             Self::Bytes(_) => 1,
             Self::List(list) => list.node_count(),
+            Self::Stream(stream) => usize::try_from(stream.node_count()).unwrap_or(usize::MAX),
             Self::Set(set) if set.members().is_some() => set.len(),
             Self::Hash(hash) if hash.table().is_some() => hash.len(),
             Self::Zset(zset) if zset.members().is_some() => zset.len(),
@@ -163,6 +169,7 @@ impl Object {
             Self::Set(set) => set.allocated(samples),
             Self::Hash(hash) => hash.allocated(samples),
             Self::Zset(zset) => zset.allocated(samples),
+            Self::Stream(stream) => stream.allocated(samples),
         }
     }
 }

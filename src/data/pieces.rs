@@ -91,8 +91,8 @@ pub fn of(object: &Object) -> Option<&dyn Pieces> {
         Object::Set(set) => set.members().map(|table| table as &dyn Pieces),
         Object::Hash(hash) => hash.table().map(|table| table as &dyn Pieces),
         Object::Zset(zset) => zset.members().map(|table| table as &dyn Pieces),
-        // The nodes of a list are shared: a copy of it is cheap.
-        Object::Bytes(_) | Object::List(_) => None,
+        // The nodes of a list and of a stream are shared: a copy of it is cheap.
+        Object::Bytes(_) | Object::List(_) | Object::Stream(_) => None,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
         list::List,
         listpack::Item,
         object::Object,
+        stream::{Stream, StreamId},
     },
 };
 use sha1::{Digest as _, Sha1};
@@ -54,6 +55,7 @@ impl Digest {
             Object::Set(_) => 2,
             Object::Zset(_) => 3,
             Object::Hash(_) => 4,
+            Object::Stream(_) => 6,
         };
         self.mix(&kind.to_be_bytes());
         let mut digits = itoa::Buffer::new();
@@ -72,6 +74,7 @@ impl Digest {
                     self.add(&element.0);
                 }
             }
+            Object::Stream(stream) => self.mix_stream(stream),
             Object::Hash(hash) => {
                 for field in hash.iter() {
                     let mut element = Self::default();
@@ -89,6 +92,19 @@ impl Digest {
     fn mix_list(&mut self, list: &List) {
         let mut digits = itoa::Buffer::new();
         list.for_each(|element| self.mix(element.item().text(&mut digits)));
+    }
+
+    /// Groups do not count.
+    fn mix_stream(&mut self, stream: &Stream) {
+        let mut digits = itoa::Buffer::new();
+        for entry in stream.range(StreamId::MIN, StreamId::MAX) {
+            let id = entry.id();
+            self.mix(format!("{}.{}", id.ms, id.seq).as_bytes());
+            for (name, value) in entry.fields() {
+                self.mix(name.text(&mut digits));
+                self.mix(value.text(&mut digits));
+            }
+        }
     }
 
     fn mix_text(&mut self, value: Value<'_>) {

@@ -64,7 +64,7 @@ pub fn listpack(ctx: &mut Ctx) {
         Object::Set(set) => set.compact(),
         Object::Zset(zset) => zset.compact(),
         Object::Hash(hash) => hash.pairs().or(hash.triples()),
-        Object::Bytes(_) => None,
+        Object::Bytes(_) | Object::Stream(_) => None,
     });
     match pack {
         Some(pack) => {
@@ -168,7 +168,7 @@ pub fn htstats_key(ctx: &mut Ctx) {
         Object::Set(set) => set.members().map(|table| dict_stats(table, full)),
         Object::Zset(zset) => zset.members().map(|table| dict_stats(table, full)),
         Object::Hash(hash) => hash.table().map(|table| dict_stats(table, full)),
-        Object::Bytes(_) | Object::List(_) => None,
+        Object::Bytes(_) | Object::List(_) | Object::Stream(_) => None,
     });
     match text {
         Some(text) => ctx.out.verbatim("txt", text.as_bytes()),

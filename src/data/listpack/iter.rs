@@ -40,6 +40,17 @@ impl<'a> Iter<'a> {
     pub fn pos(&self) -> Pos {
         Pos::at(self.front)
     }
+
+    /// Passes over so many elements, as far as there are any.
+    #[inline]
+    pub fn skip_some(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.front >= self.back {
+                return;
+            }
+            self.front += element::len_at(self.bytes, self.front);
+        }
+    }
 }
 
 impl<'a> Iterator for Iter<'a> {

@@ -61,7 +61,7 @@ pub(super) struct Hand<'w> {
 fn large_of(entry: &Entry) -> Option<&Object> {
     let Value::Object(object) = entry.value() else { return None };
     let is_large = match object {
-        Object::Bytes(_) => false,
+        Object::Bytes(_) | Object::Stream(_) => false,
         Object::List(list) => list.node_count() >= NODES_LARGE,
         Object::Set(set) => set.len() >= ELEMENTS_LARGE && set.members().is_some(),
         Object::Hash(hash) => hash.len() >= ELEMENTS_LARGE && hash.table().is_some(),

@@ -9,6 +9,7 @@ use crate::{
         object::{Collection, Object},
         pieces::{self, Element},
         set::{self, Set},
+        stream::StreamId,
         string::NewString,
         zset::{self, Zset},
     },
@@ -113,6 +114,9 @@ fn value(entry: &Entry) -> Vec<u8> {
         Value::Object(Object::Set(set)) => elements.extend(set.iter().map(Item::to_vec)),
         Value::Object(Object::Hash(hash)) => elements.extend(hash.iter().map(|f| field_line(f.name, f.value, f.deadline))),
         Value::Object(Object::Zset(zset)) => elements.extend(zset.iter().map(|(m, score)| score_line(m, score))),
+        Value::Object(Object::Stream(stream)) => stream.range(StreamId::MIN, StreamId::MAX).for_each(|entry| {
+            elements.push(format!("{:?} {:?}", entry.id(), entry.fields().collect::<Vec<_>>()).into_bytes());
+        }),
     }
     lines(elements, matches!(entry.value(), Value::Object(Object::List(_))), entry.deadline())
 }

@@ -12,6 +12,7 @@ use crate::data::{
     object::{Collection, Object},
     pieces::Element,
     set::Set,
+    stream::StreamId,
     zset::Zset,
 };
 use bytes::Bytes;
@@ -25,6 +26,10 @@ pub(super) fn content(object: &Object) -> (&'static str, Vec<Vec<u8>>) {
         Object::List(list) => list.for_each(|element| all.push(element.item().to_vec())),
         Object::Set(set) => all.extend(set.iter().map(Item::to_vec)),
         Object::Zset(zset) => all.extend(zset.iter().map(|(member, score)| [member.to_vec(), format!(" {score:?}").into_bytes()].concat())),
+        Object::Stream(stream) => {
+            let entries = stream.range(StreamId::MIN, StreamId::MAX);
+            all.extend(entries.map(|entry| format!("{:?} {:?}", entry.id(), entry.fields().collect::<Vec<_>>()).into_bytes()));
+        }
         Object::Hash(hash) => all.extend(hash.iter().map(|field| {
             let value = match field.value {
                 Held::Int(n) => n.to_string().into_bytes(),

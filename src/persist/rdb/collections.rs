@@ -34,6 +34,7 @@ pub(super) fn type_of(value: Value<'_>, version: u32) -> u8 {
 fn type_of_object(object: &Object, version: u32) -> u8 {
     match object {
         Object::Bytes(_) => types::STRING,
+        Object::Stream(_) => todo!(),
         Object::List(_) => types::LIST_QUICKLIST_2,
         // A listpack of members came with version 11.
         Object::Set(set) => {
@@ -85,6 +86,7 @@ fn put_object(out: &mut Out, packer: &mut Packer, object: &Object) {
         Object::Set(set) => put_set(out, packer, set),
         Object::Hash(hash) => put_hash(out, packer, hash),
         Object::Zset(zset) => put_zset(out, packer, zset),
+        Object::Stream(_) => todo!(),
     }
 }
 
@@ -202,7 +204,7 @@ impl Head {
                     base = deadlines_base(hash, version);
                     hash.len()
                 }
-                Object::Bytes(_) => 0,
+                Object::Bytes(_) | Object::Stream(_) => 0,
             };
         }
         if let Some(base) = base {
