@@ -8,6 +8,8 @@ mod group;
 mod id;
 mod node;
 mod range;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod trim;
 

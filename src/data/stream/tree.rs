@@ -8,13 +8,12 @@
 mod change;
 mod garbage;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use crate::data::size_class::size_class;
 pub(super) use read::{Back, Iter};
 use std::{borrow::Borrow, ops::Bound, sync::Arc};
-
-/// Children of an inner node.
-const FAN: usize = 32;
 
 /// What elements are ordered by.
 pub trait Key: Ord + Clone + 'static {}
@@ -27,6 +26,8 @@ pub trait Value: Clone + 'static {
     type Sum: Sum + 'static;
     /// Elements of a leaf: what a change may have to copy.
     const LEAF: usize;
+    /// Children of an inner node.
+    const FAN: usize = 32;
     /// Elements from which a tree is not freed at once.
     const LARGE: usize = crate::data::trash::LARGE;
     /// What it adds to its branch.
@@ -104,7 +105,7 @@ impl<K: Key, V: Value> Node<K, V> {
     fn width_max(&self) -> usize {
         match self {
             Self::Leaf(_) => V::LEAF,
-            Self::Inner(_) => FAN,
+            Self::Inner(_) => V::FAN,
         }
     }
 
@@ -211,11 +212,4 @@ impl<K: Key, V: Value> Tree<K, V> {
 }
 
 /// A node and the counters in front of it.
-const NODE_BYTES: usize = 2 * size_of::<usize>() + size_of::<Node<u64, ()>>();
-
-impl Value for () {
-    type Sum = ();
-    const LEAF: usize = 64;
-
-    fn sum(&self) {}
-}
+const NODE_BYTES: usize = 2 * size_of::<usize>() + size_of::<Vec<u8>>();

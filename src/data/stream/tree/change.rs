@@ -1,6 +1,6 @@
 //! Changes of a tree. Each copies what it changes, where that is shared, on its way down, and sets the sums right on its way up.
 
-use super::{Child, FAN, Key, Node, Sum, Tree, Value, find, place};
+use super::{Child, Key, Node, Sum, Tree, Value, find, place};
 use std::{borrow::Borrow, mem, slice, sync::Arc};
 
 impl<K: Key, V: Value> Tree<K, V> {
@@ -182,7 +182,7 @@ fn insert<K: Key, V: Value>(node: &mut Arc<Node<K, V>>, key: K, value: V) -> (Op
                     (child.len, child.sum) = (child.node.len(), child.node.sum());
                     let at = at + 1;
                     let behind = Child::of(behind);
-                    if children.len() < FAN {
+                    if children.len() < V::FAN {
                         children.insert(at, behind);
                         return (old, None);
                     }
