@@ -13,6 +13,10 @@ use crate::{
     },
 };
 
+mod stream;
+
+pub use stream::stream;
+
 const LIMITS: RequestLimits = RequestLimits { bulk_max: 1 << 16, authenticated: true };
 
 /// Requests of a byte stream, in whole and byte by byte: both ways must find the same.

@@ -9,7 +9,7 @@ use solod::{
     persist::rdb::{self, AccessMarks, Checksum, Decoder, Encoder, Family, RdbEvent, SaveInfo, Settings},
 };
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Database and key, to value and deadline.
@@ -17,15 +17,6 @@ type Data = BTreeMap<(u64, Vec<u8>), (Vec<u8>, i64)>;
 
 /// Unix milliseconds that no test will see.
 const LATER: i64 = 4_102_444_800_123;
-
-/// Debian's redis-server, and newer ones where shared/bench/get-peers has put them.
-fn peers() -> Vec<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let newer = cache.into_iter().map(|cache| cache.join("solod-peers/usr/bin"));
-    let newer = newer.flat_map(|dir| ["redis-server", "valkey-server"].map(|name| dir.join(name)));
-    std::iter::once(PathBuf::from("redis-server")).chain(newer.filter(|path| path.exists())).collect()
-}
 
 /// Values in every form that the format has for them, and at the borders between those.
 fn values() -> Vec<Vec<u8>> {
@@ -192,23 +183,6 @@ fn files_of_real_servers_are_decoded() {
             assert_eq!(file.origin, Some(origin));
         }
     }
-}
-
-#[test]
-fn types_that_are_not_supported_are_refused_by_name() {
-    let server = Server::redis(&[]);
-    server.connect().run("XADD board 1-1 field one");
-    server.ask("SAVE");
-    let bytes = std::fs::read(server.dir.join("dump.rdb")).unwrap();
-    let mut decoder = Decoder::new(rdb::DecodeOptions::default());
-    decoder.feed(&bytes);
-    let error = loop {
-        match decoder.next() {
-            Ok(event) => assert!(event.is_some(), "it goes on until it is refused"),
-            Err(error) => break error,
-        }
-    };
-    assert!(error.to_string().contains("key 'board' is of a type that is not supported: stream (version 2) (type 19)"), "{error}");
 }
 
 #[test]

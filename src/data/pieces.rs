@@ -1,5 +1,7 @@
 //! Large collections handed over in pieces, as they were at one moment, while they go on changing.
 //!
+//! What consists of parts that copies share, a list or a stream, is copied, and the copy handed over ([`shared`]). The rest stands on a table.
+//!
 //! Whoever wants such a view of a table begins a *watch* on it, and takes a [step](Pieces::step) from time to time. The table notes before it
 //! changes an element that a watch has not come by yet what that element was, and that it is not to be met again; so all steps
 //! together see every element as it was when the watch began, once each, in no promised order. A table that is dropped while it is watched
@@ -8,9 +10,10 @@
 use super::{
     dict::{Dict, Slot},
     entry::Entry,
-    list::NodeView,
+    list::{List, NodeView},
     member::Member,
     object::Object,
+    stream::{SharedStream, StreamPart},
     zset,
 };
 use std::cell::{Cell, RefCell};
@@ -45,6 +48,8 @@ pub enum Element<'a> {
     Scored(&'a [u8], f64),
     /// Some elements of a list in a row.
     Node(NodeView<'a>),
+    /// What comes next of a stream.
+    Stream(StreamPart<'a>),
 }
 
 /// What a table of elements holds.
@@ -91,8 +96,46 @@ pub fn of(object: &Object) -> Option<&dyn Pieces> {
         Object::Set(set) => set.members().map(|table| table as &dyn Pieces),
         Object::Hash(hash) => hash.table().map(|table| table as &dyn Pieces),
         Object::Zset(zset) => zset.members().map(|table| table as &dyn Pieces),
-        // The nodes of a list and of a stream are shared: a copy of it is cheap.
         Object::Bytes(_) | Object::List(_) | Object::Stream(_) => None,
+    }
+}
+
+/// A copy of a collection that shares its parts with the original.
+pub trait SharedCopy {
+    /// Hands over the next elements, some hundred at most; `false` when those were the last.
+    fn step(&mut self, visit: &mut dyn FnMut(Element<'_>)) -> bool;
+}
+
+/// The value as such a copy, if that is how it is to be handed over.
+pub fn shared(object: &Object) -> Option<Box<dyn SharedCopy>> {
+    match object {
+        Object::List(list) => Some(Box::new(SharedList { list: list.clone(), next: 0 })),
+        Object::Stream(stream) => Some(Box::new(SharedStream::of(stream))),
+        _ => None,
+    }
+}
+
+/// Nodes of a list handed over in a step: a node is up to 64 KiB to be compressed, mostly 8.
+const NODES_STEP: usize = 2;
+
+/// A list on its way.
+struct SharedList {
+    list: List,
+    /// The node that comes next.
+    next: usize,
+}
+
+impl SharedCopy for SharedList {
+    fn step(&mut self, visit: &mut dyn FnMut(Element<'_>)) -> bool {
+        (self.next..self.next + NODES_STEP).filter_map(|i| self.list.node(i)).for_each(|node| visit(Element::Node(node)));
+        self.next += NODES_STEP;
+        self.next < self.list.node_count()
+    }
+}
+
+impl SharedCopy for SharedStream {
+    fn step(&mut self, visit: &mut dyn FnMut(Element<'_>)) -> bool {
+        SharedStream::step(self, &mut |part| visit(Element::Stream(part)))
     }
 }
 

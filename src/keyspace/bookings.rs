@@ -52,12 +52,6 @@ pub(super) fn hash_of(entry: &Entry) -> Option<&Hash> {
     }
 }
 
-/// Whether an entry holds a hash that is to be booked.
-#[inline(always)]
-pub(super) fn is_bookable(entry: &Entry) -> bool {
-    hash_of(entry).is_some_and(|hash| hash.due_min() != NEVER)
-}
-
 impl Bookings {
     #[inline(always)]
     pub fn is_empty(&self) -> bool {

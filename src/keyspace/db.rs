@@ -1,10 +1,11 @@
 //! One database: its table, and how many of its keys have a deadline.
 
-use super::bookings::{Bookings, is_bookable};
+use super::{apart::Apart, bookings::Bookings};
 use crate::data::{
     dict::{Dict, Handle},
-    entry::{Entry, NEVER},
+    entry::{Entry, NEVER, Value},
     key_hash::Seed,
+    object::Object,
 };
 
 /// Names a table, wherever SWAPDB moves it.
@@ -21,13 +22,23 @@ pub struct Db {
     deadline_sum: i128,
     /// Hashes with fields that have deadlines.
     pub(super) bookings: Bookings,
+    /// Streams that files need a later version for.
+    pub(super) apart: Apart,
     /// Where the expire cycle goes on, in hash space.
     pub(super) expire_at: u64,
 }
 
 impl Db {
     pub(super) fn new(seed: Seed, table: TableId) -> Self {
-        Self { dict: Dict::new(seed), table, volatile: 0, deadline_sum: 0, bookings: Bookings::default(), expire_at: 0 }
+        Self {
+            dict: Dict::new(seed),
+            table,
+            volatile: 0,
+            deadline_sum: 0,
+            bookings: Bookings::default(),
+            apart: Apart::default(),
+            expire_at: 0,
+        }
     }
 
     /// Number of keys, those past their deadline that have not been reclaimed yet among them.
@@ -77,33 +88,54 @@ impl Db {
 
     pub(super) fn insert(&mut self, hash: u64, entry: Entry) -> &mut Entry {
         self.count(entry.deadline(), 1);
-        if is_bookable(&entry) {
-            self.bookings.book(&entry);
-        }
+        self.note_value(&entry);
         self.dict.insert_new(hash, entry)
     }
 
     pub(super) fn remove_at(&mut self, handle: Handle, hash: u64) -> Entry {
         let entry = self.dict.remove_at(handle, hash);
         self.count(entry.deadline(), -1);
-        self.forget_fields(&entry);
+        if self.notes_values() {
+            self.forget_value(&entry);
+        }
         entry
     }
 
-    /// The value of this entry goes.
+    /// Notes what is to be known of a value that comes.
     #[inline(always)]
-    fn forget_fields(&mut self, entry: &Entry) {
-        if !self.bookings.is_empty() {
-            self.bookings.forget(entry);
+    fn note_value(&mut self, entry: &Entry) {
+        match entry.value() {
+            Value::Object(Object::Hash(hash)) if hash.due_min() != NEVER => self.bookings.book(entry),
+            Value::Object(Object::Stream(stream)) => self.apart.add(stream),
+            _ => (),
         }
+    }
+
+    /// Whether something is noted of some value.
+    #[inline(always)]
+    fn notes_values(&self) -> bool {
+        !self.bookings.is_empty() || !self.apart.is_empty()
+    }
+
+    /// Forgets what is noted of a value that goes.
+    fn forget_value(&mut self, entry: &Entry) {
+        self.bookings.forget(entry);
+        self.apart.forget(entry);
     }
 
     /// The value of the entry at `handle` is about to be replaced.
     #[inline(always)]
     pub(super) fn before_overwrite(&mut self, handle: Handle) {
-        if !self.bookings.is_empty() {
-            self.bookings.forget(self.dict.at(handle));
+        if self.notes_values() {
+            self.forget_value_at(handle);
         }
+    }
+
+    #[cold]
+    fn forget_value_at(&mut self, handle: Handle) {
+        let entry = self.dict.at(handle);
+        self.bookings.forget(entry);
+        self.apart.forget(entry);
     }
 
     pub(super) fn set_deadline_at(&mut self, handle: Handle, hash: u64, deadline: i64) {
@@ -125,9 +157,7 @@ impl Db {
         self.count(self.dict.at(handle).deadline(), -1);
         self.count(deadline, 1);
         self.before_overwrite(handle);
-        if is_bookable(&entry) {
-            self.bookings.book(&entry);
-        }
+        self.note_value(&entry);
         *self.dict.at_mut(handle) = entry;
         if deadline != NEVER {
             self.dict.note_deadline(hash, deadline);
@@ -140,6 +170,7 @@ impl Db {
             gone += 1;
             sum += i128::from(entry.deadline());
             self.bookings.forget(&entry);
+            self.apart.forget(&entry);
             due(entry);
         });
         self.volatile -= gone;
@@ -155,6 +186,7 @@ impl Db {
         self.deadline_sum = 0;
         self.expire_at = 0;
         self.bookings = Bookings::default();
+        self.apart = Apart::default();
         self.dict.take()
     }
 
@@ -166,5 +198,6 @@ impl Db {
         std::mem::swap(&mut self.deadline_sum, &mut other.deadline_sum);
         std::mem::swap(&mut self.expire_at, &mut other.expire_at);
         std::mem::swap(&mut self.bookings, &mut other.bookings);
+        std::mem::swap(&mut self.apart, &mut other.apart);
     }
 }

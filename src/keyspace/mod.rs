@@ -17,9 +17,11 @@
 //! ```
 
 mod access;
+mod apart;
 mod awaited;
 mod bookings;
 mod changes;
+mod consumers;
 mod contents;
 mod db;
 mod expire;

@@ -1,6 +1,6 @@
 //! A snapshot as RDB bytes: the sink of a walk, whether the bytes are for a file or for a replica.
 
-use super::rdb::{Encoder, Head, Progress, SaveInfo, Settings, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
+use super::rdb::{Encoder, Head, Progress, SaveInfo, Settings, VERSION_ACTIVE_TIMES, VERSION_FIELD_DEADLINES, VERSION_WRITTEN};
 use crate::{
     data::{entry::Entry, pieces::Element},
     keyspace::{Keyspace, Sink, WalkId},
@@ -124,11 +124,11 @@ impl RdbSink {
     }
 }
 
-/// The version of the format that holds all there is. If the settings do not allow it, the log says what is left out.
+/// The version of the format that holds all there is. If the settings do not allow it, the log says whose deadlines are left out.
 fn version_needed(settings: Settings, keyspace: &Keyspace) -> u32 {
     let hashes = keyspace.hashes_with_deadlines();
     if hashes == 0 {
-        return VERSION_WRITTEN;
+        return if keyspace.streams_apart() > 0 { VERSION_ACTIVE_TIMES } else { VERSION_WRITTEN };
     }
     if settings.version_max < VERSION_FIELD_DEADLINES {
         log::warn!(

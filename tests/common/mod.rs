@@ -9,7 +9,7 @@ mod server;
 mod spec;
 
 pub use client::{Conn, Silence, Value, words};
-pub use server::{Output, PortLease, Server, free_port, has_ipv6, is_reference, program, run, run_with_input, signal};
+pub use server::{Output, PortLease, Server, free_port, has_ipv6, is_reference, peers, program, run, run_with_input, signal};
 pub use spec::Spec;
 
 use std::process::Command;

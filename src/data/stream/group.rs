@@ -10,6 +10,11 @@ use std::{ops::Bound, sync::Arc};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConsumerId(u32);
 
+impl ConsumerId {
+    /// Whose the pending entries of a file are before their consumer has come.
+    pub(super) const NOBODY: Self = Self(u32::MAX);
+}
+
 /// An entry that has been delivered and not been acknowledged.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pending {
@@ -240,6 +245,11 @@ impl Group {
         }
     }
 
+    /// Adds an entry from a file that is pending and is behind all others that are. It gets its consumer by [`Group::set_pending`].
+    pub(super) fn add_unowned(&mut self, id: StreamId, delivered_ms: i64, deliveries: u64) {
+        self.pending.insert(id, Pending { consumer: ConsumerId::NOBODY, delivered_ms, deliveries });
+    }
+
     /// Takes an entry off the pending ones; `false` when it is none.
     pub fn ack(&mut self, id: StreamId) -> bool {
         let Some(pending) = self.pending.remove(&id) else { return false };
@@ -290,7 +300,7 @@ impl Group {
         if self.names.get(name).is_some() {
             return None;
         }
-        while self.consumers.get(&self.next).is_some() {
+        while self.next == ConsumerId::NOBODY.0 || self.consumers.get(&self.next).is_some() {
             self.next = self.next.wrapping_add(1);
         }
         let id = ConsumerId(self.next);

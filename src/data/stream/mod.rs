@@ -6,7 +6,9 @@
 mod entry;
 mod group;
 mod id;
+mod load;
 mod node;
+mod parts;
 mod range;
 #[cfg(test)]
 mod tests;
@@ -16,13 +18,15 @@ mod trim;
 pub use entry::{Entry, Fields};
 pub use group::{Consumer, ConsumerId, Group, Pending};
 pub use id::StreamId;
+pub use load::{StreamBuilder, StreamFacts};
 pub use node::NodeLimits;
+pub use parts::{SharedStream, StreamPart};
 pub use range::{Range, RangeBack};
 pub use trim::{Bound, Trim};
 
 use super::listpack::Listpack;
 use node::Node;
-use std::{ops, sync::Arc};
+use std::{cell::Cell, ops, sync::Arc};
 use tree::Tree;
 
 /// Nodes from which on a new one gets all of its memory at once: what is not used is little then, beside the others.
@@ -46,6 +50,8 @@ struct Parts {
     max_deleted_id: StreamId,
     entries_added: u64,
     groups: Tree<Arc<[u8]>, Group>,
+    /// Its database counts it among those that files need a later version for.
+    counted: Cell<bool>,
 }
 
 /// Its numbers.
@@ -101,11 +107,6 @@ impl Stream {
     /// Sets how many entries were ever added.
     pub fn set_entries_added(&mut self, entries_added: u64) {
         self.0.entries_added = entries_added;
-    }
-
-    /// Sets the first entry's ID as a file has it.
-    pub(super) fn set_first_id(&mut self, id: StreamId) {
-        self.0.first_id = id;
     }
 
     /// Finds the first entry's ID.
@@ -264,6 +265,16 @@ impl Stream {
     /// Removes a group; `false` when there is none of this name.
     pub fn destroy_group(&mut self, name: &[u8]) -> bool {
         self.0.groups.remove(name).is_some()
+    }
+
+    /// Whether its database counts it among those that files need a later version for.
+    pub fn is_counted(&self) -> bool {
+        self.0.counted.get()
+    }
+
+    /// Notes whether it does.
+    pub fn count(&self, counted: bool) {
+        self.0.counted.set(counted);
     }
 
     /// Whether a consumer was seen at another time than it was active, which only newer files tell.

@@ -200,7 +200,7 @@ impl<K: Key, V: Value> Tree<K, V> {
         while let Some((last, _)) = leaf.last() {
             leaves += 1;
             elements += leaf.len();
-            bytes += NODE_BYTES + size_class(leaf.len() * size_of::<(K, V)>()) + size_of::<Child<K, V>>();
+            bytes += NODE_BYTES + size_class(size_of_val(leaf)) + size_of::<Child<K, V>>();
             bytes += leaf.iter().map(|(_, value)| value.bytes()).sum::<usize>();
             if leaves == samples {
                 break;

@@ -1,4 +1,4 @@
-//! Large collections on a walk: noted first, handed over in pieces. A list is small enough to be copied, since its nodes are shared; a table is
+//! Large collections on a walk: noted first, handed over in pieces. A list or a stream is copied, since what it consists of is shared; a table is
 //! watched, and looked for where its key was last seen.
 
 use super::{
@@ -8,9 +8,9 @@ use super::{
 use crate::data::{
     dict::Dict,
     entry::{Entry, Value},
-    list::List,
     object::Object,
-    pieces::{self, Element, WatchId},
+    pieces::{self, Element, SharedCopy, WatchId},
+    stream::Stream,
 };
 use std::{
     cell::{RefCell, RefMut},
@@ -19,20 +19,18 @@ use std::{
 
 /// Elements of a table from which it is handed over in pieces.
 const ELEMENTS_LARGE: usize = 512;
-/// Nodes of a list from which it is: a node is up to 64 KiB to be compressed, mostly 8.
+/// Nodes of a list or a stream from which it is: a list's is up to 64 KiB to be compressed, mostly 8.
 const NODES_LARGE: usize = 8;
+/// Groups of a stream, and consumers of a group, from which it is.
+const GROUPS_LARGE: usize = 8;
+const CONSUMERS_LARGE: usize = 64;
 /// Elements of a collection whose size stands for that of all of them.
 const SAMPLES: usize = 5;
-/// Nodes of a list handed over in a step.
-const NODES_STEP: usize = 2;
 
 /// A large collection that is not whole.
 pub(super) enum Large {
-    List {
-        list: Box<List>,
-        /// The node that comes next.
-        next: usize,
-    },
+    /// As a copy of its own.
+    Shared(Box<dyn SharedCopy>),
     Table {
         id: WatchId,
         /// Where its key was last seen.
@@ -61,13 +59,20 @@ pub(super) struct Hand<'w> {
 fn large_of(entry: &Entry) -> Option<&Object> {
     let Value::Object(object) = entry.value() else { return None };
     let is_large = match object {
-        Object::Bytes(_) | Object::Stream(_) => false,
+        Object::Bytes(_) => false,
         Object::List(list) => list.node_count() >= NODES_LARGE,
         Object::Set(set) => set.len() >= ELEMENTS_LARGE && set.members().is_some(),
         Object::Hash(hash) => hash.len() >= ELEMENTS_LARGE && hash.table().is_some(),
         Object::Zset(zset) => zset.len() >= ELEMENTS_LARGE && zset.members().is_some(),
+        Object::Stream(stream) => is_large_stream(stream),
     };
     is_large.then_some(object)
+}
+
+fn is_large_stream(stream: &Stream) -> bool {
+    stream.node_count() >= NODES_LARGE as u64
+        || stream.groups_len() >= GROUPS_LARGE
+        || stream.groups().any(|(_, group)| group.pending_len() >= ELEMENTS_LARGE as u64 || group.consumers_len() >= CONSUMERS_LARGE)
 }
 
 /// Bytes of memory that hang off an entry and are copied with it: a large collection is not, or in pieces.
@@ -100,8 +105,8 @@ impl<'w> Hand<'w> {
 
     #[cold]
     fn note(&mut self, dict: &Dict<Entry>, entry: &Entry, object: &Object) {
-        let large = match (object, pieces::of(object)) {
-            (Object::List(list), _) => Large::List { list: Box::new(list.clone()), next: 0 },
+        let large = match (pieces::shared(object), pieces::of(object)) {
+            (Some(shared), _) => Large::Shared(shared),
             (_, Some(pieces)) => {
                 let id = WatchId::new();
                 pieces.watch(id);
@@ -126,11 +131,7 @@ impl Walk {
         let Some(large) = self.larges.front_mut() else { return };
         let mut sink = self.sink.borrow_mut();
         let more = match large {
-            Large::List { list, next } => {
-                (*next..*next + NODES_STEP).filter_map(|i| list.node(i)).for_each(|node| sink.element(Element::Node(node)));
-                *next += NODES_STEP;
-                *next < list.node_count()
-            }
+            Large::Shared(shared) => shared.step(&mut |element| sink.element(element)),
             Large::Table { id, place, search } => {
                 let mut visit = |element: Element<'_>| sink.element(element);
                 let of_a_key = place.pieces(tables, *id).map(|pieces| pieces.step(*id, &mut visit));

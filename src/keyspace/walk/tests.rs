@@ -9,7 +9,7 @@ use crate::{
         object::{Collection, Object},
         pieces::{self, Element},
         set::{self, Set},
-        stream::StreamId,
+        stream::{self, Pending, Stream, StreamId, StreamPart},
         string::NewString,
         zset::{self, Zset},
     },
@@ -47,7 +47,7 @@ impl Sink for Notes {
     }
 
     fn large(&mut self, db: usize, entry: &Entry) {
-        let ordered = matches!(entry.value(), Value::Object(Object::List(_)));
+        let ordered = matches!(entry.value(), Value::Object(Object::List(_) | Object::Stream(_)));
         self.coming.push_back(Coming { db, key: entry.key().to_vec(), deadline: entry.deadline(), ordered, elements: Vec::new() });
     }
 
@@ -57,6 +57,7 @@ impl Sink for Notes {
             Element::Member(member) => coming.elements.push(member.to_vec()),
             Element::Field(field) => coming.elements.push(field_line(Item::Str(field.key()), field.value(), field.deadline())),
             Element::Scored(member, score) => coming.elements.push(score_line(Item::Str(member), score)),
+            Element::Stream(part) => coming.elements.push(part_line(part)),
             Element::Node(node) => match node {
                 NodeView::Packed(pack) => coming.elements.extend(pack.iter().map(Item::to_vec)),
                 NodeView::Plain(bytes) => coming.elements.push(bytes.to_vec()),
@@ -95,6 +96,25 @@ fn score_line(member: Item<'_>, score: f64) -> Vec<u8> {
     [member.to_vec(), score.to_string().into_bytes()].join(&b' ')
 }
 
+fn part_line(part: StreamPart<'_>) -> Vec<u8> {
+    match part {
+        StreamPart::Node(id, pack) => [format!("{id:?} ").into_bytes(), pack.to_bytes()].concat(),
+        StreamPart::Facts(stream) => {
+            let counts = (stream.len(), stream.entries_added(), stream.groups_len());
+            format!("{counts:?} {:?} {:?} {:?}", stream.first_id(), stream.last_id(), stream.max_deleted_id()).into_bytes()
+        }
+        StreamPart::Group(name, group) => {
+            format!("{name:?} {:?} {:?} {}", group.last_id(), group.entries_read(), group.pending_len()).into_bytes()
+        }
+        StreamPart::Pending(id, Pending { delivered_ms, deliveries, .. }) => format!("{id:?} {delivered_ms} {deliveries}").into_bytes(),
+        StreamPart::Consumers(count) => count.to_string().into_bytes(),
+        StreamPart::Consumer(consumer) => {
+            format!("{:?} {} {:?} {}", consumer.name(), consumer.seen_ms(), consumer.active_ms(), consumer.pending_len()).into_bytes()
+        }
+        StreamPart::Owned(id) => format!("{id:?}").into_bytes(),
+    }
+}
+
 fn lines(mut elements: Vec<Vec<u8>>, ordered: bool, deadline: i64) -> Vec<u8> {
     if !ordered {
         elements.sort();
@@ -113,12 +133,10 @@ fn value(entry: &Entry) -> Vec<u8> {
         Value::Object(Object::List(list)) => list.for_each(|element| elements.push(element.item().to_vec())),
         Value::Object(Object::Set(set)) => elements.extend(set.iter().map(Item::to_vec)),
         Value::Object(Object::Hash(hash)) => elements.extend(hash.iter().map(|f| field_line(f.name, f.value, f.deadline))),
+        Value::Object(Object::Stream(stream)) => stream.parts(&mut |part| elements.push(part_line(part))),
         Value::Object(Object::Zset(zset)) => elements.extend(zset.iter().map(|(m, score)| score_line(m, score))),
-        Value::Object(Object::Stream(stream)) => stream.range(StreamId::MIN, StreamId::MAX).for_each(|entry| {
-            elements.push(format!("{:?} {:?}", entry.id(), entry.fields().collect::<Vec<_>>()).into_bytes());
-        }),
     }
-    lines(elements, matches!(entry.value(), Value::Object(Object::List(_))), entry.deadline())
+    lines(elements, matches!(entry.value(), Value::Object(Object::List(_) | Object::Stream(_))), entry.deadline())
 }
 
 fn state(keyspace: &Keyspace) -> State {
@@ -155,7 +173,8 @@ fn change_elements(keyspace: &mut Keyspace, db: usize, kind: u8, elements: std::
     let zset_limits = zset::PackLimits { entries: 4, value: 64, seed };
     let list_limits = list::NodeLimits { size: 8, depth: u32::from(kind & 1) };
     let elements = elements.map(|n| n.to_string().into_bytes());
-    match kind % 4 {
+    match kind % 5 {
+        4 => change(keyspace, db, key, |stream: &mut Stream| change_stream(stream, elements, adds), |_| false),
         0 => change(
             keyspace,
             db,
@@ -223,6 +242,38 @@ fn change_elements(keyspace: &mut Keyspace, db: usize, kind: u8, elements: std::
     }
 }
 
+/// Adds entries, some of them pending for a group's consumer, or deletes the first ones, and what is pending.
+fn change_stream(stream: &mut Stream, elements: impl Iterator<Item = Vec<u8>>, adds: bool) {
+    for (i, e) in elements.enumerate() {
+        let group: &[u8] = if i % 2 == 0 { b"even" } else { b"odd" };
+        if !adds {
+            let first = stream.first_id();
+            stream.delete(first);
+            if let Some(group) = stream.group_mut(group) {
+                group.ack(first);
+                if i % 100 == 99 {
+                    group.remove_consumer(b"1");
+                }
+            }
+            if i % 700 == 699 {
+                stream.destroy_group(group);
+            }
+            continue;
+        }
+        let id = StreamId { ms: stream.last_id().ms + 1, seq: 0 };
+        stream.append(id, [&e[..], &e[..]].into_iter(), stream::NodeLimits { bytes: 200, entries: 10 });
+        stream.create_group(group, StreamId::MIN, None);
+        let Some(group) = stream.group_mut(group) else { continue };
+        group.create_consumer(&e[..1], i as i64);
+        if i % 3 != 0
+            && let Some(consumer) = group.consumer(&e[..1])
+        {
+            group.was_active(consumer, i as i64 / 50);
+            group.set_pending(id, Pending { consumer, delivered_ms: i as i64, deliveries: 1 });
+        }
+    }
+}
+
 fn rename(keyspace: &mut Keyspace, db: usize, to_db: usize, from: u32, to: u32) {
     let (from, to) = (from.to_be_bytes(), to.to_be_bytes());
     let (hash, to_hash) = (keyspace.hash(&from), keyspace.hash(&to));
@@ -249,7 +300,7 @@ enum Op {
 }
 
 fn collection_key() -> impl Strategy<Value = u32> {
-    5000..5008u32
+    5000..5010u32
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -257,7 +308,7 @@ fn op() -> impl Strategy<Value = Op> {
         8 => (0..2usize, 0..3000u32, any::<u32>(), prop_oneof![Just(NEVER), 0..200i64]).prop_map(|(d, k, v, t)| Op::Set(d, k, v, t)),
         2 => (0..2usize, 0..3000u32).prop_map(|(d, k)| Op::SetMany(d, k)),
         2 => (0..2usize, 0..3000u32).prop_map(|(d, k)| Op::RemoveMany(d, k)),
-        6 => (0..2usize, 0..8u8, 0..3000u32, prop_oneof![1..5u32, 500..2500u32], proptest::bool::weighted(0.7)).prop_map(|(d, k, f, n, a)| Op::Elements(d, k, f, n, a)),
+        6 => (0..2usize, 0..10u8, 0..3000u32, prop_oneof![1..5u32, 500..2500u32], proptest::bool::weighted(0.7)).prop_map(|(d, k, f, n, a)| Op::Elements(d, k, f, n, a)),
         1 => (0..2usize, 0..2usize, collection_key(), collection_key()).prop_map(|(d, e, a, b)| Op::Rename(d, e, a, b)),
         1 => (0..2usize, collection_key()).prop_map(|(d, k)| Op::Remove(d, k)),
         1 => (0..2usize, collection_key(), 0..200i64).prop_map(|(d, k, t)| Op::Deadline(d, k, t)),
@@ -335,7 +386,7 @@ proptest! {
 
 #[test]
 fn a_large_collection_comes_in_pieces_whatever_becomes_of_it() {
-    for kind in 0..4 {
+    for kind in 0..5 {
         let mut keyspace = Keyspace::new(2, Seed::new(7));
         change_elements(&mut keyspace, 0, kind, 0..10_000, true);
         let expected = state(&keyspace);

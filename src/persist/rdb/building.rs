@@ -25,7 +25,7 @@ use bytes::Bytes;
 const PART: usize = 512;
 
 /// What is wrong with a value, in the words of Redis's log, which its operators know.
-const BROKEN: fn(&'static str) -> Stop = |what| Stop::Bad(Reason::Value(what));
+pub(super) const BROKEN: fn(&'static str) -> Stop = |what| Stop::Bad(Reason::Value(what));
 
 /// A complete value.
 pub(super) enum Built {
@@ -416,7 +416,7 @@ impl Text {
     }
 
     /// Keeps the bytes in `into`.
-    fn keep(self, input: &Input, strings: &Strings, into: &mut Vec<u8>) {
+    pub(super) fn keep(self, input: &Input, strings: &Strings, into: &mut Vec<u8>) {
         into.clear();
         match self {
             Self::Owned(bytes) => *into = bytes,

@@ -4,8 +4,9 @@
 //! do in a file, and are copied.
 
 use super::{
-    format::{VERSION_FIELD_DEADLINES, VERSION_WRITTEN, types},
+    format::{VERSION_ACTIVE_TIMES, VERSION_FIELD_DEADLINES, VERSION_WRITTEN, types},
     packer::{Out, Packer, put_compressed, put_int, put_length},
+    streams,
 };
 use crate::data::{
     entry::{Entry, NEVER, Value},
@@ -15,6 +16,7 @@ use crate::data::{
     object::Object,
     pieces::Element,
     set::Set,
+    stream::StreamPart,
     zset::Zset,
 };
 
@@ -34,7 +36,6 @@ pub(super) fn type_of(value: Value<'_>, version: u32) -> u8 {
 fn type_of_object(object: &Object, version: u32) -> u8 {
     match object {
         Object::Bytes(_) => types::STRING,
-        Object::Stream(_) => todo!(),
         Object::List(_) => types::LIST_QUICKLIST_2,
         // A listpack of members came with version 11.
         Object::Set(set) => {
@@ -51,6 +52,7 @@ fn type_of_object(object: &Object, version: u32) -> u8 {
                 types::ZSET_2
             }
         }
+        Object::Stream(stream) => streams::type_of(stream, version),
         Object::Hash(hash) if hash.pairs().is_some() => types::HASH_LISTPACK,
         // Where deadlines could be and none is, there is no need of what older servers cannot read.
         Object::Hash(hash) if deadlines_base(hash, version).is_none() => types::HASH,
@@ -66,7 +68,11 @@ fn type_of_object(object: &Object, version: u32) -> u8 {
 
 /// The lowest version of the format in which a type can stand.
 pub(super) fn version_of(code: u8) -> u32 {
-    if code >= types::HASH_METADATA { VERSION_FIELD_DEADLINES } else { VERSION_WRITTEN }
+    match code {
+        types::HASH_METADATA | types::HASH_LISTPACK_EX => VERSION_FIELD_DEADLINES,
+        types::STREAM_3 => VERSION_ACTIVE_TIMES,
+        _ => VERSION_WRITTEN,
+    }
 }
 
 /// Writes a value without its type.
@@ -85,8 +91,8 @@ fn put_object(out: &mut Out, packer: &mut Packer, object: &Object) {
         Object::List(list) => put_list(out, packer, list),
         Object::Set(set) => put_set(out, packer, set),
         Object::Hash(hash) => put_hash(out, packer, hash),
+        Object::Stream(stream) => streams::put_stream(out, packer, stream),
         Object::Zset(zset) => put_zset(out, packer, zset),
-        Object::Stream(_) => todo!(),
     }
 }
 
@@ -185,9 +191,11 @@ fn put_item(out: &mut Vec<u8>, packer: &mut Packer, item: Item<'_>) {
 /// The head of a collection whose elements are written one by one.
 pub struct Head {
     bytes: Vec<u8>,
+    /// The type of the value.
+    code: u8,
     /// What the deadlines of a hash's fields are counted from, where there are any.
     base: Option<i64>,
-    /// Elements, or a list's nodes, that have not been written.
+    /// Elements, or a list's or a stream's nodes, that have not been written.
     missing: usize,
 }
 
@@ -200,18 +208,19 @@ impl Head {
                 Object::List(list) => list.node_count(),
                 Object::Set(set) => set.len(),
                 Object::Zset(zset) => zset.len(),
+                Object::Stream(stream) => usize::try_from(stream.node_count()).unwrap_or(usize::MAX),
                 Object::Hash(hash) => {
                     base = deadlines_base(hash, version);
                     hash.len()
                 }
-                Object::Bytes(_) | Object::Stream(_) => 0,
+                Object::Bytes(_) => 0,
             };
         }
         if let Some(base) = base {
             put_moment(&mut bytes, base);
         }
         put_length(&mut bytes, count as u64);
-        Self { bytes, base, missing: count }
+        Self { bytes, code: type_of(value, version), base, missing: count }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -223,7 +232,9 @@ impl Head {
     }
 
     pub(super) fn put_element(&mut self, out: &mut Out, packer: &mut Packer, element: Element<'_>) {
-        self.missing = self.missing.saturating_sub(1);
+        if !matches!(element, Element::Stream(ref part) if !matches!(part, StreamPart::Node(..))) {
+            self.missing = self.missing.saturating_sub(1);
+        }
         match element {
             Element::Member(member) => packer.string(&mut out.tail, member),
             Element::Field(field) => put_field(out, packer, field, self.base),
@@ -232,6 +243,7 @@ impl Head {
                 out.tail.extend_from_slice(&score.to_le_bytes());
             }
             Element::Node(node) => put_node(out, packer, &node),
+            Element::Stream(part) => streams::put_part(out, packer, self.code, part),
         }
     }
 }

@@ -119,11 +119,16 @@ pub(super) mod types {
     pub const HASH_ZIPLIST: u8 = 13;
     /// Of ziplists.
     pub const LIST_QUICKLIST: u8 = 14;
+    pub const STREAM: u8 = 15;
     pub const HASH_LISTPACK: u8 = 16;
     pub const ZSET_LISTPACK: u8 = 17;
     /// Of listpacks, and of elements that lie alone.
     pub const LIST_QUICKLIST_2: u8 = 18;
+    /// With the first and the largest deleted ID, and how many entries were added and read.
+    pub const STREAM_2: u8 = 19;
     pub const SET_LISTPACK: u8 = 20;
+    /// With the times at which consumers were active.
+    pub const STREAM_3: u8 = 21;
     /// Redis: with deadlines as Unix milliseconds. Valkey: pairs, each with a deadline of 8 bytes behind it (-1: none).
     pub const HASH_METADATA_PRE_GA: u8 = 22;
     pub const VALKEY_HASH_2: u8 = 22;

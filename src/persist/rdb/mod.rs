@@ -39,6 +39,9 @@ mod input;
 mod packer;
 pub mod payload;
 mod shapes;
+#[cfg(test)]
+mod stream_tests;
+mod streams;
 mod string;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::{
     collections::{put_value, type_of, version_of},
     crc,
     encode::Settings,
-    format::Family,
+    format::{Family, VERSION_WRITTEN},
     input::{Input, Stop},
     packer::{Out, Packer},
     shapes::Shapes,
@@ -33,10 +33,22 @@ pub fn dump(entry: &Entry, settings: Settings) -> Vec<u8> {
     out.tail.push(code);
     put_value(&mut out, &mut Packer::new(settings.compression, settings.version_max), entry.value());
     let mut out = out.into_vec();
-    out.extend_from_slice(&(version_of(code) as u16).to_le_bytes());
-    let sum = crc::checksum(&out);
-    out.extend_from_slice(&sum.to_le_bytes());
+    sign(&mut out, version_of(code));
     out
+}
+
+/// Puts the footer behind a type and a value.
+fn sign(out: &mut Vec<u8>, version: u32) {
+    out.extend_from_slice(&(version as u16).to_le_bytes());
+    let sum = crc::checksum(out);
+    out.extend_from_slice(&sum.to_le_bytes());
+}
+
+/// A type and a value, whatever they are worth, as a payload.
+pub fn signed(body: &[u8]) -> Vec<u8> {
+    let mut payload = body.to_vec();
+    sign(&mut payload, VERSION_WRITTEN);
+    payload
 }
 
 /// Bytes that the value of an entry takes in a file, without its type.

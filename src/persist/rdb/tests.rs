@@ -168,11 +168,11 @@ fn a_wrong_checksum_is_refused_where_it_stands_unless_nobody_asks() {
 
 #[test]
 fn what_we_do_not_have_is_refused_by_name() {
-    let stream = reason(&file("REDIS0010", &[b"\x0f\x04mine\x00"]));
-    assert_eq!(stream, (15, Reason::Unsupported { name: "stream", code: 15, key: (*b"mine").into() }));
+    let stream = reason(&file("REDIS0013", &[b"\x1a\x04mine\x00"]));
+    assert_eq!(stream, (15, Reason::Unsupported { name: "stream (version 4)", code: 26, key: (*b"mine").into() }));
     assert_eq!(
         RdbError { offset: 15, reason: stream.1 }.to_string(),
-        "at byte 15: the value of key 'mine' is of a type that is not supported: stream (type 15)"
+        "at byte 15: the value of key 'mine' is of a type that is not supported: stream (version 4) (type 26)"
     );
     assert_eq!(reason(&file("REDIS0010", &[b"\x08"])), (9, Reason::Opcode(8)));
     assert_eq!(reason(&file("REDIS0010", &[b"\x64"])), (9, Reason::Opcode(100)));

@@ -5,6 +5,7 @@ use super::{
     format::{Family, types},
     input::{Input, Stop},
     shapes::Shapes,
+    streams::StreamBuilding,
     string::{Strings, Text},
 };
 use crate::data::{entry::Entry, object::Object, string::NewString};
@@ -76,6 +77,8 @@ pub(super) enum Making {
     String,
     /// A collection keeps how far it is.
     Collection(Box<Building>),
+    /// So does a stream, in its own way.
+    Stream(Box<StreamBuilding>),
 }
 
 impl Making {
@@ -83,6 +86,7 @@ impl Making {
     pub fn begin(family: Family, code: u8, shapes: Shapes) -> Option<Self> {
         match code {
             types::STRING => Some(Self::String),
+            types::STREAM | types::STREAM_2 | types::STREAM_3 => Some(Self::Stream(Box::new(StreamBuilding::new(code)))),
             code => Building::begin(family, code, shapes).map(|building| Self::Collection(Box::new(building))),
         }
     }
@@ -92,6 +96,7 @@ impl Making {
         match self {
             Self::String => strings.next(input).map(Built::String),
             Self::Collection(building) => building.advance(input, strings),
+            Self::Stream(building) => building.advance(input, strings),
         }
     }
 }
