@@ -159,6 +159,7 @@ pub fn values(ctx: &mut Ctx) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::stream::NodeLimits;
 
     fn value(entry: &Entry) -> String {
         let mut digest = Digest::default();
@@ -173,6 +174,21 @@ mod tests {
         assert_eq!(int, value(&Entry::new_object(b"k", Box::new(Object::from_bytes("12345".into())), NEVER)));
         assert_ne!(int, value(&Entry::new_int(b"k", 12345, 1)), "with a deadline");
         assert_eq!(value(&Entry::new_int(b"k", 1, 1)), value(&Entry::new_int(b"k", 1, 2)), "whichever it is");
+    }
+
+    #[test]
+    fn a_stream_has_the_digest_that_redis_has_for_it() {
+        let limits = NodeLimits { bytes: 4096, entries: 100 };
+        let mut stream = Stream::new();
+        stream.append(StreamId::new(5, 1), [&b"a"[..], b"1", b"b", b"x"].into_iter(), limits);
+        stream.append(StreamId::new(5, 3), [&b"a"[..], b"2", b"b", b"y"].into_iter(), limits);
+        stream.append(StreamId::new(7, 0), [&b"c"[..], b"z"].into_iter(), limits);
+        stream.delete(StreamId::new(5, 3));
+        let entry = |stream: &Stream| Entry::new_object(b"s", Box::new(Object::Stream(stream.clone())), NEVER);
+        // As redis-server 7.0.15 gives it.
+        assert_eq!(value(&entry(&stream)), "9fd742579fcc5b9f8d881ab76d24baa842a52fa6");
+        stream.create_group(b"g", StreamId::MIN, None);
+        assert_eq!(value(&entry(&stream)), "9fd742579fcc5b9f8d881ab76d24baa842a52fa6", "groups do not count");
     }
 
     #[test]
