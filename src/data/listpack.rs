@@ -152,9 +152,18 @@ impl Listpack {
     /// [`Listpack::push`] for what is an element already.
     #[inline]
     pub fn push_item(&mut self, item: Item<'_>) {
-        let encoded = Encoded::new(item);
-        encoded.write(self.0.append(encoded.total()));
+        match item {
+            // What most are, without the detour.
+            Item::Int(n @ 0..=element::BYTE_MAX) => self.0.append(2).copy_from_slice(&element::byte(n)),
+            Item::Str(bytes) if bytes.len() < element::STRING_6 => element::write_short(self.0.append(bytes.len() + 2), bytes),
+            item => self.push_encoded(&Encoded::new(item)),
+        }
         self.added(1);
+    }
+
+    #[inline(never)]
+    fn push_encoded(&mut self, encoded: &Encoded<'_>) {
+        encoded.write(self.0.append(encoded.total()));
     }
 
     /// Adds an element in front.
@@ -183,6 +192,10 @@ impl Listpack {
 
     /// [`Listpack::replace`] for what is an element already.
     pub fn replace_item(&mut self, pos: Pos, item: Item<'_>) {
+        if let (Item::Int(n @ 0..=element::BYTE_MAX), [old @ 0..=0x7f, ..]) = (item, &mut self.0.bytes_mut()[pos.index()..]) {
+            *old = n as u8;
+            return;
+        }
         let encoded = Encoded::new(item);
         let (old, new) = (element::len_at(self.0.bytes(), pos.index()), encoded.total());
         if old == new {

@@ -11,7 +11,8 @@
 
 use super::item::Item;
 
-const STRING_6: usize = 1 << 6;
+/// Strings shorter than this have their length in their first byte.
+pub(super) const STRING_6: usize = 1 << 6;
 const STRING_12: usize = 1 << 12;
 
 /// Bytes that the length of so many bytes takes, to be read backwards: seven bits a byte.
@@ -40,6 +41,24 @@ fn string_head(len: usize) -> usize {
 pub(super) fn string_total(len: usize) -> usize {
     let body = string_head(len) + len;
     body + back_bytes(body)
+}
+
+/// Integers from 0 to this one take a byte.
+pub(super) const BYTE_MAX: i64 = 127;
+
+/// The element that such an integer is.
+#[inline]
+pub(super) fn byte(n: i64) -> [u8; 2] {
+    [n as u8, 1]
+}
+
+/// Writes a string that is shorter than [`STRING_6`] over these bytes, of which there are two more than of it.
+#[inline]
+pub(super) fn write_short(out: &mut [u8], bytes: &[u8]) {
+    let len = bytes.len();
+    out[0] = 0x80 | len as u8;
+    out[1..=len].copy_from_slice(bytes);
+    out[len + 1] = len as u8 + 1;
 }
 
 /// An element, ready to be written.

@@ -92,6 +92,16 @@ fn count(item: Option<Item<'_>>) -> Option<usize> {
     Some(usize::try_from(int(item)?).unwrap_or(0))
 }
 
+/// Hands on the first of each two.
+#[inline]
+fn each_second<'f>(mut fields: impl Iterator<Item = &'f [u8]>, mut act: impl FnMut(&'f [u8])) {
+    while let Some(field) = fields.next() {
+        act(field);
+        fields.next();
+    }
+}
+
+#[inline]
 fn is(item: Item<'_>, bytes: &[u8]) -> bool {
     match item {
         Item::Str(own) => own == bytes,
@@ -157,7 +167,7 @@ impl Node {
         pack.push_item(Item::Int(1));
         pack.push_item(Item::Int(0));
         pack.push_item(Item::Int(pairs as i64));
-        fields.step_by(2).for_each(|name| pack.push(name));
+        each_second(fields, |name| pack.push(name));
         pack.push_item(Item::Int(0));
         Self(pack)
     }
@@ -176,25 +186,28 @@ impl Node {
         self.0.fit();
     }
 
-    /// Whether an entry whose names and values have so many bytes goes into it.
-    pub fn admits(&self, bytes: usize, limits: NodeLimits) -> bool {
-        let bytes_max = if limits.bytes == 0 { BYTES_MAX } else { limits.bytes.min(BYTES_MAX) };
-        if self.0.byte_len() + bytes >= bytes_max {
-            return false;
-        }
-        let entries = self.master().map_or(0, |master| master.live.saturating_add(master.deleted).max(0) as u64);
-        limits.entries == 0 || entries < limits.entries as u64
-    }
-
     /// The first entry of a node that has begun with it.
     pub fn push_first<'f>(&mut self, fields: impl Iterator<Item = &'f [u8]>, pairs: usize) {
         self.push_same(0, 0, fields, pairs);
     }
 
+    /// Whether an entry whose names and values have so many bytes goes into it.
+    #[inline]
+    pub fn admits(&self, bytes: usize, limits: NodeLimits) -> bool {
+        let bytes_max = if limits.bytes == 0 { BYTES_MAX } else { limits.bytes.min(BYTES_MAX) };
+        if self.0.byte_len() + bytes >= bytes_max {
+            return false;
+        }
+        let mut counts = self.0.iter();
+        let (live, deleted) = (int(counts.next()).unwrap_or(0), int(counts.next()).unwrap_or(0));
+        limits.entries == 0 || (live.saturating_add(deleted).max(0) as u64) < limits.entries as u64
+    }
+
     /// Adds an entry.
     pub fn push<'f>(&mut self, master: StreamId, id: StreamId, fields: impl Iterator<Item = &'f [u8]> + Clone, pairs: usize) {
         let Some(Master { live, mut names, names_len, .. }) = self.master() else { return };
-        let same = names_len == pairs && fields.clone().step_by(2).all(|name| names.next().is_some_and(|own| is(own, name)));
+        let mut same = names_len == pairs;
+        each_second(fields.clone(), |name| same = same && names.next().is_some_and(|own| is(own, name)));
         self.set(0, live.saturating_add(1));
         let (ms, seq) = (id.ms.wrapping_sub(master.ms) as i64, id.seq.wrapping_sub(master.seq) as i64);
         if same {
@@ -206,9 +219,10 @@ impl Node {
         self.0.push_item(Item::Int(4 + 2 * pairs as i64));
     }
 
-    fn push_same<'f>(&mut self, ms: i64, seq: i64, fields: impl Iterator<Item = &'f [u8]>, pairs: usize) {
+    fn push_same<'f>(&mut self, ms: i64, seq: i64, mut fields: impl Iterator<Item = &'f [u8]>, pairs: usize) {
         self.push_head(SAME_FIELDS, ms, seq);
-        fields.skip(1).step_by(2).for_each(|value| self.0.push(value));
+        fields.next();
+        each_second(fields, |value| self.0.push(value));
         self.0.push_item(Item::Int(3 + pairs as i64));
     }
 

@@ -177,7 +177,13 @@ impl<K: Key, V: Value> Tree<K, V> {
 
     /// The first element.
     pub fn first(&self) -> Option<(&K, &V)> {
-        self.leaf_from(Bound::Unbounded::<&K>).first().map(|(key, value)| (key, value))
+        let mut node = self.root.as_deref()?;
+        loop {
+            match node {
+                Node::Leaf(items) => return items.first().map(|(key, value)| (key, value)),
+                Node::Inner(children) => node = &children.first()?.node,
+            }
+        }
     }
 
     /// The last element.

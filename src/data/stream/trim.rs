@@ -35,9 +35,10 @@ impl Trim {
 impl Stream {
     /// Removes entries from the beginning. Returns how many.
     pub fn trim(&mut self, trim: &Trim) -> u64 {
-        let parts = &mut *self.0;
-        let removed = parts.cut(trim);
-        let removed = removed + parts.trim_nodes(trim, removed);
+        if matches!(trim.bound, Bound::MaxLen(max) if self.len() <= max) {
+            return 0;
+        }
+        let removed = self.0.trim(trim);
         if removed > 0 {
             self.refresh_first_id();
         }
@@ -46,22 +47,45 @@ impl Stream {
 }
 
 impl Parts {
-    /// Cuts nodes off of which it is certain, without looking at them, that they go. Returns how many entries they had.
-    fn cut(&mut self, trim: &Trim) -> u64 {
-        let Some((tail, _)) = &self.tail else { return 0 };
-        let (mut passed, excess) = (
-            0u64,
-            match trim.bound {
-                Bound::MaxLen(max) => self.len.saturating_sub(max),
-                Bound::MinId(_) => u64::MAX,
-            },
-        );
-        if excess == 0 {
-            return 0;
+    fn trim(&mut self, trim: &Trim) -> u64 {
+        let mut removed = 0;
+        while let Some((master, node)) = self.front() {
+            let live = node.live();
+            if matches!(trim.bound, Bound::MaxLen(max) if self.len <= max) || !trim.allows(live.saturating_add(removed)) {
+                break;
+            }
+            let goes = match trim.bound {
+                Bound::MaxLen(max) => self.len.saturating_sub(live) >= max,
+                Bound::MinId(id) => node.last_id(master).is_none_or(|last| last < id),
+            };
+            if !goes {
+                if !trim.approx {
+                    removed += self.trim_front(trim.bound, master);
+                }
+                break;
+            }
+            if self.nodes.remove(&master).is_none() {
+                self.tail = None;
+            }
+            self.len = self.len.saturating_sub(live);
+            removed += live;
+            removed += self.cut(trim, removed);
         }
+        removed
+    }
+
+    /// Cuts nodes off of which it is certain, without looking at them, that they go, when so many entries are gone already. Returns how many
+    /// entries they had.
+    fn cut(&mut self, trim: &Trim, gone: u64) -> u64 {
+        let Some((tail, _)) = &self.tail else { return 0 };
+        let excess = match trim.bound {
+            Bound::MaxLen(max) => self.len.saturating_sub(max),
+            Bound::MinId(_) => u64::MAX,
+        };
+        let mut passed = 0u64;
         let refused = self.nodes.first_refused(|Live(live)| {
             let all = passed.saturating_add(live);
-            let passes = all < excess && trim.allows(all);
+            let passes = all < excess && trim.allows(gone.saturating_add(all));
             passed = if passes { all } else { passed };
             passes
         });
@@ -80,34 +104,6 @@ impl Parts {
     fn front(&self) -> Option<(StreamId, &Node)> {
         let in_tree = self.nodes.first().map(|(master, node)| (*master, node));
         in_tree.or_else(|| self.tail.as_ref().map(|(master, node)| (*master, &**node)))
-    }
-
-    /// Goes on node by node, when so many entries are gone already. Returns how many are besides.
-    fn trim_nodes(&mut self, trim: &Trim, gone: u64) -> u64 {
-        let mut removed = 0;
-        while let Some((master, node)) = self.front() {
-            let live = node.live();
-            if matches!(trim.bound, Bound::MaxLen(max) if self.len <= max) || !trim.allows(gone + removed + live) {
-                break;
-            }
-            let goes = match trim.bound {
-                Bound::MaxLen(max) => self.len.saturating_sub(live) >= max,
-                Bound::MinId(id) => node.last_id(master).is_none_or(|last| last < id),
-            };
-            if goes {
-                if self.nodes.remove(&master).is_none() {
-                    self.tail = None;
-                }
-                self.len = self.len.saturating_sub(live);
-                removed += live;
-                continue;
-            }
-            if !trim.approx {
-                removed += self.trim_front(trim.bound, master);
-            }
-            break;
-        }
-        removed
     }
 
     /// Marks entries of the first node as deleted. Returns how many.
