@@ -13,33 +13,16 @@ use super::db::TableId;
 use crate::data::{
     dict::{Dict, Handle},
     entry::Entry,
-    pieces::{Element, WatchId},
+    pieces::WatchId,
 };
-use large::{Hand, Large};
+use large::{Hand, Larges};
 pub(super) use place::Tables;
+pub use sink::Sink;
 use std::{cell::RefCell, collections::VecDeque, rc::Rc};
 
 mod large;
 mod place;
-
-/// Takes what a walk finds.
-pub trait Sink {
-    /// An entry of the database that had this index when the walk began.
-    fn entry(&mut self, db: usize, entry: &Entry);
-
-    /// An entry with a large collection. Its elements will follow; where there are several such collections, the elements of the first come first.
-    /// What it holds now is what counts: its key and deadline, and how many elements there are.
-    fn large(&mut self, db: usize, entry: &Entry);
-
-    /// An element, or a node of a list, of the first large collection that is not whole.
-    fn element(&mut self, element: Element<'_>);
-
-    /// The first large collection is whole.
-    fn large_done(&mut self);
-
-    /// So many bytes of memory have been handed over before their turn, since they were about to change.
-    fn early(&mut self, _bytes: usize) {}
-}
+mod sink;
 
 /// Names a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +37,7 @@ pub(super) struct Walk {
     marks: WatchId,
     /// Those tables, the current one first, with the database index they had.
     tables: VecDeque<(TableId, usize)>,
-    /// Large collections that are not whole, in the order of their coming.
-    larges: VecDeque<Large>,
+    larges: Larges,
     sink: Rc<RefCell<dyn Sink>>,
 }
 
@@ -67,12 +49,12 @@ impl Walk {
             dict.begin_walk(marks);
             (table, db)
         };
-        Self { id: WalkId(id), marks, tables: tables.map(begin).collect(), larges: VecDeque::new(), sink }
+        Self { id: WalkId(id), marks, tables: tables.map(begin).collect(), larges: Larges::default(), sink }
     }
 
     /// Whether it still needs this table.
     pub(super) fn needs(&self, table: TableId) -> bool {
-        self.tables.iter().any(|(id, _)| *id == table) || self.larges.iter().any(|large| large.may_be_in(table))
+        self.tables.iter().any(|(id, _)| *id == table) || self.larges.may_be_in(table)
     }
 
     /// What hands entries of a table to the sink; `None` when the walk is through with it.
@@ -98,6 +80,21 @@ impl Walk {
         }
     }
 
+    /// Whether a large collection is to be gone on with before anything else.
+    pub(super) fn has_large(&self) -> bool {
+        !self.larges.is_empty()
+    }
+
+    /// Hands over the next elements of the first large collection.
+    pub(super) fn step_large(&mut self, tables: &dyn Tables) {
+        self.larges.step(&self.sink, tables);
+    }
+
+    /// Notes that an entry has been put into a table: it may hold one of the large collections.
+    pub(super) fn moved(&mut self, to: TableId, to_hash: u64, entry: &Entry) {
+        self.larges.moved(to, to_hash, entry);
+    }
+
     /// Hands over the next part of a segment of the current table.
     pub(super) fn step(&mut self, tables: &dyn Tables) {
         let Some(&(table, _)) = self.tables.front() else { return };
@@ -118,7 +115,7 @@ impl Walk {
                 dict.end_walk(self.marks);
             }
         }
-        self.forget_larges(tables);
+        self.larges.forget(tables);
     }
 
     /// Whether all has been handed over.

@@ -2,8 +2,8 @@
 //! watched, and looked for where its key was last seen.
 
 use super::{
-    Sink, TableId, Walk,
     place::{Place, Search, Tables, pieces_of},
+    sink::Sink,
 };
 use crate::data::{
     dict::Dict,
@@ -12,6 +12,7 @@ use crate::data::{
     pieces::{self, Element, SharedCopy, WatchId},
     stream::Stream,
 };
+use crate::keyspace::db::TableId;
 use std::{
     cell::{RefCell, RefMut},
     collections::VecDeque,
@@ -28,7 +29,7 @@ const CONSUMERS_LARGE: usize = 64;
 const SAMPLES: usize = 5;
 
 /// A large collection that is not whole.
-pub(super) enum Large {
+enum Large {
     /// As a copy of its own.
     Shared(Box<dyn SharedCopy>),
     Table {
@@ -42,16 +43,20 @@ pub(super) enum Large {
 
 impl Large {
     /// Whether it may be held by this table of keys.
-    pub fn may_be_in(&self, table: TableId) -> bool {
+    fn may_be_in(&self, table: TableId) -> bool {
         let Self::Table { place, search, .. } = self else { return false };
         place.table == table || search.as_ref().is_some_and(|search| search.needs(table))
     }
 }
 
+/// Large collections that are not whole, in the order of their coming.
+#[derive(Default)]
+pub(super) struct Larges(VecDeque<Large>);
+
 /// Hands entries over to a walk's sink.
 pub(super) struct Hand<'w> {
     sink: RefMut<'w, dyn Sink>,
-    larges: &'w mut VecDeque<Large>,
+    larges: &'w mut Larges,
     table: TableId,
     db: usize,
 }
@@ -85,7 +90,7 @@ fn hanging(entry: &Entry) -> usize {
 
 impl<'w> Hand<'w> {
     /// For entries of a table that had database index `db` when the walk began.
-    pub fn new(sink: &'w RefCell<dyn Sink>, larges: &'w mut VecDeque<Large>, table: TableId, db: usize) -> Self {
+    pub fn new(sink: &'w RefCell<dyn Sink>, larges: &'w mut Larges, table: TableId, db: usize) -> Self {
         Self { sink: sink.borrow_mut(), larges, table, db }
     }
 
@@ -97,7 +102,7 @@ impl<'w> Hand<'w> {
         }
     }
 
-    /// The same, before the walk has come by.
+    /// The same, before the walk has visited it.
     pub fn over_early(&mut self, dict: &Dict<Entry>, entry: &Entry) {
         self.sink.early(entry.allocated() + hanging(entry));
         self.over(dict, entry);
@@ -116,20 +121,25 @@ impl<'w> Hand<'w> {
             _ => return self.sink.entry(self.db, entry),
         };
         self.sink.large(self.db, entry);
-        self.larges.push_back(large);
+        self.larges.0.push_back(large);
     }
 }
 
-impl Walk {
-    /// Whether a large collection is to be gone on with before anything else.
-    pub(in crate::keyspace) fn has_large(&self) -> bool {
-        !self.larges.is_empty()
+impl Larges {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// Hands over the next elements of the first large collection.
-    pub(in crate::keyspace) fn step_large(&mut self, tables: &dyn Tables) {
-        let Some(large) = self.larges.front_mut() else { return };
-        let mut sink = self.sink.borrow_mut();
+    /// Whether one of them may be held by this table of keys.
+    pub fn may_be_in(&self, table: TableId) -> bool {
+        self.0.iter().any(|large| large.may_be_in(table))
+    }
+
+    /// Hands over the next elements of the first of them.
+    pub fn step(&mut self, sink: &RefCell<dyn Sink>, tables: &dyn Tables) {
+        let Some(large) = self.0.front_mut() else { return };
+        let mut sink = sink.borrow_mut();
         let more = match large {
             Large::Shared(shared) => shared.step(&mut |element| sink.element(element)),
             Large::Table { id, place, search } => {
@@ -147,17 +157,17 @@ impl Walk {
         };
         if !more {
             sink.large_done();
-            self.larges.pop_front();
+            self.0.pop_front();
         }
     }
 
-    /// Notes that an entry has been put into a table: it may hold one of the large collections.
-    pub(in crate::keyspace) fn moved(&mut self, to: TableId, to_hash: u64, entry: &Entry) {
-        if self.larges.is_empty() {
+    /// Notes that an entry has been put into a table: it may hold one of them.
+    pub fn moved(&mut self, to: TableId, to_hash: u64, entry: &Entry) {
+        if self.0.is_empty() {
             return;
         }
         let Some(pieces) = pieces_of(entry).filter(|pieces| pieces.is_watched()) else { return };
-        for large in &mut self.larges {
+        for large in &mut self.0 {
             if let Large::Table { id, place, search } = large
                 && pieces.is_watched_by(*id)
             {
@@ -166,9 +176,9 @@ impl Walk {
         }
     }
 
-    /// Lets go of the large collections of a walk that is not to be finished.
-    pub(super) fn forget_larges(&mut self, tables: &dyn Tables) {
-        for large in self.larges.drain(..) {
+    /// Gives all of them up: the walk is not to be finished.
+    pub fn forget(&mut self, tables: &dyn Tables) {
+        for large in self.0.drain(..) {
             let Large::Table { id, mut place, mut search } = large else { continue };
             // A watch that is not ended would copy whatever changes for ever: so the search is not left unfinished.
             while place.pieces(tables, id).is_none() && !pieces::is_orphan(id) && search_on(tables, id, &mut place, &mut search) {}

@@ -1,11 +1,11 @@
 //! Where a watched collection is: under the key that it was last seen with, or, where nobody has told of where that went, searched for.
 
-use super::TableId;
 use crate::data::{
     dict::{Cursor, Dict},
     entry::{Entry, Value},
     pieces::{self, Pieces, WatchId},
 };
+use crate::keyspace::db::TableId;
 
 /// The table with this name, be it in use or on its way out.
 pub(in crate::keyspace) trait Tables {
@@ -47,7 +47,7 @@ impl Search {
         Self { tables: tables.names(), at: Cursor(0) }
     }
 
-    /// Whether it has still to come by in this table.
+    /// Whether it has still to look through this table.
     pub fn needs(&self, table: TableId) -> bool {
         self.tables.contains(&table)
     }
