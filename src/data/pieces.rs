@@ -3,7 +3,7 @@
 //! What consists of parts that copies share, a list or a stream, is copied, and the copy handed over ([`shared`]). The rest stands on a table.
 //!
 //! Whoever wants such a view of a table begins a *watch* on it, and takes a [step](Pieces::step) from time to time. The table notes before it
-//! changes an element that a watch has not come by yet what that element was, and that it is not to be met again; so all steps
+//! changes an element that a watch has not visited yet what that element was, and that it is not to be met again; so all steps
 //! together see every element as it was when the watch began, once each, in no promised order. A table that is dropped while it is watched
 //! becomes an orphan: it waits here until its watches are over, out of everybody else's sight.
 
@@ -16,27 +16,12 @@ use super::{
     stream::{SharedStream, StreamPart},
     zset,
 };
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
-/// Names a watch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WatchId(u64);
+#[cfg(test)]
+mod tests;
 
-impl WatchId {
-    /// One that no other watch of this thread has.
-    pub fn new() -> Self {
-        NAMES.with(|names| {
-            names.set(names.get() + 1);
-            Self(names.get())
-        })
-    }
-}
-
-impl Default for WatchId {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+pub use super::dict::WatchId;
 
 /// An element of a collection.
 pub enum Element<'a> {
@@ -184,7 +169,6 @@ impl<T: Piece> Pieces for Dict<T> {
 }
 
 thread_local! {
-    static NAMES: Cell<u64> = const { Cell::new(0) };
     static ORPHANS: RefCell<Vec<Box<dyn Pieces>>> = RefCell::default();
 }
 

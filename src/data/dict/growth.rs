@@ -143,7 +143,7 @@ impl<T: Slot> Dict<T> {
     }
 
     #[cold]
-    pub(super) fn gather_now(&mut self) {
+    pub(in crate::data) fn gather_now(&mut self) {
         self.reshape(0, None, |dict| {
             let mut old = dict.take();
             (old.len, old.bytes) = (0, 0);

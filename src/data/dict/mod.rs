@@ -22,6 +22,7 @@ mod segment;
 pub mod slot;
 mod slots;
 mod watch;
+mod watch_id;
 
 use super::{
     key_hash::Seed,
@@ -33,6 +34,7 @@ pub use slot::Slot;
 use slots::SlotSet;
 use std::mem;
 use watch::Walkers;
+pub use watch_id::WatchId;
 
 #[derive(Clone)]
 struct Shelf<T> {

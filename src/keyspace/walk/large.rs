@@ -5,14 +5,16 @@ use super::{
     place::{Place, Search, Tables, pieces_of},
     sink::Sink,
 };
-use crate::data::{
-    dict::Dict,
-    entry::{Entry, Value},
-    object::Object,
-    pieces::{self, Element, SharedCopy, WatchId},
-    stream::Stream,
+use crate::{
+    data::{
+        dict::Dict,
+        entry::{Entry, Value},
+        object::Object,
+        pieces::{self, Element, SharedCopy, WatchId},
+        stream::Stream,
+    },
+    keyspace::db::TableId,
 };
-use crate::keyspace::db::TableId;
 use std::{
     cell::{RefCell, RefMut},
     collections::VecDeque,

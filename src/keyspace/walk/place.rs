@@ -1,11 +1,13 @@
 //! Where a watched collection is: under the key that it was last seen with, or, where nobody has told of where that went, searched for.
 
-use crate::data::{
-    dict::{Cursor, Dict},
-    entry::{Entry, Value},
-    pieces::{self, Pieces, WatchId},
+use crate::{
+    data::{
+        dict::{Cursor, Dict},
+        entry::{Entry, Value},
+        pieces::{self, Pieces, WatchId},
+    },
+    keyspace::db::TableId,
 };
-use crate::keyspace::db::TableId;
 
 /// The table with this name, be it in use or on its way out.
 pub(in crate::keyspace) trait Tables {
