@@ -12,7 +12,7 @@ const SLOTS: usize = 2048;
 /// No command has a longer name.
 const NAME_MAX: usize = 32;
 
-struct Row<H: 'static> {
+struct CommandRow<H: 'static> {
     command: &'static Description<H>,
     /// What it is called by, in lower case: its name, unless `rename-command` says otherwise. Empty when it is not to be called at all.
     called: Box<[u8]>,
@@ -25,7 +25,7 @@ struct Row<H: 'static> {
 
 /// Every command and subcommand.
 pub struct Registry<H: 'static> {
-    rows: Vec<Row<H>>,
+    rows: Vec<CommandRow<H>>,
     /// The commands of the rows: what is looked at for each request, without the rest of them.
     commands: Vec<&'static Description<H>>,
     slots: Box<[CommandId; SLOTS]>,
@@ -56,7 +56,7 @@ impl<H> Registry<H> {
     pub fn new(table: &[&'static [Description<H>]]) -> Self {
         let mut registry = Self { rows: Vec::new(), commands: Vec::new(), slots: Box::new([NONE; SLOTS]) };
         for command in table.iter().copied().flatten() {
-            registry.rows.push(Row {
+            registry.rows.push(CommandRow {
                 command,
                 called: command.name.as_bytes().into(),
                 full_name: command.name.to_owned(),
@@ -70,7 +70,7 @@ impl<H> Registry<H> {
                 let sub = registry.rows.len() as CommandId;
                 let full_name = format!("{}|{}", parent.name, command.name);
                 let called = command.name.as_bytes().into();
-                registry.rows.push(Row { command, called, full_name, parent: Some(id as CommandId), subcommands: Vec::new() });
+                registry.rows.push(CommandRow { command, called, full_name, parent: Some(id as CommandId), subcommands: Vec::new() });
                 registry.rows[id].subcommands.push(sub);
             }
         }

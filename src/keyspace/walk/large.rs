@@ -2,7 +2,7 @@
 //! watched, and looked for where its key was last seen.
 
 use super::{
-    place::{Place, Search, Tables, pieces_of},
+    place::{CollectionPlace, CollectionSearch, Tables, pieces_of},
     sink::Sink,
 };
 use crate::{
@@ -37,9 +37,9 @@ enum Large {
     Table {
         id: WatchId,
         /// Where its key was last seen.
-        place: Place,
+        place: CollectionPlace,
         /// Where it is neither there nor an orphan.
-        search: Option<Search>,
+        search: Option<CollectionSearch>,
     },
 }
 
@@ -117,7 +117,7 @@ impl<'w> Hand<'w> {
             (_, Some(pieces)) => {
                 let id = WatchId::new();
                 pieces.watch(id);
-                let place = Place { table: self.table, hash: dict.hash(entry.key()), key: entry.key().into() };
+                let place = CollectionPlace { table: self.table, hash: dict.hash(entry.key()), key: entry.key().into() };
                 Large::Table { id, place, search: None }
             }
             _ => return self.sink.entry(self.db, entry),
@@ -173,7 +173,7 @@ impl Larges {
             if let Large::Table { id, place, search } = large
                 && pieces.is_watched_by(*id)
             {
-                (*place, *search) = (Place { table: to, hash: to_hash, key: entry.key().into() }, None);
+                (*place, *search) = (CollectionPlace { table: to, hash: to_hash, key: entry.key().into() }, None);
             }
         }
     }
@@ -194,8 +194,8 @@ impl Larges {
 
 /// Looks at the next entries for a collection that is neither where its key was last seen nor an orphan. `false` when it is nowhere.
 #[cold]
-fn search_on(tables: &dyn Tables, id: WatchId, place: &mut Place, search: &mut Option<Search>) -> bool {
-    let under_way = search.get_or_insert_with(|| Search::new(tables));
+fn search_on(tables: &dyn Tables, id: WatchId, place: &mut CollectionPlace, search: &mut Option<CollectionSearch>) -> bool {
+    let under_way = search.get_or_insert_with(|| CollectionSearch::new(tables));
     if let Some(found) = under_way.step(tables, id) {
         (*place, *search) = (found, None);
         return true;

@@ -17,13 +17,13 @@ pub(in crate::keyspace) trait Tables {
 }
 
 /// A key, and the table that it is in.
-pub(super) struct Place {
+pub(super) struct CollectionPlace {
     pub table: TableId,
     pub hash: u64,
     pub key: Box<[u8]>,
 }
 
-impl Place {
+impl CollectionPlace {
     /// The collection there, if it is watched under this name.
     pub fn pieces<'t>(&self, tables: &'t dyn Tables, id: WatchId) -> Option<&'t dyn Pieces> {
         let entry = tables.table(self.table)?.find(self.hash, &self.key)?;
@@ -38,13 +38,13 @@ pub(super) fn pieces_of(entry: &Entry) -> Option<&dyn Pieces> {
 
 /// A search for a collection through the tables that there were at its beginning, which stay until it is over. When the collection is put into a table
 /// meanwhile its walk is told, and when it is dropped it is an orphan: so whoever searches looks at both before each step.
-pub(super) struct Search {
+pub(super) struct CollectionSearch {
     /// Those still to be looked through, the current one last.
     tables: Vec<TableId>,
     at: Cursor,
 }
 
-impl Search {
+impl CollectionSearch {
     pub fn new(tables: &dyn Tables) -> Self {
         Self { tables: tables.names(), at: Cursor(0) }
     }
@@ -60,7 +60,7 @@ impl Search {
     }
 
     /// Looks at the next entries: the place of the collection that is watched under this name, if one of them holds it.
-    pub fn step(&mut self, tables: &dyn Tables, id: WatchId) -> Option<Place> {
+    pub fn step(&mut self, tables: &dyn Tables, id: WatchId) -> Option<CollectionPlace> {
         /// Entries looked at in a step, about.
         const ENTRIES: usize = 128;
         /// Buckets, or segments without any.
@@ -70,7 +70,7 @@ impl Search {
         self.at = tables.table(table).map_or(Cursor(0), |dict| {
             dict.scan(self.at, ENTRIES, BUCKETS, |entry| {
                 if pieces_of(entry).is_some_and(|pieces| pieces.is_watched_by(id)) {
-                    found = Some(Place { table, hash: dict.hash(entry.key()), key: entry.key().into() });
+                    found = Some(CollectionPlace { table, hash: dict.hash(entry.key()), key: entry.key().into() });
                 }
             })
         });
