@@ -3,7 +3,10 @@
 mod common;
 use common::Server;
 
-use redis::{Client, Commands, Connection, ErrorKind, RedisResult, ServerErrorKind};
+use redis::{
+    Client, Commands, Connection, ErrorKind, RedisResult, ServerErrorKind,
+    geo::{Coord, RadiusOptions, RadiusOrder, RadiusSearchResult, Unit},
+};
 use std::collections::{HashMap, HashSet};
 
 /// Runs `check` over both protocols on an empty server.
@@ -118,6 +121,27 @@ fn sorted_sets() {
         assert_eq!(least, [("b".to_owned(), 2.0)]);
         let greatest: (String, String, f64) = con.bzpopmax("z", 1.0).unwrap();
         assert_eq!(greatest, ("z".to_owned(), "a".to_owned(), 11.0));
+    });
+}
+
+#[test]
+fn places() {
+    over_both(|con| {
+        let sicily = [(Coord::lon_lat(13.361389, 38.115556), "Palermo"), (Coord::lon_lat(15.087269, 37.502669), "Catania")];
+        assert_eq!(con.geo_add::<_, _, usize>("g", &sicily).unwrap(), 2);
+        assert_eq!(con.geo_dist::<_, _, _, f64>("g", "Palermo", "Catania", Unit::Kilometers).unwrap(), 166.2742);
+        assert_eq!(con.geo_hash::<_, _, Vec<Option<String>>>("g", &["Palermo", "x"]).unwrap(), [Some("sqc8b49rny0".to_owned()), None]);
+        let places: Vec<Option<Coord<f64>>> = con.geo_pos("g", &["Palermo", "x"]).unwrap();
+        assert!(places[0].as_ref().is_some_and(|at| (at.longitude - 13.361389).abs() < 1e-5 && (at.latitude - 38.115556).abs() < 1e-5));
+        assert!(places[1].is_none());
+        let options = RadiusOptions::default().with_dist().with_coord().order(RadiusOrder::Asc);
+        let found: Vec<RadiusSearchResult> = con.geo_radius("g", 15.0, 37.0, 200.0, Unit::Kilometers, options).unwrap();
+        let found: Vec<(&str, Option<f64>)> = found.iter().map(|found| (found.name.as_str(), found.dist)).collect();
+        assert_eq!(found, [("Catania", Some(56.4413)), ("Palermo", Some(190.4424))]);
+        let store = RadiusOptions::default().store_dist("d");
+        assert_eq!(con.geo_radius_by_member::<_, _, usize>("g", "Palermo", 200.0, Unit::Kilometers, store).unwrap(), 2);
+        let search = ["g", "FROMLONLAT", "15", "37", "BYBOX", "400", "400", "km", "DESC", "COUNT", "1"];
+        assert_eq!(redis::cmd("GEOSEARCH").arg(&search).query::<Vec<String>>(con).unwrap(), ["Palermo"]);
     });
 }
 

@@ -116,6 +116,19 @@ const groups = {
     assert.strictEqual(await r.zrem("z", "a", "b"), 2);
   },
 
+  async places(r) {
+    assert.strictEqual(await r.geoadd("g", 13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania"), 2);
+    assert.strictEqual(await r.geodist("g", "Palermo", "Catania", "km"), "166.2742");
+    assert.deepStrictEqual(await r.geohash("g", "Palermo", "x"), ["sqc8b49rny0", null]);
+    const [palermo, nowhere] = await r.geopos("g", "Palermo", "x");
+    assert.ok(Math.abs(palermo[0] - 13.361389) < 1e-5 && Math.abs(palermo[1] - 38.115556) < 1e-5);
+    assert.strictEqual(nowhere, null);
+    assert.deepStrictEqual(await r.geosearch("g", "FROMLONLAT", 15, 37, "BYRADIUS", 200, "km", "ASC"), ["Catania", "Palermo"]);
+    assert.deepStrictEqual(await r.geosearch("g", "FROMMEMBER", "Palermo", "BYBOX", 400, 400, "km", "DESC", "COUNT", 1, "WITHDIST"), [["Catania", "166.2742"]]);
+    assert.strictEqual(await r.geosearchstore("d", "g", "FROMLONLAT", 15, 37, "BYRADIUS", 100, "km", "STOREDIST"), 1);
+    assert.deepStrictEqual(await r.georadius("g", 15, 37, 200, "km", "WITHDIST", "COUNT", 1), [["Catania", "56.4413"]]);
+  },
+
   async sorting(r) {
     await r.rpush("l", 3, 1, 2);
     assert.deepStrictEqual(await r.sort("l"), ["1", "2", "3"]);

@@ -121,6 +121,23 @@ def sorted_sets(r):
     assert r.zrandmember("z") in {"a", "c"}
 
 
+def places(r):
+    sicily = (13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania")
+    equal((r.geoadd("g", sicily), r.geoadd("g", sicily, ch=True), r.geoadd("g", (1, 1, "x"), xx=True)), (2, 0, 0))
+    equal((r.geodist("g", "Palermo", "Catania", "km"), r.geodist("g", "Palermo", "x")), (166.2742, None))
+    equal(r.geohash("g", "Palermo", "x"), ["sqc8b49rny0", None])
+    palermo, nowhere = r.geopos("g", "Palermo", "x")
+    assert abs(palermo[0] - 13.361389) < 1e-5 and abs(palermo[1] - 38.115556) < 1e-5 and nowhere is None
+    equal(r.geosearch("g", longitude=15, latitude=37, radius=200, unit="km", sort="ASC"), ["Catania", "Palermo"])
+    [[member, distance, (longitude, latitude)]] = r.geosearch(
+        "g", member="Palermo", width=400, height=400, unit="km", sort="DESC", count=1, withdist=True, withcoord=True
+    )
+    equal((member, float(distance), round(float(longitude), 4), round(float(latitude), 4)), ("Catania", 166.2742, 15.0873, 37.5027))
+    equal((r.geosearchstore("d", "g", longitude=15, latitude=37, radius=100, unit="km", storedist=True), r.zrange("d", 0, -1)), (1, ["Catania"]))
+    equal(r.georadius("g", 15, 37, 200, unit="km", sort="ASC", count=1), ["Catania"])
+    equal(r.georadiusbymember("g", "Palermo", 200, unit="km", store="d"), 2)
+
+
 def sorting(r):
     r.rpush("l", 3, 1, 2)
     equal((r.sort("l"), r.sort("l", desc=True, start=0, num=2)), (["1", "2", "3"], ["3", "2"]))
@@ -179,7 +196,7 @@ def server(r):
     equal((r.flushdb(), r.dbsize()), (True, 0))
 
 
-GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, sorting, transactions, publishing, server]
+GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, places, sorting, transactions, publishing, server]
 for group in GROUPS:
     client = connect()
     client.flushall()
