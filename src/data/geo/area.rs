@@ -46,8 +46,7 @@ impl Area {
             y += latitude.cos() * longitude.sin();
             z += latitude.sin();
         }
-        let count = corners.len() as f64;
-        (x, y, z) = (x / count, y / count, z / count);
+        // Their sum points where their mean does.
         let center = Point { longitude: degrees(y.atan2(x)), latitude: degrees(z.atan2((x * x + y * y).sqrt())) };
         Self { center, shape: Shape::Polygon(corners), unit: 1.0 }
     }

@@ -146,7 +146,7 @@ pub fn score(point: Point) -> f64 {
 
 /// The bits that a score stands for: a number that is none of a place is taken as a processor takes it.
 #[inline]
-pub(super) fn bits(score: f64) -> u64 {
+fn bits(score: f64) -> u64 {
     /// 2^63, from which on the processor's conversion is done in two parts.
     const HALF: f64 = 9_223_372_036_854_775_808.0;
     match score {

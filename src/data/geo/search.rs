@@ -10,6 +10,7 @@ use super::{
 };
 use crate::data::zset::{Unread, Zset};
 use std::{
+    cell::Cell,
     cmp::Ordering,
     collections::BinaryHeap,
     ops::ControlFlow::{self, Break, Continue},
@@ -91,7 +92,8 @@ struct Search<'a, 's> {
     zset: &'a Zset,
     area: &'s Area,
     cover: Cover,
-    window: Window,
+    /// Where what is wanted may be: of the nearest few it becomes less as they are found.
+    window: Cell<Window>,
     bounds: Bounds,
     /// Of a circle: what is beyond the first limit is outside, and what is within the second inside.
     limits: Option<(f64, f64)>,
@@ -103,16 +105,17 @@ impl<'a, 's> Search<'a, 's> {
             Shape::Circle { radius } => Some((further(radius * area.unit), nearer(radius * area.unit))),
             _ => None,
         };
-        Self { zset, area, cover: Cover::of(area), window: Window::of(area), bounds: Bounds::from(area.center), limits }
+        Self { zset, area, cover: Cover::of(area), window: Cell::new(Window::of(area)), bounds: Bounds::from(area.center), limits }
     }
 
-    /// Shows the members that may be in the area with their scores and places, until `visit` has enough.
+    /// Shows the members that may be wanted with their scores and places, until `visit` has enough.
     fn visit(&self, mut visit: impl FnMut(Point, f64, Unread<'a>) -> ControlFlow<()>) {
         for cell in self.cover.cells() {
             let (min, max) = cell.scores();
             let end = self.zset.visit_between(min, max, |score, member| {
-                let bits = cell::bits(score);
-                if self.window.contains(bits) { visit(cell::point_of_bits(bits), score, member) } else { Continue(()) }
+                // A cell's scores are positive and far from the largest integer.
+                let bits = score as i64 as u64;
+                if self.window.get().contains(bits) { visit(cell::point_of_bits(bits), score, member) } else { Continue(()) }
             });
             if end.is_break() {
                 return;
@@ -160,6 +163,7 @@ impl<'a, 's> Search<'a, 's> {
             return found;
         }
         // Which of some equals come first is up to how all are sorted.
+        self.window.set(Window::of(self.area));
         let mut found = self.all(true, usize::MAX);
         sort(&mut found, Order::Ascending, count);
         found.truncate(count);
@@ -168,29 +172,35 @@ impl<'a, 's> Search<'a, 's> {
 
     /// The nearest `count` and the one behind them. A point that is further away than all of them is not measured.
     fn nearest_and_next(&self, count: usize) -> Vec<Found<'a>> {
+        /// The window is made anew when what is wanted lies within this part of the radius that it was made for.
+        const NARROWER: f64 = 0.75;
         let mut first = Vec::new();
         let mut nearest: BinaryHeap<Furthest<'a>> = BinaryHeap::new();
-        let mut limit = f64::INFINITY;
+        let (mut limit, mut narrow) = (f64::INFINITY, f64::INFINITY);
         self.visit(|point, score, member| {
-            let Some(furthest) = nearest.peek() else {
+            if nearest.is_empty() {
                 if let Some(distance) = self.distance(point, true) {
                     first.push(Furthest(Found { distance, score, member }));
                     if first.len() > count {
                         nearest = BinaryHeap::from(std::mem::take(&mut first));
-                        limit = nearest.peek().map_or(limit, |furthest| further(furthest.0.distance));
                     }
                 }
-                return Continue(());
-            };
-            if self.bounds.is_further(point, limit) {
-                return Continue(());
-            }
-            if let Some(distance) = self.distance(point, true)
-                && distance < furthest.0.distance
+            } else if !self.bounds.is_further(point, limit)
+                && let Some(distance) = self.distance(point, true)
+                && nearest.peek().is_some_and(|furthest| distance < furthest.0.distance)
             {
                 nearest.pop();
                 nearest.push(Furthest(Found { distance, score, member }));
-                limit = nearest.peek().map_or(limit, |furthest| further(furthest.0.distance));
+            } else {
+                return Continue(());
+            }
+            if let Some(furthest) = nearest.peek() {
+                let radius = furthest.0.distance;
+                limit = further(radius);
+                if radius < narrow {
+                    narrow = radius * NARROWER;
+                    self.window.set(Window::of(&Area { shape: Shape::Circle { radius }, center: self.area.center, unit: 1.0 }));
+                }
             }
             Continue(())
         });
