@@ -6,7 +6,7 @@ use crate::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::errors,
-        zsets::adding::{Members, Rule, add},
+        zsets::adding::{MemberArgs, Rule, add},
     },
     data::geo::cell,
     resp::request::OwnedArgs,
@@ -39,7 +39,7 @@ fn geoadd(ctx: &mut Ctx) {
     if ctx.is_logged() {
         log_as_zadd(ctx, first, score, &scores);
     }
-    let members = Members { first: first + 2, apart: 3 };
+    let members = MemberArgs { first: first + 2, apart: 3 };
     add(ctx, score, scores, members, &Rule { new_only, old_only, ..Rule::default() }, count_changed);
 }
 

@@ -7,7 +7,7 @@ use crate::{
         float,
         geo::{
             Point,
-            area::{Area, Shape},
+            area::{Area, AreaShape},
             cell,
             search::{Order, Wanted},
         },
@@ -18,7 +18,7 @@ use crate::{
 
 /// Which of the commands it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum SearchKind {
     /// GEORADIUS: around a point.
     Radius,
     /// GEORADIUSBYMEMBER.
@@ -29,7 +29,7 @@ pub enum Form {
     SearchStore,
 }
 
-impl Form {
+impl SearchKind {
     /// Argument index of the sorted set that is searched.
     pub fn source(self) -> usize {
         if self == Self::SearchStore { 2 } else { 1 }
@@ -49,7 +49,7 @@ pub struct With {
 }
 
 /// A search as it was asked for.
-pub struct Options {
+pub struct SearchOptions {
     /// `None` when the sorted set is missing, and there is nothing to search.
     pub area: Option<Area>,
     pub wanted: Wanted,
@@ -61,19 +61,19 @@ pub struct Options {
 }
 
 /// What has been read so far.
-struct Parser<'c, 'a> {
+struct OptionsParser<'c, 'a> {
     ctx: &'c mut Ctx<'a>,
-    form: Form,
+    kind: SearchKind,
     /// The sorted set is there.
     is_there: bool,
     center: Option<Point>,
     from_member: bool,
     from_point: bool,
-    shape: Option<(Shape, f64)>,
+    shape: Option<(AreaShape, f64)>,
     polygon: Option<Vec<Point>>,
 }
 
-impl Parser<'_, '_> {
+impl OptionsParser<'_, '_> {
     fn fail<T>(&mut self, text: &str) -> Option<T> {
         self.ctx.error(text);
         None
@@ -84,7 +84,7 @@ impl Parser<'_, '_> {
         if !self.is_there {
             return Some(());
         }
-        let (hash, key) = (self.ctx.hash(self.form.source()), self.ctx.arg(self.form.source()));
+        let (hash, key) = (self.ctx.hash(self.kind.source()), self.ctx.arg(self.kind.source()));
         let zset = self.ctx.server.keyspace.seen_as::<Zset>(self.ctx.db, hash, key);
         match zset.and_then(|zset| zset.score(self.ctx.arg(i))) {
             Some(score) => self.center = Some(cell::point(score)),
@@ -99,7 +99,7 @@ impl Parser<'_, '_> {
         if radius < 0.0 {
             return self.fail("ERR radius cannot be negative");
         }
-        self.shape = Some((Shape::Circle { radius }, unit_arg(self.ctx, i + 1)?));
+        self.shape = Some((AreaShape::Circle { radius }, unit_arg(self.ctx, i + 1)?));
         Some(())
     }
 
@@ -110,7 +110,7 @@ impl Parser<'_, '_> {
         if width < 0.0 || height < 0.0 {
             return self.fail("ERR height or width cannot be negative");
         }
-        self.shape = Some((Shape::Box { width, height }, unit_arg(self.ctx, i + 2)?));
+        self.shape = Some((AreaShape::Box { width, height }, unit_arg(self.ctx, i + 2)?));
         Some(())
     }
 
@@ -134,7 +134,7 @@ impl Parser<'_, '_> {
         let is = |word| self.ctx.is_word(i, word);
         let (by_circle, by_box) = match self.shape {
             None => (false, false),
-            Some((Shape::Circle { .. }, _)) => (true, false),
+            Some((AreaShape::Circle { .. }, _)) => (true, false),
             Some(_) => (false, true),
         };
         let by_polygon = self.polygon.is_some();
@@ -165,11 +165,11 @@ impl Parser<'_, '_> {
         if let Some(corners) = self.polygon.take() {
             return Some(Some(Area::polygon(corners)));
         }
-        if self.form.is_search() && !self.from_member && !self.from_point {
+        if self.kind.is_search() && !self.from_member && !self.from_point {
             let text = format!("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for {}", name(self.ctx));
             return self.fail(&text);
         }
-        if self.form.is_search() && self.shape.is_none() {
+        if self.kind.is_search() && self.shape.is_none() {
             let text = format!("ERR exactly one of BYRADIUS and BYBOX can be specified for {}", name(self.ctx));
             return self.fail(&text);
         }
@@ -178,26 +178,26 @@ impl Parser<'_, '_> {
 }
 
 /// Reads the arguments; answers with an error when they are wrong. `may_store`: STORE and STOREDIST are known.
-pub fn parse(ctx: &mut Ctx<'_>, form: Form, may_store: bool, is_there: bool) -> Option<Options> {
+pub fn parse(ctx: &mut Ctx<'_>, kind: SearchKind, may_store: bool, is_there: bool) -> Option<SearchOptions> {
     let mut with = With::default();
     let mut wanted = Wanted { order: Order::Any, count: None, any: false, distances: false };
-    let mut store = (form == Form::SearchStore).then_some(1);
+    let mut store = (kind == SearchKind::SearchStore).then_some(1);
     let mut store_distances = false;
-    let mut parser = Parser { ctx, form, is_there, center: None, from_member: false, from_point: false, shape: None, polygon: None };
-    let mut i = match form {
-        Form::Radius => {
+    let mut parser = OptionsParser { ctx, kind, is_there, center: None, from_member: false, from_point: false, shape: None, polygon: None };
+    let mut i = match kind {
+        SearchKind::Radius => {
             parser.center = Some(point_arg(parser.ctx, 2)?);
             parser.circle(4)?;
             6
         }
-        Form::RadiusByMember => {
+        SearchKind::RadiusByMember => {
             if is_there {
                 parser.member(2)?;
                 parser.circle(3)?;
             }
             5
         }
-        Form::Search | Form::SearchStore => form.source() + 1,
+        SearchKind::Search | SearchKind::SearchStore => kind.source() + 1,
     };
     while i < parser.ctx.argc() {
         let left = parser.ctx.argc() - 1 - i;
@@ -220,14 +220,14 @@ pub fn parse(ctx: &mut Ctx<'_>, form: Form, may_store: bool, is_there: bool) -> 
             let Some(count) = usize::try_from(count).ok().filter(|count| *count > 0) else { return parser.fail("ERR COUNT must be > 0") };
             wanted.count = Some(count);
             taken = 2;
-        } else if !form.is_search() && may_store && left >= 1 && (is("store") || is("storedist")) {
+        } else if !kind.is_search() && may_store && left >= 1 && (is("store") || is("storedist")) {
             store_distances = is("storedist");
             store = Some(i + 1);
             taken = 2;
-        } else if form == Form::SearchStore && is("storedist") {
+        } else if kind == SearchKind::SearchStore && is("storedist") {
             store_distances = true;
         } else {
-            taken = if form.is_search() { parser.place(i)? } else { 0 };
+            taken = if kind.is_search() { parser.place(i)? } else { 0 };
         }
         if taken == 0 {
             return parser.fail(errors::SYNTAX);
@@ -235,7 +235,7 @@ pub fn parse(ctx: &mut Ctx<'_>, form: Form, may_store: bool, is_there: bool) -> 
         i += taken;
     }
     if store.is_some() && (with.distance || with.score || with.point) {
-        let what = if form == Form::SearchStore { "GEOSEARCHSTORE" } else { "STORE option in GEORADIUS" };
+        let what = if kind == SearchKind::SearchStore { "GEOSEARCHSTORE" } else { "STORE option in GEORADIUS" };
         let text = format!("ERR {what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options");
         return parser.fail(&text);
     }
@@ -247,5 +247,5 @@ pub fn parse(ctx: &mut Ctx<'_>, form: Form, may_store: bool, is_there: bool) -> 
         wanted.order = Order::Ascending;
     }
     wanted.distances = with.distance || store_distances;
-    Some(Options { area: area.filter(|_| is_there), wanted, with, store, store_distances })
+    Some(SearchOptions { area: area.filter(|_| is_there), wanted, with, store, store_distances })
 }

@@ -1,7 +1,7 @@
 //! GEOSEARCH, GEOSEARCHSTORE and their elders: the members in an area.
 
 use super::{
-    options::{self, Form, Options},
+    options::{self, SearchKind, SearchOptions},
     reply_distance, reply_point,
 };
 use crate::{
@@ -23,23 +23,23 @@ use crate::{
     resp::output::Output,
 };
 
-fn search(ctx: &mut Ctx<'_>, form: Form, may_store: bool) {
-    let is_there = match ctx.read_as::<Zset>(form.source()) {
+fn search(ctx: &mut Ctx<'_>, kind: SearchKind, may_store: bool) {
+    let is_there = match ctx.read_as::<Zset>(kind.source()) {
         Err(WrongType) => return ctx.wrong_type(),
         Ok(zset) => zset.is_some(),
     };
-    let Some(options) = options::parse(ctx, form, may_store, is_there) else { return };
+    let Some(options) = options::parse(ctx, kind, may_store, is_there) else { return };
     if let Some(key) = options.store {
-        let event = if form == Form::SearchStore { "geosearchstore" } else { "georadiusstore" };
-        return store(ctx, form, key, &options, event);
+        let event = if kind == SearchKind::SearchStore { "geosearchstore" } else { "georadiusstore" };
+        return store(ctx, kind, key, &options, event);
     }
-    let (hash, key) = (ctx.hash(form.source()), ctx.arg(form.source()));
+    let (hash, key) = (ctx.hash(kind.source()), ctx.arg(kind.source()));
     let found = found(ctx.server.keyspace.seen_as(ctx.db, hash, key), &options);
     ctx.out.array(found.len());
     found.iter().for_each(|found| reply(ctx.out, found, &options));
 }
 
-fn found<'a>(zset: Option<&'a Zset>, options: &Options) -> Vec<Found<'a>> {
+fn found<'a>(zset: Option<&'a Zset>, options: &SearchOptions) -> Vec<Found<'a>> {
     match (zset, &options.area) {
         (Some(zset), Some(area)) => search::search(zset, area, options.wanted),
         _ => Vec::new(),
@@ -47,11 +47,11 @@ fn found<'a>(zset: Option<&'a Zset>, options: &Options) -> Vec<Found<'a>> {
 }
 
 /// How many meters a distance is counted in.
-fn unit(options: &Options) -> f64 {
+fn unit(options: &SearchOptions) -> f64 {
     options.area.as_ref().map_or(1.0, |area| area.unit)
 }
 
-fn reply(out: &mut Output, found: &Found<'_>, options: &Options) {
+fn reply(out: &mut Output, found: &Found<'_>, options: &SearchOptions) {
     let with = options.with;
     let parts = usize::from(with.distance) + usize::from(with.score) + usize::from(with.point);
     if parts > 0 {
@@ -70,9 +70,9 @@ fn reply(out: &mut Output, found: &Found<'_>, options: &Options) {
 }
 
 /// Makes the result the sorted set at argument `to`, whatever was there; no result is no sorted set.
-fn store(ctx: &mut Ctx<'_>, form: Form, to: usize, options: &Options, event: &'static str) {
+fn store(ctx: &mut Ctx<'_>, kind: SearchKind, to: usize, options: &SearchOptions, event: &'static str) {
     let limits = limits(ctx);
-    let (hash, key) = (ctx.hash(form.source()), ctx.arg(form.source()));
+    let (hash, key) = (ctx.hash(kind.source()), ctx.arg(kind.source()));
     let mut result = Gathering::new(limits.seed);
     for found in found(ctx.server.keyspace.seen_as(ctx.db, hash, key), options) {
         let score = if options.store_distances { found.distance / unit(options) } else { found.score };
@@ -85,27 +85,27 @@ fn store(ctx: &mut Ctx<'_>, form: Form, to: usize, options: &Options, event: &'s
 }
 
 fn georadius(ctx: &mut Ctx) {
-    search(ctx, Form::Radius, true);
+    search(ctx, SearchKind::Radius, true);
 }
 
 fn georadius_ro(ctx: &mut Ctx) {
-    search(ctx, Form::Radius, false);
+    search(ctx, SearchKind::Radius, false);
 }
 
 fn georadiusbymember(ctx: &mut Ctx) {
-    search(ctx, Form::RadiusByMember, true);
+    search(ctx, SearchKind::RadiusByMember, true);
 }
 
 fn georadiusbymember_ro(ctx: &mut Ctx) {
-    search(ctx, Form::RadiusByMember, false);
+    search(ctx, SearchKind::RadiusByMember, false);
 }
 
 fn geosearch(ctx: &mut Ctx) {
-    search(ctx, Form::Search, false);
+    search(ctx, SearchKind::Search, false);
 }
 
 fn geosearchstore(ctx: &mut Ctx) {
-    search(ctx, Form::SearchStore, true);
+    search(ctx, SearchKind::SearchStore, true);
 }
 
 const SOURCE: KeySpec = KeySpec::one(1, k::RO | k::ACCESS);

@@ -28,7 +28,7 @@ pub struct Rule {
 
 /// Which arguments are members.
 #[derive(Clone, Copy)]
-pub struct Members {
+pub struct MemberArgs {
     /// The first.
     pub first: usize,
     /// From one to the next.
@@ -93,11 +93,11 @@ fn add_pairs(ctx: &mut Ctx<'_>, first: usize, rule: &Rule, count_changed: bool) 
             None => return,
         }
     }
-    add(ctx, score, scores, Members { first: first + 1, apart: 2 }, rule, count_changed);
+    add(ctx, score, scores, MemberArgs { first: first + 1, apart: 2 }, rule, count_changed);
 }
 
 /// Adds members with their scores, of which there is at least one, and answers.
-pub fn add(ctx: &mut Ctx<'_>, score: f64, scores: Vec<f64>, at: Members, rule: &Rule, count_changed: bool) {
+pub fn add(ctx: &mut Ctx<'_>, score: f64, scores: Vec<f64>, at: MemberArgs, rule: &Rule, count_changed: bool) {
     let members = 1 + scores.len();
     let (hash, key, args, limits) = (ctx.hash(1), ctx.arg(1), ctx.args, limits(ctx));
     let keyspace = &mut ctx.server.keyspace;

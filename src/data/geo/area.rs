@@ -8,7 +8,7 @@ use super::{
 
 /// The form of an area. Lengths are in the area's unit.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Shape {
+pub enum AreaShape {
     /// All within so far of the centre.
     Circle {
         /// How far.
@@ -31,7 +31,7 @@ pub struct Area {
     /// From where distances are measured.
     pub center: Point,
     /// Its form.
-    pub shape: Shape,
+    pub shape: AreaShape,
     /// Meters in the unit of its lengths.
     pub unit: f64,
 }
@@ -48,15 +48,15 @@ impl Area {
         }
         // Their sum points where their mean does.
         let center = Point { longitude: degrees(y.atan2(x)), latitude: degrees(z.atan2((x * x + y * y).sqrt())) };
-        Self { center, shape: Shape::Polygon(corners), unit: 1.0 }
+        Self { center, shape: AreaShape::Polygon(corners), unit: 1.0 }
     }
 
     /// The rectangle around it, as Redis reckons: the west and east of a circle are those at the latitude nearer to the pole.
     pub fn extent(&self) -> Extent {
         let (width, height) = match &self.shape {
-            Shape::Circle { radius } => (self.unit * radius, self.unit * radius),
-            Shape::Box { width, height } => (self.unit * (width / 2.0), self.unit * (height / 2.0)),
-            Shape::Polygon(corners) => return around(corners),
+            AreaShape::Circle { radius } => (self.unit * radius, self.unit * radius),
+            AreaShape::Box { width, height } => (self.unit * (width / 2.0), self.unit * (height / 2.0)),
+            AreaShape::Polygon(corners) => return around(corners),
         };
         let Point { longitude, latitude } = self.center;
         let north = degrees(height / EARTH_RADIUS);
@@ -71,9 +71,9 @@ impl Area {
     /// The radius in meters of a circle around all of it.
     pub fn radius_meters(&self) -> f64 {
         match &self.shape {
-            Shape::Circle { radius } => radius * self.unit,
-            Shape::Box { width, height } => ((width / 2.0) * (width / 2.0) + (height / 2.0) * (height / 2.0)).sqrt() * self.unit,
-            Shape::Polygon(_) => {
+            AreaShape::Circle { radius } => radius * self.unit,
+            AreaShape::Box { width, height } => ((width / 2.0) * (width / 2.0) + (height / 2.0) * (height / 2.0)).sqrt() * self.unit,
+            AreaShape::Polygon(_) => {
                 let Extent { min, max } = self.extent();
                 let corners = [min, max, Point { longitude: min.longitude, ..max }, Point { longitude: max.longitude, ..min }];
                 corners.into_iter().map(|corner| meters(self.center, corner)).fold(0.0, f64::max)
@@ -84,20 +84,20 @@ impl Area {
     /// Whether a point is in it.
     pub fn contains(&self, point: Point) -> bool {
         match &self.shape {
-            Shape::Circle { radius } => meters(self.center, point) <= radius * self.unit,
-            Shape::Box { width, height } => {
+            AreaShape::Circle { radius } => meters(self.center, point) <= radius * self.unit,
+            AreaShape::Box { width, height } => {
                 let beside = Point { longitude: self.center.longitude, ..point };
                 meters_north(point.latitude, self.center.latitude) <= height * self.unit / 2.0
                     && meters(point, beside) <= width * self.unit / 2.0
             }
-            Shape::Polygon(corners) => is_inside(corners, point),
+            AreaShape::Polygon(corners) => is_inside(corners, point),
         }
     }
 
     /// How far a point in it is from its centre, in meters; `None` for one that is not.
     #[inline]
     pub fn distance_within(&self, point: Point) -> Option<f64> {
-        if let Shape::Circle { radius } = &self.shape {
+        if let AreaShape::Circle { radius } = &self.shape {
             return Some(meters(self.center, point)).filter(|distance| *distance <= radius * self.unit);
         }
         self.contains(point).then(|| meters(self.center, point))

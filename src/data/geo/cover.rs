@@ -1,7 +1,7 @@
 //! Which cells cover an area: the one of its centre and the eight around it, as large as that takes, without those that it does not reach.
 
 use super::{
-    LATITUDE_MAX, Point,
+    LATITUDE_MAX, LONGITUDE_MAX, Point,
     area::Area,
     cell::{Cell, STEPS_MAX},
 };
@@ -35,8 +35,11 @@ fn steps_for(mut radius: f64, latitude: f64) -> u32 {
 impl Cover {
     /// The cells for an area.
     pub fn of(area: &Area) -> Self {
-        // The middle of a polygon's corners may be nearer to a pole than any place.
-        let center = Point { latitude: area.center.latitude.clamp(-LATITUDE_MAX, LATITUDE_MAX), ..area.center };
+        // The middle of a polygon's corners may be nearer to a pole than any place, or be rounded beyond the 180th meridian.
+        let center = Point {
+            longitude: area.center.longitude.clamp(-LONGITUDE_MAX, LONGITUDE_MAX),
+            latitude: area.center.latitude.clamp(-LATITUDE_MAX, LATITUDE_MAX),
+        };
         let extent = area.extent();
         let steps = steps_for(area.radius_meters(), center.latitude);
         let mut cell = Cell::of(center, steps);

@@ -3,7 +3,7 @@
 
 use super::{
     LATITUDE_MAX, LONGITUDE_MAX, Point,
-    area::{Area, Shape},
+    area::{Area, AreaShape},
     cell::{STEPS_MAX, X, Y, spread},
     distance::{DEGREE, EARTH_RADIUS, degrees, radians},
 };
@@ -39,14 +39,14 @@ fn reach(area: &Area) -> Option<f64> {
     let latitude = radians(area.center.latitude.abs());
     let with_error = |angle: f64| angle * (1.0 + ERROR_PART) + ERROR_RADIANS;
     let sine = match &area.shape {
-        Shape::Circle { radius } => {
+        AreaShape::Circle { radius } => {
             let angle = with_error(radius * area.unit / EARTH_RADIUS);
             if angle + latitude >= PI / 2.0 {
                 return None;
             }
             angle.sin() / latitude.cos()
         }
-        Shape::Box { width, height } => {
+        AreaShape::Box { width, height } => {
             // The shortest way between two points of a latitude is measured, and at the latitude nearest to a pole it goes furthest.
             let (half, pole) =
                 (with_error(width / 2.0 * area.unit / EARTH_RADIUS), latitude + with_error(height / 2.0 * area.unit / EARTH_RADIUS));
@@ -56,7 +56,7 @@ fn reach(area: &Area) -> Option<f64> {
             let sine = (half / 2.0).sin() / pole.cos();
             return (sine < 1.0).then(|| degrees(with_error(2.0 * sine.asin())));
         }
-        Shape::Polygon(_) => return None,
+        AreaShape::Polygon(_) => return None,
     };
     (sine < 1.0).then(|| degrees(with_error(sine.asin())))
 }
@@ -64,14 +64,14 @@ fn reach(area: &Area) -> Option<f64> {
 impl Window {
     /// Around an area.
     pub fn of(area: &Area) -> Self {
-        if let Shape::Polygon(_) = area.shape {
+        if let AreaShape::Polygon(_) = area.shape {
             let extent = area.extent();
             return Self::between(extent.min, extent.max);
         }
         let height = match &area.shape {
-            Shape::Box { height, .. } => height / 2.0,
-            Shape::Circle { radius } => *radius,
-            Shape::Polygon(_) => 0.0,
+            AreaShape::Box { height, .. } => height / 2.0,
+            AreaShape::Circle { radius } => *radius,
+            AreaShape::Polygon(_) => 0.0,
         };
         let Point { longitude, latitude } = area.center;
         let angle = height * area.unit / EARTH_RADIUS * (1.0 + ERROR_PART) + ERROR_RADIANS;

@@ -2,7 +2,7 @@
 
 use super::{
     Point,
-    area::{Area, Shape},
+    area::{Area, AreaShape},
     cell,
     cover::Cover,
     filter::{Bounds, Window, further, nearer},
@@ -53,7 +53,7 @@ pub struct Found<'a> {
 
 /// The members in an area as they are wanted.
 pub fn search<'a>(zset: &'a Zset, area: &Area, wanted: Wanted) -> Vec<Found<'a>> {
-    let search = Search::new(zset, area);
+    let search = AreaSearch::new(zset, area);
     let measured = wanted.distances || wanted.order != Order::Any;
     match (wanted.order, wanted.count) {
         (Order::Ascending, Some(count)) if !wanted.any => search.nearest(count),
@@ -88,7 +88,7 @@ fn sort(found: &mut [Found<'_>], order: Order, count: usize) {
 }
 
 /// A search of an area.
-struct Search<'a, 's> {
+struct AreaSearch<'a, 's> {
     zset: &'a Zset,
     area: &'s Area,
     cover: Cover,
@@ -99,10 +99,10 @@ struct Search<'a, 's> {
     limits: Option<(f64, f64)>,
 }
 
-impl<'a, 's> Search<'a, 's> {
+impl<'a, 's> AreaSearch<'a, 's> {
     fn new(zset: &'a Zset, area: &'s Area) -> Self {
         let limits = match &area.shape {
-            Shape::Circle { radius } => Some((further(radius * area.unit), nearer(radius * area.unit))),
+            AreaShape::Circle { radius } => Some((further(radius * area.unit), nearer(radius * area.unit))),
             _ => None,
         };
         Self { zset, area, cover: Cover::of(area), window: Cell::new(Window::of(area)), bounds: Bounds::from(area.center), limits }
@@ -199,7 +199,7 @@ impl<'a, 's> Search<'a, 's> {
                 limit = further(radius);
                 if radius < narrow {
                     narrow = radius * NARROWER;
-                    self.window.set(Window::of(&Area { shape: Shape::Circle { radius }, center: self.area.center, unit: 1.0 }));
+                    self.window.set(Window::of(&Area { shape: AreaShape::Circle { radius }, center: self.area.center, unit: 1.0 }));
                 }
             }
             Continue(())

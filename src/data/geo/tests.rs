@@ -2,7 +2,7 @@
 
 use super::{
     LATITUDE_MAX, LONGITUDE_MAX, Point,
-    area::{Area, Shape},
+    area::{Area, AreaShape},
     cell::{self, Cell, STEPS_MAX},
     cover::Cover,
     distance::{EARTH_RADIUS, meters, radians},
@@ -191,9 +191,9 @@ fn length() -> impl Strategy<Value = f64> {
 
 fn shape(center: Point) -> impl Strategy<Value = Area> {
     let unit = prop::sample::select(vec![1.0, 1000.0, 0.3048, 1609.34]);
-    let circle = (length(), unit.clone()).prop_map(move |(radius, unit)| Area { center, shape: Shape::Circle { radius }, unit });
+    let circle = (length(), unit.clone()).prop_map(move |(radius, unit)| Area { center, shape: AreaShape::Circle { radius }, unit });
     let rectangle =
-        (length(), length(), unit).prop_map(move |(width, height, unit)| Area { center, shape: Shape::Box { width, height }, unit });
+        (length(), length(), unit).prop_map(move |(width, height, unit)| Area { center, shape: AreaShape::Box { width, height }, unit });
     let polygon = prop::collection::vec(
         prop_oneof![
             anywhere(),
@@ -266,7 +266,7 @@ proptest! {
         for score in places.into_iter().map(cell::score) {
             let point = cell::point(score);
             prop_assert!(window.contains(score as u64) || !area.contains(point), "{point:?}");
-            if matches!(area.shape, Shape::Polygon(_)) {
+            if matches!(area.shape, AreaShape::Polygon(_)) {
                 continue;
             }
             let distance = meters(area.center, point);
@@ -289,7 +289,7 @@ proptest! {
             let longitude = if longitude.abs() > LONGITUDE_MAX { longitude - 360.0f64.copysign(longitude) } else { longitude };
             at(longitude, (center.latitude + unit() * 20.0).clamp(-LATITUDE_MAX, LATITUDE_MAX))
         }).collect();
-        let shape = if is_box { Shape::Box { width: 2.0 * radius, height: radius } } else { Shape::Circle { radius } };
+        let shape = if is_box { AreaShape::Box { width: 2.0 * radius, height: radius } } else { AreaShape::Circle { radius } };
         let area = Area { center, shape, unit: 1.0 };
         let wanted = Wanted { order: Order::Any, count: None, any: false, distances: false };
         let zset = zset_of(&places, 0);

@@ -42,9 +42,9 @@ unsafe fn bytes_of<'a>(link: MemberPtr) -> &'a [u8] {
 
 /// A member of a table that is borrowed for `'a`. It is not read until its bytes are asked for.
 #[derive(Clone, Copy)]
-pub struct Link<'a>(MemberPtr, PhantomData<&'a Table>);
+pub struct MemberLink<'a>(MemberPtr, PhantomData<&'a Table>);
 
-impl<'a> Link<'a> {
+impl<'a> MemberLink<'a> {
     /// Its bytes.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
@@ -241,10 +241,16 @@ impl Table {
 
     /// Shows the members from a score on up to another, which is left out, until `visit` has enough.
     #[inline]
-    pub fn visit_between<'a>(&'a self, min: f64, max: f64, mut visit: impl FnMut(f64, Link<'a>) -> ControlFlow<()>) -> ControlFlow<()> {
+    pub fn visit_between<'a>(
+        &'a self,
+        min: f64,
+        max: f64,
+        mut visit: impl FnMut(f64, MemberLink<'a>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let ranks = self.rank_by_score(|score| score < min)..self.rank_by_score(|score| score < max);
-        self.tree
-            .visit(ranks, |scores, links| scores.iter().zip(links).try_for_each(|(score, link)| visit(*score, Link(*link, PhantomData))))
+        self.tree.visit(ranks, |scores, links| {
+            scores.iter().zip(links).try_for_each(|(score, link)| visit(*score, MemberLink(*link, PhantomData)))
+        })
     }
 
     /// Bytes of memory it takes, estimated from the first `samples` members (0: all of them).

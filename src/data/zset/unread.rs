@@ -1,6 +1,6 @@
 //! A member that has not been read yet: where most of many are passed over by their scores, their bytes need not come from memory.
 
-use super::table::Link;
+use super::table::MemberLink;
 use crate::data::listpack::Item;
 
 /// A member of a sorted set that is borrowed for `'a`.
@@ -11,7 +11,7 @@ pub enum Unread<'a> {
     Item(Item<'a>),
     /// Of the scalable form.
     #[doc(hidden)]
-    Link(Link<'a>),
+    Link(MemberLink<'a>),
 }
 
 impl<'a> Unread<'a> {
