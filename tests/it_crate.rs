@@ -125,6 +125,43 @@ fn sorted_sets() {
 }
 
 #[test]
+fn bitmaps() {
+    over_both(|con| {
+        assert!(!con.setbit::<_, bool>("b", 7, true).unwrap());
+        assert!(con.getbit::<_, bool>("b", 7).unwrap());
+        let () = con.set("b", b"\xff\xf0\x00").unwrap();
+        assert_eq!((con.bitcount::<_, usize>("b").unwrap(), con.bitcount_range::<_, usize>("b", 1, 2).unwrap()), (12, 4));
+        let () = con.set("c", b"\x0f\x1f").unwrap();
+        assert_eq!(con.bit_and::<_, _, usize>("d", &["b", "c"]).unwrap(), 3);
+        assert_eq!(con.get::<_, Vec<u8>>("d").unwrap(), b"\x0f\x10\x00");
+        assert_eq!(con.bit_not::<_, _, usize>("d", "b").unwrap(), 3);
+        assert_eq!(con.get::<_, Vec<u8>>("d").unwrap(), b"\x00\x0f\xff");
+        let changes: Vec<Option<i64>> = redis::cmd("BITFIELD")
+            .arg(&[
+                "f", "SET", "u8", "0", "200", "OVERFLOW", "SAT", "INCRBY", "u8", "0", "100", "OVERFLOW", "FAIL", "INCRBY", "u8", "0", "1",
+            ])
+            .query(con)
+            .unwrap();
+        assert_eq!(changes, [Some(0), Some(255), None]);
+    });
+}
+
+#[test]
+fn hyperloglogs() {
+    over_both(|con| {
+        assert!(con.pfadd::<_, _, bool>("h", &["a", "b", "c"]).unwrap());
+        assert!(!con.pfadd::<_, _, bool>("h", "a").unwrap());
+        assert_eq!(con.pfcount::<_, usize>("h").unwrap(), 3);
+        let elements: Vec<String> = (0..1000).map(|n| format!("element:{n}")).collect();
+        assert!(con.pfadd::<_, _, bool>("i", &elements).unwrap());
+        let both: usize = con.pfcount(&["h", "i"]).unwrap();
+        assert!((950..1053).contains(&both), "{both}");
+        let () = con.pfmerge("j", &["h", "i"]).unwrap();
+        assert_eq!(con.pfcount::<_, usize>("j").unwrap(), both);
+    });
+}
+
+#[test]
 fn places() {
     over_both(|con| {
         let sicily = [(Coord::lon_lat(13.361389, 38.115556), "Palermo"), (Coord::lon_lat(15.087269, 37.502669), "Catania")];

@@ -116,6 +116,31 @@ const groups = {
     assert.strictEqual(await r.zrem("z", "a", "b"), 2);
   },
 
+  async bitmaps(r) {
+    assert.strictEqual(await r.setbit("b", 7, 1), 0);
+    assert.strictEqual(await r.getbit("b", 7), 1);
+    await r.set("b", Buffer.from([255, 240, 0]));
+    assert.strictEqual(await r.bitcount("b"), 12);
+    assert.strictEqual(await r.bitcount("b", 4, 11, "BIT"), 8);
+    assert.strictEqual(await r.bitpos("b", 0), 12);
+    await r.set("c", Buffer.from([15, 31]));
+    assert.strictEqual(await r.bitop("AND", "d", "b", "c"), 3);
+    assert.deepStrictEqual(await r.getBuffer("d"), Buffer.from([15, 16, 0]));
+    const changes = ["SET", "u8", 0, 200, "OVERFLOW", "SAT", "INCRBY", "u8", 0, 100, "GET", "i4", "#1"];
+    assert.deepStrictEqual(await r.bitfield("f", ...changes), [0, 255, -1]);
+    assert.deepStrictEqual(await r.bitfield_ro("f", "GET", "u4", 4), [15]);
+  },
+
+  async hyperloglogs(r) {
+    assert.strictEqual(await r.pfadd("h", "a", "b", "c"), 1);
+    assert.strictEqual(await r.pfcount("h"), 3);
+    await r.pfadd("i", ...Array.from({ length: 1000 }, (_, n) => `element:${n}`));
+    const both = await r.pfcount("h", "i");
+    assert.ok(both > 950 && both < 1053);
+    assert.strictEqual(await r.pfmerge("j", "h", "i"), "OK");
+    assert.strictEqual(await r.pfcount("j"), both);
+  },
+
   async places(r) {
     assert.strictEqual(await r.geoadd("g", 13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania"), 2);
     assert.strictEqual(await r.geodist("g", "Palermo", "Catania", "km"), "166.2742");

@@ -121,6 +121,26 @@ def sorted_sets(r):
     assert r.zrandmember("z") in {"a", "c"}
 
 
+def bitmaps(r):
+    equal((r.setbit("b", 7, 1), r.setbit("b", 7, 0), r.getbit("b", 7), r.getbit("b", 100)), (0, 1, 0, 0))
+    r.set("b", b"\xff\xf0\x00")
+    equal((r.bitcount("b"), r.bitcount("b", 1, -1), r.bitcount("b", 4, 11, "BIT")), (12, 4, 8))
+    equal((r.bitpos("b", 0), r.bitpos("b", 1, 2), r.bitpos("b", 1, 8, 23, "BIT")), (12, -1, 8))
+    r.set("c", b"\x0f\x1f")
+    equal((r.bitop("AND", "d", "b", "c"), r.bitcount("d"), r.bitop("XOR", "d", "b", "c"), r.bitcount("d")), (3, 5, 3, 11))
+    equal(r.bitfield("f").set("u8", 0, 200).incrby("u8", 0, 100, "SAT").get("i4", "#1").execute(), [0, 255, -1])
+    equal(r.bitfield("f", "FAIL").incrby("u8", 0, 1).execute(), [None])
+    equal(r.bitfield_ro("f", "u4", 4), [15])
+
+
+def hyperloglogs(r):
+    equal((r.pfadd("h", "a", "b", "c"), r.pfadd("h", "a"), r.pfcount("h")), (1, 0, 3))
+    r.pfadd("i", *[f"element:{n}" for n in range(1000)])
+    assert 950 < r.pfcount("i") < 1050
+    assert 950 < r.pfcount("h", "i") < 1053
+    equal((r.pfmerge("j", "h", "i"), r.pfcount("j")), (True, r.pfcount("h", "i")))
+
+
 def places(r):
     sicily = (13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania")
     equal((r.geoadd("g", sicily), r.geoadd("g", sicily, ch=True), r.geoadd("g", (1, 1, "x"), xx=True)), (2, 0, 0))
@@ -196,7 +216,7 @@ def server(r):
     equal((r.flushdb(), r.dbsize()), (True, 0))
 
 
-GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, places, sorting, transactions, publishing, server]
+GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, bitmaps, hyperloglogs, places, sorting, transactions, publishing, server]
 for group in GROUPS:
     client = connect()
     client.flushall()
