@@ -17,9 +17,12 @@ fn murmur(bytes: &[u8]) -> u64 {
         hash = (hash ^ word.wrapping_mul(MULTIPLIER)).wrapping_mul(MULTIPLIER);
     }
     if !rest.is_empty() {
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        hash = (hash ^ u64::from_le_bytes(last)).wrapping_mul(MULTIPLIER);
+        let last = match bytes.last_chunk() {
+            // What has been read already is shifted out.
+            Some(word) => u64::from_le_bytes(*word) >> (64 - 8 * rest.len()),
+            None => rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        hash = (hash ^ last).wrapping_mul(MULTIPLIER);
     }
     hash = (hash ^ hash >> SHIFT).wrapping_mul(MULTIPLIER);
     hash ^ hash >> SHIFT

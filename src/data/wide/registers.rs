@@ -1,5 +1,7 @@
 //! Loops over the registers of HyperLogLogs. Each is inlined into a function that is compiled for some processor: see [`super`].
 
+use std::array::from_fn;
+
 /// Registers of a HyperLogLog.
 pub const REGISTERS: usize = 1 << 14;
 
@@ -9,8 +11,8 @@ pub const PACKED: usize = REGISTERS / 8 * 6;
 /// Registers that are compared at a time: two registers of AVX2.
 const LANES: usize = 64;
 
-/// Rows that a lane of eight bits can count.
-const ROWS: usize = 255;
+/// Rows that a lane of eight bits counts: all registers are two blocks.
+const ROWS: usize = 128;
 
 /// Four registers from the three bytes that they are packed in, the first in the lowest bits.
 #[inline(always)]
@@ -63,12 +65,8 @@ fn count_of(registers: &[u8; REGISTERS], value: u8) -> u32 {
     let mut total = 0u32;
     for block in registers.chunks(LANES * ROWS) {
         let (rows, _) = block.as_chunks::<LANES>();
-        let mut lanes = [0u8; LANES];
-        for row in rows {
-            for (lane, register) in lanes.iter_mut().zip(row) {
-                *lane = lane.wrapping_add(u8::from(*register == value));
-            }
-        }
+        // Lanes that are handed on from row to row stay in vector registers; a loop over lanes in place is not vectorised.
+        let lanes = rows.iter().fold([0u8; LANES], |lanes, row| from_fn(|i| lanes[i].wrapping_add(u8::from(row[i] == value))));
         total = lanes.iter().fold(total, |sum, lane| sum.wrapping_add(u32::from(*lane)));
     }
     total
