@@ -14,8 +14,10 @@ use crate::{
 };
 
 mod stream;
+mod strings;
 
 pub use stream::stream;
+pub use strings::{bitfield, hyperloglog};
 
 const LIMITS: RequestLimits = RequestLimits { bulk_max: 1 << 16, authenticated: true };
 

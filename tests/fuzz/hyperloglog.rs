@@ -1,0 +1,3 @@
+//! Strings as HyperLogLogs, and every command on them.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| solod::fuzz::hyperloglog(bytes));
