@@ -1,12 +1,24 @@
 //! What blocking commands have in common.
 
 use super::Ctx;
-use crate::data::float;
+use crate::data::{float, number};
 
 /// Argument `i` as a timeout in seconds, with a fraction: the moment (Unix ms) at which it is over, 0 for never. Answers with an error
 /// when it is none.
 pub fn timeout(ctx: &mut Ctx<'_>, i: usize) -> Option<i64> {
     let deadline = deadline_ms(ctx.arg(i), ctx.now_ms());
+    deadline.map_err(|text| ctx.error(text)).ok()
+}
+
+/// The same for an argument in whole milliseconds.
+pub fn timeout_ms(ctx: &mut Ctx<'_>, i: usize) -> Option<i64> {
+    let now_ms = ctx.now_ms();
+    let deadline = match number::parse_i64(ctx.arg(i)) {
+        None => Err("ERR timeout is not an integer or out of range"),
+        Some(..0) => Err("ERR timeout is negative"),
+        Some(0) => Ok(0),
+        Some(ms) => ms.checked_add(now_ms).ok_or("ERR timeout is out of range"),
+    };
     deadline.map_err(|text| ctx.error(text)).ok()
 }
 
@@ -54,7 +66,7 @@ mod standin {
             ctx.log_instead(&[b"DEL", key]);
             return ctx.changed(i, Event('g', "del"));
         }
-        ctx.block(BlockOn { first: 1, count: last - 1, deadline_ms, in_vain: InVain::NullArray });
+        ctx.block(BlockOn::keys(1, last - 1, deadline_ms, InVain::NullArray));
     }
 
     /// `BHAND source destination timeout`: hands a string on.
@@ -62,7 +74,7 @@ mod standin {
         let Some(deadline_ms) = timeout(ctx, 3) else { return };
         let hash = ctx.hash(1);
         let Some(entry) = ctx.server.keyspace.remove(ctx.db, hash, ctx.arg(1)) else {
-            return ctx.block(BlockOn { first: 1, count: 1, deadline_ms, in_vain: InVain::Null });
+            return ctx.block(BlockOn::keys(1, 1, deadline_ms, InVain::Null));
         };
         ctx.changed(1, Event('g', "del"));
         let (to, key) = (ctx.hash(2), ctx.arg(2));

@@ -37,7 +37,7 @@ pub enum Effect {
 }
 
 /// What is to happen after a command besides its reply. It is small: each command makes one.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Default)]
 pub enum Outcome {
     /// Nothing.
     #[default]
@@ -230,6 +230,13 @@ impl<'a> Ctx<'a> {
     pub fn changed(&mut self, i: usize, event: Event) {
         let key = self.arg(i);
         self.changed_key(key, event);
+    }
+
+    /// [`Ctx::changed`] for a change that gives nobody what he waits for.
+    #[inline(always)]
+    pub fn changed_unawaited(&mut self, i: usize, event: Event) {
+        let key = self.arg(i);
+        self.server.key_changed(self.db, key, Cause::Unawaited, event);
     }
 
     /// [`Ctx::changed`] for a key that is no argument.

@@ -17,10 +17,8 @@ impl Engine {
     /// Serves clients that wait for keys that have changed, until no such key is left: a client that is served may feed another.
     #[cold]
     pub(super) fn serve_ready(&mut self) {
-        let server = &self.server;
         // No commands run meanwhile; the keys stay ready.
-        let held_back = server.write_gate().holds();
-        if self.serving || held_back || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous) {
+        if self.serving || self.is_held_back() {
             return;
         }
         // The command that changed the key may have taken so long that a deadline has passed.
@@ -45,12 +43,21 @@ impl Engine {
         {
             met = ticket;
             // A key past its deadline stays until it is looked up.
-            let Some(found) = self.server.keyspace.peek_alive(db, hash, key).map(|entry| entry.type_name()) else { return };
+            let found = self.server.keyspace.peek_alive(db, hash, key).map(|entry| entry.type_name());
+            if found.is_none() && !self.server.keyspace.awaited.concerns_gone(db, key) {
+                return;
+            }
             let conn = ConnId(waiter);
-            if self.waits_for_type(conn) == Some(found) {
+            if self.is_served_by(conn, found) {
                 self.try_again(conn);
             }
         }
+    }
+
+    /// Whether a client's command is run again now that there is a value of this type at one of its keys, or none.
+    fn is_served_by(&self, conn: ConnId, found: Option<&str>) -> bool {
+        let also_gone = self.server.clients.get(conn).and_then(|client| client.waiting.as_ref()).is_some_and(|waiting| waiting.on.also_gone);
+        also_gone || found.is_some() && self.waits_for_type(conn) == found
     }
 
     /// The type of value that a client waits for: a value of another type leaves it waiting, instead of failing its command.
@@ -59,12 +66,13 @@ impl Engine {
         match self.registry.get(waiting.command).group {
             Group::List => Some("list"),
             Group::SortedSet => Some("zset"),
+            Group::Stream => Some("stream"),
             Group::String => Some("string"),
             _ => None,
         }
     }
 
-    /// Runs a waiting client's command again. If it finds nothing again, the client keeps its place.
+    /// Runs a waiting client's command again. If it finds nothing again, the client goes on waiting, behind the others.
     fn try_again(&mut self, conn: ConnId) {
         let Some(client) = self.server.clients.get_mut(conn).filter(|client| !client.closing()) else { return };
         let Some(mut waiting) = client.waiting.take() else { return };
@@ -87,14 +95,37 @@ impl Engine {
         };
         self.give_output(conn, out);
         let Some(client) = self.server.clients.get_mut(conn) else { return };
-        if again.is_some() {
+        if let Some(on) = again {
             waiting.nanos = self.tried_nanos;
-            client.waiting = Some(waiting);
-            return;
+            return self.server.wait_again(conn, db, waiting, &on);
         }
         client.blocked = None;
         self.server.forget_waiting(conn, db, &waiting);
         self.server.blocking.released.push(conn);
+    }
+
+    /// Whether the command of some waiting client is to be run again, whatever happens to its keys.
+    #[inline]
+    pub(super) fn owes_tries(&self) -> bool {
+        self.server.blocking.next_try().is_some_and(|(again_ms, _)| again_ms <= self.server.unix_ms()) && !self.is_held_back()
+    }
+
+    /// Runs such commands again, up to the limit of one turn.
+    #[inline]
+    pub(super) fn try_due(&mut self) {
+        for _ in 0..WAITS_A_TURN {
+            let Some((again_ms, conn)) = self.server.blocking.next_try().filter(|_| self.owes_tries()) else { return };
+            self.server.blocking.forget_try(conn, again_ms);
+            self.serving = true;
+            self.try_again(conn);
+            self.serving = false;
+        }
+    }
+
+    /// Whether no command of a waiting client is to run now: the clients are paused, or the data are being loaded.
+    fn is_held_back(&self) -> bool {
+        let server = &self.server;
+        server.write_gate().holds() || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous)
     }
 
     /// Whether the wait of some client for keys has timed out.
@@ -115,9 +146,12 @@ impl Engine {
         }
     }
 
-    /// Milliseconds until the next deadline of a client that waits for keys.
+    /// Milliseconds until the next deadline of a client that waits for keys, or until its command is run again.
     pub(super) fn key_wait_ms(&self) -> u64 {
-        self.server.blocking.next_deadline().map_or(u64::MAX, |(at, _)| (at - self.server.unix_ms()).max(0) as u64)
+        let blocking = &self.server.blocking;
+        let tries = blocking.next_try().filter(|_| !self.is_held_back());
+        let next = [blocking.next_deadline(), tries].into_iter().flatten().map(|(at, _)| at).min();
+        next.map_or(u64::MAX, |at| (at - self.server.unix_ms()).max(0) as u64)
     }
 
     /// Resumes clients whose wait is over, for a bounded time; the others keep their places for the next turn.

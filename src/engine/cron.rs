@@ -26,6 +26,7 @@ impl Engine {
             self.end_pause();
         }
         self.end_key_waits();
+        self.try_due();
         if self.server.keyspace.awaited.has_ready() {
             self.serve_ready();
         }
@@ -35,6 +36,10 @@ impl Engine {
         }
         if self.owes_own {
             self.expire_own();
+        }
+        // Somebody may have to know what has expired.
+        if self.server.keyspace.awaited.has_ready() {
+            self.serve_ready();
         }
         self.server.keyspace.bury();
         if !self.server.long_replies.is_empty() {
@@ -81,6 +86,7 @@ impl Engine {
             || self.server.wants_to_reply()
             || self.waits_unseen > 0
             || self.owes_key_waits()
+            || self.owes_tries()
         {
             return 0;
         }

@@ -115,7 +115,7 @@ impl Engine {
             && command.flags & self.barred == 0
         {
             if let Some(on) = self.call(conn, id, args, hashed, out, false) {
-                self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on, self.tried_nanos);
+                self.server.wait_for_keys(conn, id, args, *on, self.tried_nanos);
             }
             let flags = command.flags;
             if flags & DATA == 0 || flags & (flags::BLOCKING | flags::PARKS) != 0 {
@@ -238,7 +238,7 @@ impl Engine {
             false => self.call_if_heard(conn, id, args, hashed, out, false),
         };
         if let Some(on) = blocks {
-            self.server.wait_for_keys(conn, id, OwnedArgs::from_args(args), *on, self.tried_nanos);
+            self.server.wait_for_keys(conn, id, args, *on, self.tried_nanos);
         }
         self.turn_reply_mode(conn);
         true
@@ -368,7 +368,7 @@ impl Engine {
         };
         (command.handler)(&mut ctx);
         let Ctx { outcome, effect, .. } = ctx;
-        if outcome == Outcome::Exec {
+        if matches!(outcome, Outcome::Exec) {
             self.exec(conn, out);
         } else if fed {
             // SAVE lowers it, and changes no data.

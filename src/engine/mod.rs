@@ -54,6 +54,8 @@ mod transaction;
 mod upstream;
 
 #[cfg(test)]
+mod stream_waits;
+#[cfg(test)]
 mod tests;
 
 use crate::{

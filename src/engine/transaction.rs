@@ -42,7 +42,7 @@ impl Engine {
             // A client whose connection is about to end for the length of its output is sent nothing more; what it asked for is done.
             let is_cut = self.server.is_output_cut(conn, out.len() as u64);
             let blocks = self.call_if_heard(conn, *id, args.args(), (0, 0), if is_cut { &mut rest } else { out }, true);
-            debug_assert_eq!(blocks, None);
+            debug_assert!(blocks.is_none());
         }
         self.end_unit(conn);
     }

@@ -2,11 +2,21 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+/// Who waits for a key.
+struct Waiter {
+    /// The number that the caller has chosen.
+    waiter: u32,
+    /// It is to be met also when there is nothing at the key, or something of another type.
+    also_gone: bool,
+}
+
 /// Clients that wait for one key.
 #[derive(Default)]
 struct Queue {
     /// Waiters by ticket.
-    waiters: BTreeMap<u64, u32>,
+    waiters: BTreeMap<u64, Waiter>,
+    /// How many of them are to be met when the key is gone.
+    also_gone: usize,
     /// It is among those to be looked at.
     ready: bool,
 }
@@ -33,8 +43,8 @@ impl Awaited {
         self.len
     }
 
-    /// Adds a waiter for a key.
-    pub fn wait(&mut self, db: usize, key: &[u8], ticket: u64, waiter: u32) {
+    /// Adds a waiter for a key; `also_gone` for one that has to know when the key goes.
+    pub fn wait(&mut self, db: usize, key: &[u8], ticket: u64, waiter: u32, also_gone: bool) {
         if self.dbs.len() <= db {
             self.dbs.resize_with(db + 1, HashMap::new);
         }
@@ -43,7 +53,9 @@ impl Awaited {
             self.len += 1;
         }
         if let Some(queue) = self.dbs[db].get_mut(key) {
-            queue.waiters.insert(ticket, waiter);
+            let before = queue.waiters.insert(ticket, Waiter { waiter, also_gone });
+            // A command may name a key twice.
+            queue.also_gone += usize::from(also_gone && before.is_none());
         }
     }
 
@@ -51,7 +63,9 @@ impl Awaited {
     pub fn leave(&mut self, db: usize, key: &[u8], ticket: u64) {
         let Some(keys) = self.dbs.get_mut(db) else { return };
         let Some(queue) = keys.get_mut(key) else { return };
-        queue.waiters.remove(&ticket);
+        if let Some(left) = queue.waiters.remove(&ticket) {
+            queue.also_gone -= usize::from(left.also_gone);
+        }
         if queue.waiters.is_empty() {
             keys.remove(key);
             self.len -= 1;
@@ -99,7 +113,12 @@ impl Awaited {
     /// The next waiter for a key behind this ticket.
     pub fn next(&self, db: usize, key: &[u8], behind: u64) -> Option<(u64, u32)> {
         let queue = self.dbs.get(db)?.get(key)?;
-        queue.waiters.range(behind + 1..).next().map(|(ticket, waiter)| (*ticket, *waiter))
+        queue.waiters.range(behind + 1..).next().map(|(ticket, met)| (*ticket, met.waiter))
+    }
+
+    /// Whether somebody has to know that a key is gone.
+    pub fn concerns_gone(&self, db: usize, key: &[u8]) -> bool {
+        self.dbs.get(db).and_then(|keys| keys.get(key)).is_some_and(|queue| queue.also_gone > 0)
     }
 
     /// The ticket of the last waiter for a key.
@@ -116,7 +135,7 @@ mod tests {
     fn waiters_are_met_in_the_order_of_their_tickets() {
         let mut awaited = Awaited::default();
         for (ticket, waiter) in [(1, 70), (2, 50), (3, 60)] {
-            awaited.wait(2, b"k", ticket, waiter);
+            awaited.wait(2, b"k", ticket, waiter, false);
         }
         assert_eq!((awaited.next(2, b"k", 0), awaited.next(2, b"k", 1)), (Some((1, 70)), Some((2, 50))));
         awaited.leave(2, b"k", 2);
@@ -130,8 +149,8 @@ mod tests {
     #[test]
     fn a_key_is_looked_at_once_however_often_it_changed() {
         let mut awaited = Awaited::default();
-        awaited.wait(0, b"a", 1, 1);
-        awaited.wait(0, b"b", 2, 2);
+        awaited.wait(0, b"a", 1, 1, false);
+        awaited.wait(0, b"b", 2, 2, false);
         for key in [b"b", b"x", b"a", b"b"] {
             awaited.note(0, key);
         }
@@ -146,10 +165,23 @@ mod tests {
     #[test]
     fn a_swap_wakes_whoever_has_waited_longest_first() {
         let mut awaited = Awaited::default();
-        awaited.wait(1, b"z", 1, 1);
-        awaited.wait(1, b"a", 2, 2);
+        awaited.wait(1, b"z", 1, 1, false);
+        awaited.wait(1, b"a", 2, 2, false);
         awaited.note_all([0, 1]);
         assert_eq!(awaited.take_ready(), Some((1, (*b"z").into())));
         assert_eq!(awaited.take_ready(), Some((1, (*b"a").into())));
+    }
+
+    #[test]
+    fn who_has_to_know_that_a_key_is_gone_is_counted() {
+        let mut awaited = Awaited::default();
+        awaited.wait(0, b"k", 1, 1, false);
+        assert!(!awaited.concerns_gone(0, b"k"));
+        for _ in 0..2 {
+            awaited.wait(0, b"k", 2, 2, true);
+        }
+        assert!(awaited.concerns_gone(0, b"k"));
+        awaited.leave(0, b"k", 2);
+        assert!(!awaited.concerns_gone(0, b"k") && !awaited.concerns_gone(0, b"x"));
     }
 }

@@ -16,6 +16,8 @@ use crate::data::entry::Entry;
 pub enum Cause {
     /// A command has changed its value or its deadline, added or removed it: one change, as `rdb_changes_since_last_save` counts them.
     Command,
+    /// So has a command, in a way that gives nobody what he waits for: what is at the key is the same value, with no more in it.
+    Unawaited,
     /// So has a command that counts its change at another key.
     SameCommand,
     /// It was past its deadline, and is gone.
@@ -35,14 +37,15 @@ impl Keyspace {
     /// Tells everybody who listens that a key has changed. To be called once for each change of a key, after it.
     #[inline(always)]
     pub fn key_changed(&mut self, db: usize, key: &[u8], cause: Cause) {
+        let awaited = !matches!(cause, Cause::Unawaited);
         match cause {
             // No counter of 64 bits comes to its end.
-            Cause::Command => self.dirty = self.dirty.wrapping_add(1),
+            Cause::Command | Cause::Unawaited => self.dirty = self.dirty.wrapping_add(1),
             Cause::SameCommand | Cause::Loaded => (),
             Cause::Expired | Cause::FieldsExpired { .. } => self.went_by_itself(db, key, cause),
         }
         if self.is_listened_to() {
-            self.tell(db, key);
+            self.tell(db, key, awaited);
         }
     }
 
@@ -53,9 +56,11 @@ impl Keyspace {
     }
 
     #[cold]
-    fn tell(&mut self, db: usize, key: &[u8]) {
+    fn tell(&mut self, db: usize, key: &[u8], awaited: bool) {
         self.watched.touch(db, key);
-        self.awaited.note(db, key);
+        if awaited {
+            self.awaited.note(db, key);
+        }
     }
 
     fn went_by_itself(&mut self, db: usize, key: &[u8], cause: Cause) {
@@ -86,7 +91,10 @@ impl Keyspace {
             self.watched.contents_change(db, &self.dbs[db].dict, new.map(|new| &new.dict), now_ms);
         };
         match contents {
-            Contents::Flush(db) => change(db, None),
+            Contents::Flush(db) => {
+                change(db, None);
+                self.awaited.note_all([db]);
+            }
             Contents::Swap(a, b) => {
                 change(a, Some(&self.dbs[b]));
                 change(b, Some(&self.dbs[a]));

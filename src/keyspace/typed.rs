@@ -58,6 +58,18 @@ impl Keyspace {
         self.write(db, hash, key).map(of_mut).transpose()
     }
 
+    /// [`Keyspace::write_as`] that counts the hit or miss, as a read does: for commands that Redis lets look a key up as readers do, and change it.
+    #[inline]
+    pub fn read_to_write_as<C: Collection>(&mut self, db: usize, hash: u64, key: &[u8]) -> Result<Option<&mut C>, WrongType> {
+        let handle = self.locate(db, hash, key);
+        self.count_read(db, key, handle.is_some());
+        let Some(handle) = handle else { return Ok(None) };
+        self.before_change(db, hash, handle);
+        let entry = self.dbs[db].dict.at_mut(handle);
+        self.access.touch(entry, self.now_ms);
+        of_mut(entry).map(Some)
+    }
+
     /// [`Keyspace::write_as`], with a new value where there is no key. Says whether it is new.
     #[inline]
     pub fn write_or_insert<C: Collection>(

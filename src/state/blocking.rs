@@ -5,7 +5,6 @@ use crate::resp::request::OwnedArgs;
 use std::collections::BTreeSet;
 
 /// What a blocking command waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockOn {
     /// Argument index of the first key.
     pub first: usize,
@@ -15,6 +14,19 @@ pub struct BlockOn {
     pub deadline_ms: i64,
     /// Its reply then.
     pub in_vain: InVain,
+    /// It is also run again when a key goes, or gets a value of another type.
+    pub also_gone: bool,
+    /// Unix time in milliseconds at which it is run again whatever happens to its keys; 0 is never.
+    pub again_ms: i64,
+    /// What it is run again with, where that is not what came: an argument that means something else later is resolved once.
+    pub rewritten: Option<OwnedArgs>,
+}
+
+impl BlockOn {
+    /// Waits for `count` keys from argument `first` on until `deadline_ms` (0: for good).
+    pub fn keys(first: usize, count: usize, deadline_ms: i64, in_vain: InVain) -> Self {
+        Self { first, count, deadline_ms, in_vain, also_gone: false, again_ms: 0, rewritten: None }
+    }
 }
 
 /// The reply of a blocking command that timed out.
@@ -57,6 +69,8 @@ pub struct Blocking {
     tickets: u64,
     /// Deadlines (Unix ms), the next one first.
     deadlines: BTreeSet<(i64, ConnId)>,
+    /// Moments (Unix ms) at which commands are run again.
+    again: BTreeSet<(i64, ConnId)>,
     /// Clients whose wait is over, and whose held-back requests may go on.
     pub released: Vec<ConnId>,
 }
@@ -68,6 +82,29 @@ impl Blocking {
         if deadline_ms > 0 {
             self.deadlines.insert((deadline_ms, conn));
         }
+        self.tickets
+    }
+
+    /// Remembers that a client's command is to be run again at this moment (Unix ms; 0 is never).
+    pub fn try_at(&mut self, conn: ConnId, again_ms: i64) {
+        if again_ms > 0 {
+            self.again.insert((again_ms, conn));
+        }
+    }
+
+    /// Forgets that.
+    pub fn forget_try(&mut self, conn: ConnId, again_ms: i64) {
+        self.again.remove(&(again_ms, conn));
+    }
+
+    /// The next moment (Unix ms) at which a command is to be run again, and whose it is.
+    pub fn next_try(&self) -> Option<(i64, ConnId)> {
+        self.again.first().copied()
+    }
+
+    /// A ticket for a client that goes to the end of the queues of its keys.
+    pub fn next_ticket(&mut self) -> u64 {
+        self.tickets += 1;
         self.tickets
     }
 

@@ -75,7 +75,7 @@ fn set_deadline(ctx: &mut Ctx<'_>, unit: Unit, relative: bool) {
         return ctx.out.int(1);
     }
     slot.set_deadline(stored);
-    ctx.changed(1, Event('g', "expire"));
+    ctx.changed_unawaited(1, Event('g', "expire"));
     ctx.out.int(1);
     if ctx.is_logged() && (relative || unit == Unit::Seconds) {
         let mut log = OwnedArgs::new(&[b"PEXPIREAT", key, itoa::Buffer::new().format(at).as_bytes()]);
@@ -142,7 +142,7 @@ fn persist(ctx: &mut Ctx) {
         return ctx.out.int(0);
     }
     slot.set_deadline(NEVER);
-    ctx.changed(1, Event('g', "persist"));
+    ctx.changed_unawaited(1, Event('g', "persist"));
     ctx.out.int(1);
 }
 

@@ -30,7 +30,7 @@ fn pop(ctx: &mut Ctx<'_>, end: End) {
             Ok(Some(_)) => return log_pop(ctx, end, &[key]),
         }
     }
-    ctx.block(BlockOn { first: 1, count: last - 1, deadline_ms, in_vain: InVain::NullArray });
+    ctx.block(BlockOn::keys(1, last - 1, deadline_ms, InVain::NullArray));
 }
 
 fn blpop(ctx: &mut Ctx) {
@@ -45,7 +45,7 @@ fn blmpop(ctx: &mut Ctx) {
     let Some(mpop) = mpop_args(ctx, 2) else { return };
     let Some(deadline_ms) = blocking::timeout(ctx, 1) else { return };
     if mpop_first(ctx, &mpop).is_none() {
-        ctx.block(BlockOn { first: mpop.keys.start, count: mpop.keys.len(), deadline_ms, in_vain: InVain::NullArray });
+        ctx.block(BlockOn::keys(mpop.keys.start, mpop.keys.len(), deadline_ms, InVain::NullArray));
     }
 }
 
@@ -60,7 +60,7 @@ fn move_or_wait(ctx: &mut Ctx<'_>, from: End, to: End, deadline_ms: i64, name: &
         }
         // As in Redis, it is the null that LMOVE gives where nobody waits, and the null array to whoever has waited.
         Ok(None) if ctx.in_exec => ctx.out.null(),
-        Ok(None) => ctx.block(BlockOn { first: 1, count: 1, deadline_ms, in_vain: InVain::NullArray }),
+        Ok(None) => ctx.block(BlockOn::keys(1, 1, deadline_ms, InVain::NullArray)),
     }
 }
 

@@ -160,7 +160,7 @@ fn bzmpop(ctx: &mut Ctx) {
     let Some(deadline_ms) = timeout(ctx, 1) else { return };
     match find(ctx, keys.clone()) {
         Ok(Some(found)) => pop_first(ctx, found, end, count),
-        Ok(None) => ctx.block(BlockOn { first: keys.start, count: keys.len(), deadline_ms, in_vain: InVain::NullArray }),
+        Ok(None) => ctx.block(BlockOn::keys(keys.start, keys.len(), deadline_ms, InVain::NullArray)),
         Err(()) => (),
     }
 }
@@ -173,7 +173,7 @@ fn blocking_pop(ctx: &mut Ctx<'_>, end: ZsetEnd) {
             pop(ctx, i, end, 1, Shape::KeyAndFlat);
             ctx.log_instead(&[end.command(), ctx.arg(i)]);
         }
-        Ok(None) => ctx.block(BlockOn { first: 1, count: last - 1, deadline_ms, in_vain: InVain::NullArray }),
+        Ok(None) => ctx.block(BlockOn::keys(1, last - 1, deadline_ms, InVain::NullArray)),
         Err(()) => (),
     }
 }

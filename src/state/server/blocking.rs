@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::{
-    resp::request::OwnedArgs,
+    resp::request::{Args, OwnedArgs},
     state::{
         blocking::{BlockOn, InVain, Waiting},
         client::{Blocked, Client, ReplyMode},
@@ -12,22 +12,45 @@ use crate::{
 
 impl Server {
     /// Makes a client wait for the keys of a command that found nothing, for so long.
-    pub fn wait_for_keys(&mut self, conn: ConnId, command: u16, args: OwnedArgs, on: BlockOn, nanos: u64) {
+    pub fn wait_for_keys(&mut self, conn: ConnId, command: u16, args: Args<'_>, mut on: BlockOn, nanos: u64) {
         let Some(client) = self.clients.get_mut(conn) else { return };
+        let args = on.rewritten.take().unwrap_or_else(|| OwnedArgs::from_args(args));
         let ticket = self.blocking.admit(conn, on.deadline_ms);
         let waiting = Waiting { command, args, on, ticket, silent: client.reply != ReplyMode::On, nanos };
-        for key in waiting.keys() {
-            self.keyspace.awaited.wait(client.db, key, ticket, conn.0);
-        }
         client.blocked = Some(Blocked::Keys);
-        client.waiting = Some(Box::new(waiting));
+        let db = client.db;
+        self.queue(conn, db, Box::new(waiting));
+    }
+
+    /// Lets a client wait on whose command has found nothing again, behind all who wait already, as Redis does.
+    pub fn wait_again(&mut self, conn: ConnId, db: usize, mut waiting: Box<Waiting>, on: &BlockOn) {
+        self.leave_queues(conn, db, &waiting);
+        waiting.ticket = self.blocking.next_ticket();
+        waiting.on.again_ms = on.again_ms;
+        self.queue(conn, db, waiting);
+    }
+
+    /// Puts a client into the queues of its keys.
+    fn queue(&mut self, conn: ConnId, db: usize, waiting: Box<Waiting>) {
+        for key in waiting.keys() {
+            self.keyspace.awaited.wait(db, key, waiting.ticket, conn.0, waiting.on.also_gone);
+        }
+        self.blocking.try_at(conn, waiting.on.again_ms);
+        if let Some(client) = self.clients.get_mut(conn) {
+            client.waiting = Some(waiting);
+        }
+    }
+
+    fn leave_queues(&mut self, conn: ConnId, db: usize, waiting: &Waiting) {
+        for key in waiting.keys() {
+            self.keyspace.awaited.leave(db, key, waiting.ticket);
+        }
+        self.blocking.forget_try(conn, waiting.on.again_ms);
     }
 
     /// Removes a client from the queues of its keys: it is gone, or has been served.
     pub fn forget_waiting(&mut self, conn: ConnId, db: usize, waiting: &Waiting) {
-        for key in waiting.keys() {
-            self.keyspace.awaited.leave(db, key, waiting.ticket);
-        }
+        self.leave_queues(conn, db, waiting);
         self.blocking.forget_deadline(conn, waiting.on.deadline_ms);
     }
 
