@@ -1,4 +1,4 @@
-//! The HELP subcommands.
+//! The HELP subcommands, and the error that names them.
 
 use super::Ctx;
 
@@ -11,4 +11,15 @@ pub fn reply(ctx: &mut Ctx, lines: &[&str]) {
     lines.iter().for_each(|line| ctx.out.simple(line));
     ctx.out.simple("HELP");
     ctx.out.simple("    Print this help.");
+}
+
+/// The error for a subcommand that is not there, or has other arguments.
+pub fn unknown_subcommand(ctx: &mut Ctx) {
+    /// Bytes of the subcommand's name that the error repeats.
+    const SHOWN_MAX: usize = 128;
+    let word = ctx.arg(1);
+    let shown = word.get(..SHOWN_MAX).unwrap_or(word);
+    let id = ctx.registry.parent(ctx.command).unwrap_or(ctx.command);
+    let name = ctx.registry.get(id).name.to_uppercase();
+    ctx.error([b"ERR unknown subcommand or wrong number of arguments for '", shown, b"'. Try ", name.as_bytes(), b" HELP."].concat());
 }

@@ -45,6 +45,7 @@ pub mod server;
 pub mod sets;
 pub mod sort;
 mod storing;
+pub mod streams;
 pub mod strings;
 pub mod transactions;
 pub mod upstream;
@@ -109,6 +110,15 @@ pub static TABLE: &[&[Command]] = &[
     sets::random::COMMANDS,
     sets::algebra::COMMANDS,
     sets::walking::COMMANDS,
+    streams::adding::COMMANDS,
+    streams::trimming::COMMANDS,
+    streams::ranges::COMMANDS,
+    streams::reading::COMMANDS,
+    streams::deleting::COMMANDS,
+    streams::groups::COMMANDS,
+    streams::pending::COMMANDS,
+    streams::claiming::COMMANDS,
+    streams::info::COMMANDS,
     connection::COMMANDS,
     cluster::COMMANDS,
     server::debug::COMMANDS,

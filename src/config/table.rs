@@ -509,9 +509,9 @@ directives! {
         /// Bytes up to which a HyperLogLog stays sparse.
         "hll-sparse-max-bytes" => hll_sparse_max_bytes: usize = 3000, memory(0, I64), [];
         /// Bytes of a stream's node; 0 means no limit.
-        "stream-node-max-bytes" => stream_node_max_bytes: usize = 4096, memory(0, I64), [], NO_STREAMS;
+        "stream-node-max-bytes" => stream_node_max_bytes: usize = 4096, memory(0, I64), [];
         /// Entries of a stream's node; 0 means no limit.
-        "stream-node-max-entries" => stream_node_max_entries: u64 = 100, int(0, I64), [], NO_STREAMS;
+        "stream-node-max-entries" => stream_node_max_entries: u64 = 100, int(0, I64), [];
     }
 }
 

@@ -56,7 +56,8 @@ impl Engine {
 
     /// Whether a client's command is run again now that there is a value of this type at one of its keys, or none.
     fn is_served_by(&self, conn: ConnId, found: Option<&str>) -> bool {
-        let also_gone = self.server.clients.get(conn).and_then(|client| client.waiting.as_ref()).is_some_and(|waiting| waiting.on.also_gone);
+        let also_gone =
+            self.server.clients.get(conn).and_then(|client| client.waiting.as_ref()).is_some_and(|waiting| waiting.on.also_gone);
         also_gone || found.is_some() && self.waits_for_type(conn) == found
     }
 

@@ -77,7 +77,9 @@ fn what_is_gone_again_at_the_end_of_a_transaction_wakes_nobody() {
 
 #[test]
 fn a_key_that_goes_wakes_the_consumers_of_groups_alone() {
-    for going in ["DEL k", "UNLINK k", "FLUSHALL", "FLUSHDB", "RENAME k other", "MOVE k 1", "SWAPDB 0 1", "PEXPIREAT k 1", "XGROUP DESTROY k g"] {
+    for going in
+        ["DEL k", "UNLINK k", "FLUSHALL", "FLUSHDB", "RENAME k other", "MOVE k 1", "SWAPDB 0 1", "PEXPIREAT k 1", "XGROUP DESTROY k g"]
+    {
         let mut bench = four();
         bench.say(B, "XREAD BLOCK 0 STREAMS k $");
         bench.say(C, "XREADGROUP GROUP g c BLOCK 0 STREAMS k >");
@@ -100,7 +102,9 @@ fn a_key_that_expires_goes_too() {
 
 #[test]
 fn a_value_of_another_type_wakes_the_consumers_of_groups_alone() {
-    for change in ["SET k v", "LPUSH l v\nRENAME l k", "LPUSH l v\nCOPY l k REPLACE", "SELECT 1\nSET k v\nSWAPDB 0 1", "MULTI\nDEL k\nSADD k m\nEXEC"] {
+    for change in
+        ["SET k v", "LPUSH l v\nRENAME l k", "LPUSH l v\nCOPY l k REPLACE", "SELECT 1\nSET k v\nSWAPDB 0 1", "MULTI\nDEL k\nSADD k m\nEXEC"]
+    {
         let mut bench = four();
         bench.say(B, "XREAD BLOCK 0 STREAMS k $");
         bench.say(C, "XREADGROUP GROUP g c BLOCK 0 STREAMS k >");

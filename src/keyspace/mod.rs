@@ -387,9 +387,6 @@ impl Keyspace {
         None
     }
 
-    /// TEMP
-    pub fn consumers_changed(&mut self, _db: usize, _hash: u64, _key: &[u8]) {}
-
     /// Empties a database; the old table is freed in slices ([`Keyspace::bury`]). Returns how many keys there were.
     pub fn flush(&mut self, db: usize) -> usize {
         let len = self.dbs[db].len();

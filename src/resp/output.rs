@@ -126,6 +126,23 @@ impl Output {
         mark.checked_sub(self.queued).and_then(|at| self.tail.get(at..)).unwrap_or_default()
     }
 
+    /// Puts the right count in the place of a guess, in the header that stands at `mark`. What has been written since must be in the last piece.
+    #[inline]
+    pub fn correct_len(&mut self, mark: usize, guessed: usize, len: usize) {
+        if guessed != len {
+            self.replace_len(mark, guessed, len);
+        }
+    }
+
+    #[cold]
+    fn replace_len(&mut self, mark: usize, guessed: usize, len: usize) {
+        let Some(kind_at) = mark.checked_sub(self.queued).filter(|at| *at < self.tail.len()) else {
+            return debug_assert!(false, "the header has left the last piece");
+        };
+        let digits = kind_at + 1..kind_at + 1 + itoa::Buffer::new().format(guessed).len();
+        self.tail.splice(digits, itoa::Buffer::new().format(len).bytes());
+    }
+
     #[inline(always)]
     fn header(&mut self, kind: u8, n: i64) {
         encode::header(&mut self.tail, kind, n);

@@ -358,6 +358,12 @@ impl Conn {
         String::from_utf8_lossy(&self.take(len).expect("bytes")).into_owned()
     }
 
+    /// The next line, without its end.
+    #[track_caller]
+    pub fn recv_line(&mut self) -> String {
+        self.line().expect("a line")
+    }
+
     fn unread(&self) -> String {
         String::from_utf8_lossy(&self.input[self.position..]).into_owned()
     }

@@ -31,13 +31,15 @@ pub struct Profile {
     pub keys_each: u64,
     /// SCAN and its like see everything in one step.
     pub whole_scans: bool,
+    /// XREAD may be asked for the last entry.
+    pub newer_ids: bool,
 }
 
 /// What the names of sorted sets begin with whose members all have the same score.
 const EQUAL: u8 = b'x';
 
 /// What the names of keys begin with; a number follows.
-pub const KEY_PREFIXES: &[u8] = &[b's', b'l', b'h', b'z', b't', b'g', b'p', EQUAL];
+pub const KEY_PREFIXES: &[u8] = &[b's', b'l', b'h', b'z', b't', b'g', b'p', STREAM, EQUAL];
 
 /// Places that many members share: at corners, edges and in towns. No two are on one meridian, where 7.0 and 7.2 reckon differently.
 const PLACES: &[(&str, &str)] = &[
@@ -54,6 +56,11 @@ const PLACES: &[(&str, &str)] = &[
     ("-1e1", "66.5"),
     ("-122.4194", "37.7749"),
 ];
+/// What the names of streams begin with.
+const STREAM: u8 = b'e';
+
+/// Entries of streams that are given IDs of one millisecond.
+const ENTRIES_EACH_MS: u64 = 8;
 
 struct Known {
     name: String,
@@ -72,6 +79,8 @@ pub struct Generator {
     profile: Profile,
     commands: Vec<Known>,
     weights: u64,
+    /// Entries of streams that were given an ID.
+    added: u64,
 }
 
 impl Generator {
@@ -87,7 +96,7 @@ impl Generator {
         }
         assert!(commands.len() > 20, "the table is there");
         let weights = commands.iter().map(|c| c.weight).sum();
-        Self { rng: Rng::new(seed), profile, commands, weights }
+        Self { rng: Rng::new(seed), profile, commands, weights, added: 0 }
     }
 
     fn below(&mut self, bound: u64) -> u64 {
@@ -117,12 +126,13 @@ impl Generator {
         let index = index.unwrap_or(0);
         let known = &self.commands[index];
         // A mistake could make it wait for long.
-        let waits = known.waits;
+        let mut waits = known.waits;
         let (name, group, unordered, words) = (known.name.clone(), known.group, known.unordered, known.words.clone());
         let arguments = known.arguments.clone();
         let mut maker = Maker { generator: self, group, name: &name, args: words.clone(), numkeys: None, latitude: Vec::new() };
         arguments.iter().for_each(|argument| maker.argument(argument));
         let mut args = maker.args;
+        waits |= args.iter().any(|arg| arg == b"BLOCK");
         if name.starts_with("sort") && args.iter().any(|arg| arg == b"BY") {
             // Equal words leave the order to the sorting algorithm; equal numbers do not.
             args.retain(|arg| arg != b"ALPHA");
@@ -161,7 +171,7 @@ impl Generator {
 
     /// A key of any type.
     pub fn key(&mut self) -> Vec<u8> {
-        let prefix = self.pick(b"slhztgp");
+        let prefix = self.pick(b"slhztgpe");
         self.key_of(prefix)
     }
 
@@ -182,6 +192,35 @@ impl Generator {
             5..=14 => (self.below(60) as i64 - 20).to_string().into_bytes(),
             15..=17 => (self.below(200_000) as i64 * 50_021 - 5_000_000).to_string().into_bytes(),
             _ => format!("m{}", self.below(40)).into_bytes(),
+        }
+    }
+
+    /// About the moment of the last entries that were given an ID.
+    fn stream_ms(&mut self) -> u64 {
+        (self.added / ENTRIES_EACH_MS + 3).saturating_sub(self.below(40))
+    }
+
+    /// An ID that a stream may have.
+    fn stream_id(&mut self) -> Vec<u8> {
+        let ms = self.stream_ms();
+        match self.below(30) {
+            0 => self
+                .pick(&["-", "+", "$", "x", "", "1-", "-1", "18446744073709551615-18446744073709551615", "18446744073709551615", "007-1"])
+                .into(),
+            1..=4 => ms.to_string().into_bytes(),
+            _ => format!("{ms}-{}", self.below(ENTRIES_EACH_MS)).into_bytes(),
+        }
+    }
+
+    /// An ID for a new entry: behind the last one, as a rule.
+    fn new_stream_id(&mut self) -> Vec<u8> {
+        match self.below(12) {
+            0 => self.stream_id(),
+            1..=3 => format!("{}-*", self.stream_ms()).into_bytes(),
+            _ => {
+                self.added += 1;
+                format!("{}-{}", self.added / ENTRIES_EACH_MS, self.added % ENTRIES_EACH_MS).into_bytes()
+            }
         }
     }
 
@@ -255,7 +294,8 @@ fn known(command: &'static Command, name: String, profile: &Profile) -> Option<K
     Some(Known {
         words: name.split(' ').map(|word| word.as_bytes().to_vec()).collect(),
         unordered: command.tips.contains(&"nondeterministic_output_order"),
-        waits: command.flags & flags::BLOCKING != 0 || command.args.contains("timeout:"),
+        // Of a stream's commands those wait that have been given BLOCK.
+        waits: command.flags & flags::BLOCKING != 0 && command.group != Group::Stream || command.args.contains("timeout:"),
         group: command.group,
         arguments,
         name,
@@ -263,9 +303,9 @@ fn known(command: &'static Command, name: String, profile: &Profile) -> Option<K
     })
 }
 
-/// Takes out the argument with this token, and what consists of nothing without it.
+/// Takes out the argument with this token or name, and what consists of nothing without it.
 fn leave_out(arguments: &mut Vec<Argument>, token: &str) {
-    arguments.retain(|a| a.token != Some(token));
+    arguments.retain(|a| a.token != Some(token) && a.name != token);
     arguments.retain_mut(|a| {
         let held = a.arguments.len();
         leave_out(&mut a.arguments, token);
@@ -288,6 +328,9 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn argument(&mut self, argument: &Argument) {
+        if argument.name == "streams" {
+            return self.streams();
+        }
         if argument.optional && !self.generator.one_in(3) {
             return;
         }
@@ -309,7 +352,56 @@ impl Maker<'_> {
         }
     }
 
+    /// Keys, and as many IDs.
+    fn streams(&mut self) {
+        self.args.push(b"STREAMS".to_vec());
+        let most = if self.generator.one_in(3) { 3 } else { 1 };
+        let count = 1 + self.generator.below(most);
+        for _ in 0..count {
+            let key = self.key();
+            self.args.push(key);
+        }
+        for _ in 0..count {
+            let special: &[u8] = if self.name == "xreadgroup" { b">" } else { b"$" };
+            let mut id = if self.generator.one_in(2) { special.to_vec() } else { self.generator.stream_id() };
+            if id == b"+" && self.name == "xread" && !self.generator.profile.newer_ids {
+                id = b"0".to_vec();
+            }
+            self.args.push(id);
+        }
+    }
+
+    /// What a stream's commands call by names of their own.
+    fn of_stream(&mut self, argument: &Argument) -> Option<Vec<u8>> {
+        let generator = &mut *self.generator;
+        Some(match argument.name.as_str() {
+            "group" => generator.pick(&["g1", "g1", "g1", "g2", "g3"]).into(),
+            "consumer" => generator.pick(&["c1", "c2", "c3", "c4"]).into(),
+            // A clock that passes answers otherwise: what is idle for so long is never in doubt.
+            "min-idle-time" | "ms" => generator.pick(&["0", "0", "0", "1000000000", "x"]).into(),
+            "threshold" if self.args.iter().any(|arg| arg == b"MAXLEN") => generator.below(40).to_string().into_bytes(),
+            "id" if self.name == "xadd" => generator.new_stream_id(),
+            "start" | "end" if generator.one_in(2) => generator.pick(&["-", "+"]).into(),
+            "start" | "end" if generator.one_in(6) => [b"(".to_vec(), generator.stream_id()].concat(),
+            "ID" | "id" | "threshold" | "start" | "end" | "lastid" => generator.stream_id(),
+            "last-id" | "max-deleted-id" => generator.stream_id(),
+            "unix-time-milliseconds" => generator.pick(&["1", "1000", "0", "99999999999999"]).into(),
+            "entries-read" | "entriesread" | "entries-added" => generator.pick(&["0", "1", "5", "20", "-1", "100"]).into(),
+            "count" => generator.pick(&["1", "2", "3", "10", "100", "0", "-1", "x"]).into(),
+            "milliseconds" => generator.pick(&["1", "1", "1", "-1", "x"]).into(),
+            _ => return None,
+        })
+    }
+
     fn value(&mut self, argument: &Argument) {
+        use ArgumentKind::{Block, Key, OneOf, PureToken};
+        let is_value = !matches!(argument.kind, Block | Key | OneOf | PureToken);
+        if is_value
+            && self.group == Group::Stream
+            && let Some(value) = self.of_stream(argument)
+        {
+            return self.args.push(value);
+        }
         let generator = &mut *self.generator;
         let value = match argument.kind {
             ArgumentKind::PureToken => return,
@@ -403,7 +495,8 @@ impl Maker<'_> {
             Group::Bitmap => self.generator.pick(b"ssssssp"),
             Group::HyperLogLog => b'p',
             Group::Geo => b'g',
-            _ => self.generator.pick(b"slhztgp"),
+            Group::Stream => STREAM,
+            _ => self.generator.pick(b"slhztgpe"),
         };
         self.generator.key_of(prefix)
     }

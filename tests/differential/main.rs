@@ -10,10 +10,12 @@ mod compare;
 #[path = "../common/generate.rs"]
 mod generate;
 mod pair;
+mod waiting;
 
 use generate::{Generator, Profile};
 use pair::Pair;
 use solod::commands::{Command, command::Group, flags};
+use waiting::Waiting;
 
 /// Commands of the run that belongs to every test run.
 const COMMANDS: u64 = 20_000;
@@ -39,6 +41,8 @@ const LEFT_OUT: &[&str] = &[
     "pfselftest",
     // In these the two differ on purpose: the reference is an older version.
     "object encoding",
+    "xgroup help",
+    "xinfo help",
 ];
 
 /// Options that the reference does not have, by command.
@@ -52,6 +56,11 @@ const NEWER: &[(&str, &str)] = &[
     ("bitop", "DIFF1"),
     ("bitop", "ANDOR"),
     ("bitop", "ONE"),
+    ("xadd", "condition"),
+    ("xtrim", "condition"),
+    ("xreadgroup", "CLAIM"),
+    // Each server gives its own.
+    ("xadd", "auto-id"),
 ];
 
 const PROFILE: Profile = Profile {
@@ -60,6 +69,7 @@ const PROFILE: Profile = Profile {
     keys_each: KEYS_EACH,
     // A walk in several steps goes by each server's own order.
     whole_scans: true,
+    newer_ids: false,
 };
 
 /// How many keys there are of each type.
@@ -81,6 +91,7 @@ fn weight(command: &Command, name: &str) -> u64 {
         Group::Bitmap,
         Group::HyperLogLog,
         Group::Geo,
+        Group::Stream,
     ];
     let left_out = LEFT_OUT.iter().any(|out| name == *out || name.starts_with(&format!("{out} ")));
     if left_out || !groups.contains(&command.group) || version(command.since) > REFERENCE {
@@ -121,4 +132,20 @@ fn solod_answers_as_redis_does() {
         }
     }
     pair.finish(commands);
+}
+
+/// Steps of the run with clients that wait, which belongs to every test run.
+const WAITS: u64 = 2_000;
+
+#[test]
+fn who_waits_is_served_as_by_redis() {
+    if common::is_reference() {
+        return;
+    }
+    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
+    let (seed, steps) = (setting("SOLOD_DIFF_SEED", fresh), setting("SOLOD_DIFF_WAITS", WAITS));
+    println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_WAITS={steps}");
+    let mut waiting = Waiting::start(seed);
+    (0..steps).for_each(|_| waiting.step());
+    println!("{:?} answers, with and without an error", waiting.served);
 }

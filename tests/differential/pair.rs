@@ -6,6 +6,7 @@ use crate::{
     compare::{self, Chance},
     generate::{Call, KEY_PREFIXES},
 };
+use solod::data::stream::StreamId;
 use std::{collections::VecDeque, path::Path, time::Duration};
 
 /// Commands kept, and how many of them are shown with a difference: the last, or the last that name the key.
@@ -54,6 +55,10 @@ impl Pair {
             "41",
             "--hll-sparse-max-bytes",
             "120",
+            "--stream-node-max-entries",
+            "5",
+            "--stream-node-max-bytes",
+            "300",
         ];
         let settings: Vec<_> = settings.into_iter().chain(small).collect();
         let ours = Server::start(&settings);
@@ -104,6 +109,10 @@ impl Pair {
             self.protocol = 5 - self.protocol;
             self.ask(&["HELLO".to_owned(), self.protocol.to_string()]);
         }
+        self.create_consumers(call);
+        if call.name == "xsetid" && self.is_refused_by_newer(call) {
+            return;
+        }
         let chance = Chance::of(&call.name, &call.args);
         if chance == Chance::Takes {
             return self.run_taking(call);
@@ -123,6 +132,38 @@ impl Pair {
             let keys = call.args.iter().skip(1).filter(|arg| arg.len() == 2).map(|key| key.escape_ascii().to_string());
             self.fail_at(&keys.collect::<Vec<_>>(), &format!("{} is answered otherwise", words(&call.args)));
         }
+    }
+
+    /// Makes the consumers that a command names: 7.2 does so even if it finds nothing, and 7.0 does not.
+    fn create_consumers(&mut self, call: &Call) {
+        let at = |word: &str| call.args.iter().position(|arg| arg.eq_ignore_ascii_case(word.as_bytes()));
+        let (keys, group) = match call.name.as_str() {
+            "xclaim" | "xautoclaim" => (1..2, 2),
+            "xreadgroup" => match (at("STREAMS"), at("GROUP")) {
+                (Some(streams), Some(group)) => (streams + 1..call.args.len(), group + 1),
+                _ => return,
+            },
+            _ => return,
+        };
+        let (Some(group), Some(consumer)) = (call.args.get(group), call.args.get(group + 1)) else { return };
+        for key in keys.filter_map(|i| call.args.get(i)) {
+            let create: [&[u8]; 5] = [b"XGROUP", b"CREATECONSUMER", key, group, consumer];
+            let (ours, theirs) = self.ask(&create);
+            if ours != theirs {
+                self.fail(&format!("a consumer is made otherwise: {ours}, and {theirs} by redis"));
+            }
+        }
+    }
+
+    /// Whether 7.2 refuses what 7.0 does, and so it must not be done.
+    fn is_refused_by_newer(&mut self, call: &Call) -> bool {
+        let key = call.args.get(1).map_or(&[][..], |key| key);
+        let deleted = match self.ours.cmd(&[b"XINFO", &b"STREAM"[..], key]) {
+            reply @ (Value::Array(_) | Value::Map(_)) => reply.get("max-deleted-entry-id").text(),
+            _ => return false,
+        };
+        let id = |text: &str| StreamId::parse(text.as_bytes(), 0);
+        call.args.get(2).is_some_and(|given| id(&String::from_utf8_lossy(given)) < id(&deleted))
     }
 
     /// Whether an element of this list, set or sorted set has a NUL byte.
@@ -175,6 +216,12 @@ impl Pair {
         if !compare::same_encoding(&kind, &size, &ours, &theirs) {
             return Some(format!("{name} is encoded as {ours}, and as {theirs} by redis"));
         }
+        if kind == *"stream" {
+            let (ours, theirs) = self.ask::<&[u8]>(&[b"XINFO", b"STREAM", key, b"FULL", b"COUNT", b"0"]);
+            if compare::timeless(&ours) != compare::timeless(&theirs) {
+                return Some(format!("{name} is {ours},\n    and {theirs} by redis"));
+            }
+        }
         let (ours, theirs) = self.ask(&[b"PTTL", key]);
         if (ours.int() - theirs.int()).abs() > CLOCKS_MS || ours.int().signum() != theirs.int().signum() {
             return Some(format!("{name} has {ours} ms to live, and {theirs} by redis"));
@@ -224,6 +271,7 @@ impl Pair {
             "hash" => &[b"HGETALL", key],
             "zset" => &[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"],
             "set" => &[b"SMEMBERS", key],
+            "stream" => &[b"XRANGE", key, b"-", b"+"],
             _ => &[b"GET", key],
         };
         let (ours, theirs) = self.ask(show);

@@ -55,7 +55,7 @@ fn weight(command: &Command, name: &str) -> u64 {
     }
 }
 
-pub const PROFILE: Profile = Profile { weight, without: &[], keys_each: 60, whole_scans: false };
+pub const PROFILE: Profile = Profile { weight, without: &[], keys_each: 60, whole_scans: false, newer_ids: true };
 
 /// First words of errors that commands made by chance may be answered with.
 const ERRORS: &[&str] = &[
@@ -71,6 +71,8 @@ const ERRORS: &[&str] = &[
     "UNBLOCKED",
     "NOSCRIPT",
     "INVALIDOBJ",
+    "NOGROUP",
+    "BUSYGROUP",
 ];
 
 /// What ERR must not say: the client has sent no such thing, or the server is at fault.

@@ -19,7 +19,7 @@ pub mod persistence;
 pub mod slowlog;
 mod sparkline;
 
-use super::Ctx;
+use super::{Ctx, help::unknown_subcommand};
 use crate::config::ProtectedAction;
 
 /// The handler of a command that has only subcommands. Subcommands are resolved first, so it runs only when none was given.
@@ -58,15 +58,4 @@ fn help(ctx: &mut Ctx, lines: &[&str]) {
     ctx.out.array(lines.len() + 3);
     ctx.out.simple(&head);
     lines.iter().chain(&foot).for_each(|line| ctx.out.simple(line));
-}
-
-/// The error for a subcommand that is not there, or has other arguments.
-fn unknown_subcommand(ctx: &mut Ctx) {
-    /// Bytes of the subcommand's name that the error repeats.
-    const SHOWN_MAX: usize = 128;
-    let word = ctx.arg(1);
-    let shown = word.get(..SHOWN_MAX).unwrap_or(word);
-    let name = container_name(ctx);
-    let text = [b"ERR unknown subcommand or wrong number of arguments for '", shown, b"'. Try ", name.as_bytes(), b" HELP."].concat();
-    ctx.error(text);
 }

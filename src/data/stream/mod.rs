@@ -3,6 +3,7 @@
 //! The last node, to which entries are added, is kept outside the tree: so most writes do not look at it, and a stream of one node
 //! has none. An empty stream is kept as a key.
 
+mod counters;
 mod entry;
 mod group;
 mod id;
@@ -15,6 +16,7 @@ mod tests;
 mod tree;
 mod trim;
 
+pub use counters::Counters;
 pub use entry::{Entry, Fields};
 pub use group::{Consumer, ConsumerId, Group, Pending};
 pub use id::StreamId;
