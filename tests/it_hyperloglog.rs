@@ -347,6 +347,13 @@ fn a_replica_holds_the_same_strings() {
     assert_eq!(replica.ask("PFCOUNT h"), Value::Int(4));
     assert!(replica.ask("GET h") != before);
     assert_eq!((replica.info("slave_repl_offset"), replica.ask("PFCOUNT h")), (offset, Value::Int(4)));
+    // One that is broken takes some elements, and then fails: the replica is told of what it has become, and fails at nothing.
+    primary.ask(r#"SET part "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x5f\xff""#);
+    assert_eq!(primary.ask("PFADD part a b c d e f g h i j k l m"), *"-INVALIDOBJ Corrupted HLL object detected");
+    primary.ask("PFADD end x");
+    in_step();
+    assert_eq!(primary.ask("GET part"), replica.ask("GET part"));
+    assert!(!replica.log().contains("CRITICAL"), "{}", replica.log());
     assert_eq!(replica.ask("PFADD h e"), *"-READONLY You can't write against a read only replica.");
     assert_eq!(replica.ask("PFMERGE h i"), *"-READONLY You can't write against a read only replica.");
 }

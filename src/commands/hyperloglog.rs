@@ -3,7 +3,7 @@
 use super::{
     Ctx,
     command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
-    context::{Event, NEW, errors},
+    context::{Event, NEW, errors, text},
 };
 use crate::{
     data::{
@@ -112,9 +112,21 @@ fn pfadd(ctx: &mut Ctx) {
         ctx.changed(1, Event('$', "pfadd"));
         ctx.server.keyspace.dirty += added.raised - 1;
     }
-    match added.corrupted {
-        true => ctx.error(CORRUPTED),
-        false => ctx.out.int(i64::from(added.raised > 0)),
+    if added.corrupted {
+        log_value(ctx);
+        return ctx.error(CORRUPTED);
+    }
+    ctx.out.int(i64::from(added.raised > 0));
+}
+
+/// Elements were added to a broken one until one could not be: replicas get what it has become, rather than a command that fails there, too.
+#[cold]
+fn log_value(ctx: &mut Ctx<'_>) {
+    let key = ctx.arg(1);
+    if ctx.is_logged()
+        && let Some(value) = ctx.peek(1).and_then(|entry| text(entry.value())).map(|text| text.into_bytes().into_owned())
+    {
+        ctx.log_instead(&[b"SET", key, &value, b"KEEPTTL"]);
     }
 }
 
