@@ -8,11 +8,8 @@ pub const REGISTERS: usize = 1 << 14;
 /// Bytes that they take at six bits each.
 pub const PACKED: usize = REGISTERS / 8 * 6;
 
-/// Registers that are compared at a time: two registers of AVX2.
-const LANES: usize = 64;
-
-/// Rows that a lane of eight bits counts: all registers are two blocks.
-const ROWS: usize = 128;
+/// Tables that registers are counted in.
+const TABLES: usize = 4;
 
 /// Four registers from the three bytes that they are packed in, the first in the lowest bits.
 #[inline(always)]
@@ -43,31 +40,17 @@ pub fn pack(registers: &[u8; REGISTERS], packed: &mut [u8; PACKED]) {
     }
 }
 
-/// See [`super::histogram`]. A look at all registers for each value that there is costs less than a table that is counted in: their values lie
-/// close together, and a vector is compared at a time.
+/// See [`super::histogram`]. Several tables are counted in by turns: most registers are equal to their neighbours, and an increment of a counter waits
+/// for the one before.
 #[inline(always)]
 pub fn histogram(registers: &[u8; REGISTERS]) -> [u32; 64] {
-    let least = registers.iter().fold(u8::MAX, |least, register| least.min(*register));
-    let (mut counts, mut left) = ([0; 64], REGISTERS as u32);
-    for value in least..64 {
-        if left == 0 {
-            break;
+    let mut tables = [[0u32; 256]; TABLES];
+    let (rows, _) = registers.as_chunks::<TABLES>();
+    for row in rows {
+        for (table, register) in tables.iter_mut().zip(row) {
+            let count = &mut table[usize::from(*register)];
+            *count = count.wrapping_add(1);
         }
-        let count = count_of(registers, value);
-        counts[usize::from(value)] = count;
-        left = left.wrapping_sub(count);
     }
-    counts
-}
-
-#[inline(always)]
-fn count_of(registers: &[u8; REGISTERS], value: u8) -> u32 {
-    let mut total = 0u32;
-    for block in registers.chunks(LANES * ROWS) {
-        let (rows, _) = block.as_chunks::<LANES>();
-        // Lanes that are handed on from row to row stay in vector registers; a loop over lanes in place is not vectorised.
-        let lanes = rows.iter().fold([0u8; LANES], |lanes, row| from_fn(|i| lanes[i].wrapping_add(u8::from(row[i] == value))));
-        total = lanes.iter().fold(total, |sum, lane| sum.wrapping_add(u32::from(*lane)));
-    }
-    total
+    from_fn(|value| tables.iter().fold(0, |sum, table| table[value].wrapping_add(sum)))
 }
