@@ -22,7 +22,7 @@ fn smoke(command: impl Fn() -> Command) {
         let server = Server::start(&[]);
         let output = common::run(command().args([&server.port.to_string(), protocol]));
         assert_eq!(output.code, Some(0), "RESP{protocol}\n{}{}", output.stdout, output.stderr);
-        assert!(output.stdout.contains("14 groups"), "{}", output.stdout);
+        assert!(output.stdout.contains("15 groups"), "{}", output.stdout);
     }
 }
 
@@ -34,6 +34,18 @@ fn redis_py() {
         command.arg("tests/clients/smoke.py");
         command
     });
+}
+
+/// Of real programs that share work: see tests/clients/jobs.py.
+#[test]
+fn a_queue_of_jobs_loses_none_when_a_worker_is_killed() {
+    let python = installed("python/bin/python");
+    for protocol in ["2", "3"] {
+        let server = Server::start(&[]);
+        let output = common::run(Command::new(&python).args(["tests/clients/jobs.py", &server.port.to_string(), protocol]));
+        assert_eq!(output.code, Some(0), "RESP{protocol}\n{}{}", output.stdout, output.stderr);
+        assert!(output.stdout.contains("300 jobs"), "{}", output.stdout);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use common::Server;
 use redis::{
     Client, Commands, Connection, ErrorKind, RedisResult, ServerErrorKind,
     geo::{Coord, RadiusOptions, RadiusOrder, RadiusSearchResult, Unit},
+    streams::{StreamId, StreamMaxlen, StreamPendingReply, StreamReadOptions, StreamReadReply},
 };
 use std::collections::{HashMap, HashSet};
 
@@ -179,6 +180,49 @@ fn places() {
         assert_eq!(con.geo_radius_by_member::<_, _, usize>("g", "Palermo", 200.0, Unit::Kilometers, store).unwrap(), 2);
         let search = ["g", "FROMLONLAT", "15", "37", "BYBOX", "400", "400", "km", "DESC", "COUNT", "1"];
         assert_eq!(redis::cmd("GEOSEARCH").arg(&search).query::<Vec<String>>(con).unwrap(), ["Palermo"]);
+    });
+}
+
+#[test]
+fn streams() {
+    /// The ids and the field `a` of some entries.
+    fn found(entries: &[StreamId]) -> Vec<(&str, i64)> {
+        entries.iter().map(|entry| (entry.id.as_str(), entry.get("a").unwrap())).collect()
+    }
+    over_both(|con| {
+        assert_eq!(con.xadd::<_, _, _, _, Option<String>>("s", "1-1", &[("a", 1)]).unwrap().as_deref(), Some("1-1"));
+        assert_eq!(con.xadd::<_, _, _, _, Option<String>>("s", "1-*", &[("a", 2)]).unwrap().as_deref(), Some("1-2"));
+        let later: Option<String> = con.xadd_maxlen("s", StreamMaxlen::Approx(1000), "*", &[("a", 3)]).unwrap();
+        let later = later.expect("an id");
+        assert_eq!(con.xlen::<_, usize>("s").unwrap(), 3);
+        let range: redis::streams::StreamRangeReply = con.xrange("s", "1-2", "+").unwrap();
+        assert_eq!(found(&range.ids), [("1-2", 2), (&later, 3)]);
+        let read: Option<StreamReadReply> = con.xread_options(&["s"], &["1-1"], &StreamReadOptions::default().count(1)).unwrap();
+        assert_eq!(found(&read.unwrap().keys[0].ids), [("1-2", 2)]);
+        let nothing: Option<StreamReadReply> = con.xread_options(&["s"], &["$"], &StreamReadOptions::default().block(10)).unwrap();
+        assert!(nothing.is_none_or(|reply| reply.keys.is_empty()));
+
+        let () = con.xgroup_create("s", "g", "0").unwrap();
+        let me = StreamReadOptions::default().group("g", "me").count(2);
+        let read: Option<StreamReadReply> = con.xread_options(&["s"], &[">"], &me).unwrap();
+        assert_eq!(found(&read.unwrap().keys[0].ids), [("1-1", 1), ("1-2", 2)]);
+        assert_eq!(con.xack::<_, _, _, usize>("s", "g", &["1-1", "9-9"]).unwrap(), 1);
+        match con.xpending::<_, _, StreamPendingReply>("s", "g").unwrap() {
+            StreamPendingReply::Data(pending) => assert_eq!((pending.count, pending.start_id.as_str()), (1, "1-2")),
+            other => panic!("one is pending: {other:?}"),
+        }
+        let claimed: redis::streams::StreamClaimReply = con.xclaim("s", "g", "other", 0, &["1-2"]).unwrap();
+        assert_eq!(found(&claimed.ids), [("1-2", 2)]);
+        let claimed: redis::streams::StreamAutoClaimReply =
+            con.xautoclaim_options("s", "g", "third", 0, "0", redis::streams::StreamAutoClaimOptions::default()).unwrap();
+        assert_eq!((claimed.next_stream_id.as_str(), found(&claimed.claimed)), ("0-0", vec![("1-2", 2)]));
+        let consumers: redis::streams::StreamInfoConsumersReply = con.xinfo_consumers("s", "g").unwrap();
+        assert_eq!(consumers.consumers.iter().map(|consumer| consumer.pending).collect::<Vec<_>>(), [0, 0, 1]);
+        let groups: redis::streams::StreamInfoGroupsReply = con.xinfo_groups("s").unwrap();
+        assert_eq!((groups.groups[0].last_delivered_id.as_str(), groups.groups[0].lag), ("1-2", Some(1)));
+        assert_eq!(con.xdel::<_, _, usize>("s", &["1-1"]).unwrap(), 1);
+        assert_eq!(con.xtrim::<_, usize>("s", StreamMaxlen::Equals(1)).unwrap(), 1);
+        assert_eq!(con.xgroup_destroy::<_, _, usize>("s", "g").unwrap(), 1);
     });
 }
 

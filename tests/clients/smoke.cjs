@@ -154,6 +154,34 @@ const groups = {
     assert.deepStrictEqual(await r.georadius("g", 15, 37, 200, "km", "WITHDIST", "COUNT", 1), [["Catania", "56.4413"]]);
   },
 
+  async streams(r) {
+    assert.strictEqual(await r.xadd("s", "1-1", "a", 1), "1-1");
+    assert.strictEqual(await r.xadd("s", "1-*", "a", 2), "1-2");
+    const later = await r.xadd("s", "*", "a", 3, "b", "x");
+    assert.strictEqual(await r.xlen("s"), 3);
+    assert.deepStrictEqual(await r.xrange("s", "-", "(1-2"), [["1-1", ["a", "1"]]]);
+    assert.deepStrictEqual(await r.xrevrange("s", "+", "-", "COUNT", 1), [[later, ["a", "3", "b", "x"]]]);
+    const entries = (reply) => (Array.isArray(reply) ? reply.find(([name]) => name === "s")[1] : reply.s);
+    const ids = (found) => found.map(([id]) => id);
+    assert.deepStrictEqual(ids(entries(await r.xread("COUNT", 1, "STREAMS", "s", "1-1"))), ["1-2"]);
+    assert.strictEqual(await r.xread("BLOCK", 10, "STREAMS", "s", "$"), null);
+    assert.strictEqual(await r.xgroup("CREATE", "s", "g", 0), "OK");
+    assert.deepStrictEqual(ids(entries(await r.xreadgroup("GROUP", "g", "me", "COUNT", 2, "STREAMS", "s", ">"))), ["1-1", "1-2"]);
+    assert.strictEqual(await r.xack("s", "g", "1-1"), 1);
+    assert.deepStrictEqual(await r.xpending("s", "g"), [1, "1-2", "1-2", [["me", "1"]]]);
+    assert.deepStrictEqual(await r.xclaim("s", "g", "other", 0, "1-2", "JUSTID"), ["1-2"]);
+    const [cursor, claimed, deleted] = await r.xautoclaim("s", "g", "third", 0, "0");
+    assert.deepStrictEqual([cursor, ids(claimed), deleted], ["0-0", ["1-2"], []]);
+    assert.strictEqual((await r.xinfo("CONSUMERS", "s", "g")).length, 3);
+    assert.strictEqual(await r.xdel("s", "1-1"), 1);
+    assert.strictEqual(await r.xtrim("s", "MAXLEN", 1), 1);
+    const other = connect();
+    const waiting = other.xread("BLOCK", 10000, "STREAMS", "s", later);
+    const last = await r.xadd("s", "*", "a", "z");
+    assert.deepStrictEqual(ids(entries(await waiting)), [last]);
+    other.disconnect();
+  },
+
   async sorting(r) {
     await r.rpush("l", 3, 1, 2);
     assert.deepStrictEqual(await r.sort("l"), ["1", "2", "3"]);

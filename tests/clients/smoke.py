@@ -158,6 +158,42 @@ def places(r):
     equal(r.georadiusbymember("g", "Palermo", 200, unit="km", store="d"), 2)
 
 
+def streams(r):
+    equal((r.xadd("s", {"a": 1}, id="1-1"), r.xadd("s", {"a": 2}, id="1-*"), r.xadd("none", {"a": 1}, nomkstream=True)), ("1-1", "1-2", None))
+    later = r.xadd("s", {"a": 3, "b": "x"})
+    equal((r.xlen("s"), r.xrange("s", "-", "(1-2"), r.xrevrange("s", count=1)), (3, [("1-1", {"a": "1"})], [(later, {"a": "3", "b": "x"})]))
+    equal(entries(r.xread({"s": "1-1"}, count=1), "s"), [("1-2", {"a": "2"})])
+    assert not r.xread({"s": "$"}, block=10)
+    equal((r.xgroup_create("s", "g", id="0"), r.xgroup_createconsumer("s", "g", "idle")), (True, 1))
+    equal([id for id, _ in entries(r.xreadgroup("g", "me", {"s": ">"}, count=2), "s")], ["1-1", "1-2"])
+    equal(r.xack("s", "g", "1-1", "9-9"), 1)
+    pending = r.xpending("s", "g")
+    equal((pending["pending"], pending["min"], pending["consumers"]), (1, "1-2", [{"name": "me", "pending": 1}]))
+    [details] = r.xpending_range("s", "g", "-", "+", 10)
+    equal((details["message_id"], details["consumer"], details["times_delivered"]), ("1-2", "me", 1))
+    equal(r.xclaim("s", "g", "other", 0, ["1-2"]), [("1-2", {"a": "2"})])
+    cursor, claimed, deleted = r.xautoclaim("s", "g", "third", 0)
+    equal((cursor, [id for id, _ in claimed], deleted), ("0-0", ["1-2"], []))
+    equal(sorted(consumer["name"] for consumer in r.xinfo_consumers("s", "g")), ["idle", "me", "other", "third"])
+    [group] = r.xinfo_groups("s")
+    equal((group["name"], group["pending"], group["last-delivered-id"], group["lag"]), ("g", 1, "1-2", 1))
+    equal((r.xinfo_stream("s")["length"], r.xdel("s", "1-1"), r.xtrim("s", maxlen=1, approximate=False)), (3, 1, 1))
+    equal((r.xgroup_setid("s", "g", "$"), r.xgroup_delconsumer("s", "g", "third"), r.xgroup_destroy("s", "g")), (True, 1, 1))
+    waiting = threading.Thread(target=lambda: (time.sleep(0.05), connect().xadd("later", {"a": "x"})))
+    waiting.start()
+    equal([fields for _, fields in entries(r.xread({"later": "$"}, block=10_000), "later")], [{"a": "x"}])
+    waiting.join()
+
+
+def entries(reply, stream):
+    """What a read found in a stream: a map of lists of batches in RESP3, pairs of name and entries in RESP2."""
+    if isinstance(reply, dict):
+        return [tuple(entry) for batch in reply[stream] for entry in batch]
+    [[name, found]] = reply
+    equal(name, stream)
+    return found
+
+
 def sorting(r):
     r.rpush("l", 3, 1, 2)
     equal((r.sort("l"), r.sort("l", desc=True, start=0, num=2)), (["1", "2", "3"], ["3", "2"]))
@@ -216,7 +252,7 @@ def server(r):
     equal((r.flushdb(), r.dbsize()), (True, 0))
 
 
-GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, bitmaps, hyperloglogs, places, sorting, transactions, publishing, server]
+GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, bitmaps, hyperloglogs, places, streams, sorting, transactions, publishing, server]
 for group in GROUPS:
     client = connect()
     client.flushall()
