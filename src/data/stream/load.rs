@@ -3,7 +3,6 @@
 
 use super::{ConsumerId, Group, Pending, Stream, StreamId};
 use crate::data::listpack::{Item, Iter, Listpack};
-use std::cmp::Ordering;
 
 /// What a stream says of itself behind its nodes.
 pub struct StreamFacts {
@@ -74,18 +73,7 @@ impl StreamBuilder {
 
     /// How many entries up to an ID were ever added, if that can be told: for groups of whom the file does not say how many they have read.
     pub fn entries_read_at(&self, id: StreamId) -> Option<u64> {
-        let stream = &self.stream;
-        let (added, len) = (stream.entries_added(), stream.len());
-        match id.cmp(&stream.last_id()) {
-            _ if added == 0 => Some(0),
-            Ordering::Less if len == 0 => Some(added),
-            Ordering::Equal => Some(added),
-            Ordering::Greater => None,
-            // What was deleted is not known to a file that does not say how many were read.
-            Ordering::Less if id < stream.first_id() => Some(added.saturating_sub(len)),
-            Ordering::Less if id == stream.first_id() => Some(added.saturating_sub(len).saturating_add(1)),
-            Ordering::Less => None,
-        }
+        self.stream.counters().read_at(id)
     }
 
     /// Begins a group.

@@ -284,8 +284,9 @@ impl Node {
 
     /// Where the entry of this ID is, if it is there.
     pub fn find(&self, master: StreamId, id: StreamId) -> Option<Pos> {
-        let mut entries = self.entries(master)?.skip_while(|found| found.entry.id() < id);
-        entries.find(|found| found.entry.id() > id || found.is_live()).filter(|found| found.entry.id() == id).map(|found| found.pos)
+        // Where one that is deleted stands says nothing: XSETID can go back behind it.
+        let mut entries = self.entries(master)?.filter(Found::is_live);
+        entries.find(|found| found.entry.id() >= id).filter(|found| found.entry.id() == id).map(|found| found.pos)
     }
 
     /// Marks the entries whose flags are at these places, in order, as deleted.
