@@ -192,9 +192,12 @@ fn a_replica_that_cannot_follow_ends_where_it_is_told_to() {
     for (behavior, ends) in [("ignore", false), ("panic-on-replicas", true), ("panic", true)] {
         let primary = Server::redis(&["--repl-diskless-sync-delay", "0"]);
         let of = format!("127.0.0.1 {}", primary.port);
-        let mut replica = Server::start(&["--replicaof", &of, "--propagation-error-behavior", behavior]);
+        let settings = ["--replica-read-only", "no", "--propagation-error-behavior", behavior];
+        let mut replica = Server::start(&[&["--replicaof", &of], &settings[..]].concat());
         wait_until(|| replica.info("master_link_status") == "up");
-        primary.ask("XADD stream * field value");
+        replica.ask("SET key text");
+        replica.ask("CONFIG SET replica-read-only yes");
+        primary.ask("LPUSH key element");
         let told = "This replica is sending an error to its master: ";
         wait_until(|| replica.log().contains(told));
         if ends {

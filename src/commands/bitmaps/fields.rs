@@ -5,7 +5,7 @@ use crate::{
     commands::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
-        context::{Event, NEW, errors, text},
+        context::{Effect, Event, NEW, errors, text},
         key_extraction::KeyAt,
     },
     data::{
@@ -168,9 +168,14 @@ fn write(ctx: &mut Ctx<'_>, operations: &[FieldOperation], len: usize) {
     if is_new {
         ctx.notify(key, NEW);
     }
-    if let Some(changes @ 1..) = changes {
-        ctx.changed(1, Event('$', "setbit"));
-        ctx.server.keyspace.dirty += changes as u64 - 1;
+    match changes {
+        Some(changes @ 1..) => {
+            ctx.changed(1, Event('$', "setbit"));
+            ctx.server.keyspace.dirty += changes as u64 - 1;
+        }
+        // It counts for nothing that the string has grown for writes that then failed, but it has.
+        _ if grows => ctx.effect = Effect::Always,
+        _ => (),
     }
 }
 
