@@ -353,12 +353,13 @@ mod tests {
                 let is_settable = ![Flags::IMMUTABLE, Flags::FILE_ONLY]
                     .iter()
                     .any(|flag| directive.flags.contains(*flag));
-                // CONFIG GET rounds these, or does not quote blanks.
+                // CONFIG GET rounds these, or does not quote blanks, or CONFIG SET raises what is small.
                 let is_exact = !matches!(
                     directive.id,
                     DirectiveId::notify_keyspace_events
                         | DirectiveId::latency_tracking_info_percentiles
                         | DirectiveId::bind
+                        | DirectiveId::repl_backlog_size
                 );
                 if is_settable && is_exact && config.refusal(directive).is_none() {
                     let mut other = Config { enable_protected_configs: ProtectedAction::Yes, ..Config::default() };
