@@ -2,23 +2,26 @@
 
 use crate::common::{Conn, Value};
 
-/// What becomes of a score of -0, which is 0 in a listpack, as in Redis's.
+/// What the data of a server are compared with.
 #[derive(Clone, Copy)]
-pub enum Zeros {
-    /// It keeps its sign where it does when the set is loaded.
-    Loaded,
-    /// It is 0: which of the two is stored depends on when the set became small or large, and a replica may have loaded it in between.
-    Unsigned,
+pub enum With {
+    /// What it loads again.
+    ItsFile,
+    /// What another server has that should be the same. A score of -0 is 0 then: in a listpack it is, and which of the two is stored depends on when
+    /// the set became small or large, and a replica may have loaded it in between. The estimate that a HyperLogLog keeps is left out: a replica
+    /// that is asked keeps its own.
+    Another,
 }
 
 /// What a key holds: its type, its deadline, and its elements, those of a hash and a sorted set with what belongs to them.
-pub fn elements(conn: &mut Conn, key: &[u8], zeros: Zeros) -> Vec<String> {
+pub fn elements(conn: &mut Conn, key: &[u8], with: With) -> Vec<String> {
     let kind = conn.cmd(&[b"TYPE", key]).text();
     let (read, size): (&[&[u8]], usize) = match kind.as_str() {
         "list" => (&[b"LRANGE", key, b"0", b"-1"], 1),
         "hash" => (&[b"HGETALL", key], 2),
         "zset" => (&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"], 2),
         "set" => (&[b"SMEMBERS", key], 1),
+        "stream" => (&[b"XRANGE", key, b"-", b"+"], 1),
         _ => (&[b"GET", key], 1),
     };
     let is_zset = kind == "zset";
@@ -34,9 +37,13 @@ pub fn elements(conn: &mut Conn, key: &[u8], zeros: Zeros) -> Vec<String> {
                 items.len() / size <= entries
                     && items.chunks(size).all(|element| matches!(&element[0], Value::Bulk(member) if member.len() <= value))
             };
-            let loses_signs = is_zset && (matches!(zeros, Zeros::Unsigned) || is_small());
+            let loses_signs = is_zset && (matches!(with, With::Another) || is_small());
             let word = |item: &Value| if loses_signs && *item == *r#""-0""# { r#""0""#.to_owned() } else { item.to_string() };
             elements.extend(items.chunks(size).map(|element| element.iter().map(word).collect::<Vec<_>>().join(" ")));
+        }
+        Value::Bulk(mut text) if matches!(with, With::Another) && text.starts_with(b"HYLL") && text.len() >= 16 => {
+            text[8..16].fill(0);
+            elements.push(Value::Bulk(text).to_string());
         }
         other => elements.push(other.to_string()),
     }
@@ -56,7 +63,7 @@ pub fn everything(conn: &mut Conn) -> Vec<(String, Vec<String>)> {
         conn.run(&format!("SELECT {db}"));
         for key in conn.run("KEYS *").items() {
             let Value::Bulk(key) = key else { continue };
-            all.push((format!("db {db} {}", key.escape_ascii()), elements(conn, &key, Zeros::Loaded)));
+            all.push((format!("db {db} {}", key.escape_ascii()), elements(conn, &key, With::ItsFile)));
         }
     }
     conn.run("SELECT 0");

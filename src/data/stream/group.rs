@@ -157,7 +157,9 @@ impl Value for Group {
 
 impl Group {
     pub(super) fn new(last_id: StreamId, entries_read: Option<u64>) -> Self {
-        Self { last_id, entries_read, ..Self::default() }
+        let mut group = Self { last_id, ..Self::default() };
+        group.set_entries_read(entries_read);
+        group
     }
 
     /// The last entry that was delivered to somebody.
@@ -175,9 +177,9 @@ impl Group {
         self.entries_read
     }
 
-    /// Sets how many entries have been read.
+    /// Sets how many entries have been read. The number ends where files and replies, in which it has a sign, can no longer tell it.
     pub fn set_entries_read(&mut self, entries_read: Option<u64>) {
-        self.entries_read = entries_read;
+        self.entries_read = entries_read.map(|entries| entries.min(i64::MAX as u64));
     }
 
     /// Consumers of which a file has to tell two times.
