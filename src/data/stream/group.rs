@@ -2,6 +2,7 @@
 
 use super::{
     id::StreamId,
+    limits::COUNT_MAX,
     tree::{Sum, Tree, Value},
 };
 use std::{ops::Bound, sync::Arc};
@@ -179,7 +180,7 @@ impl Group {
 
     /// Sets how many entries have been read. The number ends where files and replies, in which it has a sign, can no longer tell it.
     pub fn set_entries_read(&mut self, entries_read: Option<u64>) {
-        self.entries_read = entries_read.map(|entries| entries.min(i64::MAX as u64));
+        self.entries_read = entries_read.map(|entries| entries.min(COUNT_MAX));
     }
 
     /// Consumers of which a file has to tell two times.

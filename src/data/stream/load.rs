@@ -1,7 +1,7 @@
 //! A stream put together from what a file says of it. Everything is checked that commands take for granted, and a part at a time is taken, so that
 //! no step grows with the stream.
 
-use super::{ConsumerId, Group, Pending, Stream, StreamId};
+use super::{ConsumerId, Group, Pending, Stream, StreamId, limits::COUNT_MAX};
 use crate::data::listpack::{Item, Iter, Listpack};
 
 /// What a stream says of itself behind its nodes.
@@ -42,9 +42,6 @@ struct GroupInMaking {
 /// No moment is before this one, so that none is too far from another to be told.
 const FIRST_MS: i64 = 0;
 
-/// What a count may be, so that it can go on counting.
-const COUNT_MAX: u64 = i64::MAX as u64;
-
 impl StreamBuilder {
     /// Adds a node, whose entries come behind all those so far.
     pub fn node(&mut self, id: StreamId, pack: Listpack) -> bool {
@@ -67,7 +64,7 @@ impl StreamBuilder {
         self.stream.refresh_first_id();
         self.stream.set_last_id(facts.last_id);
         self.stream.set_max_deleted_id(facts.max_deleted_id);
-        self.stream.set_entries_added(facts.entries_added.clamp(facts.len, COUNT_MAX.max(facts.len)));
+        self.stream.set_entries_added(facts.entries_added.max(facts.len));
         true
     }
 

@@ -7,6 +7,7 @@ mod counters;
 mod entry;
 mod group;
 mod id;
+mod limits;
 mod load;
 mod node;
 mod parts;
@@ -27,6 +28,7 @@ pub use range::{Range, RangeBack};
 pub use trim::{Bound, Trim};
 
 use super::listpack::Listpack;
+use limits::COUNT_MAX;
 use node::Node;
 use std::{cell::Cell, ops, sync::Arc};
 use tree::Tree;
@@ -108,7 +110,7 @@ impl Stream {
 
     /// Sets how many entries were ever added.
     pub fn set_entries_added(&mut self, entries_added: u64) {
-        self.0.entries_added = entries_added;
+        self.0.entries_added = entries_added.min(COUNT_MAX);
     }
 
     /// Finds the first entry's ID.
@@ -155,7 +157,7 @@ impl Stream {
         }
         parts.len += 1;
         parts.last_id = id;
-        parts.entries_added = parts.entries_added.wrapping_add(1);
+        parts.entries_added = parts.entries_added.saturating_add(1).min(COUNT_MAX);
     }
 
     /// Adds a node from a file, which has been checked: its ID is behind those of all entries that are there.
