@@ -364,7 +364,7 @@ impl Maker<'_> {
         for _ in 0..count {
             let special: &[u8] = if self.name == "xreadgroup" { b">" } else { b"$" };
             let mut id = if self.generator.one_in(2) { special.to_vec() } else { self.generator.stream_id() };
-            if id == b"+" && self.name == "xread" && !self.generator.profile.newer_ids {
+            if id == b"+" && self.name.starts_with("xread") && !self.generator.profile.newer_ids {
                 id = b"0".to_vec();
             }
             self.args.push(id);
