@@ -80,7 +80,10 @@ fn add_to(entry: &mut Entry, args: &Args<'_>, max_bytes: usize) -> Result<Added,
     let added = add_all(args, |text| draft.add(text, max_bytes));
     match draft.finish() {
         Some(mut changed) => {
-            hll::invalidate(&mut changed);
+            // Of a broken one that was only written anew the estimate still holds.
+            if added.raised > 0 {
+                hll::invalidate(&mut changed);
+            }
             string::replace(entry, &changed);
         }
         None => entry.set_raw(),
