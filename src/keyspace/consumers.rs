@@ -6,14 +6,14 @@ use super::Keyspace;
 impl Keyspace {
     /// Number of streams whose consumers need version 11 of the format.
     pub fn streams_apart(&self) -> usize {
-        self.dbs.iter().map(|db| db.apart.len()).sum()
+        self.dbs.iter().map(|db| db.indexes.apart.len()).sum()
     }
 
     /// Must be called when consumers of the stream at a key may have come, gone, or been seen or active.
     pub fn consumers_changed(&mut self, db: usize, hash: u64, key: &[u8]) {
         let db = &mut self.dbs[db];
         if let Some(entry) = db.dict.find(hash, key) {
-            db.apart.update(entry);
+            db.indexes.apart.update(entry);
         }
     }
 }
@@ -81,9 +81,9 @@ mod tests {
         let copy = keyspace.peek(1, hash, b"equal").expect("it is there").copy_as(b"copy");
         let copy_hash = keyspace.hash(b"copy");
         keyspace.adopt(0, copy_hash, copy);
-        assert_eq!((keyspace.dbs[0].apart.len(), keyspace.dbs[1].apart.len()), (2, 1));
+        assert_eq!((keyspace.dbs[0].indexes.apart.len(), keyspace.dbs[1].indexes.apart.len()), (2, 1));
         keyspace.swap(0, 1);
-        assert_eq!((keyspace.dbs[0].apart.len(), keyspace.dbs[1].apart.len()), (1, 2));
+        assert_eq!((keyspace.dbs[0].indexes.apart.len(), keyspace.dbs[1].indexes.apart.len()), (1, 2));
 
         // Overwritten in place, past its deadline, and flushed.
         match keyspace.upsert(1, copy_hash, b"copy") {

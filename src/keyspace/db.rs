@@ -1,11 +1,10 @@
 //! One database: its table, and how many of its keys have a deadline.
 
-use super::{apart::Apart, bookings::Bookings};
+use super::indexes::Indexes;
 use crate::data::{
     dict::{Dict, Handle},
-    entry::{Entry, NEVER, Value},
+    entry::{Entry, NEVER},
     key_hash::Seed,
-    object::Object,
 };
 
 /// Names a table, wherever SWAPDB moves it.
@@ -20,25 +19,15 @@ pub struct Db {
     volatile: usize,
     /// Sum of the deadlines of those, for INFO's average TTL.
     deadline_sum: i128,
-    /// Hashes with fields that have deadlines.
-    pub(super) bookings: Bookings,
-    /// Streams that files need a later version for.
-    pub(super) apart: Apart,
+    /// What is kept beside the table of some values.
+    pub(super) indexes: Indexes,
     /// Where the expire cycle goes on, in hash space.
     pub(super) expire_at: u64,
 }
 
 impl Db {
     pub(super) fn new(seed: Seed, table: TableId) -> Self {
-        Self {
-            dict: Dict::new(seed),
-            table,
-            volatile: 0,
-            deadline_sum: 0,
-            bookings: Bookings::default(),
-            apart: Apart::default(),
-            expire_at: 0,
-        }
+        Self { dict: Dict::new(seed), table, volatile: 0, deadline_sum: 0, indexes: Indexes::default(), expire_at: 0 }
     }
 
     /// Number of keys, those past their deadline that have not been reclaimed yet among them.
@@ -58,7 +47,7 @@ impl Db {
 
     /// Number of hashes with fields that have a deadline.
     pub fn hashes_with_deadlines(&self) -> usize {
-        self.bookings.len()
+        self.indexes.bookings.len()
     }
 
     /// Average time to live of the keys with a deadline, in milliseconds; 0 when there is none.
@@ -88,54 +77,23 @@ impl Db {
 
     pub(super) fn insert(&mut self, hash: u64, entry: Entry) -> &mut Entry {
         self.count(entry.deadline(), 1);
-        self.note_value(&entry);
+        self.indexes.add(&entry);
         self.dict.insert_new(hash, entry)
     }
 
     pub(super) fn remove_at(&mut self, handle: Handle, hash: u64) -> Entry {
         let entry = self.dict.remove_at(handle, hash);
         self.count(entry.deadline(), -1);
-        if self.notes_values() {
-            self.forget_value(&entry);
-        }
+        self.indexes.remove(&entry);
         entry
-    }
-
-    /// Notes what is to be known of a value that comes.
-    #[inline(always)]
-    fn note_value(&mut self, entry: &Entry) {
-        match entry.value() {
-            Value::Object(Object::Hash(hash)) if hash.due_min() != NEVER => self.bookings.book(entry),
-            Value::Object(Object::Stream(stream)) => self.apart.add(stream),
-            _ => (),
-        }
-    }
-
-    /// Whether something is noted of some value.
-    #[inline(always)]
-    fn notes_values(&self) -> bool {
-        !self.bookings.is_empty() || !self.apart.is_empty()
-    }
-
-    /// Forgets what is noted of a value that goes.
-    fn forget_value(&mut self, entry: &Entry) {
-        self.bookings.forget(entry);
-        self.apart.forget(entry);
     }
 
     /// The value of the entry at `handle` is about to be replaced.
     #[inline(always)]
     pub(super) fn before_overwrite(&mut self, handle: Handle) {
-        if self.notes_values() {
-            self.forget_value_at(handle);
+        if !self.indexes.is_empty() {
+            self.indexes.remove(self.dict.at(handle));
         }
-    }
-
-    #[cold]
-    fn forget_value_at(&mut self, handle: Handle) {
-        let entry = self.dict.at(handle);
-        self.bookings.forget(entry);
-        self.apart.forget(entry);
     }
 
     pub(super) fn set_deadline_at(&mut self, handle: Handle, hash: u64, deadline: i64) {
@@ -157,7 +115,7 @@ impl Db {
         self.count(self.dict.at(handle).deadline(), -1);
         self.count(deadline, 1);
         self.before_overwrite(handle);
-        self.note_value(&entry);
+        self.indexes.add(&entry);
         *self.dict.at_mut(handle) = entry;
         if deadline != NEVER {
             self.dict.note_deadline(hash, deadline);
@@ -169,8 +127,7 @@ impl Db {
         let next = self.dict.take_due(self.expire_at, now, segments, entries, |entry| {
             gone += 1;
             sum += i128::from(entry.deadline());
-            self.bookings.forget(&entry);
-            self.apart.forget(&entry);
+            self.indexes.remove(&entry);
             due(entry);
         });
         self.volatile -= gone;
@@ -185,8 +142,7 @@ impl Db {
         self.volatile = 0;
         self.deadline_sum = 0;
         self.expire_at = 0;
-        self.bookings = Bookings::default();
-        self.apart = Apart::default();
+        self.indexes = Indexes::default();
         self.dict.take()
     }
 
@@ -197,7 +153,6 @@ impl Db {
         std::mem::swap(&mut self.volatile, &mut other.volatile);
         std::mem::swap(&mut self.deadline_sum, &mut other.deadline_sum);
         std::mem::swap(&mut self.expire_at, &mut other.expire_at);
-        std::mem::swap(&mut self.bookings, &mut other.bookings);
-        std::mem::swap(&mut self.apart, &mut other.apart);
+        std::mem::swap(&mut self.indexes, &mut other.indexes);
     }
 }

@@ -16,14 +16,14 @@ impl Keyspace {
 
     /// Number of hashes with fields that have deadlines. As long as it is not 0, files need a version that knows of such fields.
     pub fn hashes_with_deadlines(&self) -> usize {
-        self.dbs.iter().map(|db| db.bookings.len()).sum()
+        self.dbs.iter().map(|db| db.indexes.bookings.len()).sum()
     }
 
     /// Must be called when deadlines of fields of the hash at a key may have changed.
     pub fn fields_changed(&mut self, db: usize, hash: u64, key: &[u8]) {
         let db = &mut self.dbs[db];
         if let Some(entry) = db.dict.find(hash, key) {
-            db.bookings.book(entry);
+            db.indexes.bookings.book(entry);
         }
     }
 
@@ -31,14 +31,17 @@ impl Keyspace {
     /// are very many, some stay behind, hidden.
     #[inline(always)]
     pub fn expire_due_fields(&mut self, db: usize, hash: u64, key: &[u8]) {
-        if !self.dbs[db].bookings.is_empty() {
+        if !self.dbs[db].indexes.bookings.is_empty() {
             self.expire_due_fields_slow(db, hash, key);
         }
     }
 
     #[cold]
     fn expire_due_fields_slow(&mut self, db: usize, hash: u64, key: &[u8]) {
-        if self.expire_mode == ExpireMode::Delete && self.is_past(self.dbs[db].bookings.due_min()) && self.locate(db, hash, key).is_some() {
+        if self.expire_mode == ExpireMode::Delete
+            && self.is_past(self.dbs[db].indexes.bookings.due_min())
+            && self.locate(db, hash, key).is_some()
+        {
             self.expire_fields(db, hash, key, IN_FRONT);
         }
     }
@@ -60,7 +63,7 @@ impl Keyspace {
             self.dbs[db].remove_at(handle, hash);
         } else {
             let db = &mut self.dbs[db];
-            db.bookings.book(db.dict.at(handle));
+            db.indexes.bookings.book(db.dict.at(handle));
         }
         if count > 0 {
             self.key_changed(db, key, Cause::FieldsExpired { names, emptied });
@@ -70,19 +73,19 @@ impl Keyspace {
 
     /// Whether some field is past its deadline and waits to be taken out.
     pub(super) fn owes_fields(&self) -> bool {
-        self.dbs.iter().any(|db| self.is_past(db.bookings.due_min()))
+        self.dbs.iter().any(|db| self.is_past(db.indexes.bookings.due_min()))
     }
 
     /// Takes out what is due, hash by hash. `false` when time ran out before everything was.
     pub(super) fn expire_fields_cycle(&mut self, within: &mut dyn FnMut() -> bool) -> (usize, bool) {
         let mut expired = 0;
         for db in 0..self.dbs.len() {
-            while let Some((deadline, key)) = self.dbs[db].bookings.0.first().filter(|(d, _)| self.is_past(*d)).cloned() {
+            while let Some((deadline, key)) = self.dbs[db].indexes.bookings.0.first().filter(|(d, _)| self.is_past(*d)).cloned() {
                 let hash = self.hash(&key);
                 expired += self.expire_fields(db, hash, &key, SLICE);
-                let bookings = &mut self.dbs[db].bookings;
+                let bookings = &mut self.dbs[db].indexes.bookings;
                 if bookings.0.first().is_some_and(|first| *first == (deadline, key)) && !self.is_booked(db, hash, deadline) {
-                    self.dbs[db].bookings.0.pop_first();
+                    self.dbs[db].indexes.bookings.0.pop_first();
                 }
                 if !within() {
                     return (expired, !self.owes_fields());
@@ -94,7 +97,7 @@ impl Keyspace {
 
     /// Whether the first booking of a database, under `deadline` and a key with this hash, is one that its hash knows of.
     fn is_booked(&self, db: usize, hash: u64, deadline: i64) -> bool {
-        let Some((_, key)) = self.dbs[db].bookings.0.first() else { return false };
+        let Some((_, key)) = self.dbs[db].indexes.bookings.0.first() else { return false };
         self.dbs[db].dict.find(hash, key).and_then(hash_of).is_some_and(|fields| fields.booked() == deadline)
     }
 }

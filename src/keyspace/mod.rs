@@ -27,6 +27,7 @@ mod db;
 mod expire;
 mod fields;
 mod gone;
+mod indexes;
 mod load;
 mod notes;
 mod typed;
