@@ -157,8 +157,10 @@ impl Delivery<'_> {
         for (id, pending) in &claimed {
             let pending = Pending { consumer, delivered_ms: self.now_ms, deliveries: pending.deliveries.wrapping_add(1) };
             group.set_pending(*id, pending);
-            group.was_active(consumer, self.now_ms);
             effects.claim(self.consumer, IdText::new(*id).bytes(), &pending, group.last_id());
+        }
+        if !claimed.is_empty() {
+            group.was_active(consumer, self.now_ms);
         }
         claimed.len()
     }
@@ -183,6 +185,9 @@ impl Delivery<'_> {
             }
             ids.push(entry.id());
         }
+        if ids.is_empty() {
+            return 0;
+        }
         let numbers = stream.counters();
         let Some(group) = stream.group_mut(self.group) else { return 0 };
         for id in &ids {
@@ -194,11 +199,12 @@ impl Delivery<'_> {
             // It may be pending already: XGROUP SETID goes back.
             let pending = Pending { consumer, delivered_ms: self.now_ms, deliveries: 1 };
             group.set_pending(*id, pending);
-            group.was_active(consumer, self.now_ms);
             effects.claim(self.consumer, IdText::new(*id).bytes(), &pending, *id);
         }
-        if self.noack && !ids.is_empty() {
+        if self.noack {
             effects.position(group.last_id(), group.entries_read());
+        } else {
+            group.was_active(consumer, self.now_ms);
         }
         ids.len()
     }
