@@ -5,20 +5,10 @@ mod common;
 use common::{Conn, Server, wait_until};
 use std::time::{Duration, Instant};
 
-/// Sends a command that is expected to wait, and waits until it does.
-#[track_caller]
-fn wait_in(server: &Server, line: &str) -> Conn {
-    let before: usize = server.info("blocked_clients").parse().unwrap();
-    let mut conn = server.connect();
-    conn.send_cmd(&common::words(line));
-    wait_until(|| server.info("blocked_clients") == (before + 1).to_string());
-    conn
-}
-
 #[test]
 fn who_came_first_is_served_first() {
     let server = Server::start(&[]);
-    let mut waiting: Vec<Conn> = (0..3).map(|_| wait_in(&server, "BLPOP x l 0")).collect();
+    let mut waiting: Vec<Conn> = (0..3).map(|_| server.wait_in("BLPOP x l 0")).collect();
     server.ask("RPUSH l 1 2");
     server.ask("RPUSH l 3");
     let served: Vec<String> = waiting.iter_mut().map(|conn| conn.recv().to_string()).collect();
@@ -45,7 +35,7 @@ fn a_wait_ends_when_it_said() {
 #[test]
 fn a_transaction_feeds_when_it_is_over() {
     let server = Server::start(&[]);
-    let mut waiting = wait_in(&server, "BLPOP l 0");
+    let mut waiting = server.wait_in("BLPOP l 0");
     let mut conn = server.connect();
     for line in ["MULTI", "LPUSH l a", "DEL l", "EXEC", "MULTI", "LPUSH l a", "DEL l", "SET l string", "EXEC", "DEL l"] {
         conn.run(line);
@@ -58,7 +48,7 @@ fn a_transaction_feeds_when_it_is_over() {
 #[test]
 fn a_key_of_another_type_leaves_who_waits_waiting() {
     let server = Server::start(&[]);
-    let mut waiting = wait_in(&server, "BLPOP l 0");
+    let mut waiting = server.wait_in("BLPOP l 0");
     server.ask("SET l string");
     server.ask("DEL l");
     server.ask("SADD l member");
@@ -70,9 +60,9 @@ fn a_key_of_another_type_leaves_who_waits_waiting() {
 #[test]
 fn one_who_is_served_feeds_the_next() {
     let server = Server::start(&[]);
-    let mut last = wait_in(&server, "BLPOP c 0");
-    let mut second = wait_in(&server, "BLMOVE b c LEFT RIGHT 0");
-    let mut first = wait_in(&server, "BLMOVE a b LEFT RIGHT 0");
+    let mut last = server.wait_in("BLPOP c 0");
+    let mut second = server.wait_in("BLMOVE b c LEFT RIGHT 0");
+    let mut first = server.wait_in("BLMOVE a b LEFT RIGHT 0");
     assert_eq!(server.ask("RPUSH a x"), *"1");
     assert_eq!((first.recv().text(), second.recv().text()), ("x".into(), "x".into()));
     assert_eq!(last.recv(), *r#"["c", "x"]"#);
@@ -91,7 +81,7 @@ fn keys_come_in_many_ways() {
     for feeds in
         [&["RENAME source k"][..], &["COPY source k"], &["SELECT 1", "RPUSH k x", "MOVE k 0"], &["SELECT 1", "RPUSH k x", "SWAPDB 0 1"]]
     {
-        let mut waiting = wait_in(&server, "BLPOP k 0");
+        let mut waiting = server.wait_in("BLPOP k 0");
         conn.run("SELECT 0");
         conn.run("DEL source");
         conn.run("RPUSH source x");
@@ -99,7 +89,7 @@ fn keys_come_in_many_ways() {
         assert_eq!(waiting.recv(), *r#"["k", "x"]"#, "{feeds:?}");
         conn.run("FLUSHALL");
     }
-    let mut waiting = wait_in(&server, "BLPOP k 0");
+    let mut waiting = server.wait_in("BLPOP k 0");
     conn.run("SELECT 0");
     conn.cmd(&[&b"RESTORE"[..], b"k", b"0", &dump]);
     assert_eq!(waiting.recv(), *r#"["k", "x"]"#);
@@ -108,8 +98,8 @@ fn keys_come_in_many_ways() {
 #[test]
 fn what_is_seen_of_who_waits() {
     let server = Server::start(&[]);
-    let mut forever = wait_in(&server, "BLPOP a b 0");
-    let mut limited = wait_in(&server, "BRPOP b 1000");
+    let mut forever = server.wait_in("BLPOP a b 0");
+    let mut limited = server.wait_in("BRPOP b 1000");
     let fields = ["blocked_clients", "clients_in_timeout_table", "total_blocking_keys"];
     assert_eq!(fields.map(|field| server.info(field)), ["2", "1", "2"]);
     let list = server.ask("CLIENT LIST").text();
@@ -125,7 +115,7 @@ fn what_is_seen_of_who_waits() {
     assert_eq!(limited.recv(), *"-UNBLOCKED client unblocked via CLIENT UNBLOCK");
     assert_eq!(server.ask(&format!("CLIENT UNBLOCK {}", id("cmd=brpop"))), *"0");
     assert!(server.ask("INFO commandstats").text().contains("cmdstat_blpop:calls=1,"));
-    drop(wait_in(&server, "BLPOP a 0"));
+    drop(server.wait_in("BLPOP a 0"));
     wait_until(|| server.info("blocked_clients") == "0");
     assert_eq!(server.ask("RPUSH a x"), *"1");
     assert_eq!(server.ask("LLEN a"), *"1", "who is gone takes nothing");
@@ -152,14 +142,14 @@ fn requests_behind_a_wait_wait_too() {
 fn a_replica_gets_what_was_done_and_nobody_waits_on_one() {
     let primary = Server::start(&["--repl-diskless-sync-delay", "0"]);
     let replica = Server::start(&[]);
-    let mut on_replica = wait_in(&replica, "BLPOP l 0");
+    let mut on_replica = replica.wait_in("BLPOP l 0");
     replica.ask(&format!("REPLICAOF 127.0.0.1 {}", primary.port));
     let text = "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
     assert_eq!(on_replica.recv(), *text);
     assert!(on_replica.closed());
     wait_until(|| replica.info("master_link_status") == "up");
-    let mut waiting = wait_in(&primary, "BLMOVE a b LEFT RIGHT 0");
-    let mut popping = wait_in(&primary, "BLPOP a 0");
+    let mut waiting = primary.wait_in("BLMOVE a b LEFT RIGHT 0");
+    let mut popping = primary.wait_in("BLPOP a 0");
     primary.ask("RPUSH a 1 2 3");
     assert_eq!((waiting.recv().to_string(), popping.recv().to_string()), ("\"1\"".to_owned(), r#"["a", "2"]"#.to_owned()));
     wait_until(|| replica.info("master_repl_offset") == primary.info("master_repl_offset"));
@@ -170,7 +160,7 @@ fn a_replica_gets_what_was_done_and_nobody_waits_on_one() {
 #[test]
 fn a_pause_holds_back_who_would_be_served() {
     let server = Server::start(&[]);
-    let mut waiting = wait_in(&server, "BLPOP l 0.1");
+    let mut waiting = server.wait_in("BLPOP l 0.1");
     server.ask("CLIENT PAUSE 100000 WRITE");
     assert_eq!(waiting.recv(), *"nil[]", "time goes on");
     let mut pushing = server.connect();

@@ -358,12 +358,7 @@ fn clients_are_told_which_arguments_are_keys() {
 #[test]
 fn who_waits_for_a_member_is_served() {
     let server = Server::start(&[]);
-    let wait = |key: &str| {
-        let mut conn = server.connect();
-        conn.send_cmd(&["BZPOPMIN", key, "0"]);
-        wait_until(|| server.info("blocked_clients") == "1");
-        conn
-    };
+    let wait = |key: &str| server.wait_in(&format!("BZPOPMIN {key} 0"));
     let mut waiting = wait("g");
     server.ask("GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania");
     assert_eq!(waiting.recv().to_string(), r#"["g", "Palermo", "3479099956230698"]"#);
@@ -373,29 +368,6 @@ fn who_waits_for_a_member_is_served() {
     let mut waiting = wait("d");
     server.ask("GEORADIUS g 15 37 200 km STOREDIST d");
     assert_eq!(waiting.recv().items()[1], *"\"Catania\"");
-}
-
-#[test]
-fn subscribers_are_told_of_zadd_and_of_what_is_stored() {
-    let server = Server::start(&["--notify-keyspace-events", "KEA"]);
-    let mut listener = server.connect();
-    listener.run("PSUBSCRIBE __keyevent@*");
-    let mut told = |command: &str, events: &[&str]| {
-        server.ask(command);
-        for event in events {
-            let items = listener.recv().items();
-            assert_eq!(format!("{} {}", items[2].text().trim_start_matches("__keyevent@0__:"), items[3].text()), *event, "{command}");
-        }
-    };
-    told("GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania", &["zadd g"]);
-    told("GEOADD g 13.361389 38.115556 Palermo", &[]);
-    told("GEORADIUS g 15 37 200 km STORE d", &["georadiusstore d"]);
-    told("GEORADIUSBYMEMBER g Palermo 1 km STOREDIST d", &["georadiusstore d"]);
-    told("GEOSEARCHSTORE d g FROMMEMBER Palermo BYRADIUS 200 km", &["geosearchstore d"]);
-    told("GEOSEARCHSTORE d g FROMLONLAT 1 1 BYRADIUS 1 m", &["del d"]);
-    told("GEOSEARCHSTORE d g FROMLONLAT 1 1 BYRADIUS 1 m", &[]);
-    told("GEOSEARCHSTORE e g FROMMEMBER Palermo BYRADIUS 200 km", &["geosearchstore e"]);
-    told("GEORADIUSBYMEMBER none x 1 km STORE e", &["del e"]);
 }
 
 #[test]

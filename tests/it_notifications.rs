@@ -333,3 +333,66 @@ fn fields_that_expire() {
     let events = ["hexpired h", "hexpired last", "del last"].map(|event| format!("__keyevent@0__:{event}"));
     assert_eq!(told, events);
 }
+
+#[test]
+fn bitmaps() {
+    tells(
+        &Server::start(&[]),
+        "EAn",
+        r#"
+        SETBIT k 0 0 -> new k, setbit k
+        SETBIT k 0 0 ->
+        SETBIT k 0 1 -> setbit k
+        SETBIT k 8 0 -> setbit k
+        SETBIT k 8 0 ->
+        BITFIELD f SET u8 0 1 SET u8 8 1 -> new f, setbit f
+        BITFIELD f SET u8 0 1 ->
+        BITFIELD f GET u8 0 ->
+        BITFIELD g OVERFLOW FAIL SET u1 0 2 -> new g
+        BITOP OR to k f -> new to, set to
+        BITOP OR to k -> set to
+        BITOP OR to none -> del to
+        BITOP OR to none ->
+        "#,
+    );
+}
+
+#[test]
+fn hyperloglogs() {
+    tells(
+        &Server::start(&[]),
+        "EAn",
+        r#"
+        PFADD h -> new h, pfadd h
+        PFADD h ->
+        PFADD h a -> pfadd h
+        PFADD h a ->
+        PFCOUNT h ->
+        PFCOUNT h ->
+        PFCOUNT h h ->
+        PFMERGE to h -> new to, pfadd to
+        PFMERGE to h -> pfadd to
+        PFDEBUG TODENSE h ->
+        PFDEBUG GETREG to ->
+        "#,
+    );
+}
+
+#[test]
+fn places() {
+    tells(
+        &Server::start(&[]),
+        "KEA",
+        r#"
+        GEOADD g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania -> zadd g
+        GEOADD g 13.361389 38.115556 Palermo ->
+        GEORADIUS g 15 37 200 km STORE d -> georadiusstore d
+        GEORADIUSBYMEMBER g Palermo 1 km STOREDIST d -> georadiusstore d
+        GEOSEARCHSTORE d g FROMMEMBER Palermo BYRADIUS 200 km -> geosearchstore d
+        GEOSEARCHSTORE d g FROMLONLAT 1 1 BYRADIUS 1 m -> del d
+        GEOSEARCHSTORE d g FROMLONLAT 1 1 BYRADIUS 1 m ->
+        GEOSEARCHSTORE e g FROMMEMBER Palermo BYRADIUS 200 km -> geosearchstore e
+        GEORADIUSBYMEMBER none x 1 km STORE e -> del e
+        "#,
+    );
+}

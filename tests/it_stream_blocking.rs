@@ -5,16 +5,6 @@ mod common;
 
 use common::{Conn, Server, wait_until};
 
-/// Sends a command that is expected to wait, and waits until it does.
-#[track_caller]
-fn wait_in(server: &Server, line: &str) -> Conn {
-    let before: usize = server.info("blocked_clients").parse().unwrap();
-    let mut conn = server.connect();
-    conn.send_cmd(&common::words(line));
-    wait_until(|| server.info("blocked_clients") == (before + 1).to_string());
-    conn
-}
-
 fn with_group() -> Server {
     let server = Server::start(&[]);
     server.ask("XGROUP CREATE s g $ MKSTREAM");
@@ -25,8 +15,8 @@ fn with_group() -> Server {
 fn consumers_share_what_comes_in_the_order_in_which_they_came() {
     let server = with_group();
     let mut waiting: Vec<Conn> =
-        ["a", "b", "c"].map(|name| wait_in(&server, &format!("XREADGROUP GROUP g {name} BLOCK 0 STREAMS s >"))).into();
-    let mut reading = wait_in(&server, "XREAD BLOCK 0 STREAMS s $");
+        ["a", "b", "c"].map(|name| server.wait_in(&format!("XREADGROUP GROUP g {name} BLOCK 0 STREAMS s >"))).into();
+    let mut reading = server.wait_in("XREAD BLOCK 0 STREAMS s $");
     server.ask("XADD s 1-0 f v");
     server.ask("XADD s 2-0 f v");
     let mut adding = server.connect();
@@ -53,14 +43,14 @@ fn the_end_of_a_stream_or_group_is_told_to_its_consumers() {
     };
     for (end, error) in [("DEL s", NO_GROUP), ("FLUSHALL", NO_GROUP), ("XGROUP DESTROY s g", NO_GROUP), ("SET s v", WRONG_TYPE)] {
         let server = with_group();
-        let mut consumer = wait_in(&server, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
-        let _reading = wait_in(&server, "XREAD BLOCK 0 STREAMS s $");
+        let mut consumer = server.wait_in("XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+        let _reading = server.wait_in("XREAD BLOCK 0 STREAMS s $");
         server.ask(end);
         assert_eq!(consumer.recv(), *error, "{end}");
         assert_eq!(server.info("blocked_clients"), "1", "{end}");
     }
     let server = with_group();
-    let mut consumer = wait_in(&server, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+    let mut consumer = server.wait_in("XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
     server.connect().cmd(&[&b"RESTORE"[..], b"s", b"0", &dump, b"REPLACE"]);
     assert_eq!(consumer.recv(), *WRONG_TYPE);
     let stats = server.ask("INFO commandstats").text();
@@ -71,7 +61,7 @@ fn the_end_of_a_stream_or_group_is_told_to_its_consumers() {
 #[test]
 fn a_consumer_that_is_seen_waits_and_is_active_when_it_gets_something() {
     let server = with_group();
-    let mut waiting = wait_in(&server, "XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
+    let mut waiting = server.wait_in("XREADGROUP GROUP g c BLOCK 0 STREAMS s >");
     let of = |field: &str| server.ask("XINFO CONSUMERS s g").items()[0].get(field).int();
     assert_eq!(of("inactive"), -1);
     wait_until(|| of("idle") > 20);
@@ -85,8 +75,8 @@ fn a_replica_gets_what_waiting_has_come_to() {
     let primary = with_group();
     let replica = Server::start(&["--replicaof", &*format!("127.0.0.1 {}", primary.port)]);
     wait_until(|| replica.info("master_link_status") == "up");
-    let mut acknowledging = wait_in(&primary, "XREADGROUP GROUP g a BLOCK 0 COUNT 1 NOACK STREAMS s >");
-    let mut waiting = wait_in(&primary, "XREADGROUP GROUP g b BLOCK 0 STREAMS s >");
+    let mut acknowledging = primary.wait_in("XREADGROUP GROUP g a BLOCK 0 COUNT 1 NOACK STREAMS s >");
+    let mut waiting = primary.wait_in("XREADGROUP GROUP g b BLOCK 0 STREAMS s >");
     primary.ask("XADD s 1-0 f v");
     primary.ask("XADD s 2-0 f v");
     acknowledging.recv();
@@ -102,7 +92,7 @@ fn a_replica_gets_what_waiting_has_come_to() {
     assert_eq!(consumers(&primary), ["\"a\" 0", "\"b\" 1"]);
     assert_eq!(consumers(&replica), consumers(&primary));
     assert!(replica.ask("XREADGROUP GROUP g c STREAMS s >").text().starts_with("READONLY"));
-    let mut reading = wait_in(&replica, "XREAD BLOCK 0 STREAMS s $");
+    let mut reading = replica.wait_in("XREAD BLOCK 0 STREAMS s $");
     primary.ask("XADD s 3-0 f v");
     assert_eq!(reading.recv(), *r#"[["s", [["3-0", ["f", "v"]]]]]"#);
 }
@@ -128,7 +118,7 @@ fn an_entry_of_a_worker_that_died_is_claimed_by_one_that_waits() {
     let server = with_group();
     server.ask("XADD s 1-0 f v");
     server.ask("XREADGROUP GROUP g dead STREAMS s >");
-    let mut waiting = wait_in(&server, "XREADGROUP GROUP g alive BLOCK 0 CLAIM 300 STREAMS s >");
+    let mut waiting = server.wait_in("XREADGROUP GROUP g alive BLOCK 0 CLAIM 300 STREAMS s >");
     let reply = waiting.recv().to_string();
     assert!(reply.starts_with(r#"[["s", [["1-0", ["f", "v"], "#) && reply.ends_with(", 1]]]]"), "{reply}");
     assert_eq!(server.ask("XPENDING s g"), *r#"[1, "1-0", "1-0", [["alive", "1"]]]"#);

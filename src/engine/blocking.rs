@@ -176,22 +176,9 @@ impl Engine {
 mod tests {
     use super::*;
     use crate::{
-        config::Config,
-        engine::tests::{A, B, Bench, bench},
+        engine::tests::{A, B, Bench, C, D, bench_of_four},
         state::{ConnId, client::Origin},
     };
-
-    const C: ConnId = ConnId(2);
-    const D: ConnId = ConnId(3);
-
-    /// A bench with four clients.
-    fn four() -> Bench {
-        let mut bench = bench(Config::default());
-        for conn in [C, D] {
-            bench.engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
-        }
-        bench
-    }
 
     fn taken(key: &str, value: &str) -> String {
         format!("*2\r\n${}\r\n{key}\r\n${}\r\n{value}\r\n", key.len(), value.len())
@@ -199,7 +186,7 @@ mod tests {
 
     #[test]
     fn who_came_first_is_served_first_and_by_the_command_that_feeds_it() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         assert_eq!(bench.say(B, "BTAKE k 0"), "");
         assert_eq!(bench.say(C, "BTAKE x k 0"), "");
         assert_eq!(bench.say(A, "SET k 1\nEXISTS k"), "+OK\r\n:0\r\n");
@@ -211,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_transaction_feeds_when_it_is_over() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(B, "BTAKE k 0");
         bench.say(A, "MULTI\nSET k 1\nDEL k\nEXEC");
         assert_eq!(bench.take(B), "", "there is nothing left by then");
@@ -222,7 +209,7 @@ mod tests {
 
     #[test]
     fn one_who_is_served_may_feed_another() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(B, "BTAKE c 0");
         bench.say(C, "BHAND b c 0");
         bench.say(D, "BHAND a b 0");
@@ -233,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_wait_ends_at_its_deadline_to_the_millisecond() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(B, "BTAKE k 0.025");
         bench.say(C, "BHAND k l 0.01\nPING");
         assert!(bench.engine.sleep_ms() <= 10);
@@ -252,7 +239,7 @@ mod tests {
 
     #[test]
     fn many_waits_that_end_at_once_end_in_several_turns() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         let conns: Vec<_> = (10..10 + 2 * WAITS_A_TURN as u32 + 1).map(ConnId).collect();
         for conn in &conns {
             bench.engine.connect(*conn, Origin { local: true, ..Origin::default() }).unwrap();
@@ -268,7 +255,7 @@ mod tests {
 
     #[test]
     fn who_was_held_back_first_goes_on_first() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(A, "CLIENT PAUSE 100 WRITE");
         for conn in [D, B, C] {
             bench.engine.receive(conn, format!("APPEND k {}\r\n", conn.0).as_bytes());
@@ -281,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_is_behind_a_wait_waits_too() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.engine.receive(B, b"BTAKE k 0\r\nSET behind 1\r\n");
         bench.engine.receive(B, b"GET behind\r\nSET k again\r\nBTAKE k 0\r\n");
         assert_eq!(bench.say(A, "EXISTS behind"), ":0\r\n");
@@ -292,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_whole_batch_behind_a_wait_waits_too() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         let pings = "PING\r\n".repeat(31);
         bench.engine.receive(B, format!("{pings}BTAKE k 0\r\n{pings}").as_bytes());
         assert_eq!(bench.take(B), "+PONG\r\n".repeat(31));
@@ -303,7 +290,7 @@ mod tests {
 
     #[test]
     fn keys_come_by_swaps_and_renames_too() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(B, "BTAKE k 0");
         bench.say(C, "BTAKE r 0");
         bench.say(A, "SELECT 1\nSET k 1\nSWAPDB 0 1");
@@ -314,7 +301,7 @@ mod tests {
 
     #[test]
     fn who_is_gone_takes_nothing() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(B, "BTAKE k 0");
         bench.say(C, "BTAKE k 0");
         bench.engine.disconnect(B);
@@ -325,7 +312,7 @@ mod tests {
 
     #[test]
     fn others_may_end_a_wait() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(B, "BTAKE k 100");
         bench.say(C, "BHAND k l 0");
         let id = |bench: &Bench, conn| bench.engine.server.clients.get(conn).unwrap().id;
@@ -342,7 +329,7 @@ mod tests {
 
     #[test]
     fn a_call_counts_when_it_is_over() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         let calls = |bench: &mut Bench| bench.say(A, "INFO commandstats").split("cmdstat_btake:").nth(1).map(|rest| rest[..7].to_owned());
         bench.say(B, "BTAKE k 0");
         assert_eq!(calls(&mut bench), None);
@@ -352,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_wait_in_vain_counts_with_the_time_that_the_command_took() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(A, "CONFIG SET slowlog-log-slower-than 0");
         bench.engine.receive(B, b"BTAKE k 0.01\r\n");
         bench.engine.server.clients.get_mut(B).unwrap().waiting.as_mut().unwrap().nanos = 7_000;
@@ -372,7 +359,7 @@ mod tests {
 
     #[test]
     fn what_has_expired_by_the_time_it_is_served_is_gone() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(B, "BTAKE k 0");
         bench.say(A, "MULTI\nSET k 1\nPEXPIRE k 100");
         // As if one of the commands had taken so long: the engine has not looked at the clock yet.
@@ -386,7 +373,7 @@ mod tests {
 
     #[test]
     fn an_unheard_client_is_served_in_silence() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.say(B, "CLIENT REPLY SKIP\nBTAKE k 0");
         bench.say(A, "SET k 1");
         assert_eq!(bench.say(A, "EXISTS k"), ":0\r\n");
@@ -395,7 +382,7 @@ mod tests {
 
     #[test]
     fn its_effect_stands_in_the_log_behind_what_fed_it() {
-        let mut bench = four();
+        let mut bench = bench_of_four();
         bench.engine.server.replication.log.open_backlog();
         bench.say(B, "BTAKE k 0");
         bench.say(A, "SET k 1");

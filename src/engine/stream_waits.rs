@@ -1,20 +1,10 @@
 //! Tests of who waits for streams, and what wakes them.
 
-use crate::{
-    config::Config,
-    engine::tests::{A, B, Bench, bench},
-    state::{ConnId, client::Origin},
-};
-
-const C: ConnId = ConnId(2);
-const D: ConnId = ConnId(3);
+use crate::engine::tests::{A, B, Bench, C, D, bench_of_four};
 
 /// A bench with four clients, and a stream `k` with a group `g` that has read its only entry.
 fn four() -> Bench {
-    let mut bench = bench(Config::default());
-    for conn in [C, D] {
-        bench.engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
-    }
+    let mut bench = bench_of_four();
     bench.say(A, "XADD k 1-0 f v\nXGROUP CREATE k g $");
     bench
 }

@@ -23,6 +23,8 @@ pub(super) struct Bench {
 
 pub(super) const A: ConnId = ConnId(0);
 pub(super) const B: ConnId = ConnId(1);
+pub(super) const C: ConnId = ConnId(2);
+pub(super) const D: ConnId = ConnId(3);
 
 pub(super) fn bench(config: Config) -> Bench {
     let time = Rc::new(Cell::new(1_000_000_000_000_000));
@@ -31,6 +33,15 @@ pub(super) fn bench(config: Config) -> Bench {
         engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
     }
     Bench { engine, time }
+}
+
+/// A bench with four clients.
+pub(super) fn bench_of_four() -> Bench {
+    let mut bench = bench(Config::default());
+    for conn in [C, D] {
+        bench.engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
+    }
+    bench
 }
 
 impl Bench {

@@ -306,6 +306,25 @@ impl Server {
             .to_owned()
     }
 
+    /// How many changes a command counts for.
+    #[track_caller]
+    pub fn changes_of(&self, line: &str) -> i64 {
+        let changes = || self.info("rdb_changes_since_last_save").parse::<i64>().expect("a number");
+        let before = changes();
+        self.ask(line);
+        changes() - before
+    }
+
+    /// Sends a command that is expected to wait, and waits until it does.
+    #[track_caller]
+    pub fn wait_in(&self, line: &str) -> Conn {
+        let before: usize = self.info("blocked_clients").parse().expect("a number");
+        let mut conn = self.connect();
+        conn.send_cmd(&super::words(line));
+        super::wait_until(|| self.info("blocked_clients") == (before + 1).to_string());
+        conn
+    }
+
     /// Resident memory, bytes.
     pub fn rss(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
