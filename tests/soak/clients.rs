@@ -90,8 +90,9 @@ impl Talker {
     /// A random command; whether the client knows what comes behind it. `queues` says that it may be queued by a MULTI.
     fn add_any(&mut self, batch: &mut Vec<u8>, queues: &mut bool) -> bool {
         let mut call = self.generator.next();
-        // In a transaction it takes replies out of EXEC's array, which announces them all the same: as in Redis, nobody can read on.
-        while *queues && call.name == "client reply" {
+        // CLIENT REPLY takes replies out of EXEC's array, which announces them all the same: as in Redis, nobody can read on. PFCOUNT keeps its estimate in
+        // the value: that of a replica would be another than the primary's.
+        while *queues && call.name == "client reply" || self.roams && call.name == "pfcount" {
             call = self.generator.next();
         }
         *queues |= call.name == "multi";

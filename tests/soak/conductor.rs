@@ -233,7 +233,7 @@ impl<'a> Conductor<'a> {
     fn difference(&self, address: SocketAddr) -> Option<String> {
         let digest = |address| watch::ask(address, "DEBUG DIGEST", PATIENCE);
         let (mut until, end) = (Instant::now() + 3 * PATIENCE, Instant::now() + 30 * PATIENCE);
-        // Digests may differ where the data do not, by the estimates that HyperLogLogs keep: keys are looked at one by one when it takes long.
+        // Digests may differ where the data do not, by the sign of a score of zero: keys are looked at one by one when it takes long.
         let mut look_at = Instant::now() + LOOK;
         loop {
             // Loading takes as long as the machine takes.

@@ -8,8 +8,7 @@ pub enum With {
     /// What it loads again.
     ItsFile,
     /// What another server has that should be the same. A score of -0 is 0 then: in a listpack it is, and which of the two is stored depends on when
-    /// the set became small or large, and a replica may have loaded it in between. The estimate that a HyperLogLog keeps is left out: a replica
-    /// that is asked keeps its own.
+    /// the set became small or large, and a replica may have loaded it in between.
     Another,
 }
 
@@ -40,10 +39,6 @@ pub fn elements(conn: &mut Conn, key: &[u8], with: With) -> Vec<String> {
             let loses_signs = is_zset && (matches!(with, With::Another) || is_small());
             let word = |item: &Value| if loses_signs && *item == *r#""-0""# { r#""0""#.to_owned() } else { item.to_string() };
             elements.extend(items.chunks(size).map(|element| element.iter().map(word).collect::<Vec<_>>().join(" ")));
-        }
-        Value::Bulk(mut text) if matches!(with, With::Another) && text.starts_with(b"HYLL") && text.len() >= 16 => {
-            text[8..16].fill(0);
-            elements.push(Value::Bulk(text).to_string());
         }
         other => elements.push(other.to_string()),
     }
