@@ -21,7 +21,7 @@
 //!
 //! # Where `unsafe` is allowed
 //!
-//! Everywhere else it does not compile. In [`data::entry`] (a key and its value in one allocation), [`data::block`] (a small buffer),
+//! Everywhere else it does not compile. In [`data::pair`] (a key and its value in one allocation), [`data::block`] (a small buffer),
 //! [`data::member`] (a member of a large set or sorted set), [`data::zset`]'s `table` (the tree that leads to its members),
 //! [`data::prefetch`] (a hint to the processor), [`data::wide`] (loops that are compiled for wider registers too), [`alloc`] (the global allocator), and in the reactor's `clock` (the processor's counter),
 //! `daemon` (fork, limits, local time), `placement` (processors, huge pages), `fatal` and `report` (handlers of signals, and what they write). Their tests also run under AddressSanitizer: `make asan`.

@@ -4,9 +4,10 @@ use super::registry::{CommandId, Registry};
 use crate::{
     config::ClientClass,
     data::{
-        entry::{Entry, Value},
+        entry::Entry,
         number,
         object::Collection,
+        pair::{Held, Value},
     },
     keyspace::{Cause, Keyspace, WrongType},
     resp::{
@@ -367,7 +368,7 @@ impl<'a> StringText<'a> {
 }
 
 /// The value as text; `None` when it is not a string.
-pub fn text(value: Value<'_>) -> Option<StringText<'_>> {
+pub fn text<O: Held>(value: Value<'_, O>) -> Option<StringText<'_>> {
     Some(match value {
         Value::Str(s) => StringText::Stored(s),
         Value::Int(n) => StringText::Digits(itoa::Buffer::new(), n),

@@ -11,6 +11,7 @@ use crate::{
     data::{
         entry::Value,
         float,
+        hash::FieldValue,
         list::{End, List, NodeLimits},
         listpack::Item,
         object::Object,
@@ -58,9 +59,9 @@ struct KeyLookup<'a> {
 
 impl KeyLookup<'_> {
     /// Gives `f` what a pattern says of an element; `None` when that is nothing.
-    fn with<R>(&mut self, pattern: Pattern<'_>, element: &[u8], f: impl FnOnce(Value<'_>) -> R) -> Option<R> {
+    fn with<R>(&mut self, pattern: Pattern<'_>, element: &[u8], f: impl FnOnce(FieldValue<'_>) -> R) -> Option<R> {
         let (prefix, suffix, field) = match pattern {
-            Pattern::Element => return Some(f(Value::Str(element))),
+            Pattern::Element => return Some(f(FieldValue::Str(element))),
             Pattern::Constant => return None,
             Pattern::Key { prefix, suffix, field } => (prefix, suffix, field),
         };
@@ -73,8 +74,7 @@ impl KeyLookup<'_> {
         match (value, field) {
             (Value::Object(Object::Hash(fields)), Some(field)) => fields.get(field, now_ms).map(f),
             (_, Some(_)) => None,
-            (Value::Object(object), None) if object.bytes().is_none() => None,
-            (value, None) => Some(f(value)),
+            (value, None) => value.as_string().map(f),
         }
     }
 }
@@ -232,9 +232,9 @@ impl Rows {
     }
 }
 
-fn score(value: Value<'_>) -> Option<f64> {
+fn score(value: FieldValue<'_>) -> Option<f64> {
     match value {
-        Value::Int(n) => Some(n as f64),
+        FieldValue::Int(n) => Some(n as f64),
         value => context::text(value).and_then(|text| text.with(score_of)),
     }
 }

@@ -5,7 +5,10 @@ use super::{
     context::{Event, NEW},
 };
 use crate::{
-    data::{entry::NEVER, object::Collection, string::NewString},
+    data::{
+        entry::{NEVER, NewString},
+        object::Collection,
+    },
     keyspace::Upsert,
 };
 

@@ -32,6 +32,7 @@ pub mod lzf;
 pub mod member;
 pub mod number;
 pub mod object;
+pub mod pair;
 pub mod pieces;
 pub mod prefetch;
 pub mod rng;

@@ -2,10 +2,10 @@
 
 use super::{
     dict::{Dict, Slot},
-    entry::Entry,
     hash::Hash,
     list::List,
     member::Member,
+    pair::{Held, Pair},
     set::Set,
     size_class::size_class,
     stream::Stream,
@@ -17,7 +17,7 @@ use bytes::Bytes;
 /// A long or structured value.
 #[derive(Clone)]
 pub enum Object {
-    /// A string longer than [`INLINE_MAX`](super::entry::INLINE_MAX), or one that grows: shared with the replies that are still leaving. One
+    /// A string longer than [`INLINE_MAX`](super::pair::INLINE_MAX), or one that grows: shared with the replies that are still leaving. One
     /// box more is little beside it, and collections are smaller for it.
     Bytes(Box<Bytes>),
     /// A list.
@@ -67,7 +67,7 @@ collections!(List(List), Set(Set), Hash(Hash), Zset(Zset), Stream(Stream));
 /// Where in a large collection's table an element belongs that will be looked for soon.
 pub enum Near<'a> {
     /// Among the fields of a hash.
-    Field(&'a Dict<Entry>, u64),
+    Field(&'a Dict<Pair<Bytes>>, u64),
     /// Among the members of a set.
     Member(&'a Dict<Member>, u64),
     /// Among the members of a sorted set.
@@ -90,11 +90,6 @@ impl Near<'_> {
 const _: () = assert!(size_of::<Object>() == 24);
 
 impl Object {
-    /// A string as what a key holds.
-    pub fn from_bytes(bytes: Bytes) -> Self {
-        Self::Bytes(Box::new(bytes))
-    }
-
     /// First of two hints before an element of a collection is looked up: prefetches its bucket.
     #[inline]
     pub fn prefetch(&self, element: &[u8]) -> Option<Near<'_>> {
@@ -109,6 +104,11 @@ impl Object {
             Self::Zset(zset) => zset.members().map(|dict| Near::Ranked(dict, near(dict, element)))?,
             Self::Bytes(_) | Self::List(_) | Self::Stream(_) => return None,
         })
+    }
+
+    /// A string as what a key holds.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Self::Bytes(Box::new(bytes))
     }
 
     /// The bytes, if it is a string.
@@ -171,5 +171,37 @@ impl Object {
             Self::Zset(zset) => zset.allocated(samples),
             Self::Stream(stream) => stream.allocated(samples),
         }
+    }
+}
+
+impl Held for Object {
+    fn from_bytes(bytes: Bytes) -> Self {
+        Self::from_bytes(bytes)
+    }
+
+    #[inline(always)]
+    fn bytes(&self) -> Option<&Bytes> {
+        self.bytes()
+    }
+
+    #[inline]
+    fn bytes_mut(&mut self) -> Option<&mut Bytes> {
+        self.bytes_mut()
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.type_name()
+    }
+
+    fn encoding(&self) -> &'static str {
+        self.encoding()
+    }
+
+    fn values(&self) -> usize {
+        self.values()
+    }
+
+    fn allocated(&self, samples: usize) -> usize {
+        self.allocated(samples)
     }
 }

@@ -9,7 +9,7 @@
 
 use super::{
     dict::{Dict, Slot},
-    entry::Entry,
+    hash::FieldEntry,
     list::{List, NodeView},
     member::Member,
     object::Object,
@@ -28,7 +28,7 @@ pub enum Element<'a> {
     /// A member of a set.
     Member(&'a [u8]),
     /// A field of a hash: key, value and deadline of the entry are the field's.
-    Field(&'a Entry),
+    Field(&'a FieldEntry),
     /// A member of a sorted set and its score.
     Scored(&'a [u8], f64),
     /// Some elements of a list in a row.
@@ -45,7 +45,7 @@ pub trait Piece: Slot {
     fn show(&self) -> Element<'_>;
 }
 
-impl Piece for Entry {
+impl Piece for FieldEntry {
     fn copy(&self) -> Self {
         self.copy_as(self.key())
     }

@@ -1,9 +1,8 @@
 //! String values: how a new one is encoded, how long one is, and how one is edited in place.
 
 use super::{
-    entry::{Entry, INLINE_MAX, NEVER, Value},
     number,
-    object::Object,
+    pair::{Held, INLINE_MAX, NEVER, Pair, Value},
 };
 use bytes::{Bytes, BytesMut};
 use std::mem;
@@ -12,16 +11,16 @@ use std::mem;
 const GROWING_MIN: usize = 4096;
 
 /// A string on its way into an entry, already encoded.
-pub enum NewString<'a> {
+pub enum NewString<'a, O> {
     /// The canonical decimal form of this number.
     Int(i64),
     /// At most [`INLINE_MAX`] bytes.
     Inline(&'a [u8]),
     /// More than that.
-    Object(Box<Object>),
+    Object(Box<O>),
 }
 
-impl<'a> NewString<'a> {
+impl<'a, O: Held> NewString<'a, O> {
     /// Chooses the encoding as Redis does; `own` makes a long string one that can be kept.
     #[inline(always)]
     pub fn encode(bytes: &'a [u8], own: impl FnOnce() -> Bytes) -> Self {
@@ -30,23 +29,23 @@ impl<'a> NewString<'a> {
         } else if bytes.len() <= INLINE_MAX {
             Self::Inline(bytes)
         } else {
-            Self::Object(Box::new(Object::from_bytes(own())))
+            Self::Object(Box::new(O::from_bytes(own())))
         }
     }
 
     /// A new entry with this value.
     #[inline]
-    pub fn into_entry(self, key: &[u8], deadline: i64) -> Entry {
+    pub fn into_entry(self, key: &[u8], deadline: i64) -> Pair<O> {
         match self {
-            Self::Int(n) => Entry::new_int(key, n, deadline),
-            Self::Inline(bytes) => Entry::new_inline(key, bytes, deadline),
-            Self::Object(object) => Entry::new_object(key, object, deadline),
+            Self::Int(n) => Pair::new_int(key, n, deadline),
+            Self::Inline(bytes) => Pair::new_inline(key, bytes, deadline),
+            Self::Object(object) => Pair::new_object(key, object, deadline),
         }
     }
 
     /// Makes it the value of `entry`; key, access and deadline stay.
     #[inline(always)]
-    pub fn store(self, entry: &mut Entry) {
+    pub fn store(self, entry: &mut Pair<O>) {
         match self {
             Self::Int(n) => entry.set_int(n),
             Self::Inline(bytes) => entry.set_inline(bytes),
@@ -57,7 +56,7 @@ impl<'a> NewString<'a> {
 
 /// Length in bytes; `None` when the value is not a string.
 #[inline]
-pub fn len(value: Value<'_>) -> Option<usize> {
+pub fn len<O: Held>(value: Value<'_, O>) -> Option<usize> {
     match value {
         Value::Str(bytes) => Some(bytes.len()),
         Value::Int(n) => Some(number::len_i64(n)),
@@ -69,7 +68,7 @@ pub fn len(value: Value<'_>) -> Option<usize> {
 /// Returns the new length; `None` when the value is not a string.
 ///
 /// A long string that no reply shares is not copied, and appending to it costs constant time on average.
-pub fn splice(entry: &mut Entry, at: usize, bytes: &[u8]) -> Option<usize> {
+pub fn splice<O: Held>(entry: &mut Pair<O>, at: usize, bytes: &[u8]) -> Option<usize> {
     let end = at + bytes.len();
     if let Some(object) = entry.object_mut() {
         let value = object.bytes_mut()?;
@@ -88,7 +87,7 @@ pub fn splice(entry: &mut Entry, at: usize, bytes: &[u8]) -> Option<usize> {
     }
     write_at(&mut text, at, bytes);
     if len > GROWING_MIN {
-        entry.set_object(Box::new(Object::from_bytes(Bytes::from(text))));
+        entry.set_object(Box::new(O::from_bytes(Bytes::from(text))));
     } else {
         entry.set_inline(&text);
         entry.set_raw();
@@ -97,12 +96,12 @@ pub fn splice(entry: &mut Entry, at: usize, bytes: &[u8]) -> Option<usize> {
 }
 
 /// A new string of so many zeros. It is what Redis calls `raw`.
-pub fn zeroed(key: &[u8], len: usize) -> Entry {
+pub fn zeroed<O: Held>(key: &[u8], len: usize) -> Pair<O> {
     if len <= INLINE_MAX {
-        return Entry::new_zeroed(key, len, NEVER);
+        return Pair::new_zeroed(key, len, NEVER);
     }
     // The allocator knows pages that are zero: most are not touched for it.
-    Entry::new_object(key, Box::new(Object::from_bytes(Bytes::from(vec![0; len]))), NEVER)
+    Pair::new_object(key, Box::new(O::from_bytes(Bytes::from(vec![0; len]))), NEVER)
 }
 
 /// Hands the bytes over to be changed in place, once there are at least `len` of them: zeros are appended. The result is what Redis calls `raw`.
@@ -110,7 +109,7 @@ pub fn zeroed(key: &[u8], len: usize) -> Entry {
 ///
 /// Costs nothing beside the change, unless the string grows or a reply shares it.
 #[inline]
-pub fn edit<R>(entry: &mut Entry, len: usize, change: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
+pub fn edit<O: Held, R>(entry: &mut Pair<O>, len: usize, change: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
     if entry.inline_mut().is_none_or(|bytes| bytes.len() < len) {
         lengthen(entry, len);
     }
@@ -126,7 +125,7 @@ pub fn edit<R>(entry: &mut Entry, len: usize, change: impl FnOnce(&mut [u8]) -> 
 }
 
 /// Appends zeros to a string that is held in its entry until it has `len` bytes; one that gets too long for that is so no more.
-fn lengthen(entry: &mut Entry, len: usize) {
+fn lengthen<O: Held>(entry: &mut Pair<O>, len: usize) {
     if let Value::Int(n) = entry.value() {
         entry.set_inline(itoa::Buffer::new().format(n).as_bytes());
     }
@@ -138,16 +137,16 @@ fn lengthen(entry: &mut Entry, len: usize) {
         return entry.extend_inline(len);
     }
     let longer = zero_extended(old, len).freeze();
-    entry.set_object(Box::new(Object::from_bytes(longer)));
+    entry.set_object(Box::new(O::from_bytes(longer)));
 }
 
 /// Replaces the string by these bytes. It is what Redis calls `raw` then.
-pub fn replace(entry: &mut Entry, bytes: &[u8]) {
+pub fn replace<O: Held>(entry: &mut Pair<O>, bytes: &[u8]) {
     if bytes.len() <= INLINE_MAX {
         entry.set_inline(bytes);
         entry.set_raw();
     } else {
-        entry.set_object(Box::new(Object::from_bytes(Bytes::copy_from_slice(bytes))));
+        entry.set_object(Box::new(O::from_bytes(Bytes::copy_from_slice(bytes))));
     }
 }
 
@@ -223,6 +222,7 @@ fn owned(bytes: Bytes, len: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{entry::Entry, object::Object};
     use proptest::prelude::*;
 
     fn bytes(entry: &Entry) -> Vec<u8> {
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_string_is_encoded_by_its_bytes() {
-        let encode = |text: &'static [u8]| NewString::encode(text, || Bytes::from_static(text));
+        let encode = |text: &'static [u8]| NewString::<Object>::encode(text, || Bytes::from_static(text));
         assert!(matches!(encode(b"12"), NewString::Int(12)));
         assert!(matches!(encode(b"012"), NewString::Inline(b"012")));
         assert!(matches!(encode(&[b'x'; INLINE_MAX]), NewString::Inline(_)));

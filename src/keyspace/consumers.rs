@@ -23,11 +23,10 @@ mod tests {
     use super::*;
     use crate::{
         data::{
-            entry::{Entry, NEVER},
+            entry::{Entry, NEVER, NewString},
             key_hash::Seed,
             object::Collection,
             stream::{Stream, StreamId},
-            string::NewString,
         },
         keyspace::Upsert,
     };

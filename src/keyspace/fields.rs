@@ -202,7 +202,7 @@ mod tests {
         add(&mut keyspace, 0, b"key", fields);
         let hash = keyspace.hash(b"key");
         if let Upsert::Occupied(slot) = keyspace.upsert(0, hash, b"key") {
-            slot.put(crate::data::string::NewString::Inline(b"text"), NEVER);
+            slot.put(crate::data::entry::NewString::Inline(b"text"), NEVER);
         }
         assert_eq!(keyspace.hashes_with_deadlines(), 0);
         let fields = self::hash(&keyspace, 3, 1);

@@ -4,8 +4,7 @@
 use super::{Access, Db};
 use crate::data::{
     dict::Handle,
-    entry::{Entry, NEVER},
-    string::NewString,
+    entry::{Entry, NEVER, NewString},
 };
 
 /// The place of a key, found once.

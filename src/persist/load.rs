@@ -270,7 +270,10 @@ impl LoadFacts {
 mod tests {
     use super::*;
     use crate::{
-        data::{entry::NEVER, key_hash::Seed, string::NewString},
+        data::{
+            entry::{NEVER, NewString},
+            key_hash::Seed,
+        },
         keyspace::Upsert,
         persist::{
             rdb::{Progress, SaveInfo, Settings},

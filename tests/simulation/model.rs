@@ -6,6 +6,7 @@ use solod::{
         entry::{Entry, NEVER, Value},
         list::NodeView,
         object::Object,
+        pair,
         pieces::Element,
     },
     keyspace::Keyspace,
@@ -152,7 +153,7 @@ pub fn emptied(entry: &Entry) -> Held {
     Held { value, deadline: entry.deadline() }
 }
 
-fn bytes(value: Value<'_>) -> Vec<u8> {
+fn bytes<O: pair::Held>(value: pair::Value<'_, O>) -> Vec<u8> {
     text(value).map_or_else(Vec::new, |t| t.with(<[u8]>::to_vec))
 }
 

@@ -8,9 +8,9 @@ use crate::{
     },
     data::{
         bits::combine::{BitOperation, combine},
-        entry::{Entry, INLINE_MAX, NEVER},
+        entry::{Entry, INLINE_MAX, NEVER, NewString},
         object::Object,
-        string::{self, NewString},
+        string,
     },
     keyspace::Upsert,
 };

@@ -8,7 +8,8 @@ use crate::{
         context::{Event, NEW, errors, text},
     },
     data::{
-        entry::{NEVER, Value},
+        entry::NEVER,
+        hash::FieldValue,
         hash::{Hash, OldDeadline},
         longdouble::LongDouble,
         number,
@@ -17,12 +18,12 @@ use crate::{
 };
 use bytes::Bytes;
 
-fn integer(value: Value<'_>) -> Result<i64, &'static str> {
+fn integer(value: FieldValue<'_>) -> Result<i64, &'static str> {
     const NOT_INTEGER: &str = "ERR hash value is not an integer";
     match value {
-        Value::Int(n) => Ok(n),
-        Value::Str(s) => number::parse_i64(s).ok_or(NOT_INTEGER),
-        Value::Object(_) => Err(NOT_INTEGER),
+        FieldValue::Int(n) => Ok(n),
+        FieldValue::Str(s) => number::parse_i64(s).ok_or(NOT_INTEGER),
+        FieldValue::Object(_) => Err(NOT_INTEGER),
     }
 }
 
@@ -44,7 +45,7 @@ fn hincrby(ctx: &mut Ctx) {
     ctx.out.int(sum);
 }
 
-fn float(value: Value<'_>) -> Result<LongDouble, &'static str> {
+fn float(value: FieldValue<'_>) -> Result<LongDouble, &'static str> {
     let number = text(value).and_then(|text| text.with(LongDouble::parse));
     number.ok_or("ERR hash value is not a float")
 }

@@ -6,11 +6,12 @@
 use crate::{
     commands::Ctx,
     data::{
-        entry::{Entry, NEVER, Value},
+        entry::{Entry, NEVER},
         float,
         list::List,
         listpack::Item,
         object::Object,
+        pair::{Held, Value},
         stream::{Stream, StreamId},
     },
 };
@@ -107,7 +108,7 @@ impl Digest {
         }
     }
 
-    fn mix_text(&mut self, value: Value<'_>) {
+    fn mix_text<O: Held>(&mut self, value: Value<'_, O>) {
         match value {
             Value::Int(n) => self.mix(Item::Int(n).text(&mut itoa::Buffer::new())),
             Value::Str(bytes) => self.mix(bytes),

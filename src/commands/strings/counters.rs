@@ -7,10 +7,9 @@ use crate::{
         context::{Event, NEW, errors},
     },
     data::{
-        entry::{Entry, NEVER, Value},
+        entry::{Entry, NEVER, NewString, Value},
         longdouble::LongDouble,
         number,
-        string::NewString,
     },
     keyspace::Upsert,
     resp::request::OwnedArgs,

@@ -9,14 +9,17 @@ pub mod simple;
 
 use super::Ctx;
 use crate::{
-    data::{entry::Value, string::NewString},
+    data::{
+        entry::NewString,
+        pair::{Held, Value},
+    },
     keyspace::Upsert,
     resp::{output::Output, request::Args},
 };
 
 /// Answers with a string value; `false`, and no answer, when it is not a string.
 #[inline(always)]
-pub fn reply_value(out: &mut Output, value: Value<'_>) -> bool {
+pub fn reply_value<O: Held>(out: &mut Output, value: Value<'_, O>) -> bool {
     match value {
         Value::Str(s) => out.bulk(s),
         Value::Int(n) => out.bulk_int(n),

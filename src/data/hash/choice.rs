@@ -1,7 +1,7 @@
 //! Fields chosen at random.
 
-use super::{Hash, deadline::is_past, fields::Field};
-use crate::data::{dict::Dict, entry::Entry, rng::Rng};
+use super::{Hash, deadline::is_past, fields::Field, value::FieldEntry};
+use crate::data::{dict::Dict, rng::Rng};
 use std::collections::HashSet;
 
 impl Hash {
@@ -17,7 +17,7 @@ impl Hash {
 }
 
 /// Draws from a table until a field is there at `now`. A replica may hold many that are past their deadline.
-fn draw<'a>(dict: &'a Dict<Entry>, rng: &mut Rng, now: i64) -> Option<&'a Entry> {
+fn draw<'a>(dict: &'a Dict<FieldEntry>, rng: &mut Rng, now: i64) -> Option<&'a FieldEntry> {
     const TRIES: usize = 64;
     (0..TRIES).find_map(|_| dict.random(rng).filter(|entry| !is_past(entry.deadline(), now)))
 }

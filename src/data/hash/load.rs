@@ -2,8 +2,8 @@
 
 use super::{Hash, PackLimits, Packed, Repr, Table, Triples, packed, value::stored};
 use crate::data::{
-    entry::NEVER,
     listpack::{BYTES_MAX, Item, Listpack},
+    pair::NEVER,
 };
 use bytes::Bytes;
 use std::cell::Cell;

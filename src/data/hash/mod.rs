@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | few short fields | `listpack` | field, value, field, value ... |
 //! | few short fields, some with a deadline | `listpackex` | field, value, deadline ..., the earliest deadline first |
-//! | more or longer ones | `hashtable` | a table of [`Entry`]: a field with its value and its deadline in one allocation |
+//! | more or longer ones | `hashtable` | a table of [`FieldEntry`]: a field with its value and its deadline in one allocation |
 //!
 //! A field past its deadline stays until somebody takes it out ([`Hash::take_due`]). Look-ups are told the time, and do not see such
 //! a field; at the time [`ANY_TIME`] they see every field.
@@ -22,9 +22,9 @@ mod value;
 pub use super::limits::PackLimits;
 use super::{
     dict::Dict,
-    entry::{Entry, NEVER, Value},
     key_hash::Seed,
     listpack::{self, Listpack},
+    pair::NEVER,
 };
 use bytes::Bytes;
 pub use deadline::OldDeadline;
@@ -34,6 +34,7 @@ pub use load::Builder;
 use packed::Packed;
 use std::cell::Cell;
 use table::Table;
+pub use value::{FieldEntry, FieldValue};
 
 /// The time at which no deadline is past.
 pub const ANY_TIME: i64 = i64::MIN;
@@ -119,7 +120,7 @@ impl Hash {
     }
 
     /// The fields as a table of entries, if the hash is not compact.
-    pub fn table(&self) -> Option<&Dict<Entry>> {
+    pub fn table(&self) -> Option<&Dict<FieldEntry>> {
         if let Repr::Table(table) = &self.0 { Some(&table.dict) } else { None }
     }
 
@@ -133,11 +134,11 @@ impl Hash {
 
     /// The value of a field that is there at `now`.
     #[inline]
-    pub fn get(&self, field: &[u8], now: i64) -> Option<Value<'_>> {
+    pub fn get(&self, field: &[u8], now: i64) -> Option<FieldValue<'_>> {
         match &self.0 {
             Repr::Pairs(pack) => Packed::pairs(pack).get(field, now),
             Repr::Triples(triples) => Packed::triples(&triples.pack).get(field, now),
-            Repr::Table(table) => table.find(field, now).map(Entry::value),
+            Repr::Table(table) => table.find(field, now).map(FieldEntry::value),
         }
     }
 
@@ -145,7 +146,7 @@ impl Hash {
     pub fn deadline(&self, field: &[u8], now: i64) -> Option<i64> {
         match self.packed() {
             Some(packed) => packed.find(field).map(|at| packed.deadline(at)).filter(|deadline| !is_past(*deadline, now)),
-            None => self.as_table()?.find(field, now).map(Entry::deadline),
+            None => self.as_table()?.find(field, now).map(FieldEntry::deadline),
         }
     }
 

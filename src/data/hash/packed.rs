@@ -5,11 +5,11 @@
 use super::{
     deadline::{OldDeadline, is_past},
     fields::Field,
-    value::value_of,
+    value::{FieldValue, value_of},
 };
 use crate::data::{
-    entry::{NEVER, Value},
     listpack::{Item, Listpack, Pos},
+    pair::NEVER,
 };
 
 /// What stands for a field without deadline.
@@ -42,7 +42,7 @@ impl<'a> Packed<'a> {
     }
 
     #[inline]
-    pub fn get(self, field: &[u8], now: i64) -> Option<Value<'a>> {
+    pub fn get(self, field: &[u8], now: i64) -> Option<FieldValue<'a>> {
         let at = self.find(field)?;
         if is_past(self.deadline(at), now) {
             return None;
@@ -167,9 +167,9 @@ pub(super) fn insert_triple(pack: &mut Listpack, field: &[u8], value: &[u8], dea
 pub(super) fn insert_field(pack: &mut Listpack, field: Field<'_>) {
     pack.push_item(field.name);
     match field.value {
-        Value::Int(n) => pack.push_item(Item::Int(n)),
-        Value::Str(text) => pack.push(text),
-        Value::Object(_) => pack.push(b""), // no element of a listpack is one
+        FieldValue::Int(n) => pack.push_item(Item::Int(n)),
+        FieldValue::Str(text) => pack.push(text),
+        FieldValue::Object(_) => pack.push(b""), // no element of a listpack is one
     }
     pack.push_item(written(field.deadline));
 }

@@ -2,18 +2,14 @@
 
 use super::{
     deadline::{OldDeadline, is_past},
-    value::entry_bytes,
+    value::{FieldEntry, entry_bytes},
 };
-use crate::data::{
-    dict::Dict,
-    entry::{Entry, NEVER},
-    key_hash::Seed,
-    string::NewString,
-};
+use crate::data::{dict::Dict, key_hash::Seed, pair::NEVER, string::NewString};
+use bytes::Bytes;
 use std::cell::Cell;
 
 pub(super) struct Table {
-    pub dict: Dict<Entry>,
+    pub dict: Dict<FieldEntry>,
     /// Fields with a deadline.
     volatile: usize,
     /// Where in hash space the search for what is due goes on.
@@ -35,19 +31,19 @@ impl Table {
     }
 
     /// Adds a field that is not there.
-    pub fn insert(&mut self, entry: Entry) {
+    pub fn insert(&mut self, entry: FieldEntry) {
         self.volatile += usize::from(entry.is_volatile());
         self.dict.insert_new(self.dict.hash(entry.key()), entry);
     }
 
     #[inline]
-    pub fn find(&self, field: &[u8], now: i64) -> Option<&Entry> {
+    pub fn find(&self, field: &[u8], now: i64) -> Option<&FieldEntry> {
         let entry = self.dict.find(self.dict.hash(field), field)?;
         (!entry.is_volatile() || !is_past(entry.deadline(), now)).then_some(entry)
     }
 
     #[inline]
-    pub fn set(&mut self, field: &[u8], value: NewString<'_>, old: OldDeadline, now: i64) -> bool {
+    pub fn set(&mut self, field: &[u8], value: NewString<'_, Bytes>, old: OldDeadline, now: i64) -> bool {
         let hash = self.dict.hash(field);
         let Some(entry) = self.dict.find_mut(hash, field) else {
             self.dict.insert_new(hash, value.into_entry(field, NEVER));

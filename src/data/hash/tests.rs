@@ -7,11 +7,11 @@ fn limits() -> PackLimits {
     PackLimits { entries: 8, value: 12, seed: Seed::new(1) }
 }
 
-fn text(value: Value<'_>) -> Vec<u8> {
+fn text(value: FieldValue<'_>) -> Vec<u8> {
     match value {
-        Value::Int(n) => n.to_string().into_bytes(),
-        Value::Str(text) => text.to_vec(),
-        Value::Object(object) => object.bytes().expect("a string").to_vec(),
+        FieldValue::Int(n) => n.to_string().into_bytes(),
+        FieldValue::Str(text) => text.to_vec(),
+        FieldValue::Object(bytes) => bytes.to_vec(),
     }
 }
 

@@ -1,19 +1,24 @@
 //! Values of fields, as they are kept.
 
 use crate::data::{
-    entry::{Entry, INLINE_MAX, Value},
     listpack::Item,
     number,
-    object::Object,
+    pair::{Held, INLINE_MAX, Pair, Value},
     string::NewString,
 };
 use bytes::Bytes;
 
+/// A field with its value in one allocation.
+pub type FieldEntry = Pair<Bytes>;
+
+/// The value of a field.
+pub type FieldValue<'a> = Value<'a, Bytes>;
+
 /// An element of a listpack as a value.
-pub(super) fn value_of(item: Item<'_>) -> Value<'_> {
+pub(super) fn value_of(item: Item<'_>) -> FieldValue<'_> {
     match item {
-        Item::Int(n) => Value::Int(n),
-        Item::Str(bytes) => Value::Str(bytes),
+        Item::Int(n) => FieldValue::Int(n),
+        Item::Str(bytes) => FieldValue::Str(bytes),
     }
 }
 
@@ -24,19 +29,19 @@ pub(super) fn as_number(value: &[u8]) -> Option<i64> {
 
 /// A value, encoded for an entry; `own` makes a long one that can be kept.
 #[inline]
-pub(super) fn stored(value: &[u8], own: impl FnOnce() -> Bytes) -> NewString<'_> {
+pub(super) fn stored(value: &[u8], own: impl FnOnce() -> Bytes) -> NewString<'_, Bytes> {
     match as_number(value) {
         Some(n) => NewString::Int(n),
         None if value.len() <= INLINE_MAX => NewString::Inline(value),
-        None => NewString::Object(Box::new(Object::from_bytes(own()))),
+        None => NewString::Object(Box::new(own())),
     }
 }
 
 /// Bytes that an entry of a table takes, its long value included.
-pub(super) fn entry_bytes(entry: &Entry) -> usize {
+pub(super) fn entry_bytes(entry: &FieldEntry) -> usize {
     entry.allocated()
         + match entry.value() {
-            Value::Object(object) => size_of::<Object>() + object.bytes().map_or(0, |bytes| size_of_val(bytes) + bytes.len()),
+            FieldValue::Object(bytes) => size_of_val(bytes) + bytes.allocated(0),
             _ => 0,
         }
 }

@@ -1,31 +1,27 @@
 use super::*;
-use crate::data::{
-    entry::{NEVER, Value},
-    key_hash::Seed,
-    pieces,
-};
+use crate::data::{entry::NEVER, hash::FieldValue, key_hash::Seed, pieces};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 type State = BTreeMap<Vec<u8>, Vec<u8>>;
 
-fn value(entry: &Entry) -> Vec<u8> {
+fn value(entry: &FieldEntry) -> Vec<u8> {
     match entry.value() {
-        Value::Str(text) => text.to_vec(),
+        FieldValue::Str(text) => text.to_vec(),
         _ => Vec::new(),
     }
 }
 
-fn set(dict: &mut Dict<Entry>, key: u32, text: &[u8], deadline: i64) {
+fn set(dict: &mut Dict<FieldEntry>, key: u32, text: &[u8], deadline: i64) {
     let key = key.to_be_bytes();
     let hash = dict.hash(&key);
     match dict.find_mut(hash, &key) {
         Some(entry) => entry.set_inline(text),
-        None => drop(dict.insert_new(hash, Entry::new_inline(&key, text, deadline))),
+        None => drop(dict.insert_new(hash, FieldEntry::new_inline(&key, text, deadline))),
     }
 }
 
-fn state(dict: &Dict<Entry>) -> State {
+fn state(dict: &Dict<FieldEntry>) -> State {
     dict.iter().map(|e| (e.key().to_vec(), value(e))).collect()
 }
 
@@ -63,9 +59,9 @@ fn op() -> impl Strategy<Value = Op> {
 proptest! {
     #[test]
     fn a_watch_sees_what_there_was_at_its_beginning(ops in proptest::collection::vec(op(), 1..120), seed in Seed::any()) {
-        let mut dict = Dict::<Entry>::new(seed);
+        let mut dict = Dict::<FieldEntry>::new(seed);
         let mut watches: Vec<(WatchId, State, State)> = Vec::new();
-        let step = |dict: &Dict<Entry>, (id, seen, expected): &mut (WatchId, State, State)| {
+        let step = |dict: &Dict<FieldEntry>, (id, seen, expected): &mut (WatchId, State, State)| {
             let mut visit = |element: Element<'_>| {
                 let Element::Field(entry) = element else { return };
                 assert_eq!(seen.insert(entry.key().to_vec(), value(entry)), None, "seen twice");
@@ -107,7 +103,7 @@ proptest! {
 
 #[test]
 fn a_watch_given_up_lets_go_of_its_table() {
-    let mut dict = Dict::<Entry>::new(Seed::new(1));
+    let mut dict = Dict::<FieldEntry>::new(Seed::new(1));
     (0..1000).for_each(|k| set(&mut dict, k, b"v", NEVER));
     let (first, second) = (WatchId::new(), WatchId::new());
     Pieces::watch(&dict, first);

@@ -1,7 +1,7 @@
 use crate::{
     data::{
-        entry::{Entry, NEVER, Value},
-        hash::{self, Hash, OldDeadline},
+        entry::{Entry, NEVER, NewString, Value},
+        hash::{self, FieldValue, Hash, OldDeadline},
         key_hash::Seed,
         list::{self, End, List, NodeView},
         listpack::{Item, Listpack},
@@ -10,7 +10,6 @@ use crate::{
         pieces::{self, Element},
         set::{self, Set},
         stream::{self, Pending, Stream, StreamId, StreamPart},
-        string::NewString,
         zset::{self, Zset},
     },
     keyspace::{Keyspace, Sink, Upsert, WalkId},
@@ -83,11 +82,11 @@ impl Sink for Notes {
     }
 }
 
-fn field_line(name: Item<'_>, value: Value<'_>, deadline: i64) -> Vec<u8> {
+fn field_line(name: Item<'_>, value: FieldValue<'_>, deadline: i64) -> Vec<u8> {
     let value = match value {
-        Value::Int(n) => n.to_string().into_bytes(),
-        Value::Str(s) => s.to_vec(),
-        Value::Object(object) => object.bytes().map(|b| b.to_vec()).unwrap_or_default(),
+        FieldValue::Int(n) => n.to_string().into_bytes(),
+        FieldValue::Str(s) => s.to_vec(),
+        FieldValue::Object(bytes) => bytes.to_vec(),
     };
     [name.to_vec(), value, deadline.to_string().into_bytes()].join(&b' ')
 }

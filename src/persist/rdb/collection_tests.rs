@@ -6,7 +6,7 @@ use super::{
 };
 use crate::data::{
     entry::{Entry, NEVER, Value as Held},
-    hash::{self, OldDeadline},
+    hash::{self, FieldValue, OldDeadline},
     list::{self, End, List},
     listpack::{Item, Listpack},
     object::{Collection, Object},
@@ -32,9 +32,9 @@ pub(super) fn content(object: &Object) -> (&'static str, Vec<Vec<u8>>) {
         }
         Object::Hash(hash) => all.extend(hash.iter().map(|field| {
             let value = match field.value {
-                Held::Int(n) => n.to_string().into_bytes(),
-                Held::Str(bytes) => bytes.to_vec(),
-                Held::Object(object) => object.bytes().map(|b| b.to_vec()).unwrap_or_default(),
+                FieldValue::Int(n) => n.to_string().into_bytes(),
+                FieldValue::Str(bytes) => bytes.to_vec(),
+                FieldValue::Object(bytes) => bytes.to_vec(),
             };
             [field.name.to_vec(), b"=".to_vec(), value, format!(" {}", field.deadline).into_bytes()].concat()
         })),

@@ -9,8 +9,8 @@ use super::{
     streams,
 };
 use crate::data::{
-    entry::{Entry, NEVER, Value},
-    hash::Hash,
+    entry::{NEVER, Value},
+    hash::{FieldEntry, FieldValue, Hash},
     list::{List, NodeView},
     listpack::Item,
     object::Object,
@@ -85,6 +85,14 @@ pub(super) fn put_value(out: &mut Out, packer: &mut Packer, value: Value<'_>) {
     }
 }
 
+fn put_field_value(out: &mut Out, packer: &mut Packer, value: FieldValue<'_>) {
+    match value {
+        FieldValue::Int(n) => put_int(&mut out.tail, n),
+        FieldValue::Str(bytes) => packer.string(&mut out.tail, bytes),
+        FieldValue::Object(bytes) => packer.shared(out, bytes),
+    }
+}
+
 fn put_object(out: &mut Out, packer: &mut Packer, object: &Object) {
     match object {
         Object::Bytes(bytes) => packer.shared(out, bytes),
@@ -153,7 +161,7 @@ fn put_hash(out: &mut Out, packer: &mut Packer, hash: &Hash) {
         Some(table) => table.iter().for_each(|field| put_field(out, packer, field, base)),
         None => hash.iter().for_each(|field| {
             put_item(&mut out.tail, packer, field.name);
-            put_value(out, packer, field.value);
+            put_field_value(out, packer, field.value);
         }),
     }
 }
@@ -170,14 +178,14 @@ fn put_moment(out: &mut Vec<u8>, ms: i64) {
 }
 
 /// A field of a hash; where some have deadlines, its own in front: 0 for none, or milliseconds from `base` on, counted from 1.
-fn put_field(out: &mut Out, packer: &mut Packer, field: &Entry, base: Option<i64>) {
+fn put_field(out: &mut Out, packer: &mut Packer, field: &FieldEntry, base: Option<i64>) {
     if let Some(base) = base {
         let deadline = field.deadline();
         let ttl = if deadline == NEVER { 0 } else { (deadline - base).max(0) as u64 + 1 };
         put_length(&mut out.tail, ttl);
     }
     packer.string(&mut out.tail, field.key());
-    put_value(out, packer, field.value());
+    put_field_value(out, packer, field.value());
 }
 
 #[inline]

@@ -98,10 +98,7 @@ pub fn restore(payload: &[u8], key: &[u8], deadline: i64, how: Restoring) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{
-        entry::{NEVER, Value},
-        string::NewString,
-    };
+    use crate::data::entry::{NEVER, NewString, Value};
     use bytes::Bytes;
     use proptest::prelude::*;
 

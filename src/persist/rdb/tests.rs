@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::data::{
-    entry::{Entry, NEVER, Value as Held},
+    entry::{Entry, NEVER, NewString, Value as Held},
     object::Object,
-    string::NewString,
 };
 use bytes::Bytes;
 use proptest::prelude::*;

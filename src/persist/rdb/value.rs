@@ -8,7 +8,10 @@ use super::{
     streams::StreamBuilding,
     string::{Strings, Text},
 };
-use crate::data::{entry::Entry, object::Object, string::NewString};
+use crate::data::{
+    entry::{Entry, NewString},
+    object::Object,
+};
 use bytes::Bytes;
 use std::fmt;
 
