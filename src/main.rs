@@ -6,6 +6,7 @@ use solod::{
     config::{
         Config, DirectiveId, Environment, Sources, Supervised,
         cli::{self, Invocation},
+        os_reason,
     },
     reactor::{Notifier, Reactor, daemonize, ignore_broken_writes, init_logger, move_environment, watch_crashes},
 };
@@ -62,9 +63,8 @@ impl Environment for World {
     }
 
     fn enter_dir(&mut self, dir: &str) -> Result<String, String> {
-        let reason = |e: io::Error| e.to_string().split(" (os error").next().unwrap_or_default().to_owned();
-        env::set_current_dir(dir).map_err(reason)?;
-        env::current_dir().map(|d| d.to_string_lossy().into_owned()).map_err(reason)
+        env::set_current_dir(dir).map_err(|error| os_reason(&error))?;
+        env::current_dir().map(|d| d.to_string_lossy().into_owned()).map_err(|error| os_reason(&error))
     }
 }
 

@@ -147,6 +147,9 @@ fn one_that_is_broken() {
         PFDEBUG DECODE part                     -> "Z:8192"
         PFADD part a b c d e f g h i j k l m    -> -INVALIDOBJ Corrupted HLL object detected
         PFDEBUG DECODE part                     -> "Z:8192"
+        SET long "HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" -> OK
+        SETRANGE long 16400 x                   -> 16401
+        PFDEBUG DECODE long                     -> -INVALIDOBJ Corrupted HLL object detected
     "#,
     );
 }

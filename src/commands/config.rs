@@ -7,7 +7,7 @@ use super::{
     help,
 };
 use crate::{
-    config::{DirectiveId, MaxmemoryPolicy, NotifyFlags, SetContext, SetError},
+    config::{DirectiveId, MaxmemoryPolicy, NotifyFlags, SetContext, SetError, os_reason},
     data::glob,
     state::{Server, stats::CommandStats},
 };
@@ -139,10 +139,7 @@ fn rewrite(ctx: &mut Ctx) {
         }
         Err(error) => {
             log::warn!("CONFIG REWRITE failed: {error}");
-            // As strerror says it: without Rust's "(os error N)".
-            let text = error.to_string();
-            let reason = text.split(" (os error").next().unwrap_or_default();
-            ctx.error(format!("ERR Rewriting config file: {reason}"));
+            ctx.error(format!("ERR Rewriting config file: {}", os_reason(&error)));
         }
     }
 }

@@ -248,7 +248,10 @@ fn pfdebug(ctx: &mut Ctx) {
             }
         }
         Encoding::Dense if is(b"decode") => ctx.error("ERR HLL encoding is not sparse"),
-        Encoding::Sparse if is(b"decode") => ctx.out.bulk(hll::sparse::decode(&bytes).as_bytes()),
+        Encoding::Sparse if is(b"decode") => match hll::sparse::decode(&bytes) {
+            Ok(text) => ctx.out.bulk(text.as_bytes()),
+            Err(Corrupted) => ctx.error(CORRUPTED),
+        },
         Encoding::Dense if is(b"encoding") => ctx.out.simple("dense"),
         Encoding::Sparse if is(b"encoding") => ctx.out.simple("sparse"),
         Encoding::Dense if is(b"todense") => ctx.out.int(0),

@@ -199,10 +199,13 @@ impl ConfigLoader<'_> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> LoadError {
-    let reason = error.to_string();
-    // The standard library appends the error number, which strerror does not.
-    let reason = reason.split(" (os error").next().unwrap_or_default();
-    LoadError::Unreadable { path: path.display().to_string(), reason: reason.to_owned() }
+    LoadError::Unreadable { path: path.display().to_string(), reason: os_reason(error) }
+}
+
+/// What the operating system says of an error, in strerror's words: the standard library appends the error's number.
+pub fn os_reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 /// Checks what involves several directives.

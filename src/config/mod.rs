@@ -45,7 +45,7 @@ pub use choices::*;
 pub use directive::{DirectiveRow, Flags};
 pub use docs::markdown;
 pub use lists::{ClientClass, Endpoint, OutputLimit, RenamedCommand, SavePoint};
-pub use load::{Environment, LoadError, Loaded, Sources};
+pub use load::{Environment, LoadError, Loaded, Sources, os_reason};
 pub(crate) use number::parse_memory;
 pub use runtime::{SetContext, SetError, is_secret};
 pub use scalar::MemoryOrPercent;

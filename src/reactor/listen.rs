@@ -1,6 +1,7 @@
 //! Listeners: several addresses, IPv6, optional ones, and the Unix socket.
 
 use super::socket::Socket;
+pub(super) use crate::config::os_reason as reason;
 use crate::{config::Config, state::client::Origin};
 use mio::{
     Interest, Registry, Token,
@@ -194,12 +195,6 @@ fn bind_unix(path: &str, permissions: u32) -> io::Result<RawSocket> {
         fs::set_permissions(path, fs::Permissions::from_mode(permissions))?;
     }
     Ok(socket)
-}
-
-/// The operating system's words without Rust's `(os error N)`.
-pub(super) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
