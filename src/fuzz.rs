@@ -9,7 +9,7 @@ use crate::{
     state::{
         Action, ConnId, Host,
         client::Origin,
-        disk::{DiskDone, DiskJob, Done},
+        disk::{DiskDone, DiskJob, Done, Logged},
     },
 };
 
@@ -148,6 +148,14 @@ impl MemoryDisk {
             DiskJob::Replace { .. } => Done::Replaced,
             DiskJob::Abort { .. } => Done::Aborted,
             DiskJob::Remove { .. } => Done::Removed,
+            DiskJob::OpenLog { .. } => Done::Opened(Some(0)),
+            DiskJob::WriteLog { pieces, sync, .. } => {
+                let written = pieces.iter().map(|piece| piece.len() as u64).sum();
+                Done::Logged(Logged { written, synced: sync, ..Logged::default() })
+            }
+            DiskJob::CutLog { .. } => Done::Cut,
+            DiskJob::MakeDir { .. } => Done::MadeDir,
+            DiskJob::Rename { .. } => Done::Renamed,
         };
         DiskDone { file, result: Ok(done) }
     }

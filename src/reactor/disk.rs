@@ -2,7 +2,7 @@
 
 use super::{
     daemon, fatal,
-    files::{Files, absolute},
+    files::{Files, Paths},
     listen::reason,
 };
 use crate::{
@@ -13,7 +13,6 @@ use mio::Waker;
 use std::{
     collections::VecDeque,
     io,
-    path::PathBuf,
     sync::{
         Arc,
         mpsc::{Receiver, Sender, channel},
@@ -21,8 +20,8 @@ use std::{
     thread,
 };
 
-/// A job, the number that its answer is known by, and its path as it was when the job was asked for.
-type Job = (u64, DiskJob, PathBuf);
+/// A job, the number that its answer is known by, and its paths as they were when the job was asked for.
+type Job = (u64, DiskJob, Paths);
 
 /// The loop's side of the disk threads.
 pub struct Disk {
@@ -43,22 +42,16 @@ impl Disk {
         let waker = Arc::new(waker);
         let (answers, done) = channel();
         let lane = |lane| start_lane(lane, answers.clone(), Arc::clone(&waker));
-        let lanes = [lane(Lane::Bulk)?, lane(Lane::Prompt)?];
+        let lanes = [lane(Lane::Bulk)?, lane(Lane::Prompt)?, lane(Lane::Log)?];
         Ok(Self { lanes, done, waker, sent: 0, early: VecDeque::new() })
     }
 
     /// Asks for a job.
     pub fn send(&mut self, job: DiskJob) {
-        // The working directory may be another by the time the job is done.
-        let path = match &job {
-            DiskJob::Create { path, .. } | DiskJob::Open { path, .. } | DiskJob::Replace { path, .. } | DiskJob::Remove { path, .. } => {
-                absolute(path)
-            }
-            _ => PathBuf::new(),
-        };
+        let paths = Paths::of(&job);
         self.sent += 1;
         // A thread ends only with this end of its channel.
-        let _ = self.lanes[job.file().lane as usize].send((self.sent, job, path));
+        let _ = self.lanes[job.file().lane as usize].send((self.sent, job, paths));
     }
 
     /// The next answer that has come.
@@ -89,6 +82,7 @@ fn start_lane(lane: Lane, answers: Sender<(u64, DiskDone)>, waker: Arc<Waker>) -
     let name = match lane {
         Lane::Bulk => "disk bulk",
         Lane::Prompt => "disk prompt",
+        Lane::Log => "disk log",
     };
     thread::Builder::new().name(name.into()).spawn(move || {
         let mut files = Files::default();
@@ -97,9 +91,9 @@ fn start_lane(lane: Lane, answers: Sender<(u64, DiskDone)>, waker: Arc<Waker>) -
             fatal::give_stack();
         }
         // Ends when the loop is gone.
-        while let Ok((number, job, path)) = work.recv() {
+        while let Ok((number, job, paths)) = work.recv() {
             let file = job.file();
-            let result = files.run(job, &path).map_err(|e| reason(&e));
+            let result = files.run(job, &paths).map_err(|e| reason(&e));
             alloc::settle();
             if answers.send((number, DiskDone { file, result })).is_err() {
                 break;
@@ -263,5 +257,32 @@ mod tests {
         let _reader = fs::File::open(&pipe).unwrap();
         assert_eq!(disk.run(DiskJob::Abort { file: FILE }).result, Ok(Done::Aborted));
         assert_eq!(disk.take_done(), Some(DiskDone { file: FILE, result: Ok(Done::Created) }));
+    }
+
+    #[test]
+    fn a_log_grows_in_a_directory_of_its_own_and_gets_another_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, _poll) = disk();
+        let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let file = FileId { lane: Lane::Log, number: 3 };
+        let write = |at, text: &'static str| DiskJob::WriteLog { file, at, pieces: vec![text.into()], sync: true, sleep_us: 0 };
+        for _ in 0..2 {
+            assert_eq!(disk.run(DiskJob::MakeDir { file, path: path("logs") }).result, Ok(Done::MadeDir));
+        }
+        assert_eq!(disk.run(DiskJob::OpenLog { file, path: path("logs/1"), size: None }).result, Ok(Done::Opened(Some(0))));
+        let Ok(Done::Logged(first)) = disk.run(write(0, "abc")).result else { panic!("it is a log") };
+        assert_eq!((first.written, first.synced, first.error), (3, true, None));
+        assert_eq!(disk.run(DiskJob::Sync { file }).result, Ok(Done::Synced));
+        assert_eq!(disk.run(DiskJob::Rename { file, from: path("logs/1"), to: path("2") }).result, Ok(Done::Renamed));
+        let Ok(Done::Logged(second)) = disk.run(write(3, "de")).result else { panic!("it is open under whatever name") };
+        assert_eq!((second.written, second.error), (2, None));
+        assert_eq!(fs::read(path("2")).unwrap(), b"abcde");
+        assert_eq!(disk.run(DiskJob::Abort { file }).result, Ok(Done::Aborted));
+        assert_eq!(
+            (names(dir.path()), disk.run(write(5, "f")).result),
+            (vec!["2".into(), "logs".into()], Err("the file is not open".into()))
+        );
+        assert_eq!(disk.run(DiskJob::OpenLog { file, path: path("2"), size: Some(4) }).result, Ok(Done::Opened(Some(4))));
+        assert_eq!(disk.run(DiskJob::Rename { file, from: path("1"), to: path("2") }).result, Err("No such file or directory".into()));
     }
 }

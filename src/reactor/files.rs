@@ -4,6 +4,7 @@ use super::{
     daemon,
     direct::{self, Direct},
     listen::reason,
+    log_file::LogFile,
 };
 use crate::state::disk::{DiskJob, Done, FileId};
 use bytes::Bytes;
@@ -14,11 +15,47 @@ use std::{
     ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 /// A path that means the same in whatever directory it is used.
 pub fn absolute(path: &str) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
+}
+
+/// The paths of a job, which mean the same in whatever directory it is done.
+#[derive(Default)]
+pub struct Paths {
+    path: PathBuf,
+    /// Where a file is renamed to.
+    to: PathBuf,
+}
+
+impl Paths {
+    /// Those of a job: the working directory may be another by the time it is done.
+    pub fn of(job: &DiskJob) -> Self {
+        match job {
+            DiskJob::Create { path, .. }
+            | DiskJob::Open { path, .. }
+            | DiskJob::Replace { path, .. }
+            | DiskJob::Remove { path, .. }
+            | DiskJob::OpenLog { path, .. }
+            | DiskJob::MakeDir { path, .. } => Self { path: absolute(path), to: PathBuf::new() },
+            DiskJob::Rename { from, to, .. } => Self { path: absolute(from), to: absolute(to) },
+            _ => Self::default(),
+        }
+    }
+}
+
+/// The directory that a file is in.
+fn directory_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+/// Has a directory's entries on the disk.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 /// Has a file of these bytes on the disk in the place of another, with its permissions.
@@ -37,7 +74,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         }
         file.sync_all()?;
         fs::rename(&temporary, &path)?;
-        File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+        sync_directory(directory_of(&path))
     })();
     if written.is_err() {
         let _ = fs::remove_file(&temporary);
@@ -47,7 +84,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Files that are open.
 #[derive(Default)]
-pub struct Files(HashMap<FileId, Open>);
+pub struct Files {
+    open: HashMap<FileId, Open>,
+    logs: HashMap<FileId, LogFile>,
+}
 
 struct Open {
     file: File,
@@ -143,26 +183,27 @@ impl Open {
 
     fn commit(&mut self, to: &str, fsync: bool) -> io::Result<()> {
         self.put_rest()?;
-        let directory = self.path.parent().unwrap_or(Path::new("/"));
+        let directory = directory_of(&self.path);
         if fsync {
             self.file.sync_all()?;
         }
         fs::rename(&self.path, directory.join(to))?;
         self.unfinished = false;
         if fsync {
-            File::open(directory)?.sync_all()?;
+            sync_directory(directory)?;
         }
         Ok(())
     }
 }
 
 impl Files {
-    /// Does a job; `path` is its path, made absolute.
-    pub fn run(&mut self, job: DiskJob, path: &Path) -> io::Result<Done> {
+    /// Does a job.
+    pub fn run(&mut self, job: DiskJob, paths: &Paths) -> io::Result<Done> {
+        let path = paths.path.as_path();
         match job {
             DiskJob::Create { file, sync_every, .. } => {
                 let open = File::create(path)?;
-                self.0.insert(
+                self.open.insert(
                     file,
                     Open {
                         file: open,
@@ -179,14 +220,16 @@ impl Files {
                 Ok(Done::Created)
             }
             DiskJob::Append { file, pieces } => self.with(file, |open| open.append(&pieces)).map(Done::Appended),
+            DiskJob::Sync { file } if self.logs.contains_key(&file) => self.log(file)?.sync().map(|()| Done::Synced),
             DiskJob::Sync { file } => self.with(file, Open::sync).map(|()| Done::Synced),
             DiskJob::Commit { file, to, fsync } => {
                 self.with(file, |open| open.commit(&to, fsync))?;
-                self.0.remove(&file);
+                self.open.remove(&file);
                 Ok(Done::Committed)
             }
             DiskJob::Abort { file } => {
-                if let Some(open) = self.0.remove(&file)
+                self.logs.remove(&file);
+                if let Some(open) = self.open.remove(&file)
                     && open.unfinished
                 {
                     fs::remove_file(&open.path)?;
@@ -199,7 +242,7 @@ impl Files {
                     open => open?,
                 };
                 let size = open.metadata()?.len();
-                self.0.insert(
+                self.open.insert(
                     file,
                     Open {
                         file: open,
@@ -225,12 +268,44 @@ impl Files {
                 Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
                 _ => Ok(Done::Removed),
             },
+            DiskJob::OpenLog { file, size, .. } => {
+                let (log, size) = LogFile::open(path, size)?;
+                self.logs.insert(file, log);
+                Ok(Done::Opened(Some(size)))
+            }
+            DiskJob::WriteLog { file, at, pieces, sync, sleep_us } => {
+                thread::sleep(Duration::from_micros(sleep_us));
+                self.log(file).map(|log| Done::Logged(log.write(at, &pieces, sync)))
+            }
+            DiskJob::CutLog { file, size } => self.log(file)?.cut_to(size).map(|()| Done::Cut),
+            DiskJob::MakeDir { .. } => {
+                match fs::create_dir(path) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => (),
+                    made => made?,
+                }
+                sync_directory(directory_of(path))?;
+                Ok(Done::MadeDir)
+            }
+            DiskJob::Rename { .. } => {
+                fs::rename(path, &paths.to)?;
+                let (from, to) = (directory_of(path), directory_of(&paths.to));
+                // The new name first: a crash between the two must not leave the file without any.
+                sync_directory(to)?;
+                if from != to {
+                    sync_directory(from)?;
+                }
+                Ok(Done::Renamed)
+            }
         }
+    }
+
+    fn log(&mut self, file: FileId) -> io::Result<&mut LogFile> {
+        self.logs.get_mut(&file).ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the file is not open"))
     }
 
     /// Does something with an open file, unless something has failed before.
     fn with<T>(&mut self, file: FileId, job: impl FnOnce(&mut Open) -> io::Result<T>) -> io::Result<T> {
-        let open = self.0.get_mut(&file).ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the file is not open"))?;
+        let open = self.open.get_mut(&file).ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the file is not open"))?;
         if let Some((kind, text)) = &open.failed {
             return Err(io::Error::new(*kind, text.clone()));
         }

@@ -37,6 +37,7 @@ mod fatal;
 mod files;
 mod host;
 mod listen;
+mod log_file;
 mod logger;
 mod placement;
 mod report;

@@ -1,10 +1,10 @@
 //! Work for the disk, asked for and answered as messages: the driver does it beside the loop, in lanes.
 //!
 //! The jobs of one lane are done one after the other, in the order in which they were asked for, and answered in that order. Between lanes there is no order:
-//! what one does never waits for the other. A file belongs to the lane that its [`FileId`] names, so all that is asked of a file has an order.
+//! what one does never waits for another. A file belongs to the lane that its [`FileId`] names, so all that is asked of a file has an order.
 //!
 //! What must be on the disk before somebody is answered ends with a job that says so in its answer ([`DiskJob::Sync`], [`DiskJob::Commit`],
-//! [`DiskJob::Replace`]): by then all that its file was given before is on the disk.
+//! [`DiskJob::Replace`], [`DiskJob::WriteLog`]): by then all that its file was given before is on the disk.
 
 use bytes::Bytes;
 
@@ -15,11 +15,14 @@ pub enum Lane {
     Bulk,
     /// Jobs that a client waits for: few bytes, and syncs.
     Prompt,
+    /// The append-only file, and all that has an order with it: its manifest and the creation of its parts. Whoever waits for a sync of it waits for
+    /// nothing else.
+    Log,
 }
 
 impl Lane {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Bulk, Self::Prompt];
+    pub const ALL: [Self; 3] = [Self::Bulk, Self::Prompt, Self::Log];
 }
 
 /// Names a file from its creation or opening to its end. Never used again in a process's life.
@@ -33,7 +36,7 @@ pub struct FileId {
 
 /// One piece of work. Each is answered with a [`DiskDone`].
 ///
-/// After an error a file takes no more: its later jobs are answered with the same error, until [`DiskJob::Abort`].
+/// After an error a file takes no more: its later jobs are answered with the same error, until [`DiskJob::Abort`]. A log's ([`DiskJob::WriteLog`]) does.
 #[derive(Debug, PartialEq, Eq)]
 pub enum DiskJob {
     /// Creates an empty file, and replaces one of the same name.
@@ -102,6 +105,53 @@ pub enum DiskJob {
         /// Its path, relative to the working directory of this moment.
         path: String,
     },
+    /// Opens a file to append to, and creates it if it is not there. What is in it is on the disk before this is answered; its entry in the directory is
+    /// with the next sync of that, by [`DiskJob::Replace`] of another file there.
+    OpenLog {
+        /// The name that later jobs use.
+        file: FileId,
+        /// Its path, relative to the working directory of this moment.
+        path: String,
+        /// If it is longer it is cut off to so many bytes: the end of its last whole command.
+        size: Option<u64>,
+    },
+    /// Writes at the end of a file opened with [`DiskJob::OpenLog`]: all of it or, if it can be helped, nothing. Unlike other files this one takes more
+    /// after an error. Always answered with [`Done::Logged`] while the file is open.
+    WriteLog {
+        /// The file.
+        file: FileId,
+        /// Bytes that the file is to have in front of these. If it has not (a job before this one failed), nothing is written.
+        at: u64,
+        /// The bytes.
+        pieces: Vec<Bytes>,
+        /// Has these, and all that was written before, on the disk before this is answered.
+        sync: bool,
+        /// Microseconds to sleep before anything is written (`DEBUG AOF-FLUSH-SLEEP`).
+        sleep_us: u64,
+    },
+    /// Cuts a file opened with [`DiskJob::OpenLog`] off to so many bytes.
+    CutLog {
+        /// The file.
+        file: FileId,
+        /// Bytes that it keeps.
+        size: u64,
+    },
+    /// Creates a directory, and has its entry on the disk. One that is there is no error.
+    MakeDir {
+        /// Names the answer.
+        file: FileId,
+        /// Its path, relative to the working directory of this moment.
+        path: String,
+    },
+    /// Renames a file, over another if there is one, and has both directories on the disk before this is answered.
+    Rename {
+        /// Names the answer.
+        file: FileId,
+        /// Its path, relative to the working directory of this moment.
+        from: String,
+        /// Its new path, relative to the same.
+        to: String,
+    },
 }
 
 impl DiskJob {
@@ -116,7 +166,12 @@ impl DiskJob {
             | Self::Open { file, .. }
             | Self::Read { file, .. }
             | Self::Replace { file, .. }
-            | Self::Remove { file, .. } => file,
+            | Self::Remove { file, .. }
+            | Self::OpenLog { file, .. }
+            | Self::WriteLog { file, .. }
+            | Self::CutLog { file, .. }
+            | Self::MakeDir { file, .. }
+            | Self::Rename { file, .. } => file,
         }
     }
 }
@@ -142,6 +197,38 @@ pub enum Done {
     Replaced,
     /// The file is removed.
     Removed,
+    /// What came of a [`DiskJob::WriteLog`].
+    Logged(Logged),
+    /// The log is cut off.
+    Cut,
+    /// The directory is there.
+    MadeDir,
+    /// The file has its new name.
+    Renamed,
+}
+
+/// What came of a [`DiskJob::WriteLog`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Logged {
+    /// How many of its bytes are in the file: all of them, or as a rule none. Where what was written by half could not be cut off again, so many.
+    pub written: u64,
+    /// They, and all in front of them, are on the disk.
+    pub synced: bool,
+    /// Microseconds that writing took.
+    pub write_us: u64,
+    /// Microseconds that the sync took.
+    pub sync_us: u64,
+    /// What went wrong.
+    pub error: Option<LogError>,
+}
+
+/// Why bytes of a log are not in its file, or may not be on the disk; with the reason, as the operating system words it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogError {
+    /// They could not be written. They may be later.
+    Write(String),
+    /// They were written, and the sync failed: of nothing that was written since the last one can it be said that it is there, nor later.
+    Sync(String),
 }
 
 /// The answer to a job.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use solod::{
     data::rng::Rng,
-    state::disk::{DiskDone, DiskJob, Done, FileId},
+    state::disk::{DiskDone, DiskJob, Done, FileId, LogError, Logged},
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -247,6 +247,57 @@ impl Disk {
             DiskJob::Remove { path, .. } => {
                 self.names.remove(&path);
                 Ok(Done::Removed)
+            }
+            DiskJob::OpenLog { .. } | DiskJob::MakeDir { .. } | DiskJob::Rename { .. } if fails => Err("No space left on device".into()),
+            DiskJob::OpenLog { file, path, size } => {
+                let content = match self.names.get(&path) {
+                    Some(content) => *content,
+                    None => {
+                        self.contents.push(Content::default());
+                        self.names.insert(path.clone(), self.contents.len() - 1);
+                        self.contents.len() - 1
+                    }
+                };
+                if let Some(size) = size
+                    && (size as usize) < self.contents[content].bytes.len()
+                {
+                    let bytes = &mut self.contents[content].bytes;
+                    bytes.truncate(size as usize);
+                }
+                self.contents[content].synced = self.contents[content].bytes.len();
+                self.open.insert(file, Open { content, name: path, read_at: 0, unfinished: false, sync_every: 0, failed: None });
+                Ok(Done::Opened(Some(self.contents[content].bytes.len() as u64)))
+            }
+            DiskJob::WriteLog { file, at, pieces, sync, .. } => {
+                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
+                let content = &mut self.contents[open.content];
+                let mut done = Logged::default();
+                if fails || content.bytes.len() as u64 != at {
+                    done.error = Some(LogError::Write("No space left on device".into()));
+                    return Ok(Done::Logged(done));
+                }
+                pieces.iter().for_each(|piece| content.bytes.extend_from_slice(piece));
+                done.written = content.bytes.len() as u64 - at;
+                if sync {
+                    content.synced = content.bytes.len();
+                    done.synced = true;
+                }
+                Ok(Done::Logged(done))
+            }
+            DiskJob::CutLog { file, size } => {
+                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
+                let content = &mut self.contents[open.content];
+                content.bytes.truncate(size as usize);
+                content.synced = content.synced.min(content.bytes.len());
+                Ok(Done::Cut)
+            }
+            DiskJob::MakeDir { .. } => Ok(Done::MadeDir),
+            DiskJob::Rename { from, to, .. } => {
+                let content = self.names.remove(&from).ok_or("No such file or directory")?;
+                self.names.insert(to.clone(), content);
+                self.safe_names.remove(&from);
+                self.safe_names.insert(to, content);
+                Ok(Done::Renamed)
             }
         }
     }
