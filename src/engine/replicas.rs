@@ -3,7 +3,7 @@
 use super::{Engine, snapshots::ms_until};
 use crate::{
     config::ClientClass,
-    persist::rdb::Progress,
+    persist::{rdb::Progress, snapshot::SnapshotSink},
     replication::{primary::FollowerPhase, write_log::LogPiece},
     resp::output::Output,
     state::{

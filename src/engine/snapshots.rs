@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    persist::rdb::Progress,
+    persist::{rdb::Progress, snapshot::SnapshotSink},
     state::{
         disk::{DiskDone, DiskJob, Done},
         saving::{appended, delay_nanos, log_not_created, log_not_moved, log_not_written, take_pieces},

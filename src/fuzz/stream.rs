@@ -13,7 +13,7 @@ use crate::{
     persist::{
         load::{LoadOptions, Loader, LoaderProgress},
         rdb::{Progress, SaveInfo, Settings, Shapes, payload},
-        snapshot::RdbSink,
+        snapshot::{RdbSink, SnapshotSink},
     },
     state::{ConnId, client::Origin},
 };

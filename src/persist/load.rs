@@ -277,7 +277,7 @@ mod tests {
         keyspace::Upsert,
         persist::{
             rdb::{Progress, SaveInfo, Settings},
-            snapshot::RdbSink,
+            snapshot::{RdbSink, SnapshotSink},
         },
     };
 

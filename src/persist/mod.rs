@@ -11,6 +11,8 @@
 //! assert_eq!(payload[..3], [0, 0xc0, 7], "a string, as a number of one byte");
 //! ```
 
+pub mod aof;
 pub mod load;
+mod out;
 pub mod rdb;
 pub mod snapshot;

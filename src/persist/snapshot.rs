@@ -15,10 +15,37 @@ struct Size {
     told: bool,
 }
 
-/// Turns what a walk finds into an RDB stream.
+/// A sink whose bytes are fetched piece by piece, for a file or for a replica.
 ///
-/// [`RdbSink::begin`], then [`Keyspace::step_walk`] and [`RdbSink::poll`], alternating, taking what [`RdbSink::pop`] has; when the walk is
-/// over [`RdbSink::finish`], and on with polling until it is done.
+/// [`Keyspace::step_walk`] and [`SnapshotSink::poll`], alternating, taking what [`SnapshotSink::pop`] has; when the walk is over
+/// [`SnapshotSink::finish`], and on with polling until it is done.
+pub trait SnapshotSink: Sink {
+    /// Must be called when the walk is over. The stream is complete when [`SnapshotSink::poll`] says that it is done.
+    fn finish(&mut self);
+
+    /// Gets up to `budget_bytes` of what was encoded ready to go.
+    fn poll(&mut self, budget_bytes: usize) -> Progress;
+
+    /// The next piece that is ready to go.
+    fn pop(&mut self) -> Option<Bytes>;
+
+    /// Bytes that [`SnapshotSink::pop`] has for the taking.
+    fn ready_bytes(&self) -> usize;
+
+    /// Bytes that wait to be taken, ready to go or not.
+    fn waiting_bytes(&self) -> usize;
+
+    /// Keys encoded so far.
+    fn keys(&self) -> u64;
+
+    /// Bytes taken so far.
+    fn bytes(&self) -> u64;
+
+    /// Bytes of memory copied out of turn so far, since writes came upon them: what copies of pages are to a fork.
+    fn early_bytes(&self) -> u64;
+}
+
+/// Turns what a walk finds into an RDB stream.
 pub struct RdbSink {
     encoder: Encoder,
     /// The database that the stream is in.
@@ -57,48 +84,6 @@ impl RdbSink {
         (keyspace.begin_walk(sink.clone()), sink)
     }
 
-    /// Must be called when the walk is over. The stream is complete when [`RdbSink::poll`] says that it is done.
-    pub fn finish(&mut self) {
-        self.encoder.end();
-    }
-
-    /// Gets up to `budget_bytes` of what was encoded ready to go.
-    pub fn poll(&mut self, budget_bytes: usize) -> Progress {
-        self.encoder.poll(budget_bytes)
-    }
-
-    /// The next piece that is ready to go.
-    pub fn pop(&mut self) -> Option<Bytes> {
-        let piece = self.encoder.pop()?;
-        self.bytes += piece.len() as u64;
-        Some(piece)
-    }
-
-    /// Bytes that [`RdbSink::pop`] has for the taking.
-    pub fn ready_bytes(&self) -> usize {
-        self.encoder.ready_bytes()
-    }
-
-    /// Bytes that wait to be taken, ready to go or not.
-    pub fn waiting_bytes(&self) -> usize {
-        self.encoder.waiting_bytes()
-    }
-
-    /// Keys encoded so far.
-    pub fn keys(&self) -> u64 {
-        self.keys
-    }
-
-    /// Bytes taken so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Bytes of memory copied out of turn so far, since writes came upon them: what copies of pages are to a fork.
-    pub fn early_bytes(&self) -> u64 {
-        self.early_bytes
-    }
-
     /// Begins the first of the large collections that wait.
     fn open_next(&mut self) {
         let Some((db, head)) = self.larges.front_mut() else { return };
@@ -121,6 +106,42 @@ impl RdbSink {
             size.told = true;
             self.encoder.resize_db(size.keys, size.volatile);
         }
+    }
+}
+
+impl SnapshotSink for RdbSink {
+    fn finish(&mut self) {
+        self.encoder.end();
+    }
+
+    fn poll(&mut self, budget_bytes: usize) -> Progress {
+        self.encoder.poll(budget_bytes)
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let piece = self.encoder.pop()?;
+        self.bytes += piece.len() as u64;
+        Some(piece)
+    }
+
+    fn ready_bytes(&self) -> usize {
+        self.encoder.ready_bytes()
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.encoder.waiting_bytes()
+    }
+
+    fn keys(&self) -> u64 {
+        self.keys
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn early_bytes(&self) -> u64 {
+        self.early_bytes
     }
 }
 

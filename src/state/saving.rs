@@ -1,7 +1,10 @@
 //! The save under way, and the outcome of the last one.
 
 use super::disk::{Done, FileId, Lane};
-use crate::{keyspace::WalkId, persist::snapshot::RdbSink};
+use crate::{
+    keyspace::WalkId,
+    persist::snapshot::{RdbSink, SnapshotSink},
+};
 use bytes::Bytes;
 use std::{cell::RefCell, rc::Rc};
 

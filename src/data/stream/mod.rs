@@ -22,7 +22,7 @@ pub use entry::{Entry, Fields};
 pub use group::{Consumer, ConsumerId, Group, Pending};
 pub use id::StreamId;
 pub use load::{StreamBuilder, StreamFacts};
-pub use node::NodeLimits;
+pub use node::{NodeLimits, entries_of};
 pub use parts::{SharedStream, StreamPart};
 pub use range::{Range, RangeBack};
 pub use trim::{Bound, Trim};

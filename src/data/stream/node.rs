@@ -160,6 +160,27 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
+#[inline]
+fn master(pack: &Listpack) -> Option<Master<'_>> {
+    let mut names = pack.iter();
+    let (live, deleted) = (int(names.next())?, int(names.next())?);
+    let names_len = count(names.next())?;
+    Some(Master { live, deleted, names_len, names })
+}
+
+#[inline]
+fn entries(id: StreamId, pack: &Listpack) -> Option<Entries<'_>> {
+    let Master { names, names_len, .. } = master(pack)?;
+    let mut rest = names.clone();
+    rest.skip_some(names_len.saturating_add(1));
+    Some(Entries { master: id, names, names_len, rest })
+}
+
+/// The entries that are there in a node that is handed over under this ID.
+pub fn entries_of(id: StreamId, pack: &Listpack) -> impl Iterator<Item = Entry<'_>> {
+    entries(id, pack).into_iter().flatten().filter(Found::is_live).map(|found| found.entry)
+}
+
 impl Node {
     /// A node whose master entry is made from these names and values by turns, and says that there is one entry; and room for so many bytes.
     pub fn begin<'f>(fields: impl Iterator<Item = &'f [u8]>, pairs: usize, room: usize) -> Self {
@@ -234,10 +255,7 @@ impl Node {
 
     #[inline]
     fn master(&self) -> Option<Master<'_>> {
-        let mut names = self.0.iter();
-        let (live, deleted) = (int(names.next())?, int(names.next())?);
-        let names_len = count(names.next())?;
-        Some(Master { live, deleted, names_len, names })
+        master(&self.0)
     }
 
     /// Sets number `index` of the master entry.
@@ -259,10 +277,7 @@ impl Node {
     /// All entries, in order.
     #[inline]
     pub fn entries(&self, master: StreamId) -> Option<Entries<'_>> {
-        let Master { names, names_len, .. } = self.master()?;
-        let mut rest = names.clone();
-        rest.skip_some(names_len.saturating_add(1));
-        Some(Entries { master, names, names_len, rest })
+        entries(master, &self.0)
     }
 
     /// The entry that ends in front of `end`, deleted or not.

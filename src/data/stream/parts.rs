@@ -18,8 +18,8 @@ pub enum StreamPart<'a> {
     Consumers(usize),
     /// A consumer. As many IDs follow as it has pending entries.
     Consumer(&'a Consumer),
-    /// An entry that is pending for that consumer.
-    Owned(StreamId),
+    /// An entry that is pending for that consumer, and how it is.
+    Owned(StreamId, Pending),
 }
 
 /// What a step may take, in pending entries.
@@ -117,12 +117,12 @@ fn next(stream: &Stream, at: NextPart, left: &mut usize, visit: &mut dyn FnMut(S
         NextPart::Owned(name, consumer, from) => {
             let Some(group) = stream.group(&name) else { return NextPart::End };
             let Some(id) = group.consumer(&consumer) else { return NextPart::End };
-            for (id, _) in group.consumer_pending(id, from) {
+            for (id, pending) in group.consumer_pending(id, from) {
                 if *left == 0 {
                     return NextPart::Owned(name, consumer, id);
                 }
                 *left -= 1;
-                visit(StreamPart::Owned(id));
+                visit(StreamPart::Owned(id, pending));
             }
             NextPart::Consumer(name, Some(consumer))
         }

@@ -110,7 +110,7 @@ fn part_line(part: StreamPart<'_>) -> Vec<u8> {
         StreamPart::Consumer(consumer) => {
             format!("{:?} {} {:?} {}", consumer.name(), consumer.seen_ms(), consumer.active_ms(), consumer.pending_len()).into_bytes()
         }
-        StreamPart::Owned(id) => format!("{id:?}").into_bytes(),
+        StreamPart::Owned(id, _) => format!("{id:?}").into_bytes(),
     }
 }
 

@@ -57,7 +57,7 @@ fn text(stream: &Stream, version: u32) -> Vec<String> {
                 let active = if version < VERSION_ACTIVE_TIMES { Some(consumer.seen_ms()) } else { consumer.active_ms() };
                 format!("consumer {:?} seen {} active {active:?}, {} pending", consumer.name(), consumer.seen_ms(), consumer.pending_len())
             }
-            StreamPart::Owned(id) => format!("owned {id:?}"),
+            StreamPart::Owned(id, _) => format!("owned {id:?}"),
         });
     });
     lines

@@ -83,7 +83,7 @@ pub(super) fn put_part(out: &mut Out, packer: &mut Packer, code: u8, part: Strea
             }
             put_length(tail, consumer.pending_len());
         }
-        StreamPart::Owned(id) => put_raw_id(tail, id),
+        StreamPart::Owned(id, _) => put_raw_id(tail, id),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Server;
 use crate::{
     config::{ClientClass, Config},
+    persist::snapshot::SnapshotSink,
     state::{
         client::{Client, ClientKind},
         conn_id::ConnId,

@@ -4,7 +4,7 @@ use super::Server;
 use crate::{
     persist::{
         rdb::{SaveInfo, Settings},
-        snapshot::RdbSink,
+        snapshot::{RdbSink, SnapshotSink},
     },
     replication::primary::{FollowerPhase, ReplicaLink},
     state::{

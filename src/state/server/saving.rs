@@ -5,7 +5,7 @@ use crate::{
     keyspace::WalkId,
     persist::{
         rdb::{Progress, SaveInfo, Settings},
-        snapshot::RdbSink,
+        snapshot::{RdbSink, SnapshotSink},
     },
     state::{
         action::Action,

@@ -1,7 +1,7 @@
 //! INFO's sections about the data: Persistence, Cluster, Keyspace.
 
 use super::{Info, InfoText};
-use crate::{replication::primary::FollowerPhase, state::LoadingState};
+use crate::{persist::snapshot::SnapshotSink, replication::primary::FollowerPhase, state::LoadingState};
 
 pub(super) fn persistence(info: &Info, report: &mut InfoText) {
     let (persistence, loading, now) = (&info.server.persistence, &info.server.loading, info.server.unix_seconds());

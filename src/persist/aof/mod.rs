@@ -1,0 +1,4 @@
+//! The append-only file: bytes in, bytes out.
+
+pub mod annotations;
+pub mod commands;
