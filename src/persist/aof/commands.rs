@@ -26,7 +26,7 @@ use crate::{
     data::{
         entry::{Entry, NEVER, Value},
         float,
-        hash::Field,
+        hash::{Field, FieldValue},
         list::NodeView,
         listpack::{Item, Listpack},
         lzf,
@@ -323,10 +323,9 @@ impl Items {
     fn field(&mut self, out: &mut Out, key: &[u8], field: Field<'_>) {
         put_item(&mut self.args.tail, field.name);
         match field.value {
-            Value::Int(n) => put_int(&mut self.args.tail, n),
-            Value::Str(text) => bulk(&mut self.args.tail, text),
-            Value::Object(Object::Bytes(bytes)) => put_shared(&mut self.args, bytes),
-            Value::Object(_) => debug_assert!(false, "the value of a field is a string"),
+            FieldValue::Int(n) => put_int(&mut self.args.tail, n),
+            FieldValue::Str(text) => bulk(&mut self.args.tail, text),
+            FieldValue::Object(bytes) => put_shared(&mut self.args, bytes),
         }
         if field.deadline != NEVER {
             let (mut digits, mut name) = (itoa::Buffer::new(), itoa::Buffer::new());
