@@ -118,6 +118,7 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
         }
         DirectiveId::repl_backlog_size => server.replication.log.set_backlog(config.repl_backlog_size),
         DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
+        DirectiveId::appendfsync => server.aof_policy_changed(),
         DirectiveId::slowlog_max_len => server.slowlog.keep(config.slowlog_max_len),
         _ => {}
     }
@@ -171,6 +172,7 @@ fn reset_stats(server: &mut Server) {
         ..Default::default()
     };
     server.keyspace.stats = Default::default();
+    server.aof.delayed_syncs = 0;
 }
 
 fn help(ctx: &mut Ctx) {

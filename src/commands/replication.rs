@@ -1,4 +1,4 @@
-//! Replication as replicas see it (PSYNC, SYNC, REPLCONF), and as clients do (WAIT, ROLE).
+//! Replication as replicas see it (PSYNC, SYNC, REPLCONF), and as clients do (WAIT, WAITAOF, ROLE).
 
 use super::{
     Ctx,
@@ -9,6 +9,7 @@ use crate::{
     config::split_args,
     data::number,
     replication::primary::{FollowerPhase, NoResume, ReplicaLink},
+    state::{aof::AofPhase, replicas::NO_AOF_TO_WAIT_FOR},
 };
 
 /// The longest address that a replica may say it has, in bytes.
@@ -191,7 +192,7 @@ fn acknowledge(ctx: &mut Ctx<'_>, i: usize) {
     let Some(link) = ctx.client_mut().peer.replica_mut() else { return };
     link.has_acked = true;
     link.acked_offset = link.acked_offset.max(acked);
-    link.acked_aof_offset = link.acked_aof_offset.max(on_disk.unwrap_or(0));
+    link.acked_aof_offset = link.acked_aof_offset.max(on_disk);
     match &mut link.phase {
         FollowerPhase::Sent { waits_for_ack } | FollowerPhase::Online { waits_for_ack } => *waits_for_ack = false,
         FollowerPhase::Handshake | FollowerPhase::Snapshot { .. } => (),
@@ -206,23 +207,57 @@ fn wait(ctx: &mut Ctx) {
         );
     }
     let Some(replicas) = ctx.int_arg(1) else { return };
-    let deadline_ms = match number::parse_i64(ctx.arg(2)) {
-        None => return ctx.error("ERR timeout is not an integer or out of range"),
-        Some(ms) if ms < 0 => return ctx.error("ERR timeout is negative"),
-        Some(0) => 0,
-        Some(ms) => match ms.checked_add(ctx.now_ms()) {
-            None => return ctx.error("ERR timeout is out of range"),
-            Some(at) => at,
-        },
-    };
-    let acknowledged = ctx.server.replicas_at(ctx.client().write_offset);
+    let Some(deadline_ms) = deadline(ctx, 2) else { return };
+    let (_, acknowledged) = ctx.server.acknowledged(ctx.client().write_offset, false);
     let enough = i64::try_from(acknowledged).is_ok_and(|n| n >= replicas);
     // A transaction does not wait.
     if enough || ctx.in_exec {
         return ctx.out.len_int(acknowledged);
     }
     let conn = ctx.conn;
-    ctx.server.wait_for_replicas(conn, usize::try_from(replicas).unwrap_or(usize::MAX), deadline_ms);
+    ctx.server.wait_for_replicas(conn, usize::try_from(replicas).unwrap_or(usize::MAX), deadline_ms, None);
+}
+
+/// The moment at which a timeout in milliseconds ends (Unix ms; 0: never).
+fn deadline(ctx: &mut Ctx<'_>, at: usize) -> Option<i64> {
+    let error = match number::parse_i64(ctx.arg(at)) {
+        None => "ERR timeout is not an integer or out of range",
+        Some(ms) if ms < 0 => "ERR timeout is negative",
+        Some(0) => return Some(0),
+        Some(ms) => match ms.checked_add(ctx.now_ms()) {
+            None => "ERR timeout is out of range",
+            Some(at) => return Some(at),
+        },
+    };
+    ctx.error(error);
+    None
+}
+
+fn waitaof(ctx: &mut Ctx) {
+    let Some(local) = ctx.int_arg(1) else { return };
+    if !(0..=1).contains(&local) {
+        return ctx.error("ERR value is out of range, value must between 0 and 1");
+    }
+    let Some(replicas) = ctx.int_arg(2) else { return };
+    let Ok(replicas) = usize::try_from(replicas) else { return ctx.error("ERR value is out of range, must be positive") };
+    let Some(deadline_ms) = deadline(ctx, 3) else { return };
+    if ctx.server.replication.is_replica() {
+        return ctx.error(
+            "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.",
+        );
+    }
+    if local == 1 && ctx.server.aof.phase == AofPhase::Off {
+        return ctx.error(NO_AOF_TO_WAIT_FOR);
+    }
+    let (on_disk, acknowledged) = ctx.server.acknowledged(ctx.client().write_offset, true);
+    // A transaction does not wait.
+    if acknowledged >= replicas && (on_disk || local == 0) || ctx.in_exec {
+        ctx.out.array(2);
+        ctx.out.int(on_disk.into());
+        return ctx.out.len_int(acknowledged);
+    }
+    let conn = ctx.conn;
+    ctx.server.wait_for_replicas(conn, replicas, deadline_ms, Some(local == 1));
 }
 
 fn role(ctx: &mut Ctx) {
@@ -279,6 +314,12 @@ pub const COMMANDS: &[Command] = &[
         .since(Group::Generic, "3.0.0")
         .doc("Waits until replicas have acknowledged everything that this connection has written.", "O(1)")
         .args("numreplicas:integer timeout:integer")
+        .categories_instead(categories::CONNECTION)
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"]),
+    command("waitaof", waitaof, 4, 0)
+        .since(Group::Generic, "7.2.0")
+        .doc("Waits until what this connection has written is in append-only files on disks: our own, and those of replicas.", "O(1)")
+        .args("numlocal:integer numreplicas:integer timeout:integer")
         .categories_instead(categories::CONNECTION)
         .tips(&["request_policy:all_shards", "response_policy:agg_min"]),
 ];

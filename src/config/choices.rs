@@ -174,6 +174,12 @@ impl RdbVersionMax {
     }
 }
 
+impl Default for AppendFsync {
+    fn default() -> Self {
+        Self::EverySecond
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

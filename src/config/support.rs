@@ -46,9 +46,6 @@ pub(super) const ALWAYS_CHECKED: Support = Ignored("Serialized values are always
 pub(super) const NO_SYNC_FILE: Support = Ignored("A synchronisation leaves no file behind.");
 pub(super) const ONE_WRITE_A_TURN: Support =
     Ignored("What is due to a replica leaves in one write a turn of the loop; the kernel need not gather it.");
-pub(super) const REPLICA_GOES_ON: Support = Ignored(
-    "A replica always goes on applying its primary's writes; a failed snapshot is told in its log and by INFO's rdb_last_bgsave_status.",
-);
 pub(super) const NO_SUCH_WARNING: Support = Ignored("The one warning that this could silence is about fork.");
 pub(super) const LOADS_IN_SLICES: Support = Ignored("A load looks at the network after each slice of time, not of bytes.");
 pub(super) const STEADY_CRON: Support = Ignored("What there is to do for many clients is spread over the turns of the loop.");

@@ -290,7 +290,7 @@ directives! {
         /// The port told to the primary; 0 means the one we listen on.
         "replica-announce-port" | "slave-announce-port" => replica_announce_port: u16 = 0, PORT, [];
         /// Goes on applying the primary's writes when they cannot be logged to disk, instead of exiting.
-        "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = false, YES_NO, [], REPLICA_GOES_ON;
+        "replica-ignore-disk-write-errors" => replica_ignore_disk_write_errors: bool = false, YES_NO, [];
         /// What to do when a command from the primary or the append-only file fails.
         "propagation-error-behavior"
             => propagation_error_behavior: PropagationErrorBehavior = PropagationErrorBehavior::Ignore,

@@ -85,7 +85,7 @@ impl Engine {
         let reply = if waiting.silent { &mut unheard } else { &mut out };
         let again = match self.refusal_by_state(conn, id) {
             Some(text) => {
-                self.refuse(conn, Some(id), reply, text);
+                self.refuse(conn, Some(id), reply, &text);
                 None
             }
             None => {

@@ -112,6 +112,7 @@ impl Engine {
     pub fn output<'a>(&'a self, conn: ConnId, into: &mut [IoSlice<'a>], most: usize) -> usize {
         match self.server.clients.get(conn) {
             Some(client) if client.close_now => 0,
+            Some(client) if client.held.is_some() => client.out.slices(into, most.min(client.sendable())),
             Some(client) => client.out.slices(into, most),
             None => 0,
         }
@@ -145,9 +146,9 @@ impl Engine {
         }
     }
 
-    /// Whether a client has more to be sent.
+    /// Whether a client has more that may be sent now.
     pub fn has_output(&self, conn: ConnId) -> bool {
-        self.server.clients.get(conn).is_some_and(|client| !client.out.is_empty())
+        self.server.clients.get(conn).is_some_and(|client| !client.out.is_empty() && (client.held.is_none() || client.sendable() > 0))
     }
 
     /// Whether what a client is to be sent may be in more pieces than so many.

@@ -13,6 +13,7 @@ const CLIENTS_A_CRON: usize = 2000;
 impl Engine {
     /// Ends a turn: one slice of each kind of background work, and the cron when it is due.
     pub fn finish_turn(&mut self) {
+        let began_unix_seconds = self.server.unix_seconds();
         self.refresh_time();
         self.server.stats.turn_ended();
         if self.server.migrations.is_under_way() {
@@ -66,6 +67,7 @@ impl Engine {
             }
         }
         self.serve_replicas();
+        self.end_logging(began_unix_seconds);
         if self.server.shutdown.is_some() {
             self.server.go_on_shutting_down();
         }
@@ -104,6 +106,7 @@ impl Engine {
             .min(self.key_wait_ms())
             .min(self.upstream_sleep_ms())
             .min(self.server.migration_left_ms())
+            .min(self.server.aof_sleep_ms())
             .max(1)
     }
 

@@ -16,6 +16,8 @@ use crate::{
     },
 };
 
+use std::borrow::Cow;
+
 /// Commands with one of these flags are about data: they cannot change what [`Engine::is_ordinary`] looks at.
 const DATA: u64 = flags::WRITE | flags::READONLY;
 
@@ -31,8 +33,7 @@ impl Engine {
         let gate = self.server.write_gate();
         self.barred = self.barred(conn, gate);
         let server = &self.server;
-        !gate.has(GateReason::Pause)
-            && !gate.has(GateReason::SaveFailed)
+        !gate.checks_all()
             && self.barred & DATA != DATA
             && server.loading.is_none()
             && server.monitors.is_empty()
@@ -57,7 +58,8 @@ impl Engine {
         };
         if self.server.clients.get(conn).is_some_and(|c| c.peer.is_primary()) {
             // What is being moved must not change meanwhile, not even by our primary.
-            return if gate.has(GateReason::Migration) { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
+            let waits = gate.has(GateReason::Migration) || gate.has(GateReason::AofBehind) || gate.is_disk_failing();
+            return if waits { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         }
         if !upstream.is_online() && !config.replica_serve_stale_data {
             return u64::MAX;
@@ -66,7 +68,7 @@ impl Engine {
     }
 
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
-    pub(super) fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
+    pub(super) fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<Cow<'static, [u8]>> {
         let (server, config, command) = (&self.server, &self.server.config, self.registry.get(id));
         // Commands of our primary are never refused.
         let client = server.clients.get(conn).filter(|c| !c.peer.is_primary())?;
@@ -75,26 +77,46 @@ impl Engine {
         let writes = run().any(|f| f & flags::WRITE != 0);
         let gate = server.write_gate();
         // PING reports a failed save too, as in Redis.
-        if (writes || command.name == "ping" && gate.has(GateReason::SaveFailed))
-            && let Some(text) = gate.refusal()
+        if (writes || command.name == "ping" && gate.is_disk_failing())
+            && let Some(text) = server.refusal()
         {
             return Some(text);
         }
         if let Some(upstream) = &server.replication.upstream {
             if writes && config.replica_read_only {
-                return Some(READONLY);
+                return Some(READONLY.into());
             }
             if !upstream.is_online() && !config.replica_serve_stale_data && run().any(|f| f & flags::STALE == 0) {
-                return Some(MASTERDOWN);
+                return Some(MASTERDOWN.into());
             }
         }
         if let Some(loading) = &server.loading {
             let refused = |f: u64| if loading.asynchronous { f & flags::NO_ASYNC_LOADING != 0 } else { f & flags::LOADING == 0 };
             if run().any(refused) {
-                return Some(b"LOADING Redis is loading the dataset in memory");
+                return Some(b"LOADING Redis is loading the dataset in memory".into());
             }
         }
         None
+    }
+
+    /// Before a command that is not refused runs while the disk fails: one of our primary's ends the process, as in Redis, unless it is to go on
+    /// without its disk; and what others read may have to wait.
+    #[cold]
+    fn check_disk(&mut self, conn: ConnId, id: CommandId, args: &Args<'_>) {
+        let server = &mut self.server;
+        if !server.clients.get(conn).is_some_and(|client| client.peer.is_primary()) {
+            return self.note_unsafe_read(conn, id, args);
+        }
+        if self.registry.get(id).flags & flags::WRITE == 0 {
+            return;
+        }
+        if !server.config.replica_ignore_disk_write_errors {
+            panic!("Replica was unable to write command to disk.");
+        }
+        if self.disk_logged_ms.is_none_or(|logged| server.mono_ms.saturating_sub(logged) > DISK_LOG_EACH_MS) {
+            self.disk_logged_ms = Some(server.mono_ms);
+            log::warn!("Replica is applying a command even though it is unable to write to disk.");
+        }
     }
 
     /// Runs, queues or refuses one request. `false`: the client has to wait, and this request with it.
@@ -180,8 +202,11 @@ impl Engine {
             return true;
         }
         if let Some(text) = self.refusal_by_state(conn, id) {
-            self.refuse(conn, Some(id), out, text);
+            self.refuse(conn, Some(id), out, &text);
             return true;
+        }
+        if self.server.write_gate().is_disk_failing() {
+            self.check_disk(conn, id, &args);
         }
         let server = &mut self.server;
         let (holds_writes, holds_reads) = (server.write_gate().holds(), server.holds_reads());
@@ -457,6 +482,9 @@ const SLOW_NANOS: u64 = 1_000_000;
 const READONLY: &[u8] = b"READONLY You can't write against a read only replica.";
 
 const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+
+/// Milliseconds between two warnings that a replica goes on without its disk.
+const DISK_LOG_EACH_MS: u64 = 10_000;
 
 /// Milliseconds between two warnings about HTTP.
 const HTTP_LOG_EACH_MS: u64 = 60_000;

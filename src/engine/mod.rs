@@ -32,6 +32,7 @@
 //! assert_eq!(sent, b"+OK\r\n$1\r\nv\r\n");
 //! ```
 
+mod aof_writer;
 mod applying;
 mod blocking;
 mod clients;
@@ -39,6 +40,7 @@ mod cron;
 mod dispatch;
 mod executor;
 mod full_sync;
+mod held_replies;
 mod input;
 pub mod last_command;
 pub mod loading;
@@ -54,6 +56,8 @@ mod transaction;
 mod upstream;
 
 #[cfg(test)]
+mod aof_tests;
+#[cfg(test)]
 mod stream_waits;
 #[cfg(test)]
 mod tests;
@@ -65,7 +69,7 @@ use crate::{
     keyspace::Keyspace,
     replication::Replication,
     resp::request::Parser,
-    state::{Action, Clients, ConnId, DiskDone, Host, Server},
+    state::{Action, Clients, ConnId, DiskDone, DiskJob, Host, Server},
 };
 
 use std::collections::VecDeque;
@@ -117,6 +121,8 @@ pub struct Engine {
     tried_nanos: u64,
     /// Error replies counted at the end of the last command, to tell whether the next one fails.
     errors_before: u64,
+    /// Monotonic milliseconds at which the log was last told that a replica goes on without its disk.
+    disk_logged_ms: Option<u64>,
     /// Monotonic milliseconds at which the log was last told of a client that speaks HTTP.
     http_logged_ms: Option<u64>,
 }
@@ -174,6 +180,7 @@ impl Engine {
             started_unix_us: unix_us,
             last_save_unix_seconds: unix_us / 1_000_000,
             persistence: Default::default(),
+            aof: Default::default(),
             long_replies: Default::default(),
             rewrites: Vec::new(),
             shutdown: None,
@@ -213,6 +220,7 @@ impl Engine {
             nanos,
             tried_nanos: 0,
             errors_before: 0,
+            disk_logged_ms: None,
             http_logged_ms: None,
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
@@ -239,8 +247,23 @@ impl Engine {
     /// The disk's answer to an [`Action::Disk`].
     pub fn disk_done(&mut self, mut done: DiskDone) {
         // The answer to work that has been given up is dropped.
-        let _ =
-            self.save_answered(&done) || self.load_answered(&mut done) || self.spool_answered(&done) || self.server.rewrite_answered(&done);
+        let _ = self.log_answered(&done)
+            || self.save_answered(&done)
+            || self.load_answered(&mut done)
+            || self.spool_answered(&done)
+            || self.server.rewrite_answered(&done);
+    }
+
+    /// What the driver is to do next, if it is work of the disk.
+    pub fn take_disk_job(&mut self) -> Option<DiskJob> {
+        match self.server.actions.pop_front() {
+            Some(Action::Disk(job)) => Some(job),
+            Some(other) => {
+                self.server.actions.push_front(other);
+                None
+            }
+            None => None,
+        }
     }
 
     /// Something for the driver to do.

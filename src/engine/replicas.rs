@@ -8,8 +8,9 @@ use crate::{
     resp::output::Output,
     state::{
         ConnId,
+        aof::AofPhase,
         client::Blocked,
-        replicas::{FullSync, SnapshotForm},
+        replicas::{FullSync, NO_AOF_TO_WAIT_FOR, SnapshotForm},
         saving::delay_nanos,
     },
 };
@@ -51,7 +52,7 @@ impl Engine {
         }
         let server = &mut self.server;
         if std::mem::take(&mut server.followers.ask) && server.replication.log.is_fed() && server.replicas() > 0 {
-            server.replication.log.append_parts(&[b"REPLCONF", b"GETACK", b"*"]);
+            server.replication.log.append_chatter(&[b"REPLCONF", b"GETACK", b"*"]);
         }
         self.feed_replicas();
         self.end_waits();
@@ -64,13 +65,16 @@ impl Engine {
         if server.followers.conns.is_empty() {
             return false;
         }
+        let until = server.replicable_offset();
         let log = &server.replication.log;
         let takes_more = |conn: &ConnId| {
             let Some(client) = server.clients.get(*conn) else { return false };
             let Some(link) = client.peer.replica() else { return false };
             match link.phase {
                 FollowerPhase::Sent { .. } => client.out.is_empty(),
-                FollowerPhase::Online { waits_for_ack } => !waits_for_ack && client.out.is_empty() && link.behind_in(log) > 0,
+                FollowerPhase::Online { waits_for_ack } => {
+                    !waits_for_ack && client.out.is_empty() && link.reader.is_some_and(|reader| log.next_of(reader) < until)
+                }
                 _ => false,
             }
         };
@@ -221,16 +225,17 @@ impl Engine {
     /// Hands a replica the next part of the log if it has taken what it had.
     fn feed(&mut self, conn: ConnId) {
         let server = &mut self.server;
+        let until = server.replicable_offset();
         let Some(client) = server.clients.get_mut(conn) else { return };
         let out = &mut client.out;
         let Some(link) = client.peer.replica() else { return };
         let Some(reader) = link.reader.filter(|_| !client.close_now) else { return };
         let log = &mut server.replication.log;
         let from = log.next_of(reader);
-        if link.phase != (FollowerPhase::Online { waits_for_ack: false }) || !out.is_empty() || from == log.end() {
+        if link.phase != (FollowerPhase::Online { waits_for_ack: false }) || !out.is_empty() || from >= until {
             return;
         }
-        match log.read(from, FEED_BYTES, |piece| put(out, piece)) {
+        match log.read_until(from, FEED_BYTES, until, |piece| put(out, piece)) {
             Some(next) => {
                 log.move_reader(reader, next);
                 server.mark_dirty(conn);
@@ -253,12 +258,18 @@ impl Engine {
         self.waits_unseen = most - seen;
         let looked_at: Vec<_> = self.server.followers.waiting.drain(..seen).collect();
         for conn in looked_at {
-            let Some(Some(Blocked::Wait { offset, replicas, deadline_ms })) = self.server.clients.get(conn).map(|client| client.blocked)
+            let Some(Some(Blocked::Wait { offset, replicas, deadline_ms, disk })) =
+                self.server.clients.get(conn).map(|client| client.blocked)
             else {
                 continue;
             };
             self.server.followers.waiting.push(conn);
-            if self.server.replicas_at(offset) >= replicas || deadline_ms > 0 && deadline_ms <= now {
+            if disk == Some(true) && self.server.aof.phase == AofPhase::Off {
+                self.server.release(conn, Some(NO_AOF_TO_WAIT_FOR));
+                continue;
+            }
+            let (local, acknowledged) = self.server.acknowledged(offset, disk.is_some());
+            if acknowledged >= replicas && (local || disk != Some(true)) || deadline_ms > 0 && deadline_ms <= now {
                 self.server.release(conn, None);
             }
         }
@@ -297,7 +308,7 @@ impl Engine {
         // The offset that a failover or a shutdown waits for must not advance.
         let quiet = server.write_gate().is_leaving();
         if server.replicas() > 0 && server.replication.log.is_fed() && !quiet {
-            server.replication.log.append_parts(&[b"PING"]);
+            server.replication.log.append_chatter(&[b"PING"]);
         }
     }
 
@@ -306,7 +317,12 @@ impl Engine {
         let server = &mut self.server;
         let ttl_seconds = server.config.repl_backlog_ttl;
         let alone_seconds = server.mono_ms.saturating_sub(server.replication.alone_since_ms) / 1000;
-        if server.replicas() == 0 && ttl_seconds > 0 && alone_seconds > ttl_seconds && server.replication.log.is_fed() {
+        if server.replicas() == 0
+            && ttl_seconds > 0
+            && alone_seconds > ttl_seconds
+            && server.replication.log.has_backlog()
+            && !server.replication.is_replica()
+        {
             // While there is no log its offset stands still, so what is written then must not be taken for the history so far.
             server.replication.change_id(server.rng.hex());
             server.replication.log.close_backlog();

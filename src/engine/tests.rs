@@ -37,7 +37,11 @@ pub(super) fn bench(config: Config) -> Bench {
 
 /// A bench with four clients.
 pub(super) fn bench_of_four() -> Bench {
-    let mut bench = bench(Config::default());
+    bench_of_four_with(Config::default())
+}
+
+pub(super) fn bench_of_four_with(config: Config) -> Bench {
+    let mut bench = bench(config);
     for conn in [C, D] {
         bench.engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
     }

@@ -274,6 +274,7 @@ impl Engine {
         server.replication.log.set_proxied(true);
         server.replication.log.open_backlog();
         server.replication.log.set_db(Some(db));
+        server.aof_select();
         if server.replication.upstream.as_ref().is_some_and(|u| u.acknowledges) {
             self.acknowledge();
         }
@@ -340,8 +341,15 @@ impl Engine {
         if !replication.upstream.as_ref().is_some_and(|u| u.is_online() && u.acknowledges) {
             return;
         }
-        let (offset, mut request) = (replication.log.end().to_string(), Vec::new());
-        encode::request(&mut request, &[b"REPLCONF", b"ACK", offset.as_bytes()]);
+        let (end, mut request) = (replication.log.end(), Vec::new());
+        let offset = end.to_string();
+        match self.server.aof_synced_offset() {
+            None => encode::request(&mut request, &[b"REPLCONF", b"ACK", offset.as_bytes()]),
+            Some(synced) => {
+                encode::request(&mut request, &[b"REPLCONF", b"ACK", offset.as_bytes(), b"FACK", synced.to_string().as_bytes()]);
+                self.server.aof.owes_ack = synced < end;
+            }
+        }
         self.say_upstream(&request);
     }
 

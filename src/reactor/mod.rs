@@ -226,6 +226,7 @@ impl Reactor {
             }
             self.engine.finish_turn();
             self.signals.note_shutdown(self.engine.server.shutdown.is_some());
+            self.start_disk_jobs();
             self.write_dirty();
             if !self.attempts.is_empty() {
                 self.poll_resolvers();
@@ -249,6 +250,13 @@ impl Reactor {
             }
         }
         None
+    }
+
+    /// Hands the disk what it is asked for first: it works while replies are written.
+    fn start_disk_jobs(&mut self) {
+        while let Some(job) = self.engine.take_disk_job() {
+            self.disk.borrow_mut().send(job);
+        }
     }
 
     /// Hands the engine what the disk has answered.

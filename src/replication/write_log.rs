@@ -12,7 +12,7 @@ use crate::resp::{
     request::{Args, BIG_ARG},
 };
 use bytes::Bytes;
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 /// Bytes of a block that small commands are gathered in: a sixteenth of the backlog, within these bounds.
 const BLOCK_MIN: usize = 16 * 1024;
@@ -82,6 +82,8 @@ pub struct WriteLog {
     backlog: u64,
     /// The database of the last command, as a reader knows it.
     db: Option<usize>,
+    /// Where commands stand that are for replicas alone, which one reader leaves out; kept while there is that reader.
+    chatter: Option<VecDeque<Range<u64>>>,
 }
 
 impl Default for WriteLog {
@@ -99,6 +101,7 @@ impl Default for WriteLog {
             block: BLOCK_MAX,
             backlog: 1 << 20,
             db: None,
+            chatter: None,
         }
     }
 }
@@ -190,6 +193,7 @@ impl WriteLog {
         self.tail.clear();
         self.tail_start = offset;
         self.db = None;
+        self.chatter.iter_mut().for_each(VecDeque::clear);
         self.readers.iter_mut().for_each(|reader| reader.next = offset);
     }
 
@@ -266,10 +270,41 @@ impl WriteLog {
         self.put(args);
     }
 
-    /// Appends a command that is for no database: PING, MULTI, EXEC, REPLCONF.
+    /// Appends a command that is for no database: MULTI, EXEC.
     pub fn append_parts(&mut self, parts: &[&[u8]]) {
         self.make_room(HEADER_MAX + parts.iter().map(|part| part.len() + HEADER_MAX).sum::<usize>());
         encode::request(&mut self.tail, parts);
+    }
+
+    /// Appends a command that is for replicas alone: PING, REPLCONF.
+    pub fn append_chatter(&mut self, parts: &[&[u8]]) {
+        let from = self.end();
+        self.append_parts(parts);
+        let to = self.end();
+        self.chatter.iter_mut().for_each(|spans| spans.push_back(from..to));
+    }
+
+    /// Says whether there is a reader that leaves out what is for replicas alone. It asks for the next such place, and has it forgotten when it is there.
+    pub fn keep_chatter(&mut self, kept: bool) {
+        self.chatter = kept.then(VecDeque::new);
+    }
+
+    /// The first place, of those that are not forgotten, at which there is something for replicas alone.
+    pub fn next_chatter(&self) -> Option<Range<u64>> {
+        self.chatter.as_ref()?.front().cloned()
+    }
+
+    /// Forgets that place.
+    pub fn forget_chatter(&mut self) {
+        self.chatter.iter_mut().for_each(|spans| {
+            spans.pop_front();
+        });
+    }
+
+    /// How many bytes behind this offset are for replicas alone.
+    pub fn chatter_since(&self, offset: u64) -> u64 {
+        let spans = self.chatter.iter().flatten().rev();
+        spans.take_while(|span| span.start >= offset).map(|span| span.end - span.start).sum()
     }
 
     /// Appends bytes as they are: what our primary sent us.
@@ -362,26 +397,32 @@ impl WriteLog {
 
     /// Hands over what follows `from`, whole pieces until they are `most` bytes or more or the end is reached. Returns the offset behind the last
     /// one; `None` when a part of that is not here any more, or not yet.
-    pub fn read(&self, from: u64, most: usize, mut each: impl FnMut(LogPiece<'_>)) -> Option<u64> {
-        if !(self.first()..=self.end()).contains(&from) {
+    pub fn read(&self, from: u64, most: usize, each: impl FnMut(LogPiece<'_>)) -> Option<u64> {
+        self.read_until(from, most, self.end(), each)
+    }
+
+    /// The same, and nothing that stands behind `until`.
+    pub fn read_until(&self, from: u64, most: usize, until: u64, mut each: impl FnMut(LogPiece<'_>)) -> Option<u64> {
+        let until = until.min(self.end());
+        if !(self.first()..=until).contains(&from) {
             return None;
         }
         let mut at = from;
         let index = self.blocks.partition_point(|block| block.start + block.bytes.len() as u64 <= from);
         for block in self.blocks.range(index..) {
-            if at - from >= most as u64 {
+            if at - from >= most as u64 || at >= until {
                 return Some(at);
             }
-            let piece = block.bytes.slice((at - block.start) as usize..);
+            let end = block.bytes.len().min((until - block.start) as usize);
+            let piece = block.bytes.slice((at - block.start) as usize..end);
             at += piece.len() as u64;
             each(LogPiece::Shared(piece));
         }
-        let rest = &self.tail[(at - self.tail_start) as usize..];
-        if !rest.is_empty() && at - from < most as u64 {
-            each(LogPiece::Plain(rest));
-            at = self.end();
+        if at >= until || at - from >= most as u64 {
+            return Some(at);
         }
-        Some(at)
+        each(LogPiece::Plain(&self.tail[(at - self.tail_start) as usize..(until - self.tail_start) as usize]));
+        Some(until)
     }
 
     /// Everything that follows `from`; `None` when a part of it is not here any more, or not yet.

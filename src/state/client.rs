@@ -2,6 +2,7 @@
 
 use super::{
     blocking::Waiting,
+    held_replies::HeldReplies,
     long_reply::LongReply,
     peer::Peer,
     pubsub::{Subscriptions, Topic},
@@ -91,7 +92,7 @@ pub enum Blocked {
     LongReply,
     /// A change of one of the keys of [`Client::waiting`].
     Keys,
-    /// Replicas' acknowledgements (WAIT), until this moment of Unix time in milliseconds (0: forever).
+    /// Replicas' acknowledgements (WAIT), and where `disk` says so those of disks (WAITAOF), until this moment of Unix time in milliseconds (0: forever).
     Wait {
         /// Offset that must be acknowledged.
         offset: u64,
@@ -99,6 +100,8 @@ pub enum Blocked {
         replicas: usize,
         /// Its deadline.
         deadline_ms: i64,
+        /// It waits for append-only files, and whether for our own among them.
+        disk: Option<bool>,
     },
 }
 
@@ -145,6 +148,8 @@ pub struct Client {
     pub last_command: Option<u16>,
     /// Output that has not been sent.
     pub out: Output,
+    /// What of it must not be sent yet.
+    pub held: Option<Box<HeldReplies>>,
     /// CLIENT REPLY.
     pub reply: ReplyMode,
     /// The transaction it is queueing.
@@ -202,6 +207,7 @@ impl Client {
             active_ms: now_ms,
             last_command: None,
             out: Output::default(),
+            held: None,
             reply: ReplyMode::On,
             multi: None,
             watching: Vec::new(),
@@ -233,6 +239,13 @@ impl Client {
             Peer::Client | Peer::Candidate(_) | Peer::Target(_) if self.subscriptions.is_some() => ClientKind::Pubsub,
             Peer::Client | Peer::Candidate(_) | Peer::Target(_) => ClientKind::Normal,
         }
+    }
+
+    /// How many bytes of its output may be sent.
+    #[inline]
+    pub fn sendable(&self) -> usize {
+        let all = self.out.len();
+        self.held.as_ref().map_or(all, |held| all.min(held.free_behind(self.net_out)))
     }
 
     /// Whether its connection is about to end.

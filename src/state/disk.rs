@@ -37,7 +37,7 @@ pub struct FileId {
 /// One piece of work. Each is answered with a [`DiskDone`].
 ///
 /// After an error a file takes no more: its later jobs are answered with the same error, until [`DiskJob::Abort`]. A log's ([`DiskJob::WriteLog`]) does.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DiskJob {
     /// Creates an empty file, and replaces one of the same name.
     Create {

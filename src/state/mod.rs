@@ -4,15 +4,18 @@
 //! use solod::state::write_gate::{GateReason, WriteGate};
 //!
 //! let gate = WriteGate::default().with(GateReason::Failover, true);
-//! assert!(gate.holds() && gate.is_leaving() && gate.refusal().is_none());
+//! assert!(gate.holds() && gate.is_leaving() && gate.refusing().is_none());
 //! ```
 
 pub mod action;
+pub mod aof;
+pub mod aof_writer;
 pub mod blocking;
 pub mod client;
 pub mod clients;
 pub mod conn_id;
 pub mod disk;
+pub mod held_replies;
 pub mod host;
 pub mod latency;
 pub mod link;
@@ -30,6 +33,7 @@ pub mod server;
 pub mod shutdown;
 pub mod slowlog;
 pub mod stats;
+pub mod unsafe_keys;
 pub mod write_gate;
 
 pub use action::Action;

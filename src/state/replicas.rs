@@ -9,6 +9,9 @@ use crate::{
 use bytes::Bytes;
 use std::{cell::RefCell, rc::Rc};
 
+/// The error of a WAITAOF for a file of ours that is not kept.
+pub const NO_AOF_TO_WAIT_FOR: &str = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
+
 /// How a snapshot tells a replica where it ends.
 pub enum SnapshotForm {
     /// By a mark of these bytes behind it, which is announced in front (`$EOF:`).

@@ -2,6 +2,7 @@
 //!
 //! What needs more than one part is done by methods of [`Server`], in a file of its own for each part.
 
+mod aof;
 mod blocking;
 mod failover;
 mod limits;
@@ -18,9 +19,9 @@ mod upstream;
 mod write_gate;
 
 use super::{
-    action::Action, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host, latency::LatencyMonitor, loading::LoadingState,
-    migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers, rewriting::Rewriting, saving::Persistence,
-    shutdown::ShutdownState, slowlog::Slowlog, stats::Stats,
+    action::Action, aof::Aof, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host, latency::LatencyMonitor,
+    loading::LoadingState, migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers, rewriting::Rewriting,
+    saving::Persistence, shutdown::ShutdownState, slowlog::Slowlog, stats::Stats,
 };
 use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
@@ -69,6 +70,8 @@ pub struct Server {
     pub last_save_unix_seconds: i64,
     /// Saves and loads.
     pub persistence: Persistence,
+    /// The append-only file.
+    pub aof: Aof,
     /// Clients that get a long reply, whose turn it is next first.
     pub long_replies: VecDeque<ConnId>,
     /// CONFIG REWRITEs under way.

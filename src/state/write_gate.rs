@@ -13,6 +13,10 @@ pub enum GateReason {
     Migration,
     /// The last save has failed (`stop-writes-on-bgsave-error`): they are refused.
     SaveFailed,
+    /// The append-only file cannot be written: they are refused.
+    AofFailed,
+    /// The append-only file is too far behind: they wait, until what was written before is on the disk.
+    AofBehind,
     /// Too few replicas keep up (`min-replicas-to-write`): they are refused.
     FewReplicas,
 }
@@ -21,9 +25,20 @@ const MISCONF: &[u8] = b"MISCONF Redis is configured to save RDB snapshots, but 
 data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error \
 option). Please check the Redis logs for details about the RDB error.";
 
+const MISCONF_AOF: &[u8] = b"MISCONF Errors writing to the AOF file: ";
+
 impl GateReason {
     /// All of them. A refusal that comes first is the one that a client is told.
-    pub const ALL: [Self; 6] = [Self::Pause, Self::Failover, Self::Shutdown, Self::Migration, Self::SaveFailed, Self::FewReplicas];
+    pub const ALL: [Self; 8] = [
+        Self::Pause,
+        Self::Failover,
+        Self::Shutdown,
+        Self::Migration,
+        Self::SaveFailed,
+        Self::AofFailed,
+        Self::AofBehind,
+        Self::FewReplicas,
+    ];
 
     /// Its name in INFO.
     pub const fn name(self) -> &'static str {
@@ -33,16 +48,19 @@ impl GateReason {
             Self::Shutdown => "shutdown",
             Self::Migration => "migration",
             Self::SaveFailed => "save_failed",
+            Self::AofFailed => "aof_failed",
+            Self::AofBehind => "aof_behind",
             Self::FewReplicas => "few_replicas",
         }
     }
 
-    /// The error for a write; without one it waits.
+    /// The error for a write; without one it waits. For [`GateReason::AofFailed`] the reason follows, see `Server::refusal`.
     pub const fn refusal(self) -> Option<&'static [u8]> {
         match self {
             Self::SaveFailed => Some(MISCONF),
+            Self::AofFailed => Some(MISCONF_AOF),
             Self::FewReplicas => Some(b"NOREPLICAS Not enough good replicas to write."),
-            Self::Pause | Self::Failover | Self::Shutdown | Self::Migration => None,
+            Self::Pause | Self::Failover | Self::Shutdown | Self::Migration | Self::AofBehind => None,
         }
     }
 
@@ -52,7 +70,15 @@ impl GateReason {
 }
 
 /// The reasons for which writes wait.
-const HOLDING: u16 = GateReason::Pause.bit() | GateReason::Failover.bit() | GateReason::Shutdown.bit() | GateReason::Migration.bit();
+const HOLDING: u16 = GateReason::Pause.bit()
+    | GateReason::Failover.bit()
+    | GateReason::Shutdown.bit()
+    | GateReason::Migration.bit()
+    | GateReason::AofBehind.bit();
+/// Those for which every command is looked at.
+const CHECKING: u16 = GateReason::Pause.bit() | GateReason::SaveFailed.bit() | GateReason::AofFailed.bit();
+/// Those for which a disk is to blame.
+const DISK: u16 = GateReason::SaveFailed.bit() | GateReason::AofFailed.bit();
 /// Those that end the server, or its role: once its replicas have everything, nothing may be added.
 const LEAVING: u16 = GateReason::Failover.bit() | GateReason::Shutdown.bit();
 
@@ -66,6 +92,31 @@ impl WriteGate {
     #[must_use]
     pub fn with(self, reason: GateReason, applies: bool) -> Self {
         Self(self.0 | if applies { reason.bit() } else { 0 })
+    }
+
+    /// The reasons of both.
+    #[inline(always)]
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether every command is to be looked at, not only writes.
+    #[inline(always)]
+    pub fn checks_all(self) -> bool {
+        self.0 & CHECKING != 0
+    }
+
+    /// Whether a disk has failed.
+    #[inline]
+    pub fn is_disk_failing(self) -> bool {
+        self.0 & DISK != 0
+    }
+
+    /// Whether keys past their deadlines stay: their deletion would be a write that has to wait, or cannot be written.
+    #[inline]
+    pub fn holds_expired(self) -> bool {
+        self.0 & (HOLDING | GateReason::AofFailed.bit()) != 0
     }
 
     /// Whether writes go through.
@@ -92,9 +143,9 @@ impl WriteGate {
         self.0 & LEAVING != 0
     }
 
-    /// The error that a write is refused with.
-    pub fn refusal(self) -> Option<&'static [u8]> {
-        self.reasons().find_map(GateReason::refusal)
+    /// The reason for which a write is refused.
+    pub fn refusing(self) -> Option<GateReason> {
+        self.reasons().find(|reason| reason.refusal().is_some())
     }
 
     /// What keeps writes from going through.
@@ -110,12 +161,12 @@ mod tests {
     #[test]
     fn a_write_waits_or_is_refused_by_the_first_refusal() {
         let open = WriteGate::default();
-        assert!(open.is_open() && !open.holds() && open.refusal().is_none());
+        assert!(open.is_open() && !open.holds() && open.refusing().is_none());
         let held = open.with(GateReason::Migration, true).with(GateReason::Shutdown, false);
-        assert!(!held.is_open() && held.holds() && !held.is_leaving() && held.refusal().is_none());
+        assert!(!held.is_open() && held.holds() && !held.is_leaving() && held.refusing().is_none());
         let refused = held.with(GateReason::FewReplicas, true).with(GateReason::Failover, true);
-        assert!(refused.is_leaving() && refused.refusal().is_some_and(|text| text.starts_with(b"NOREPLICAS")));
-        assert!(refused.with(GateReason::SaveFailed, true).refusal().is_some_and(|text| text.starts_with(b"MISCONF")));
+        assert!(refused.is_leaving() && refused.refusing() == Some(GateReason::FewReplicas));
+        assert_eq!(refused.with(GateReason::SaveFailed, true).refusing(), Some(GateReason::SaveFailed));
         assert_eq!(refused.reasons().map(GateReason::name).collect::<Vec<_>>(), ["failover", "migration", "few_replicas"]);
     }
 }

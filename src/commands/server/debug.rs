@@ -70,7 +70,8 @@ fn debug(ctx: &mut Ctx) {
         (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter", 3) => {
             ctx.out.ok();
         }
-        (b"aof-flush-sleep" | b"crash-and-recover" | b"jmap" | b"loadaof" | b"oom" | b"restart", _) => not_supported(ctx),
+        (b"aof-flush-sleep", 3) => aof_flush_sleep(ctx),
+        (b"crash-and-recover" | b"jmap" | b"loadaof" | b"oom" | b"restart", _) => not_supported(ctx),
         _ => unknown_subcommand(ctx),
     }
 }
@@ -90,6 +91,12 @@ fn is_on(word: &[u8]) -> bool {
 fn change_repl_id(ctx: &mut Ctx) {
     log::info!("Changing replication IDs after receiving DEBUG change-repl-id");
     ctx.server.replication.id = ctx.server.rng.hex();
+    ctx.out.ok();
+}
+
+fn aof_flush_sleep(ctx: &mut Ctx) {
+    let Some(us) = ctx.int_arg(2) else { return };
+    ctx.server.aof.flush_sleep_us = us.max(0) as u64;
     ctx.out.ok();
 }
 

@@ -86,6 +86,10 @@ impl Server {
             client.out.raw(mark);
             client.out.raw(b"\r\n");
         }
+        if self.holds_replies() {
+            // The snapshot holds what is not on the disk yet.
+            self.hold(conn);
+        }
         self.mark_dirty(conn);
         self.followers.syncs.push_back(FullSync { conn, walk, sink, form, finished: false, kept_bytes: 0, stepped: (0, 0) });
     }
@@ -132,24 +136,28 @@ impl Server {
         self.replication.few_replicas = matters && self.replication.good_replicas < wanted;
     }
 
-    /// How many replicas have acknowledged the log up to this offset.
-    pub fn replicas_at(&self, offset: u64) -> usize {
-        self.replica_links().filter(|(_, link)| link.has(offset)).count()
+    /// Whether our own append-only file has the log up to this offset on the disk, and how many replicas have acknowledged it; `on_disk`: that
+    /// theirs have.
+    pub fn acknowledged(&self, offset: u64, on_disk: bool) -> (bool, usize) {
+        let has = |link: &ReplicaLink| if on_disk { link.has_on_disk(offset) } else { link.has(offset) };
+        let local = on_disk && self.aof_synced_offset().is_some_and(|synced| synced >= offset);
+        (local, self.replica_links().filter(|(_, link)| has(link)).count())
     }
 
-    /// Makes a client wait until so many replicas have acknowledged its last write, or until the moment (Unix ms; 0 is never) has come.
-    pub fn wait_for_replicas(&mut self, conn: ConnId, replicas: usize, deadline_ms: i64) {
+    /// Makes a client wait until so many replicas have acknowledged its last write, or until the moment (Unix ms; 0 is never) has come. With `disk` it
+    /// is their append-only files that count, and if it is true our own has to have it too.
+    pub fn wait_for_replicas(&mut self, conn: ConnId, replicas: usize, deadline_ms: i64, disk: Option<bool>) {
         if let Some(client) = self.clients.get_mut(conn) {
-            client.blocked = Some(Blocked::Wait { offset: client.write_offset, replicas, deadline_ms });
+            client.blocked = Some(Blocked::Wait { offset: client.write_offset, replicas, deadline_ms, disk });
             self.followers.waiting.push(conn);
             self.followers.ask = true;
         }
     }
 
-    /// Ends a client's WAIT with the number of replicas there are by now, or with an error. `false`: it does not wait.
+    /// Ends a client's WAIT or WAITAOF with the numbers that there are by now, or with an error. `false`: it does not wait.
     pub fn release(&mut self, conn: ConnId, error: Option<&str>) -> bool {
-        let Some(Blocked::Wait { offset, .. }) = self.clients.get(conn).and_then(|client| client.blocked) else { return false };
-        let acknowledged = self.replicas_at(offset);
+        let Some(Blocked::Wait { offset, disk, .. }) = self.clients.get(conn).and_then(|client| client.blocked) else { return false };
+        let (local, acknowledged) = self.acknowledged(offset, disk.is_some());
         if let Some(text) = error {
             self.count_error(text.as_bytes());
         }
@@ -158,7 +166,13 @@ impl Server {
             match error {
                 _ if client.reply != ReplyMode::On => (),
                 Some(text) => client.out.error(text),
-                None => client.out.len_int(acknowledged),
+                None => {
+                    if disk.is_some() {
+                        client.out.array(2);
+                        client.out.int(local.into());
+                    }
+                    client.out.len_int(acknowledged);
+                }
             }
         }
         self.followers.waiting.retain(|waiting| *waiting != conn);

@@ -5,6 +5,7 @@ use crate::{
     replication::primary::FollowerPhase,
     state::{
         action::Action,
+        aof::AofPhase,
         client::{Blocked, ReplyMode},
         conn_id::ConnId,
         shutdown::{SHUTDOWN_FAILED, Shutdown, ShutdownState, Shutting},
@@ -78,6 +79,11 @@ impl Server {
             }
             self.end_saving();
         }
+        if !self.aof_ends(how) {
+            log::warn!("Errors trying to shut down the server. Check the logs for more information.");
+            self.cancel_shutdown();
+            return Shutting::Failed;
+        }
         // What is loaded by half must not take the place of the whole.
         let nosave = how.nosave || self.loading.is_some();
         if !nosave && (how.save || !self.config.save.is_empty()) {
@@ -99,6 +105,27 @@ impl Server {
         }
         self.actions.push_back(Action::Exit(0));
         Shutting::Down
+    }
+
+    /// Has the append-only file on the disk to its end. `false`: it is not, and that is a reason to go on serving: somebody may make room.
+    fn aof_ends(&mut self, how: Shutdown) -> bool {
+        if self.aof.writer.is_none() {
+            return true;
+        }
+        if self.aof.phase == AofPhase::Waiting {
+            // What there is of it holds only a part of the data.
+            match how.force {
+                true => log::warn!("Writing initial AOF. Exit anyway."),
+                false => log::warn!("Writing initial AOF, can't exit."),
+            }
+            return how.force;
+        }
+        log::info!("Calling fsync() on the AOF file.");
+        if self.aof_flush_now() || how.force || how.nosave {
+            return true;
+        }
+        log::warn!("Error trying to write the AOF file, can't exit.");
+        false
     }
 
     fn log_replicas(&self, offset: u64) {

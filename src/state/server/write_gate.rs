@@ -2,6 +2,7 @@
 
 use super::Server;
 use crate::state::write_gate::{GateReason, WriteGate};
+use std::borrow::Cow;
 
 impl Server {
     /// The one answer to whether writes go through: asked in front of a batch of commands, and by whatever is a write of its own.
@@ -14,6 +15,18 @@ impl Server {
             .with(GateReason::Migration, self.migrations.is_under_way())
             .with(GateReason::SaveFailed, self.has_failed_to_save())
             .with(GateReason::FewReplicas, self.replication.few_replicas)
+            .and(self.aof.gate)
+    }
+
+    /// The error that a write is refused with.
+    pub fn refusal(&self) -> Option<Cow<'static, [u8]>> {
+        let gate = self.write_gate();
+        match (gate.refusing()?, &self.aof.failure) {
+            (GateReason::AofFailed, Some(failure)) => {
+                Some([GateReason::AofFailed.refusal().unwrap_or_default(), failure.reason.as_bytes()].concat().into())
+            }
+            (reason, _) => reason.refusal().map(Cow::Borrowed),
+        }
     }
 
     /// Commands that read wait too: CLIENT PAUSE ALL.
@@ -30,6 +43,6 @@ impl Server {
     /// Keys past their deadline are hidden and not deleted while writes wait: their deletion would be one more. To be called when a reason to wait
     /// has come or gone within a turn; the end of the turn does it in any case.
     pub fn hold_expired(&mut self) {
-        self.keyspace.holds_expired = self.write_gate().holds();
+        self.keyspace.holds_expired = self.write_gate().holds_expired();
     }
 }

@@ -1,6 +1,6 @@
 //! INFO's sections about the data: Persistence, Cluster, Keyspace.
 
-use super::{Info, InfoText};
+use super::{Info, InfoText, aof::aof};
 use crate::{persist::snapshot::SnapshotSink, replication::primary::FollowerPhase, state::LoadingState};
 
 pub(super) fn persistence(info: &Info, report: &mut InfoText) {
@@ -31,20 +31,7 @@ pub(super) fn persistence(info: &Info, report: &mut InfoText) {
         .field("rdb_last_cow_size", persistence.last_early_bytes)
         .field("rdb_last_load_keys_expired", persistence.loaded_expired)
         .field("rdb_last_load_keys_loaded", persistence.loaded_keys);
-    report.idle(&[
-        ("aof_enabled", "0"),
-        ("aof_rewrite_in_progress", "0"),
-        ("aof_rewrite_scheduled", "0"),
-        ("aof_last_rewrite_time_sec", "-1"),
-        ("aof_current_rewrite_time_sec", "-1"),
-        ("aof_last_bgrewrite_status", "ok"),
-        ("aof_rewrites", "0"),
-        ("aof_rewrites_consecutive_failures", "0"),
-        ("aof_last_write_status", "ok"),
-        ("aof_last_cow_size", "0"),
-        ("module_fork_in_progress", "0"),
-        ("module_fork_last_cow_size", "0"),
-    ]);
+    aof(info, report);
     if let Some(loading) = loading {
         load_progress(loading, now, report);
     }

@@ -1,5 +1,6 @@
 //! INFO: which sections there are, which of them a client has asked for, and how they are written. Fields and their order are Redis 7.2's.
 
+mod aof;
 mod counters;
 mod dataset;
 mod process;

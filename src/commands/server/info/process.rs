@@ -138,7 +138,7 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         .field("mem_clients_slaves", facts.clients_replicas)
         .field("mem_clients_normal", facts.clients_normal)
         .field("mem_cluster_links", 0)
-        .field("mem_aof_buffer", 0)
+        .field("mem_aof_buffer", server.aof_buffer_bytes())
         .field("mem_allocator", &process.allocator)
         .field("active_defrag_running", 0)
         .field("lazyfree_pending_objects", server.keyspace.unburied())

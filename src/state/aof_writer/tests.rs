@@ -1,0 +1,281 @@
+use super::*;
+use crate::{resp::request::OwnedArgs, state::disk::Lane};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+fn file(number: u64) -> FileId {
+    FileId { lane: Lane::Log, number }
+}
+
+/// A log of writes, the files, and what they should hold.
+struct World {
+    log: WriteLog,
+    writer: AofWriter,
+    files: BTreeMap<FileId, Vec<u8>>,
+    job: Option<(FileId, u64, Vec<u8>, bool)>,
+    /// What belongs into each file.
+    wanted: Vec<(FileId, Vec<u8>)>,
+    /// Bytes logged behind the cut, where it is not known yet which file they go to.
+    behind_cut: Option<Vec<u8>>,
+    rule: SyncRule,
+    now_ms: u64,
+}
+
+impl World {
+    fn new(policy: AppendFsync) -> Self {
+        let mut log = WriteLog::default();
+        log.append_raw(b"before");
+        let reader = log.add_reader(log.end());
+        log.keep_chatter(true);
+        let writer = AofWriter::new(reader, file(1), 0, (log.end(), None), 0);
+        Self {
+            log,
+            writer,
+            files: BTreeMap::from([(file(1), Vec::new())]),
+            job: None,
+            wanted: vec![(file(1), Vec::new())],
+            behind_cut: None,
+            rule: SyncRule { policy, suspended: false },
+            now_ms: 10_000,
+        }
+    }
+
+    fn want(&mut self, bytes: &[u8]) {
+        match &mut self.behind_cut {
+            Some(kept) => kept.extend_from_slice(bytes),
+            None => self.wanted.last_mut().expect("there is a file").1.extend_from_slice(bytes),
+        }
+    }
+
+    fn append(&mut self, len: usize) {
+        let mut args = OwnedArgs::new(&[b"SET"]);
+        args.push(&vec![b'v'; len]);
+        let before = self.log.end();
+        self.log.append(0, args.args());
+        let bytes = self.log.read_from(before).expect("it is open").concat();
+        self.want(&bytes);
+    }
+
+    fn insert(&mut self, bytes: &'static [u8]) {
+        // It stands in front of a command.
+        self.writer.insert(self.log.end(), Bytes::from_static(bytes));
+        self.want(bytes);
+        self.append(1);
+    }
+
+    /// The end of a turn.
+    fn turn(&mut self) {
+        self.now_ms += 300;
+        self.writer.note_logged(&self.log, self.now_ms);
+        if let Some(DiskJob::WriteLog { file, at, pieces, sync, .. }) = self.writer.next_job(&mut self.log, self.rule, 0, self.now_ms) {
+            assert!(self.job.replace((file, at, pieces.concat(), sync)).is_none(), "one job at a time");
+        }
+    }
+
+    /// The disk answers: it has written all, or it fails and leaves some of it.
+    fn answer(&mut self, left: Option<usize>) {
+        let Some((file, at, bytes, sync)) = self.job.take() else { return };
+        let held = self.files.get_mut(&file).expect("it is open");
+        assert_eq!(held.len() as u64, at, "the file has what was expected");
+        let written = left.map_or(bytes.len(), |left| left % (bytes.len() + 1));
+        held.extend_from_slice(&bytes[..written]);
+        let failed = left.is_some() && written < bytes.len();
+        let done = Logged {
+            written: written as u64,
+            synced: sync && !failed,
+            error: failed.then(|| LogError::Write("full".into())),
+            ..Logged::default()
+        };
+        let synced_before = self.writer.synced();
+        let progress = self.writer.answered(&done, self.now_ms).expect("it was asked for");
+        assert_eq!(progress.error.is_some(), failed);
+        assert!(self.writer.synced() >= synced_before && self.writer.synced() <= self.writer.written());
+        self.log.move_reader(self.writer.reader, self.writer.written());
+        self.writer.take_finished().iter().for_each(|file| self.check_whole(*file));
+    }
+
+    fn check_whole(&self, file: FileId) {
+        let wanted = &self.wanted.iter().find(|(wanted, _)| *wanted == file).expect("it was one of them").1;
+        assert!(self.files[&file] == *wanted, "a file that is closed is complete");
+    }
+
+    fn cut(&mut self) {
+        if self.behind_cut.is_none() && self.wanted.len() < 50 {
+            self.writer.cut(self.log.end());
+            self.log.forget_db();
+            self.behind_cut = Some(Vec::new());
+        }
+    }
+
+    fn go_on(&mut self, in_new: bool) {
+        let Some(kept) = self.behind_cut.take() else { return };
+        let next = in_new.then(|| file(self.wanted.len() as u64 + 1));
+        if let Some(next) = next {
+            self.files.insert(next, Vec::new());
+            self.wanted.push((next, Vec::new()));
+        }
+        self.want(&kept);
+        self.writer.continue_in(next);
+        self.writer.take_finished().iter().for_each(|file| self.check_whole(*file));
+    }
+
+    /// All that has come is written and synced.
+    fn drain(&mut self) {
+        self.go_on(true);
+        for _ in 0..200 {
+            self.now_ms += 1000;
+            self.turn();
+            self.answer(None);
+        }
+        for (file, wanted) in &self.wanted {
+            assert!(self.files[file] == *wanted);
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Append(usize),
+    Chatter,
+    Insert,
+    Turn,
+    Answer,
+    Fail(usize),
+    Cut,
+    GoOn(bool),
+    Flush,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => prop_oneof![9 => 0..100usize, 1 => 0..100_000usize].prop_map(Step::Append),
+        2 => Just(Step::Chatter),
+        1 => Just(Step::Insert),
+        6 => Just(Step::Turn),
+        4 => Just(Step::Answer),
+        2 => any::<usize>().prop_map(Step::Fail),
+        1 => Just(Step::Cut),
+        2 => any::<bool>().prop_map(Step::GoOn),
+        1 => Just(Step::Flush),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn files_get_exactly_what_was_logged_whatever_fails(
+        steps in proptest::collection::vec(step(), 1..120),
+        policy in prop::sample::select(vec![AppendFsync::Always, AppendFsync::EverySecond, AppendFsync::No]),
+    ) {
+        let mut world = World::new(policy);
+        for step in steps {
+            match step {
+                Step::Append(len) => world.append(len),
+                Step::Chatter => world.log.append_chatter(&[b"PING"]),
+                Step::Insert => world.insert(b"#TS:1\r\n"),
+                Step::Turn => world.turn(),
+                Step::Answer => world.answer(None),
+                Step::Fail(left) => world.answer(Some(left)),
+                Step::Cut => world.cut(),
+                Step::GoOn(in_new) => world.go_on(in_new),
+                Step::Flush if world.behind_cut.is_none() && world.job.is_none() => {
+                    for _ in 0..world.wanted.len() {
+                        let Some(DiskJob::WriteLog { file, at, pieces, .. }) = world.writer.flush_job(&mut world.log) else { break };
+                        let bytes = pieces.concat();
+                        let held = world.files.get_mut(&file).expect("it is open");
+                        prop_assert_eq!(held.len() as u64, at);
+                        held.extend_from_slice(&bytes);
+                        world.writer.flushed(&world.log, &Logged { written: bytes.len() as u64, synced: true, ..Logged::default() });
+                        let finished = world.writer.take_finished();
+                        finished.iter().for_each(|file| world.check_whole(*file));
+                        if finished.is_empty() {
+                            break;
+                        }
+                    }
+                    prop_assert!(world.writer.is_flushed(&world.log));
+                }
+                Step::Flush => (),
+            }
+            prop_assert!(world.writer.written() <= world.log.end());
+        }
+        world.drain();
+    }
+}
+
+#[test]
+fn what_is_for_replicas_alone_stays_out_and_counts_as_synced() {
+    let mut world = World::new(AppendFsync::Always);
+    world.log.append_chatter(&[b"PING"]);
+    world.turn();
+    assert!(world.job.is_none(), "there is nothing to write");
+    assert_eq!(world.writer.synced(), world.log.end());
+    world.append(3);
+    world.log.append_chatter(&[b"REPLCONF", b"GETACK", b"*"]);
+    world.append(4);
+    world.turn();
+    assert!(world.job.as_ref().is_some_and(|(_, _, _, sync)| *sync));
+    world.drain();
+    assert!(!world.files[&file(1)].windows(4).any(|four| four == b"PING" || four == b"GETA"));
+}
+
+#[test]
+fn every_second_one_write_syncs_what_was_written_before() {
+    let mut world = World::new(AppendFsync::EverySecond);
+    let mut synced = Vec::new();
+    for _ in 0..20 {
+        world.append(1);
+        world.turn();
+        synced.extend(world.job.as_ref().map(|(_, _, _, sync)| *sync));
+        world.answer(None);
+    }
+    // A turn is 300 ms long here.
+    assert_eq!(synced.iter().filter(|sync| **sync).count(), 5, "{synced:?}");
+    world.now_ms += 1000;
+    world.turn();
+    assert!(
+        world.job.as_ref().is_some_and(|(_, _, bytes, sync)| *sync && bytes.is_empty()),
+        "what is left is synced though nothing is written"
+    );
+    world.answer(None);
+    assert_eq!((world.writer.synced(), world.writer.unsynced_since_ms()), (world.log.end(), None));
+}
+
+#[test]
+fn the_age_of_what_is_not_on_the_disk_is_that_of_its_oldest_byte() {
+    let mut world = World::new(AppendFsync::EverySecond);
+    world.append(1);
+    world.turn();
+    let first = world.now_ms;
+    assert_eq!(world.writer.unsynced_since_ms(), Some(first));
+    world.append(1);
+    world.turn();
+    assert_eq!(world.writer.unsynced_since_ms(), Some(first), "the sync under way is not over");
+    world.answer(None);
+    assert_eq!(world.writer.unsynced_since_ms(), Some(first + 300));
+    world.rule.suspended = true;
+    world.now_ms += 10_000;
+    world.turn();
+    assert_eq!(world.writer.unsynced_since_ms(), Some(world.now_ms), "while syncs are suspended nobody waits for them");
+}
+
+#[test]
+fn what_is_left_when_it_is_stopped_is_synced_whatever_is_logged_then() {
+    for under_way in [false, true] {
+        let mut world = World::new(AppendFsync::No);
+        world.append(10);
+        if under_way {
+            world.turn();
+        }
+        world.append(20);
+        world.writer.stop(&mut world.log);
+        let reader = world.writer.reader;
+        world.log.remove_reader(reader);
+        for _ in 0..3 {
+            world.turn();
+            world.answer(None);
+        }
+        assert!(world.writer.is_done());
+        assert_eq!(world.files[&file(1)], world.wanted[0].1);
+    }
+}

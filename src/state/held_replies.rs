@@ -1,0 +1,74 @@
+//! What a client must not be sent yet: replies that tell of writes which are not on the disk (`appendfsync always`).
+//!
+//! Places in a client's output are counted from its first byte on. Bytes up to a place wait for a mark of the append-only file
+//! ([`AofWriter::mark`](super::aof_writer::AofWriter::mark)); what lies behind waits too, since replies keep their order. One sync takes place at a time and serves all
+//! that came before it, so a client waits for two marks at most: that of the sync under way, and that of the next.
+
+use std::collections::VecDeque;
+
+/// One client's.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct HeldReplies {
+    /// The place up to which everything may be sent.
+    free_to: u64,
+    /// Places, and the marks that what is in front of them waits for.
+    waits: VecDeque<(u64, u64)>,
+}
+
+impl HeldReplies {
+    /// Nothing behind `free_to` may be sent.
+    pub fn from(free_to: u64) -> Self {
+        Self { free_to, waits: VecDeque::new() }
+    }
+
+    /// Holds what is in front of `place` until `mark`. `handed` is the mark of what the disk has been asked to sync: whatever is behind it is synced at once.
+    /// Returns whether the client waits for one more mark.
+    pub fn hold(&mut self, place: u64, mark: u64, handed: u64) -> bool {
+        match self.waits.back_mut() {
+            Some(last) if last.1 > handed || last.1 == mark => {
+                *last = (place, mark);
+                false
+            }
+            _ => {
+                self.waits.push_back((place, mark));
+                true
+            }
+        }
+    }
+
+    /// Lets go what waits for a mark up to this one. `true`: nothing is held any more.
+    pub fn release(&mut self, mark: u64) -> bool {
+        while let Some((place, _)) = self.waits.front().filter(|(_, wanted)| *wanted <= mark) {
+            self.free_to = *place;
+            self.waits.pop_front();
+        }
+        self.waits.is_empty()
+    }
+
+    /// How many bytes behind `place` may be sent.
+    pub fn free_behind(&self, place: u64) -> usize {
+        usize::try_from(self.free_to.saturating_sub(place)).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_owed_earlier_leaves_though_later_replies_are_held() {
+        let mut held = HeldReplies::from(10);
+        assert!(held.hold(15, 100, 0));
+        assert_eq!(held.free_behind(10), 0);
+        // The disk is asked to sync up to 100; what comes now is for the next sync.
+        assert!(held.hold(20, 130, 100));
+        assert!(!held.hold(30, 160, 100), "both are synced at once");
+        assert!(!held.release(99));
+        assert_eq!(held.free_behind(10), 0);
+        assert!(!held.release(100));
+        assert_eq!((held.free_behind(10), held.free_behind(12), held.free_behind(15)), (5, 3, 0));
+        assert!(!held.release(130), "a sync up to there would have served less than was promised");
+        assert_eq!(held.free_behind(15), 0);
+        assert!(held.release(160));
+    }
+}
