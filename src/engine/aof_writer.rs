@@ -4,21 +4,23 @@ use super::Engine;
 use crate::state::disk::{DiskDone, Done, Lane};
 
 impl Engine {
-    /// The end of a turn that began at this second of Unix time: what it has logged is handed to the disk, and who must not be told of it yet waits.
+    /// The end of a turn that began at this Unix time: what it has logged is handed to the disk, and who must not be told of it yet waits.
     #[inline]
-    pub(super) fn end_logging(&mut self, began_unix_seconds: i64) {
-        if self.server.aof.writer.is_some() || self.server.aof.stopping.is_some() {
-            self.hand_log_over(began_unix_seconds);
+    pub(super) fn end_logging(&mut self, began_unix_us: i64) {
+        if self.server.aof.writer.is_some() || !self.server.aof.stopping.is_empty() {
+            self.hand_log_over(began_unix_us / 1_000_000);
         }
     }
 
     #[cold]
     fn hand_log_over(&mut self, began_unix_seconds: i64) {
         let server = &mut self.server;
+        let started = server.host.nanos();
         server.aof_note_turn(began_unix_seconds);
         server.aof_hand_over();
         server.settle_aof_gate();
         self.hold_replies();
+        self.server.stats.aof_nanos += self.server.host.nanos().saturating_sub(started);
     }
 
     /// Takes an answer of the disk if it is for the append-only file. Whether it was.
@@ -26,7 +28,10 @@ impl Engine {
         if done.file.lane != Lane::Log {
             return false;
         }
-        let fails = !matches!(&done.result, Ok(Done::Logged(logged)) if logged.error.is_none());
+        let fails = match &done.result {
+            Ok(Done::Logged(logged)) => logged.error.is_some(),
+            result => result.is_err(),
+        };
         let is_new = fails && self.server.aof.failure.is_none();
         if is_new {
             // All that has been answered in this turn may tell of what is not on the disk.

@@ -52,6 +52,10 @@ impl Engine {
         if let Peer::Target(_) = client.peer {
             return self.server.link_gone(conn, !client.out.is_empty());
         }
+        if client.held.is_some() && self.server.aof.unsafe_keys.is_some() {
+            // It may be long before the disk works again, and many may come and go.
+            self.server.aof.held.retain(|(_, held)| *held != conn);
+        }
         self.server.forget_follower(conn, &client);
         self.server.forget_blocked(conn, &client);
         self.server.forget_subscriber(conn, &client);
@@ -135,6 +139,9 @@ impl Engine {
         }
         server.stats.net_out += n as u64;
         server.stats.writes += 1;
+        if client.held.as_ref().is_some_and(|held| held.is_over(client.net_out)) {
+            client.held = None;
+        }
         client.out.give_back(&mut self.buffers);
     }
 

@@ -13,7 +13,7 @@ const CLIENTS_A_CRON: usize = 2000;
 impl Engine {
     /// Ends a turn: one slice of each kind of background work, and the cron when it is due.
     pub fn finish_turn(&mut self) {
-        let began_unix_seconds = self.server.unix_seconds();
+        let began_unix_us = self.server.unix_us;
         self.refresh_time();
         self.server.stats.turn_ended();
         if self.server.migrations.is_under_way() {
@@ -67,7 +67,7 @@ impl Engine {
             }
         }
         self.serve_replicas();
-        self.end_logging(began_unix_seconds);
+        self.end_logging(began_unix_us);
         if self.server.shutdown.is_some() {
             self.server.go_on_shutting_down();
         }

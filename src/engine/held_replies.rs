@@ -96,7 +96,7 @@ impl Engine {
             None => reads(id, args),
         };
         if is_unsafe {
-            self.server.aof.unsafe_readers.push(conn);
+            self.server.aof.unsafe_readers.insert(conn);
         }
     }
 }

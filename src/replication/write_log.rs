@@ -284,6 +284,14 @@ impl WriteLog {
         self.chatter.iter_mut().for_each(|spans| spans.push_back(from..to));
     }
 
+    /// The same as it came from our primary.
+    pub fn append_raw_chatter(&mut self, bytes: &[u8]) {
+        let from = self.end();
+        self.append_raw(bytes);
+        let to = self.end();
+        self.chatter.iter_mut().for_each(|spans| spans.push_back(from..to));
+    }
+
     /// Says whether there is a reader that leaves out what is for replicas alone. It asks for the next such place, and has it forgotten when it is there.
     pub fn keep_chatter(&mut self, kept: bool) {
         self.chatter = kept.then(VecDeque::new);

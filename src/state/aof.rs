@@ -2,7 +2,7 @@
 
 use super::{aof_writer::AofWriter, conn_id::ConnId, unsafe_keys::UnsafeKeys, write_gate::WriteGate};
 use crate::config::AppendFsync;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// Whether there is an append-only file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,8 +34,8 @@ pub struct Aof {
     pub phase: AofPhase,
     /// What writes it, between `aof_start` and `aof_stop`.
     pub writer: Option<Box<AofWriter>>,
-    /// One that has been stopped and whose last bytes are on their way.
-    pub stopping: Option<Box<AofWriter>>,
+    /// Those that have been stopped and whose last bytes are on their way.
+    pub stopping: VecDeque<Box<AofWriter>>,
     /// When what is written is synced (`appendfsync`).
     pub policy: AppendFsync,
     /// Why it is not written.
@@ -63,7 +63,7 @@ pub struct Aof {
     /// While the disk fails under `always`: what reads must not show.
     pub unsafe_keys: Option<UnsafeKeys>,
     /// Clients that have read such keys in this turn.
-    pub unsafe_readers: Vec<ConnId>,
+    pub unsafe_readers: BTreeSet<ConnId>,
     /// Our primary has last been told of an offset on our disk that was not the log's end: it is told again with the next sync.
     pub owes_ack: bool,
     /// Second of the last `#TS:` line.

@@ -161,6 +161,11 @@ impl AofWriter {
         self.job.as_ref().map_or(self.mark(self.synced), |job| self.mark(job.to))
     }
 
+    /// The mark of all that it was handed, once it is stopped.
+    pub fn last_mark(&self) -> u64 {
+        self.mark(self.handed)
+    }
+
     /// Whether the disk is syncing.
     pub fn is_syncing(&self) -> bool {
         self.job.as_ref().is_some_and(|job| job.sync)

@@ -245,7 +245,7 @@ impl Client {
     #[inline]
     pub fn sendable(&self) -> usize {
         let all = self.out.len();
-        self.held.as_ref().map_or(all, |held| all.min(held.free_behind(self.net_out)))
+        self.held.as_ref().map_or(all, |held| held.free_behind(self.net_out, all))
     }
 
     /// Whether its connection is about to end.

@@ -170,6 +170,8 @@ pub struct Stats {
     pub commands_before_turn: u64,
     /// Nanoseconds that the cron took.
     pub cron_nanos: u64,
+    /// Nanoseconds that handing the append-only file's bytes to the disk took.
+    pub aof_nanos: u64,
     /// Commands a second.
     pub ops_rate: Rate,
     /// Bytes in a second.

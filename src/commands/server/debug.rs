@@ -249,6 +249,8 @@ fn stringmatch_test(ctx: &mut Ctx) {
 }
 
 const HELP: &[&str] = &[
+    "AOF-FLUSH-SLEEP <microseconds>",
+    "    Have the disk sleep before each write to the append-only file.",
     "CHANGE-REPL-ID",
     "    Give the history of writes a new name, so that replicas cannot go on with it.",
     "CLIENT-EVICTION",

@@ -61,23 +61,23 @@ impl Server {
         self.aof.last_mark = writer.mark(log.end()) + 1;
         log.remove_reader(writer.reader);
         log.keep_chatter(false);
-        if let Some(former) = self.aof.stopping.take() {
-            self.aof_end_stopping(&former);
-        }
         self.aof.failure = None;
         self.aof.needs_base = false;
         self.aof.unsafe_keys = None;
         self.aof.increment_size = 0;
-        self.aof.stopping = Some(writer);
+        self.aof.stopping.push_back(writer);
         self.aof_hand_over();
     }
 
     /// The present increment ends here, and is synced. What is logged from here on is kept until [`Server::aof_continue_in`] says where it goes. Returns
     /// the offset in the log of writes. To be called between commands.
     pub fn aof_cut(&mut self) -> u64 {
+        self.aof_note_turn(self.unix_seconds());
         let end = self.replication.log.end();
         if let Some(writer) = &mut self.aof.writer {
             writer.cut(end);
+            // Each increment begins with its time.
+            self.aof.timestamp = 0;
             self.aof_select();
             self.aof_hand_over();
         }
@@ -94,7 +94,6 @@ impl Server {
         let Some(writer) = &mut self.aof.writer else { return };
         writer.continue_in(file);
         self.aof.increment_size = writer.size();
-        self.aof.timestamp = 0;
         self.aof_hand_over();
     }
 
@@ -183,8 +182,8 @@ impl Server {
             actions.extend(job.map(Action::Disk));
             actions.extend(writer.take_finished().into_iter().map(|file| Action::Disk(DiskJob::Abort { file })));
         }
-        if self.aof.stopping.as_ref().is_some_and(|writer| writer.is_done())
-            && let Some(writer) = self.aof.stopping.take()
+        while self.aof.stopping.front().is_some_and(|writer| writer.is_done())
+            && let Some(writer) = self.aof.stopping.pop_front()
         {
             self.aof_end_stopping(&writer);
         }
@@ -193,13 +192,13 @@ impl Server {
     /// The files of a writer that has been stopped are closed, and what is held for it leaves.
     fn aof_end_stopping(&mut self, writer: &AofWriter) {
         writer.files().for_each(|file| self.ask_disk(DiskJob::Abort { file }));
-        self.release_held(writer.mark(u64::MAX >> 1).min(self.aof.last_mark));
+        self.release_held(writer.last_mark());
     }
 
     /// Takes an answer of the disk if it is for the log. Whether it was.
     pub fn aof_answered(&mut self, file: FileId, result: &Result<Done, String>) -> bool {
-        let is_stopping = self.aof.stopping.as_ref().is_some_and(|writer| writer.has(file));
-        if !is_stopping && !self.aof.writer.as_ref().is_some_and(|writer| writer.has(file)) {
+        let stopping = self.aof.stopping.iter().position(|writer| writer.has(file));
+        if stopping.is_none() && !self.aof.writer.as_ref().is_some_and(|writer| writer.has(file)) {
             return false;
         }
         let failed;
@@ -212,34 +211,33 @@ impl Server {
                 &failed
             }
         };
-        match is_stopping {
-            true => self.stopping_answered(done),
-            false => self.writer_answered(done),
+        match stopping {
+            Some(at) => self.stopping_answered(at, done),
+            None => self.writer_answered(done),
         }
         self.aof_hand_over();
         self.settle_aof_gate();
         true
     }
 
-    fn stopping_answered(&mut self, done: &Logged) {
-        let Some(mut writer) = self.aof.stopping.take() else { return };
-        let progress = writer.answered(done, self.mono_ms);
+    fn stopping_answered(&mut self, at: usize, done: &Logged) {
+        let progress = self.aof.stopping[at].answered(done, self.mono_ms);
         if let Some(LogError::Write(reason) | LogError::Sync(reason)) = progress.and_then(|progress| progress.error) {
             // It has been turned off: nobody counts on it any more.
             log::warn!("Fail to fsync the AOF file: {reason}.");
-            return self.aof_end_stopping(&writer);
+            if let Some(writer) = self.aof.stopping.remove(at) {
+                self.aof_end_stopping(&writer);
+            }
         }
-        self.aof.stopping = Some(writer);
     }
 
     fn writer_answered(&mut self, done: &Logged) {
         let Some(writer) = &mut self.aof.writer else { return };
-        let was_syncing = writer.is_syncing();
         let Some(progress) = writer.answered(done, self.mono_ms) else { return };
         let (reader, written) = (writer.reader, writer.written());
         self.aof.increment_size = writer.size();
         self.replication.log.move_reader(reader, written);
-        self.note_write_latency(progress.write_ms, was_syncing && self.aof.policy != AppendFsync::Always);
+        self.note_write_latency(progress.write_ms);
         if progress.synced && self.aof.policy == AppendFsync::Always {
             self.note_latency("aof-fsync-always", done.sync_us / 1000);
         }
@@ -259,15 +257,9 @@ impl Server {
         self.latency.add_if_needed(event, ms, self.config.latency_monitor_threshold, seconds);
     }
 
-    fn note_write_latency(&mut self, ms: u64, was_syncing: bool) {
-        self.note_latency(
-            match () {
-                () if was_syncing => "aof-write-pending-fsync",
-                () if self.aof.rewriting || self.persistence.saving.is_some() => "aof-write-active-child",
-                () => "aof-write-alone",
-            },
-            ms,
-        );
+    fn note_write_latency(&mut self, ms: u64) {
+        let is_alone = !self.aof.rewriting && self.persistence.saving.is_none();
+        self.note_latency(if is_alone { "aof-write-alone" } else { "aof-write-active-child" }, ms);
         self.note_latency("aof-write", ms);
     }
 
@@ -397,8 +389,8 @@ impl Server {
         while let Some((_, conn)) = self.aof.held.front().copied().filter(|(wanted, _)| *wanted <= mark) {
             self.aof.held.pop_front();
             let Some(client) = self.clients.get_mut(conn) else { continue };
-            if client.held.as_mut().is_some_and(|held| held.release(mark)) {
-                client.held = None;
+            if let Some(held) = &mut client.held {
+                held.release(mark);
             }
             self.mark_dirty(conn);
         }
@@ -420,11 +412,21 @@ impl Server {
         let place = client.net_out + client.out.len() as u64;
         let held = client.held.get_or_insert_with(|| Box::new(HeldReplies::from(client.net_out)));
         let is_new = held.hold(place, mark, handed);
-        let may_leave = held.free_behind(client.net_out) > 0;
+        let may_leave = held.free_behind(client.net_out, client.out.len()) > 0;
         if is_new {
             self.aof.held.push_back((mark, conn));
         }
         may_leave
+    }
+
+    /// Holds all that a client is sent from here on, until all that has been logged so far is on the disk.
+    pub fn hold_what_comes(&mut self, conn: ConnId) {
+        let Some(writer) = self.aof.writer.as_ref().filter(|_| self.holds_replies()) else { return };
+        let mark = writer.mark(self.replication.log.end());
+        let Some(client) = self.clients.get_mut(conn) else { return };
+        let place = client.net_out + client.out.len() as u64;
+        client.held.get_or_insert_with(|| Box::new(HeldReplies::from(place))).hold_behind(place, mark);
+        self.aof.held.push_back((mark, conn));
     }
 
     /// Holds what the clients that are owed something are owed, but those for whom `is_free` says that it tells of nothing that is not on the disk.

@@ -86,10 +86,8 @@ impl Server {
             client.out.raw(mark);
             client.out.raw(b"\r\n");
         }
-        if self.holds_replies() {
-            // The snapshot holds what is not on the disk yet.
-            self.hold(conn);
-        }
+        // The snapshot may hold what is not on the disk yet.
+        self.hold_what_comes(conn);
         self.mark_dirty(conn);
         self.followers.syncs.push_back(FullSync { conn, walk, sink, form, finished: false, kept_bytes: 0, stepped: (0, 0) });
     }

@@ -134,11 +134,11 @@ fn percentiles(histogram: &Histogram, percents: &[f64]) -> String {
     percents.iter().map(one).collect::<Vec<_>>().join(",")
 }
 
-/// What Redis's developers look at; the append-only file, which would take a part of a turn, is not built.
+/// What Redis's developers look at.
 pub(super) fn debug(info: &Info, report: &mut InfoText) {
     let stats = &info.server.stats;
     report
-        .field("eventloop_duration_aof_sum", 0)
+        .field("eventloop_duration_aof_sum", stats.aof_nanos / US)
         .field("eventloop_duration_cron_sum", stats.cron_nanos / US)
         .field("eventloop_duration_max", stats.turns.max() / US)
         .field("eventloop_cmd_per_cycle_max", stats.turn_commands_max);
