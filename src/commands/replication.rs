@@ -192,7 +192,7 @@ fn acknowledge(ctx: &mut Ctx<'_>, i: usize) {
     let Some(link) = ctx.client_mut().peer.replica_mut() else { return };
     link.has_acked = true;
     link.acked_offset = link.acked_offset.max(acked);
-    link.acked_aof_offset = link.acked_aof_offset.max(on_disk);
+    link.acked_aof_offset = link.acked_aof_offset.max(on_disk.unwrap_or(0));
     match &mut link.phase {
         FollowerPhase::Sent { waits_for_ack } | FollowerPhase::Online { waits_for_ack } => *waits_for_ack = false,
         FollowerPhase::Handshake | FollowerPhase::Snapshot { .. } => (),
@@ -238,8 +238,9 @@ fn waitaof(ctx: &mut Ctx) {
     if !(0..=1).contains(&local) {
         return ctx.error("ERR value is out of range, value must between 0 and 1");
     }
-    let Some(replicas) = ctx.int_arg(2) else { return };
-    let Ok(replicas) = usize::try_from(replicas) else { return ctx.error("ERR value is out of range, must be positive") };
+    let Some(replicas) = number::parse_i64(ctx.arg(2)).and_then(|n| usize::try_from(n).ok()) else {
+        return ctx.error("ERR value is out of range, must be positive");
+    };
     let Some(deadline_ms) = deadline(ctx, 3) else { return };
     if ctx.server.replication.is_replica() {
         return ctx.error(

@@ -300,7 +300,7 @@ fn every_second_writes_do_not_wait_but_for_a_sync_that_takes_two() {
     log.turn();
     assert_eq!(log.say(A, "SET k x"), "", "it waits");
     assert_eq!(log.say(B, "GET k"), "$1\r\nw\r\n", "and reads go on");
-    let info = log.say(B, "INFO everything");
+    let info = log.say(B, "INFO everything\nINFO loop");
     for field in ["aof_delayed_fsync:1\r\n", "aof_pending_bio_fsync:1\r\n", "write_gate:aof_behind\r\n"] {
         assert!(info.contains(field), "{field} {info}");
     }
@@ -428,6 +428,7 @@ fn waitaof_waits_for_the_disk_and_for_replicas() {
         ("2 0 0", "value is out of range, value must between 0 and 1"),
         ("x 0 0", "value is not an integer or out of range"),
         ("0 -1 0", "value is out of range, must be positive"),
+        ("0 x 0", "value is out of range, must be positive"),
         ("0 0 -1", "timeout is negative"),
     ] {
         assert_eq!(log.say(A, &format!("WAITAOF {words}")), format!("-ERR {error}\r\n"));

@@ -262,9 +262,11 @@ impl Reactor {
     /// Hands the engine what the disk has answered.
     fn hear_disk(&mut self) {
         loop {
-            let Some(done) = self.disk.borrow_mut().take_done() else { return };
+            let Some(done) = self.disk.borrow_mut().take_done() else { break };
             self.engine.disk_done(done);
         }
+        // Who waits for a sync of the log waits for the one before it, and not for this turn too.
+        self.start_disk_jobs();
     }
 
     fn shut_down(&mut self) {

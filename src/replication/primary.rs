@@ -74,8 +74,8 @@ pub struct ReplicaLink {
     pub acked_offset: u64,
     /// It has acknowledged something. Until then it is unknown whether its snapshot has arrived, even if there is no log behind it yet.
     pub has_acked: bool,
-    /// The offset up to which it says that its append-only file is on disk; it may have none.
-    pub acked_aof_offset: Option<u64>,
+    /// The offset up to which it says that its append-only file is on disk; 0 also if it has none.
+    pub acked_aof_offset: u64,
     /// Monotonic milliseconds at which it last took bytes of its snapshot.
     pub progress_at_ms: u64,
 }
@@ -93,7 +93,7 @@ impl ReplicaLink {
 
     /// Whether its append-only file is known to have the log up to this offset on its disk.
     pub fn has_on_disk(&self, offset: u64) -> bool {
-        self.is_online() && self.acked_aof_offset.is_some_and(|acked| acked >= offset)
+        self.is_online() && self.has_acked && self.acked_aof_offset >= offset
     }
 
     /// Bytes of the log that it has not been handed.
