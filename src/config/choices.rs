@@ -89,7 +89,9 @@ choices! {
     }
 
     /// When the append-only file is forced to disk.
+    #[derive(Default)]
     AppendFsync {
+        #[default]
         EverySecond = "everysec",
         Always = "always",
         No = "no",
@@ -171,12 +173,6 @@ impl RdbVersionMax {
             Self::Eleven => 11,
             Self::Twelve => 12,
         }
-    }
-}
-
-impl Default for AppendFsync {
-    fn default() -> Self {
-        Self::EverySecond
     }
 }
 

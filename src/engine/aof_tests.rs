@@ -3,7 +3,7 @@
 use super::tests::{A, B, Bench, C, D, bench_of_four_with};
 use crate::{
     config::{AppendFsync, Config},
-    replication::primary::{FollowerPhase, ReplicaLink},
+    replication::primary::FollowerPhase,
     state::{
         Action, ConnId, DiskDone, DiskJob, FileId, Lane, Peer,
         aof::AofPhase,
@@ -397,7 +397,7 @@ fn replicas_are_sent_only_what_is_on_the_disk() {
     let server = &mut log.bench.engine.server;
     server.replication.log.open_backlog();
     let from = server.replication.log.end();
-    server.clients.get_mut(D).unwrap().peer = Peer::Candidate(Box::new(ReplicaLink::default()));
+    server.clients.get_mut(D).unwrap().peer = Peer::Candidate(Box::default());
     server.add_replica(D, FollowerPhase::Online { waits_for_ack: false }, from);
     log.say(A, "SET k v");
     log.turn();
