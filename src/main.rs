@@ -8,7 +8,7 @@ use solod::{
         cli::{self, Invocation},
         os_reason,
     },
-    reactor::{Notifier, Reactor, daemonize, ignore_broken_writes, init_logger, move_environment, watch_crashes},
+    reactor::{Notifier, Reactor, daemonize, ignore_broken_writes, init_logger, move_environment, remember_invocation, watch_crashes},
 };
 use std::{
     env, fs,
@@ -69,6 +69,7 @@ impl Environment for World {
 }
 
 fn main() -> ExitCode {
+    remember_invocation();
     let sources = match cli::parse(env::args_os().skip(1)) {
         Ok(Invocation::Help) => {
             print!("{}", cli::HELP);

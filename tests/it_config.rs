@@ -14,7 +14,6 @@ fn check_config(conf: &str) -> common::Output {
 
 /// What would leave data open, or lose it, where the feature is not there.
 const REFUSED: &[(&str, &str)] = &[
-    ("appendonly", "yes"),
     ("tls-port", "6380"),
     ("tls-replication", "yes"),
     ("cluster-enabled", "yes"),
@@ -40,20 +39,8 @@ fn a_promise_that_cannot_be_kept_stops_the_start_at_its_line() {
             assert!(text.contains(&format!("at line 2\n>>> '{name} {value}'\nsolod ")), "{text}");
         }
     }
-    let output = run(Command::new(program()).args(["--port", "0", "--appendonly", "yes"]).current_dir(&dir));
+    let output = run(Command::new(program()).args(["--port", "0", "--cluster-enabled", "yes"]).current_dir(&dir));
     assert_eq!(output.code, Some(1), "on the command line, too");
-}
-
-#[test]
-fn a_dataset_of_append_only_files_is_not_passed_over() {
-    if is_reference() {
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    fs::create_dir(dir.path().join("appendonlydir")).unwrap();
-    let started = run(Command::new(program()).args(["--port", "0", "--appendonly", "yes", "--dir"]).arg(dir.path()));
-    assert_eq!(started.code, Some(1));
-    assert!(started.stderr.contains("append-only file"), "{}", started.stderr);
 }
 
 #[test]
@@ -62,12 +49,10 @@ fn config_set_refuses_what_a_start_would() {
         return;
     }
     let server = Server::start(&[]);
-    for name in ["appendonly", "tls-replication"] {
-        let reply = server.ask(&format!("CONFIG SET {name} yes")).text();
-        assert!(reply.starts_with(&format!("ERR CONFIG SET failed (possibly related to argument '{name}') - solod ")), "{reply}");
-        assert_eq!(server.ask(&format!("CONFIG GET {name}")).items()[1].text(), "no");
-        assert_eq!(server.ask(&format!("CONFIG SET {name} no")).text(), "OK");
-    }
+    let reply = server.ask("CONFIG SET tls-replication yes").text();
+    assert!(reply.starts_with("ERR CONFIG SET failed (possibly related to argument 'tls-replication') - solod "), "{reply}");
+    assert_eq!(server.ask("CONFIG GET tls-replication").items()[1].text(), "no");
+    assert_eq!(server.ask("CONFIG SET tls-replication no").text(), "OK");
 }
 
 #[test]
@@ -91,8 +76,8 @@ fn what_else_has_no_effect_is_warned_of_once_by_name() {
 
 #[test]
 fn what_a_later_line_takes_back_counts_for_nothing() {
-    let server = Server::with_conf("appendonly yes\nmaxmemory 1gb\n", &["--appendonly", "no", "--maxmemory", "0"]);
-    assert_eq!(server.ask("CONFIG GET appendonly").items()[1].text(), "no");
+    let server = Server::with_conf("tls-replication yes\nmaxmemory 1gb\n", &["--tls-replication", "no", "--maxmemory", "0"]);
+    assert_eq!(server.ask("CONFIG GET tls-replication").items()[1].text(), "no");
     assert!(!server.log().contains("has no effect"), "{}", server.log());
 }
 
@@ -216,7 +201,7 @@ fn the_manual_marks_what_is_not_served() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
     let page = fs::read_to_string(path).unwrap();
     let row = |name: &str| page.lines().find(|line| line.starts_with(&format!("| `{name}`"))).unwrap().to_owned();
-    assert!(row("appendonly").contains("**Refused**: "));
+    assert!(row("tls-replication").contains("**Refused**: "));
     assert!(row("io-threads").contains("**No effect**: "));
     assert!(!row("port").contains("**"));
 }

@@ -37,8 +37,14 @@ fn set(ctx: &mut Ctx) {
     }
     let pairs: Vec<(&[u8], &[u8])> = (2..ctx.argc()).step_by(2).map(|i| (ctx.arg(i), ctx.arg(i + 1))).collect();
     let context = SetContext { loading: ctx.server.loading.is_some(), local: ctx.client().origin.local };
+    let appended = ctx.server.config.appendonly;
     match set_all(ctx.server, &pairs, context) {
-        Ok(()) => ctx.out.ok(),
+        Ok(()) => {
+            if ctx.server.config.appendonly != appended {
+                ctx.server.apply_appendonly(ctx.in_exec);
+            }
+            ctx.out.ok();
+        }
         Err(error) => ctx.error(error.to_string()),
     }
 }
@@ -120,6 +126,7 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
         DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
         DirectiveId::appendfsync => server.aof_policy_changed(),
         DirectiveId::slowlog_max_len => server.slowlog.keep(config.slowlog_max_len),
+        DirectiveId::aof_disable_auto_gc if !config.aof_disable_auto_gc => server.clean_aof_history_now(),
         _ => {}
     }
 }
@@ -173,6 +180,7 @@ fn reset_stats(server: &mut Server) {
     };
     server.keyspace.stats = Default::default();
     server.aof.delayed_syncs = 0;
+    (server.aof_files.rewrites, server.aof_files.failures) = (0, 0);
 }
 
 fn help(ctx: &mut Ctx) {

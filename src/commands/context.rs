@@ -283,9 +283,9 @@ impl<'a> Ctx<'a> {
     }
 
     /// Makes the client wait for its keys; the command is run again from its beginning when one of them has changed. Inside a
-    /// transaction nobody waits, nor does our primary: the reply is the one for having waited in vain.
+    /// transaction nobody waits, nor does our primary or a file: the reply is the one for having waited in vain.
     pub fn block(&mut self, on: BlockOn) {
-        if !self.in_exec && !self.client().peer.is_primary() {
+        if !self.in_exec && !self.client().peer.repeats() {
             self.outcome = Outcome::Block(Box::new(on));
             return;
         }

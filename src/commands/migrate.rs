@@ -173,7 +173,7 @@ fn migrate(ctx: &mut Ctx) {
     let Some(timeout) = ctx.int_arg(5) else { return };
     let Some(destination) = ctx.int_arg(4) else { return };
     let timeout_ms = u64::try_from(timeout).ok().filter(|ms| *ms > 0).unwrap_or(TIMEOUT_MS);
-    if ctx.in_exec || ctx.client().peer.is_primary() {
+    if ctx.in_exec || ctx.client().peer.repeats() {
         return ctx.error(NOBODY_WAITS);
     }
     let name: &[u8] = if ctx.server.config.cluster_enabled { b"RESTORE-ASKING" } else { b"RESTORE" };

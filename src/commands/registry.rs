@@ -194,6 +194,8 @@ pub enum Lookup {
     Unknown,
     /// A command with subcommands, but none of that name.
     UnknownSubcommand(CommandId),
+    /// A command that is not executed from a file. It is what a found one is made into.
+    Foreign,
 }
 
 #[cfg(test)]

@@ -221,32 +221,34 @@ directives! {
 
     section "Append-only file" {
         /// Logs every write to the append-only file and loads the dataset from it.
-        "appendonly" => appendonly: bool = false, YES_NO, [DENY_LOADING], NO_APPENDS;
+        "appendonly" => appendonly: bool = false, YES_NO, [DENY_LOADING];
         /// First part of the names of the append-only files.
         "appendfilename" => appendfilename: String = "appendonly.aof".into(),
-            ValueKind::Text(checks::append_filename), [IMMUTABLE], NO_AOF;
+            ValueKind::Text(checks::append_filename), [IMMUTABLE];
         /// Directory of the append-only files, in `dir`.
         "appenddirname" => appenddirname: String = "appendonlydir".into(),
-            ValueKind::Text(checks::append_dirname), [IMMUTABLE], NO_AOF;
+            ValueKind::Text(checks::append_dirname), [IMMUTABLE];
         /// When what was appended is forced to disk: before each reply, every second, or when the system likes.
         "appendfsync" => appendfsync: AppendFsync = AppendFsync::EverySecond,
-            ValueKind::Choice(AppendFsync::NAMES), [], NO_AOF;
+            ValueKind::Choice(AppendFsync::NAMES), [];
         /// Leaves forcing to the system while a snapshot or a rewrite is being written.
-        "no-appendfsync-on-rewrite" => no_appendfsync_on_rewrite: bool = false, YES_NO, [], NO_AOF;
+        "no-appendfsync-on-rewrite" => no_appendfsync_on_rewrite: bool = false, YES_NO, [];
         /// Growth since the last rewrite, in percent, that starts the next one; 0 means never.
-        "auto-aof-rewrite-percentage" => auto_aof_rewrite_percentage: u32 = 100, int(0, I32), [], NO_AOF;
+        "auto-aof-rewrite-percentage" => auto_aof_rewrite_percentage: u32 = 100, int(0, I32), [];
         /// Bytes below which the file is not rewritten by itself.
-        "auto-aof-rewrite-min-size" => auto_aof_rewrite_min_size: u64 = 64 << 20, memory(0, I64), [], NO_AOF;
+        "auto-aof-rewrite-min-size" => auto_aof_rewrite_min_size: u64 = 64 << 20, memory(0, I64), [];
         /// Loads a file that ends in the middle of a command, up to there; otherwise refuses to start.
-        "aof-load-truncated" => aof_load_truncated: bool = true, YES_NO, [], NO_AOF;
+        "aof-load-truncated" => aof_load_truncated: bool = true, YES_NO, [];
+        /// Bytes at the end of the last file that may be no commands: as much is cut off. 0: they stop the start.
+        "aof-load-corrupt-tail-max-size" => aof_load_corrupt_tail_max_size: u64 = 0, memory(0, I64), [];
         /// Begins a rewritten file with a snapshot in RDB format instead of commands.
-        "aof-use-rdb-preamble" => aof_use_rdb_preamble: bool = true, YES_NO, [], NO_AOF;
+        "aof-use-rdb-preamble" => aof_use_rdb_preamble: bool = true, YES_NO, [];
         /// Notes the time in the append-only file, so that it can be cut at a moment.
-        "aof-timestamp-enabled" => aof_timestamp_enabled: bool = false, YES_NO, [], NO_AOF;
+        "aof-timestamp-enabled" => aof_timestamp_enabled: bool = false, YES_NO, [];
         /// Forces a rewrite to disk piece by piece instead of all at its end.
-        "aof-rewrite-incremental-fsync" => aof_rewrite_incremental_fsync: bool = true, YES_NO, [], NO_AOF;
+        "aof-rewrite-incremental-fsync" => aof_rewrite_incremental_fsync: bool = true, YES_NO, [];
         /// Keeps files that a rewrite has replaced. For tests.
-        "aof-disable-auto-gc" => aof_disable_auto_gc: bool = false, YES_NO, [HIDDEN], NO_AOF;
+        "aof-disable-auto-gc" => aof_disable_auto_gc: bool = false, YES_NO, [HIDDEN];
     }
 
     section "Replication" {

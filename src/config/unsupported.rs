@@ -88,7 +88,6 @@ mod tests {
     #[test]
     fn what_would_lose_or_open_data_stops_the_start_at_its_line() {
         for line in [
-            "appendonly yes",
             "tls-port 6380",
             "tls-replication yes",
             "loadmodule /m.so a b",
@@ -106,8 +105,8 @@ mod tests {
 
     #[test]
     fn what_counts_is_the_value_in_the_end() {
-        assert_eq!(load("appendonly yes\nappendonly no"), Ok(vec![]));
-        assert_eq!(load("appendonly no\nappendonly yes\nport 1"), Err("2: appendonly yes".into()));
+        assert_eq!(load("cluster-enabled yes\ncluster-enabled no"), Ok(vec![]));
+        assert_eq!(load("cluster-enabled no\ncluster-enabled yes\nport 1"), Err("2: cluster-enabled yes".into()));
         assert_eq!(load("user a on\nuser b on\nuser default on nopass ~* &* +@all"), Err("1: user a on".into()));
     }
 

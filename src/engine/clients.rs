@@ -76,7 +76,7 @@ impl Engine {
     /// Puts a client's output back where it belongs after its commands have written to it.
     pub(super) fn give_output(&mut self, conn: ConnId, mut out: Output) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
-        if client.peer.is_primary() {
+        if client.peer.repeats() {
             return self.drop_replies(out);
         }
         if !client.out.is_empty() {
@@ -135,7 +135,7 @@ impl Engine {
                 link.progress_at_ms = server.mono_ms;
                 server.stats.net_repl_out += n as u64;
             }
-            Peer::Client | Peer::Candidate(_) | Peer::Primary => client.active_ms = server.mono_ms,
+            Peer::Client | Peer::Candidate(_) | Peer::Primary | Peer::File => client.active_ms = server.mono_ms,
         }
         server.stats.net_out += n as u64;
         server.stats.writes += 1;

@@ -56,6 +56,8 @@ impl Engine {
             self.pace.ran(started, self.server.host.nanos());
         }
         self.load_slice();
+        self.start_slice();
+        self.aof_rewrite_turn();
         if !self.server.cron_paused {
             if let Some(how) = self.server.shutdown_asked.take() {
                 self.server.shut_down(how);
@@ -81,6 +83,7 @@ impl Engine {
             || !self.server.blocking.released.is_empty()
             || self.wants_save_slice() && !self.pace.rests(self.nanos)
             || self.wants_load_slice()
+            || self.wants_start_slice()
             || self.replicas_want_a_turn()
             // The reason to hold clients back has ended after this turn looked at it.
             || self.pause_is_over()
@@ -98,8 +101,14 @@ impl Engine {
         }
         let cron = self.cron_at_ms.saturating_sub(self.server.mono_ms);
         let pause = self.server.pause.map_or(u64::MAX, |p| (p.until_ms - self.server.unix_ms()).max(0) as u64);
-        let delayed =
-            self.save_resumes_ms().into_iter().chain(self.load_resumes_ms()).chain(self.sync_resumes_ms()).min().unwrap_or(u64::MAX);
+        let delayed = self
+            .save_resumes_ms()
+            .into_iter()
+            .chain(self.load_resumes_ms())
+            .chain(self.start_resumes_ms())
+            .chain(self.sync_resumes_ms())
+            .min()
+            .unwrap_or(u64::MAX);
         cron.min(pause)
             .min(delayed)
             .min(self.wait_ms())
@@ -160,6 +169,7 @@ impl Engine {
         self.server.close_idle_links();
         self.upstream_cron();
         self.saves_cron();
+        self.aof_rewrite_cron();
     }
 
     /// Reclaims some of the due keys that a replica has to expire itself. A primary keeps no list of such keys.

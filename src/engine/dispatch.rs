@@ -35,7 +35,7 @@ impl Engine {
         let server = &self.server;
         !gate.checks_all()
             && self.barred & DATA != DATA
-            && server.loading.is_none()
+            && (server.loading.is_none() || conn == ConnId::FILE)
             && server.monitors.is_empty()
             && server.clients.get(conn).is_some_and(|c| {
                 !server.wants_password(c)
@@ -56,7 +56,7 @@ impl Engine {
         let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
             return if gate.is_open() { 0 } else { flags::WRITE | flags::MAY_REPLICATE };
         };
-        if self.server.clients.get(conn).is_some_and(|c| c.peer.is_primary()) {
+        if self.server.clients.get(conn).is_some_and(|c| c.peer.repeats()) {
             // What is being moved must not change meanwhile, not even by our primary.
             let waits = gate.has(GateReason::Migration) || gate.has(GateReason::AofBehind) || gate.is_disk_failing();
             return if waits { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
@@ -71,7 +71,7 @@ impl Engine {
     pub(super) fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<Cow<'static, [u8]>> {
         let (server, config, command) = (&self.server, &self.server.config, self.registry.get(id));
         // Commands of our primary are never refused.
-        let client = server.clients.get(conn).filter(|c| !c.peer.is_primary())?;
+        let client = server.clients.get(conn).filter(|c| !c.peer.repeats())?;
         let queued = client.multi.as_ref().filter(|_| command.name == "exec").map_or(&[][..], |m| &m.queue);
         let run = || queued.iter().map(|(id, _)| self.registry.get(*id).flags).chain([command.flags]);
         let writes = run().any(|f| f & flags::WRITE != 0);
@@ -159,6 +159,12 @@ impl Engine {
         }
         let id = match lookup {
             Lookup::Found(id) => id,
+            Lookup::Foreign => return true,
+            // The load of the file ends here.
+            Lookup::Unknown | Lookup::UnknownSubcommand(_) if conn == ConnId::FILE => {
+                self.unknown_in_file = Some(args.get(0).to_vec());
+                return false;
+            }
             Lookup::Unknown => {
                 if is_http(args.get(0)) {
                     self.abort_http(conn);
@@ -217,7 +223,7 @@ impl Engine {
             return true;
         }
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
-        if holds_writes {
+        if holds_writes && conn != ConnId::FILE {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
             let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
             // Commands of our primary wait too, so that nothing changes meanwhile.
@@ -459,6 +465,9 @@ impl Engine {
     /// The slow log and the latency monitor.
     #[cold]
     fn note_slow(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, nanos: u64) {
+        if conn == ConnId::FILE {
+            return;
+        }
         let server = &mut self.server;
         let command = self.registry.get(id);
         let (slower_than_us, us) = (server.config.slowlog_log_slower_than, nanos / 1000);

@@ -9,6 +9,7 @@
 use super::Engine;
 use crate::{
     config::split_args,
+    persist::aof::annotations::MARK,
     resp::request::{InputBuffer, Parser, ProtocolError, RequestLimits},
     state::{ConnId, Server},
 };
@@ -55,21 +56,30 @@ impl Default for Executor {
 }
 
 impl Executor {
+    /// For the commands of an append-only file: between them there may be annotations, lines that begin with `#`, and nothing else.
+    pub(super) fn of_file() -> Self {
+        let annotation = |line: &[u8]| line.starts_with(&[MARK]).then(Vec::new);
+        Self { parser: Parser::in_place(annotation), ..Self::default() }
+    }
+
     /// Takes bytes of the stream.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.input.extend(bytes);
     }
 
     /// The place in the stream up to which everything has been executed, and no transaction is open.
-    #[cfg_attr(not(test), expect(dead_code, reason = "who reads a file asks for it"))]
     pub(super) fn counted(&self) -> u64 {
         self.before + self.counted as u64
     }
 
     /// The place in the stream of the next command to be executed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "who reads a file asks for it"))]
     pub(super) fn executed(&self) -> u64 {
         self.before + self.executed as u64
+    }
+
+    /// What has come and is no whole command yet, once what is whole has been executed.
+    pub(super) fn unparsed(&self) -> &[u8] {
+        &self.input.bytes()[self.parsed..]
     }
 
     /// Bytes that have come and do not count.
@@ -245,6 +255,24 @@ mod tests {
         let outcome = run(&[&wire]);
         assert_eq!(outcome.last, Step::Wrong(ProtocolError::ExpectedDollar(b':')));
         assert_eq!((outcome.counted as usize, outcome.executed as usize), (encode("SET a 1").len(), wire.len() - 8));
+    }
+
+    #[test]
+    fn between_the_commands_of_a_file_there_are_only_annotations() {
+        let run = |wire: &[u8]| {
+            let (mut bench, mut commands, mut last) = (with_link(), Executor::of_file(), Step::On);
+            commands.push(wire);
+            while last == Step::On {
+                last = bench.engine.step(LINK, &mut commands, |_, _| ());
+            }
+            (commands.counted() as usize, commands.unparsed().to_vec(), last)
+        };
+        let set = encode("SET a 1");
+        let annotated = [b"#TS:1628217470\r\n", &set[..], b"#TS:1\r\n# more\n", &set, b"#TS:2\r\n"].concat();
+        assert_eq!(run(&annotated), (annotated.len() - b"#TS:2\r\n".len(), vec![], Step::Starved));
+        assert_eq!(run(&[&set[..], b"#TS:16282"].concat()), (set.len(), b"#TS:16282".to_vec(), Step::Starved));
+        assert_eq!(run(&[&set[..], b"SET a 1\r\n"].concat()).2, Step::Wrong(ProtocolError::UnbalancedQuotes));
+        assert_eq!(run(b"!!!"), (0, b"!!!".to_vec(), Step::Starved), "the end of the line may be to come");
     }
 
     #[test]

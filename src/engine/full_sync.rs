@@ -65,6 +65,7 @@ impl Engine {
         log::info!("MASTER <-> REPLICA sync: Flushing old data");
         let server = &mut self.server;
         server.interrupt_migration();
+        server.stop_aof_for_sync();
         for db in 0..server.keyspace.databases() {
             server.keyspace.flush(db);
         }
@@ -127,6 +128,7 @@ impl Engine {
     /// The whole snapshot is loaded: it takes its place.
     pub(super) fn end_load(&mut self, loader: &Loader) {
         // Done already if the old data had to go first.
+        self.server.stop_aof_for_sync();
         self.server.close_replicas();
         self.server.replication.log.close_backlog();
         let server = &mut self.server;
@@ -142,6 +144,10 @@ impl Engine {
         server.replication.log.restart_at(offset);
         self.go_online();
         log::info!("MASTER <-> REPLICA sync: Finished with success, {} keys", loader.keys());
+        if self.server.config.appendonly {
+            log::info!("MASTER <-> REPLICA sync: Starting AOF after a successful sync");
+            self.server.turn_aof_on(false);
+        }
     }
 
     /// Gives up an incomplete snapshot. Old data that was kept is in use again.

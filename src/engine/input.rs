@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    commands::registry::Lookup,
+    commands::{command::flags, registry::Lookup},
     config::split_args,
     data::object::Near,
     resp::{
@@ -137,7 +137,7 @@ impl Engine {
         /// Bytes of the input that the log shows.
         const SHOWN_BYTES: usize = 64;
         let limit = self.server.config.client_query_buffer_limit;
-        let Some(client) = self.server.clients.get(conn).filter(|c| !c.peer.is_primary()) else { return };
+        let Some(client) = self.server.clients.get(conn).filter(|c| !c.peer.repeats()) else { return };
         if client.input_bytes() > limit {
             let input = client.pending.as_ref().map_or(&[][..], |pending| pending.buf.bytes());
             let begins = input[..input.len().min(SHOWN_BYTES)].escape_ascii();
@@ -200,6 +200,20 @@ impl Engine {
         self.server.close(conn, true);
     }
 
+    /// What no log has is not executed from a file: it is not about data, and may be about anything else.
+    fn pass_over_foreign(&self, ahead: &mut [Ahead]) {
+        const LOGGED: u64 = flags::WRITE | flags::MAY_REPLICATE;
+        for a in ahead {
+            if let Lookup::Found(id) = a.lookup
+                && let command = self.registry.get(id)
+                && command.flags & LOGGED == 0
+                && !["select", "multi", "exec", "discard"].contains(&command.name)
+            {
+                a.lookup = Lookup::Foreign;
+            }
+        }
+    }
+
     /// Executes the parsed requests in order until the client has to wait or is closed; returns how many. Those of our primary only up to what begins
     /// or ends a transaction.
     pub(super) fn execute(&mut self, conn: ConnId, parser: &Parser, input: &[u8]) -> usize {
@@ -207,7 +221,7 @@ impl Engine {
         let Some(client) = self.server.clients.get_mut(conn) else { return 0 };
         let db = client.db;
         // Replies to our primary's commands are dropped; what we send it ourselves stays in its output.
-        let unheard = client.peer.is_primary();
+        let unheard = client.peer.repeats();
         let in_multi = client.multi.is_some();
         let between = Output::new(client.out.protocol);
         let mut out = if unheard { Output::default() } else { std::mem::replace(&mut client.out, between) };
@@ -224,6 +238,9 @@ impl Engine {
                 is_of_all_alike = self.registry.is_named_by_first(lookup);
             }
             *a = self.look_ahead(db, lookup, &args, count > 1);
+        }
+        if conn == ConnId::FILE {
+            self.pass_over_foreign(ahead);
         }
         if count > 1 {
             for a in ahead.iter().filter(|a| a.hashed.0 != 0) {

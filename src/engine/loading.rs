@@ -9,7 +9,7 @@ use crate::{
     replication::ReplId,
     resp::request::OwnedArgs,
     state::{
-        Action, LoadingState, Server,
+        Action, Server,
         disk::{DiskDone, DiskJob, Done, FileId, Lane},
         saving::delay_nanos,
     },
@@ -70,14 +70,13 @@ impl FileLoad {
 }
 
 impl Engine {
-    /// Begins to load the file that `dir` and `dbfilename` name. Until that is done most commands are refused.
-    pub fn load_from_disk(&mut self) {
+    /// Begins to load the file that `dir` and `dbfilename` name.
+    pub(super) fn load_rdb_file(&mut self) {
         let file = self.server.next_file(Lane::Bulk);
         let path = self.server.config.dbfilename.clone();
         let keep_expired = self.server.config.replicaof.is_some();
         let options = LoadOptions { keep_expired, ..LoadOptions::default() };
         self.load = Some(FileLoad::new(file, path.clone(), false, Loader::new(options), self.server.host.nanos()));
-        self.server.loading = Some(LoadingState { started_unix_seconds: self.server.unix_seconds(), ..Default::default() });
         self.server.ask_disk(DiskJob::Open { file, path });
     }
 

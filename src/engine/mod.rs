@@ -32,6 +32,9 @@
 //! assert_eq!(sent, b"+OK\r\n$1\r\nv\r\n");
 //! ```
 
+mod aof_load;
+mod aof_rewrite;
+mod aof_start;
 mod aof_writer;
 mod applying;
 mod blocking;
@@ -115,6 +118,10 @@ pub struct Engine {
     cron_at_ms: u64,
     /// The file that is being loaded: our own at start, or one that holds our primary's snapshot.
     load: Option<Box<loading::FileLoad>>,
+    /// The append-only log, until it is loaded and open.
+    aof_start: Option<Box<aof_start::AofStart>>,
+    /// A command of a file that there is none of: the load of the file ends.
+    unknown_in_file: Option<Vec<u8>>,
     /// Monotonic nanoseconds at the end of the last command: the start of the next one.
     nanos: u64,
     /// Nanoseconds that the last command took before it had to wait.
@@ -181,6 +188,7 @@ impl Engine {
             last_save_unix_seconds: unix_us / 1_000_000,
             persistence: Default::default(),
             aof: Default::default(),
+            aof_files: Default::default(),
             long_replies: Default::default(),
             rewrites: Vec::new(),
             shutdown: None,
@@ -217,6 +225,8 @@ impl Engine {
             serving: false,
             cron_at_ms: nanos / 1_000_000,
             load: None,
+            aof_start: None,
+            unknown_in_file: None,
             nanos,
             tried_nanos: 0,
             errors_before: 0,
@@ -249,7 +259,9 @@ impl Engine {
         // The answer to work that has been given up is dropped.
         let _ = self.log_answered(&done)
             || self.save_answered(&done)
+            || self.start_answered(&mut done)
             || self.load_answered(&mut done)
+            || self.aof_rewrite_answered(&done)
             || self.spool_answered(&done)
             || self.server.rewrite_answered(&done);
     }

@@ -11,7 +11,7 @@ use crate::{
 impl Engine {
     #[cold]
     pub(super) fn feed_monitors(&mut self, conn: ConnId, id: CommandId, args: Args<'_>) {
-        let Some(client) = self.server.clients.get(conn) else { return };
+        let Some(client) = self.server.clients.get(conn).filter(|_| conn != ConnId::FILE) else { return };
         let (db, us) = (client.db, self.server.host.unix_us());
         let addr = if client.origin.unix {
             format!("unix:{}", self.server.config.unixsocket.as_deref().unwrap_or_default())

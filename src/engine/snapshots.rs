@@ -1,28 +1,20 @@
-//! BGSAVE: the walk in slices between events, its bytes to the disk, and what becomes of it; and the save points that begin one.
+//! Snapshots for files, in slices between events; what becomes of a BGSAVE, and the save points that begin one.
 
 use super::Engine;
-use crate::{
-    persist::{rdb::Progress, snapshot::SnapshotSink},
-    state::{
-        disk::{DiskDone, DiskJob, Done},
-        saving::{appended, delay_nanos, log_not_created, log_not_moved, log_not_written, take_pieces},
-    },
+use crate::state::{
+    Action, Server,
+    disk::{DiskDone, Done},
+    saving::{delay_nanos, log_not_created, log_not_moved, log_not_written},
+    snapshot_file::{FailedAt, SnapshotFile},
 };
 
-/// Bytes summed between two looks at the clock.
-const POLL_BYTES: usize = 16 * 1024;
-/// Bytes handed to the disk at a time.
-const APPEND_BYTES: usize = 128 * 1024;
-/// Bytes on their way to the disk at which the walk waits.
-const IN_FLIGHT_MAX: usize = 8 << 20;
 /// Seconds after a failed save before save points begin one again.
 const RETRY_SECONDS: i64 = 5;
 
 impl Engine {
-    /// Whether a save wants a slice now.
+    /// Whether a save, or a rewrite of the append-only file, wants a slice now.
     pub(super) fn wants_save_slice(&self) -> bool {
-        self.server.persistence.saving.as_ref().is_some_and(|s| !s.committing && s.in_flight < IN_FLIGHT_MAX)
-            && self.save_resumes() <= self.nanos
+        wanting(&self.server).is_some() && self.save_resumes() <= self.nanos
     }
 
     /// Milliseconds until a save that waits on purpose goes on.
@@ -34,64 +26,41 @@ impl Engine {
     /// Monotonic nanoseconds before which a save does not go on.
     fn save_resumes(&self) -> u64 {
         let delay = self.server.config.rdb_key_save_delay;
-        let stepped = self.server.persistence.saving.as_ref().map_or((0, 0), |s| s.stepped);
+        let stepped = wanting(&self.server).map_or((0, 0), |snapshot| snapshot.stepped);
         if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
     }
 
-    /// Takes the save under way a slice further: a step of the walk, and more while there is time for it.
+    /// Takes the save or rewrite under way a slice further: a step of the walk, and more while there is time for it.
     pub(super) fn save_slice(&mut self, slice_nanos: u64) {
         let started = self.nanos;
         while self.wants_save_slice() {
-            let keys = self.save_step();
+            self.save_step();
             let now = self.server.host.nanos();
-            if self.server.config.rdb_key_save_delay != 0
-                && let Some(saving) = &mut self.server.persistence.saving
-            {
-                saving.stepped = (now, keys);
-                return;
-            }
-            if now.saturating_sub(started) >= slice_nanos {
+            if self.server.config.rdb_key_save_delay != 0 || now.saturating_sub(started) >= slice_nanos {
                 return;
             }
         }
     }
 
-    /// Takes one step of the walk and hands its bytes to the disk. Returns the number of keys.
-    fn save_step(&mut self) -> u64 {
+    /// Takes one step of the walk and hands its bytes to the disk.
+    fn save_step(&mut self) {
         let server = &mut self.server;
-        let Some(saving) = &mut server.persistence.saving else { return 0 };
-        let before = saving.sink.borrow().keys();
-        // What has been encoded comes first, so that no more of it waits than a step adds.
-        if saving.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle {
-            let walked = saving.walk.is_some();
-            saving.walk = saving.walk.filter(|walk| server.keyspace.step_walk(*walk));
-            // The last keys have their delay before the end.
-            let delayed = walked && server.config.rdb_key_save_delay != 0;
-            if saving.walk.is_none() && !saving.finished && !delayed {
-                saving.finished = true;
-                saving.sink.borrow_mut().finish();
-            }
+        let delayed = server.config.rdb_key_save_delay != 0;
+        let save = server.persistence.saving.as_mut().map(|saving| &mut saving.snapshot);
+        let base = server.aof_files.base_mut();
+        let Some(snapshot) = save.into_iter().chain(base).find(|snapshot| snapshot.wants_a_step()) else { return };
+        let (keys, jobs) = snapshot.step(&mut server.keyspace, delayed);
+        if delayed {
+            snapshot.stepped = (server.host.nanos(), keys);
         }
-        let progress = saving.sink.borrow_mut().poll(POLL_BYTES);
-        let keys = saving.sink.borrow().keys() - before;
-        let ready = saving.sink.borrow().ready_bytes();
-        let (file, done) = (saving.file, progress == Progress::Done);
-        if done || ready >= APPEND_BYTES {
-            saving.in_flight += ready;
-            let pieces = take_pieces(&saving.sink);
-            let commit = done.then(|| DiskJob::Commit { file, to: saving.to.clone(), fsync: true });
-            saving.committing = done;
-            server.ask_disk(DiskJob::Append { file, pieces });
-            commit.into_iter().for_each(|job| server.ask_disk(job));
-        }
-        keys
+        server.actions.extend(jobs.into_iter().map(Action::Disk));
     }
 
     /// Takes an answer of the disk if it is for the save under way. Whether it was.
     pub(super) fn save_answered(&mut self, done: &DiskDone) -> bool {
         let server = &mut self.server;
         let Some(saving) = &mut server.persistence.saving else { return false };
-        if saving.file != done.file {
+        if saving.snapshot.file != done.file {
             return false;
         }
         match &done.result {
@@ -106,15 +75,14 @@ impl Engine {
                     log::info!("Background saving terminated with success");
                 }
             }
-            Ok(Done::Created) => saving.created = true,
-            Ok(done) => saving.in_flight -= (appended(done) as usize).min(saving.in_flight),
+            Ok(done) => saving.snapshot.advanced(done),
             Err(reason) => {
                 let dir = &server.config.dir;
-                // Each write is answered before the next job of its lane begins.
-                match (saving.created, saving.in_flight) {
-                    (false, _) => log_not_created(&saving.temporary, dir, reason),
-                    (_, 0) => log_not_moved(&saving.temporary, &saving.to, dir, reason),
-                    _ => log_not_written(reason),
+                let snapshot = &saving.snapshot;
+                match snapshot.failed_at() {
+                    FailedAt::Creating => log_not_created(&snapshot.temporary, dir, reason),
+                    FailedAt::Writing => log_not_written(reason),
+                    FailedAt::Moving => log_not_moved(&snapshot.temporary, &snapshot.to, dir, reason),
                 }
                 if saving.flushed.is_none() {
                     log::warn!("Background saving error");
@@ -129,7 +97,7 @@ impl Engine {
     /// Begins a save that was scheduled, or that a save point asks for.
     pub(super) fn saves_cron(&mut self) {
         let server = &mut self.server;
-        if server.loading.is_some() || server.persistence.saving.is_some() {
+        if server.loading.is_some() || server.persistence.saving.is_some() || server.aof_files.is_rewriting() {
             return;
         }
         let now = server.unix_seconds();
@@ -145,6 +113,13 @@ impl Engine {
             server.begin_bgsave();
         }
     }
+}
+
+/// The snapshot for a file that is to go on next, if one can.
+fn wanting(server: &Server) -> Option<&SnapshotFile> {
+    let save = server.persistence.saving.as_ref().map(|saving| &saving.snapshot);
+    let base = server.aof_files.rewrite.as_ref().and_then(|rewrite| rewrite.base.as_ref());
+    save.into_iter().chain(base).find(|snapshot| snapshot.wants_a_step())
 }
 
 /// Whole milliseconds, at least one, until `nanos`.

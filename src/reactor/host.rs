@@ -7,7 +7,7 @@ use super::{
     disk::Disk,
     fatal, files,
     listen::{Listeners, reason},
-    logger, placement,
+    logger, placement, restart,
     signals::Urgency,
     title::Title,
 };
@@ -181,6 +181,11 @@ impl Host for RealHost {
 
     fn crash(&mut self) {
         fatal::segfault();
+    }
+
+    fn restart(&mut self, delay: Duration) -> io::Error {
+        std::thread::sleep(delay);
+        restart::restart(Path::new(&self.process.executable))
     }
 
     fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>> {

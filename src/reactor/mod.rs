@@ -41,6 +41,7 @@ mod log_file;
 mod logger;
 mod placement;
 mod report;
+mod restart;
 mod signals;
 mod socket;
 mod title;
@@ -71,6 +72,7 @@ pub use daemon::{Notifier, daemonize, move_environment};
 pub use fatal::ignore_broken_writes;
 pub use host::RealHost;
 pub use logger::init as init_logger;
+pub use restart::remember_invocation;
 
 /// Bytes read from a client in one go; what is left waits for the next turn. Some four hundred short commands: a quarter of a millisecond.
 const READ_BYTES: usize = 24 * 1024;
@@ -177,7 +179,7 @@ impl Reactor {
         let mut clock = turn::TurnClock::new(self.engine.server.host.cpu_nanos());
         loop {
             if let Some(code) = self.act() {
-                self.shut_down();
+                self.shut_down(code);
                 return code;
             }
             if !self.is_ready && self.engine.server.loading.is_none() {
@@ -269,14 +271,17 @@ impl Reactor {
         self.start_disk_jobs();
     }
 
-    fn shut_down(&mut self) {
+    fn shut_down(&mut self, code: i32) {
         self.notifier.stopping();
         // What clients are still owed, as far as their sockets take it without waiting.
         for conn in self.conns.iter().map(|(key, _)| key).collect::<Vec<_>>() {
             self.write(conn, write::CLIENT_BYTES);
         }
         self.listeners.borrow_mut().close();
-        log::warn!("Redis is now ready to exit, bye bye...");
+        // Where something has failed the last line of the log says what.
+        if code == 0 {
+            log::warn!("Redis is now ready to exit, bye bye...");
+        }
     }
 
     /// Reads from clients that have sent something, in the order in which they did, until the turn is long enough.

@@ -88,6 +88,8 @@ pub enum Blocked {
     Migration,
     /// The end of its CONFIG REWRITE.
     Rewrite,
+    /// The end of its DEBUG LOADAOF.
+    Reload,
     /// The end of [`Client::long_reply`].
     LongReply,
     /// A change of one of the keys of [`Client::waiting`].
@@ -237,7 +239,7 @@ impl Client {
             Peer::Replica(_) => ClientKind::Replica,
             Peer::Primary => ClientKind::Primary,
             Peer::Client | Peer::Candidate(_) | Peer::Target(_) if self.subscriptions.is_some() => ClientKind::Pubsub,
-            Peer::Client | Peer::Candidate(_) | Peer::Target(_) => ClientKind::Normal,
+            Peer::Client | Peer::Candidate(_) | Peer::Target(_) | Peer::File => ClientKind::Normal,
         }
     }
 
@@ -253,9 +255,9 @@ impl Client {
         self.close_now || self.close_after_reply
     }
 
-    /// Whether it is shown as blocked. One in MIGRATE or CONFIG REWRITE, or whose reply is made in parts, is not: in Redis nobody could look meanwhile.
+    /// Whether it is shown as blocked. One in MIGRATE, CONFIG REWRITE or DEBUG LOADAOF, or whose reply is made in parts, is not: in Redis nobody could look meanwhile.
     pub fn shows_blocked(&self) -> bool {
-        self.blocked.is_some_and(|blocked| !matches!(blocked, Blocked::Migration | Blocked::Rewrite | Blocked::LongReply))
+        self.blocked.is_some_and(|blocked| !matches!(blocked, Blocked::Migration | Blocked::Rewrite | Blocked::Reload | Blocked::LongReply))
     }
 
     /// Bytes of input held, which are not executed yet: those of a transaction being queued among them. What `client-query-buffer-limit` limits.

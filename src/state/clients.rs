@@ -6,6 +6,8 @@ use super::{client::Client, conn_id::ConnId};
 #[derive(Default)]
 pub struct Clients {
     slots: Vec<Option<Box<Client>>>,
+    /// What executes the commands of a file ([`ConnId::FILE`]).
+    file: Option<Box<Client>>,
     /// Number of clients.
     len: usize,
     /// Where [`Clients::some_in_turn`] goes on.
@@ -26,13 +28,24 @@ impl Clients {
     /// What is known of a connection.
     #[inline]
     pub fn get(&self, id: ConnId) -> Option<&Client> {
-        self.slots.get(id.0 as usize)?.as_deref()
+        match self.slots.get(id.0 as usize) {
+            Some(slot) => slot.as_deref(),
+            None => self.file.as_deref().filter(|_| id == ConnId::FILE),
+        }
     }
 
     /// What is known of a connection.
     #[inline]
     pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Client> {
-        self.slots.get_mut(id.0 as usize)?.as_deref_mut()
+        match self.slots.get_mut(id.0 as usize) {
+            Some(slot) => slot.as_deref_mut(),
+            None => self.file.as_deref_mut().filter(|_| id == ConnId::FILE),
+        }
+    }
+
+    /// Sets what executes the commands of a file, or forgets it.
+    pub fn set_file_client(&mut self, client: Option<Client>) {
+        self.file = client.map(Box::new);
     }
 
     /// Adds a connection that has just been made.

@@ -3,3 +3,8 @@
 /// Names a connection: the reactor's slab key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u32);
+
+impl ConnId {
+    /// What executes the commands of a file. There is no connection.
+    pub const FILE: Self = Self(u32::MAX);
+}

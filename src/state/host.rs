@@ -124,6 +124,12 @@ pub trait Host {
         panic!("a segmentation fault, as asked");
     }
 
+    /// Begins the process anew after so long, with the command line that it was started with. Comes back only with the reason why it cannot.
+    fn restart(&mut self, delay: Duration) -> io::Error {
+        let _ = delay;
+        io::ErrorKind::Unsupported.into()
+    }
+
     /// Reads the configuration file.
     fn read_config_file(&self, path: &str) -> io::Result<Vec<u8>> {
         let _ = path;

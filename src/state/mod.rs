@@ -9,6 +9,7 @@
 
 pub mod action;
 pub mod aof;
+pub mod aof_files;
 pub mod aof_writer;
 pub mod blocking;
 pub mod client;
@@ -32,6 +33,7 @@ pub mod saving;
 pub mod server;
 pub mod shutdown;
 pub mod slowlog;
+pub mod snapshot_file;
 pub mod stats;
 pub mod unsafe_keys;
 pub mod write_gate;

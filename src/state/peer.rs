@@ -15,6 +15,8 @@ pub enum Peer {
     Replica(Box<ReplicaLink>),
     /// Our primary.
     Primary,
+    /// Nobody: the commands are those of a file of ours. It is no client either, and has no connection.
+    File,
     /// Another server that we have connected to and that keys are moved to. It is no client, and is shown and counted nowhere as one.
     Target(Box<Link>),
 }
@@ -32,10 +34,16 @@ impl Peer {
         matches!(self, Self::Primary)
     }
 
+    /// Whether its commands repeat what has been decided before, by our primary or by us: they are never refused, never answered, and wait for nothing.
+    #[inline]
+    pub fn repeats(&self) -> bool {
+        matches!(self, Self::Primary | Self::File)
+    }
+
     /// Whether it is a client in a wide sense: everybody but servers that keys are moved to.
     #[inline]
     pub fn is_client(&self) -> bool {
-        !matches!(self, Self::Target(_))
+        !matches!(self, Self::Target(_) | Self::File)
     }
 
     /// What is known of a replica of ours.
@@ -65,7 +73,7 @@ impl Peer {
     pub fn become_replica(&mut self) -> &mut ReplicaLink {
         let link = match std::mem::take(self) {
             Self::Candidate(link) | Self::Replica(link) => link,
-            Self::Client | Self::Primary | Self::Target(_) => Box::default(),
+            Self::Client | Self::Primary | Self::File | Self::Target(_) => Box::default(),
         };
         *self = Self::Replica(link);
         match self {

@@ -1,43 +1,18 @@
 //! The save under way, and the outcome of the last one.
 
-use super::disk::{Done, FileId, Lane};
-use crate::{
-    keyspace::WalkId,
-    persist::snapshot::{RdbSink, SnapshotSink},
+use super::{
+    disk::{FileId, Lane},
+    snapshot_file::SnapshotFile,
 };
-use bytes::Bytes;
-use std::{cell::RefCell, rc::Rc};
 
 /// A BGSAVE under way.
 pub struct Saving {
-    /// The file that is written.
-    pub file: FileId,
-    /// Its name until it is complete.
-    pub temporary: String,
-    /// Its final name.
-    pub to: String,
-    /// The walk, until it is over.
-    pub walk: Option<WalkId>,
-    /// Where the encoded bytes are taken from.
-    pub sink: Rc<RefCell<RdbSink>>,
-    /// The end of the file has been encoded.
-    pub finished: bool,
-    /// Unix seconds at which it began.
-    pub started_unix_seconds: i64,
-    /// Keys there were then.
-    pub keys_total: u64,
-    /// Changes there had been then since the last save.
+    /// The file, and what is still to come of it.
+    pub snapshot: SnapshotFile,
+    /// Changes there had been since the last save when it began.
     pub dirty_before: u64,
-    /// Bytes that the disk has been asked to write and has not answered for.
-    pub in_flight: usize,
-    /// The file has been created.
-    pub created: bool,
-    /// All bytes have been written, and the commit has been asked for.
-    pub committing: bool,
     /// It is the empty dataset of a FLUSHALL, which has counted all changes before it as saved: so many of them are not, should it fail.
     pub flushed: Option<u64>,
-    /// Monotonic nanoseconds at the end of the last step, and the keys of it: what `rdb-key-save-delay` counts from.
-    pub stepped: (u64, u64),
 }
 
 /// Saves and loads, as INFO shows them.
@@ -98,12 +73,6 @@ pub fn delay_nanos(setting: i32, keys: u64) -> u64 {
     }
 }
 
-/// All encoded bytes that are ready to be written.
-pub fn take_pieces(sink: &Rc<RefCell<RdbSink>>) -> Vec<Bytes> {
-    let mut sink = sink.borrow_mut();
-    std::iter::from_fn(|| sink.pop()).collect()
-}
-
 /// Tells the operator that the file could not be made.
 pub fn log_not_created(temporary: &str, dir: &str, reason: &str) {
     log::warn!("Failed opening the temp RDB file {temporary} (in server root dir {dir}) for saving: {reason}");
@@ -117,11 +86,6 @@ pub fn log_not_written(reason: &str) {
 /// Tells the operator that the file could not take its place.
 pub fn log_not_moved(temporary: &str, to: &str, dir: &str, reason: &str) {
     log::warn!("Error moving temp DB file {temporary} on the final destination {to} (in server root dir {dir}): {reason}");
-}
-
-/// The bytes of an answer to [`DiskJob::Append`].
-pub fn appended(done: &Done) -> u64 {
-    if let Done::Appended(bytes) = done { *bytes } else { 0 }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! What needs more than one part is done by methods of [`Server`], in a file of its own for each part.
 
 mod aof;
+mod aof_files;
 mod blocking;
 mod failover;
 mod limits;
@@ -19,9 +20,9 @@ mod upstream;
 mod write_gate;
 
 use super::{
-    action::Action, aof::Aof, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host, latency::LatencyMonitor,
-    loading::LoadingState, migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers, rewriting::Rewriting,
-    saving::Persistence, shutdown::ShutdownState, slowlog::Slowlog, stats::Stats,
+    action::Action, aof::Aof, aof_files::AofFiles, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host,
+    latency::LatencyMonitor, loading::LoadingState, migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers,
+    rewriting::Rewriting, saving::Persistence, shutdown::ShutdownState, slowlog::Slowlog, stats::Stats,
 };
 use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
@@ -70,8 +71,10 @@ pub struct Server {
     pub last_save_unix_seconds: i64,
     /// Saves and loads.
     pub persistence: Persistence,
-    /// The append-only file.
+    /// The append-only log.
     pub aof: Aof,
+    /// Its files.
+    pub aof_files: AofFiles,
     /// Clients that get a long reply, whose turn it is next first.
     pub long_replies: VecDeque<ConnId>,
     /// CONFIG REWRITEs under way.

@@ -161,6 +161,14 @@ impl Server {
         Server::started(Server::prepare(program, args))
     }
 
+    /// Another server of the family, in a directory that `prepare` has put something into.
+    #[track_caller]
+    pub fn prepared(program: &Path, args: &[&str], prepare: impl FnOnce(&Path)) -> Server {
+        let server = Server::prepare(program, args);
+        prepare(&server.dir);
+        Server::started(server)
+    }
+
     /// The binary under test with additions to its environment.
     #[track_caller]
     pub fn with_env(environment: &[(&str, &str)], args: &[&str]) -> Server {

@@ -11,11 +11,9 @@ proc assert_encoding {enc key} {
 
 # Servers that are prepared between tests by commands that are not built yet: the tests there are skipped as one, if the skip file has a line
 # for `block: ` and the error. Any other error there is a failure, after which the unit goes on behind these servers.
-# Nor is the append-only file, with which a server does not start: these go without, and the tests of it are skipped by name.
 rename start_server start_server_of_7_0
 
 proc start_server {options {code undefined}} {
-    regsub -all {\mappendonly (\{yes\}|yes\M)} $options {appendonly no} options
     if {$code ne "undefined" && $::cur_test eq ""} {
         set code "if {\[catch {$code\n} ::block_error ::block_options\] == 1} {end_block}"
     }

@@ -391,9 +391,9 @@ impl World {
         let Some(engine) = engine else { return };
         let server = &engine.server;
         let Some(saving) = &server.persistence.saving else { return };
-        if save.as_ref().is_none_or(|known| known.file != saving.file) {
+        if save.as_ref().is_none_or(|known| known.file != saving.snapshot.file) {
             let at_ms = server.keyspace.now_ms;
-            *save = Some(Save { file: saving.file, state: state.map(|s| s.live_at(at_ms)), at_ms });
+            *save = Some(Save { file: saving.snapshot.file, state: state.map(|s| s.live_at(at_ms)), at_ms });
         }
     }
 
@@ -526,7 +526,7 @@ impl World {
     fn check_turn(&mut self, node: usize) {
         self.turns += 1;
         let strangers = self.clients.iter().chain(self.gone.values()).any(|c| c.link.is_some() && c.node == node && !c.exact);
-        let started_save = self.nodes[node].engine().server.persistence.saving.as_ref().map(|s| s.file);
+        let started_save = self.nodes[node].engine().server.persistence.saving.as_ref().map(|s| s.snapshot.file);
         if started_save.is_some() && started_save != self.nodes[node].save.as_ref().map(|s| s.file) {
             // The cron has begun it, and nothing has changed since; unless it was one of several clients that a pause had held back.
             let state = (!strangers).then(|| State::of(&self.nodes[node].engine().server.keyspace));

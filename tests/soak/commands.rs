@@ -13,6 +13,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("debug", "it ends the server, blocks it or makes it lie, as it is told"),
     ("save", "one turn that is as long as the data are large, which would hide another"),
     ("bgsave", "the conductor says when to save"),
+    ("bgrewriteaof", "the conductor says when to save"),
     ("flushall", "nothing would ever be large: the conductor does it, now and then"),
     ("flushdb", "as FLUSHALL"),
     ("replicaof", "the conductor says who follows whom"),

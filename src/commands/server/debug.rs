@@ -17,6 +17,7 @@ use crate::{
     },
     keyspace::Cause,
     resp::request::OwnedArgs,
+    state::{Shutdown, Shutting},
 };
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ fn debug(ctx: &mut Ctx) {
         (b"htstats", 3 | 4) => debug_object::htstats(ctx),
         (b"htstats-key", 3 | 4) => debug_object::htstats_key(ctx),
         (b"leak", 3) => leak(ctx),
+        (b"loadaof", 2) => persistence::load_aof(ctx),
+        (b"crash-and-recover", _) => restart(ctx, false),
+        (b"restart", _) => restart(ctx, true),
         (b"listpack", 3) => debug_object::listpack(ctx),
         (b"log", 3) => log(ctx),
         (b"mallctl", 3 | 4) => mallctl(ctx),
@@ -71,7 +75,7 @@ fn debug(ctx: &mut Ctx) {
             ctx.out.ok();
         }
         (b"aof-flush-sleep", 3) => aof_flush_sleep(ctx),
-        (b"crash-and-recover" | b"jmap" | b"loadaof" | b"oom" | b"restart", _) => not_supported(ctx),
+        (b"jmap" | b"oom", _) => not_supported(ctx),
         _ => unknown_subcommand(ctx),
     }
 }
@@ -135,6 +139,33 @@ fn client_eviction(ctx: &mut Ctx) {
         return ctx.error("ERR maxmemory-clients is disabled.");
     }
     not_supported(ctx);
+}
+
+/// The process begins anew with the command line that it was started with: after a shutdown, or where it stands.
+fn restart(ctx: &mut Ctx, gracefully: bool) {
+    const FAILED: &str = "ERR failed to restart the server. Check server logs.";
+    let mut delay_ms = 0;
+    if ctx.argc() > 2 {
+        let Some(asked) = ctx.int_arg(2) else { return };
+        delay_ms = asked.max(0).unsigned_abs();
+    }
+    if gracefully {
+        let path = ctx.server.host.process().config_file.clone();
+        if !path.is_empty()
+            && let Err(error) = crate::commands::config::rewrite_file(ctx.server, &path, false)
+        {
+            log::warn!("Can't restart: configuration rewrite process failed: {error}");
+            return ctx.error(FAILED);
+        }
+        if ctx.server.shut_down(Shutdown { now: true, ..Shutdown::default() }) != Shutting::Down {
+            log::warn!("Can't restart: error preparing for shutdown");
+            return ctx.error(FAILED);
+        }
+    }
+    let error = ctx.server.host.restart(Duration::from_millis(delay_ms));
+    // After a shutdown there is no way back, and the exit is on its way.
+    log::warn!("Can't restart: {error}");
+    ctx.error(FAILED);
 }
 
 fn leak(ctx: &mut Ctx) {
@@ -261,6 +292,8 @@ const HELP: &[&str] = &[
     "    End the process as if something did not hold that must.",
     "CONFIG-REWRITE-FORCE-ALL",
     "    Rewrite the configuration file with all settings in it, those as by default too.",
+    "CRASH-AND-RECOVER [<milliseconds>]",
+    "    Begin the process anew as it stands, after so long: what is only in memory is lost.",
     "DIGEST",
     "    Show 40 hexadecimal digits that stand for all the data.",
     "DIGEST-VALUE <key> [<key> ...]",
@@ -275,6 +308,8 @@ const HELP: &[&str] = &[
     "    Take memory for this string and never return it.",
     "LISTPACK <key>",
     "    Tell of the listpack that a value is kept in.",
+    "LOADAOF",
+    "    Load the data from the append-only files, after what has been logged is in them.",
     "LOG <message>",
     "    Write this to the log.",
     "MALLCTL <name>",
@@ -301,6 +336,8 @@ const HELP: &[&str] = &[
     "    Send this command to replicas without running it.",
     "REPLYBUFFER <PEAK-RESET-TIME <NEVER|RESET|ms> | RESIZING <0|1>>",
     "    Say how reply buffers are resized. Without effect here.",
+    "RESTART [<milliseconds>]",
+    "    Shut down, save the settings, and begin the process anew after so long.",
     "SDSLEN <key>",
     "    Tell how long a key and its string are, and what memory they take.",
     "SEGFAULT",

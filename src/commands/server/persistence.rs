@@ -1,4 +1,4 @@
-//! SAVE and BGSAVE; and DEBUG RELOAD, which is a save and a load in one.
+//! SAVE, BGSAVE and BGREWRITEAOF; and DEBUG RELOAD, which is a save and a load in one.
 
 use crate::{
     commands::{
@@ -12,6 +12,7 @@ use crate::{
     },
     state::{
         Server,
+        client::{Blocked, ReplyMode},
         disk::{DiskJob, Done, Lane},
     },
 };
@@ -31,14 +32,50 @@ fn bgsave(ctx: &mut Ctx) {
     if ctx.server.persistence.saving.is_some() && !ctx.server.is_saving_nothing() {
         return ctx.error("ERR Background save already in progress");
     }
-    // Nothing that would stand in the way of a save runs in the background, so there is never anything to schedule it behind but a transaction.
-    if ctx.in_exec {
+    // The two take turns, as in Redis: one of them at a time is enough for the disk.
+    let rewrites = ctx.server.aof_files.is_rewriting();
+    if ctx.in_exec || rewrites && ctx.argc() == 2 {
         ctx.server.persistence.scheduled = true;
         return ctx.out.simple("Background saving scheduled");
+    }
+    if rewrites {
+        return ctx.error(
+            "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
+        );
     }
     ctx.server.cancel_bgsave();
     ctx.server.begin_bgsave();
     ctx.out.simple("Background saving started");
+}
+
+fn bgrewriteaof(ctx: &mut Ctx) {
+    let server = &mut *ctx.server;
+    if server.aof_files.is_rewriting() {
+        return ctx.error("ERR Background append only file rewriting already in progress");
+    }
+    if ctx.in_exec || server.is_saving_data() || server.aof_files.cleaning.is_some() {
+        server.aof_files.scheduled = true;
+        // One that is asked for need not wait because others have failed.
+        server.aof_files.failures = 0;
+        return ctx.out.simple("Background append only file rewriting scheduled");
+    }
+    server.begin_aof_rewrite();
+    ctx.out.simple("Background append only file rewriting started");
+}
+
+/// DEBUG LOADAOF: what has been logged is loaded in the place of what is in memory. The client waits.
+pub(super) fn load_aof(ctx: &mut Ctx) {
+    if ctx.in_exec {
+        return ctx.error("ERR DEBUG LOADAOF is not possible inside a transaction: it waits for the disk");
+    }
+    if ctx.server.loading.is_some() || ctx.server.aof_files.reload.is_some() {
+        return ctx.error("ERR Error trying to load the AOF files, check server logs.");
+    }
+    let conn = ctx.conn;
+    let client = ctx.client_mut();
+    client.blocked = Some(Blocked::Reload);
+    let asked_by = (conn, client.id, client.reply == ReplyMode::On);
+    ctx.server.aof_files.reload = Some(asked_by);
 }
 
 /// DEBUG RELOAD: what is in memory is saved, dropped, and loaded again.
@@ -115,4 +152,8 @@ pub const COMMANDS: &[Command] = &[
         .doc("Saves the dataset of this moment while the server goes on.", "O(1); the N keys are then written in slices of the poll loop")
         .args("[SCHEDULE]")
         .history(&[("3.2.2", "`SCHEDULE` came.")]),
+    command("bgrewriteaof", bgrewriteaof, 1, ADMIN | NOSCRIPT | NO_ASYNC_LOADING).since(Group::Server, "1.0.0").doc(
+        "Begins the append-only file anew with the dataset of this moment.",
+        "O(1); the N keys are then written in slices of the poll loop",
+    ),
 ];

@@ -122,7 +122,7 @@ impl Options {
             return self.limit_without_trim(ctx, given);
         };
         // What our primary has trimmed, we trim.
-        if ctx.client().peer.is_primary() {
+        if ctx.client().peer.repeats() {
             return Some(());
         }
         trimming.trim.limit = match given {
@@ -139,7 +139,7 @@ impl Options {
 
     fn limit_without_trim(&self, ctx: &mut Ctx<'_>, given: Option<i64>) -> Option<()> {
         match given {
-            Some(_) if !ctx.client().peer.is_primary() => limit_without_approx(ctx),
+            Some(_) if !ctx.client().peer.repeats() => limit_without_approx(ctx),
             _ => Some(()),
         }
     }

@@ -85,7 +85,8 @@ impl Server {
                 self.mark_dirty(conn);
                 true
             }
-            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration | Blocked::Rewrite | Blocked::LongReply) | None => false,
+            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration | Blocked::Rewrite | Blocked::Reload | Blocked::LongReply)
+            | None => false,
         }
     }
 

@@ -11,7 +11,8 @@ use crate::{
         action::Action,
         disk::{DiskJob, FileId, Lane},
         replicas::position,
-        saving::{Saving, delay_nanos, log_not_created, log_not_moved, log_not_written, take_pieces},
+        saving::{Saving, delay_nanos, log_not_created, log_not_moved, log_not_written},
+        snapshot_file::{SnapshotFile, take_pieces},
     },
 };
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
@@ -66,32 +67,22 @@ impl Server {
         persistence.saves += 1;
         persistence.last_try_unix_seconds = started_unix_seconds;
         persistence.saving = Some(Saving {
-            file,
-            temporary,
-            to,
-            walk: Some(walk),
-            sink,
-            finished: false,
-            started_unix_seconds,
-            keys_total,
+            snapshot: SnapshotFile { started_unix_seconds, keys_total, ..SnapshotFile::new(file, temporary, to, walk, sink) },
             dirty_before: self.keyspace.dirty,
-            in_flight: 0,
-            created: false,
-            committing: false,
             flushed: None,
-            stepped: (0, 0),
         });
     }
 
     /// Takes note that the BGSAVE under way is over, whatever came of it, and returns it.
     pub fn end_bgsave(&mut self) -> Option<Saving> {
         let saving = self.persistence.saving.take()?;
-        if let Some(walk) = saving.walk {
+        let snapshot = &saving.snapshot;
+        if let Some(walk) = snapshot.walk {
             self.keyspace.cancel_walk(walk);
         }
         if saving.flushed.is_none() {
-            self.persistence.last_took_seconds = Some(self.unix_seconds() - saving.started_unix_seconds);
-            self.persistence.last_early_bytes = saving.sink.borrow().early_bytes();
+            self.persistence.last_took_seconds = Some(self.unix_seconds() - snapshot.started_unix_seconds);
+            self.persistence.last_early_bytes = snapshot.sink.borrow().early_bytes();
         }
         Some(saving)
     }
@@ -100,9 +91,13 @@ impl Server {
     pub fn cancel_bgsave(&mut self) {
         let Some(saving) = self.end_bgsave() else { return };
         self.keyspace.dirty += saving.flushed.unwrap_or(0);
-        // What the disk has not been handed yet must not come after what somebody writes in its place.
-        self.actions.retain(|action| !matches!(action, Action::Disk(job) if job.file() == saving.file));
-        self.ask_disk(DiskJob::Abort { file: saving.file });
+        self.drop_unsent(saving.snapshot.file);
+        self.ask_disk(DiskJob::Abort { file: saving.snapshot.file });
+    }
+
+    /// What the disk has not been handed of a file must not come after what somebody writes in its place.
+    pub(super) fn drop_unsent(&mut self, file: FileId) {
+        self.actions.retain(|action| !matches!(action, Action::Disk(job) if job.file() == file));
     }
 
     /// Saves this moment's data, and comes back when it is on the disk. Nobody is served meanwhile. `false`: that failed, and the log says why.
@@ -161,7 +156,7 @@ impl Server {
             if progress != Progress::Done && sink.borrow().ready_bytes() < SAVE_PIECE {
                 continue;
             }
-            let pieces = take_pieces(&sink);
+            let pieces = take_pieces(&*sink);
             if let Err(reason) = self.host.disk_now(DiskJob::Append { file, pieces }).result {
                 self.keyspace.cancel_walk(walk);
                 return Err(reason);
@@ -206,17 +201,10 @@ impl Server {
         self.begin_saving();
         self.keyspace.dirty = 0;
         let Some(saving) = self.persistence.saving.as_mut() else { return };
-        let (file, to) = (saving.file, saving.to.clone());
-        while saving.walk.is_some_and(|walk| self.keyspace.step_walk(walk)) {}
-        saving.walk = None;
-        saving.sink.borrow_mut().finish();
-        while saving.sink.borrow_mut().poll(SAVE_PIECE) != Progress::Done {}
-        (saving.finished, saving.committing, saving.flushed) = (true, true, Some(changes));
-        saving.dirty_before = 0;
-        saving.in_flight = saving.sink.borrow().ready_bytes();
-        let pieces = take_pieces(&saving.sink);
-        self.ask_disk(DiskJob::Append { file, pieces });
-        self.ask_disk(DiskJob::Commit { file, to, fsync: true });
+        (saving.flushed, saving.dirty_before) = (Some(changes), 0);
+        for job in saving.snapshot.finish(&mut self.keyspace) {
+            self.actions.push_back(Action::Disk(job));
+        }
     }
 
     /// Gives up the BGSAVE under way, if there is one, since the process is about to end. Comes back when the disk has done with it. A FLUSHALL's is
@@ -225,7 +213,7 @@ impl Server {
         let Some(saving) = self.end_bgsave() else { return };
         let (unsent, others): (VecDeque<Action>, VecDeque<Action>) = std::mem::take(&mut self.actions)
             .into_iter()
-            .partition(|action| matches!(action, Action::Disk(job) if job.file() == saving.file));
+            .partition(|action| matches!(action, Action::Disk(job) if job.file() == saving.snapshot.file));
         self.actions = others;
         if saving.flushed.is_some() {
             for action in unsent {
@@ -237,6 +225,6 @@ impl Server {
                 }
             }
         }
-        self.host.disk_now(DiskJob::Abort { file: saving.file });
+        self.host.disk_now(DiskJob::Abort { file: saving.snapshot.file });
     }
 }

@@ -79,7 +79,7 @@ impl Server {
             }
             self.end_saving();
         }
-        if !self.aof_ends(how) {
+        if !self.end_aof_rewrite_at_exit(how.force) || !self.aof_ends(how) {
             log::warn!("Errors trying to shut down the server. Check the logs for more information.");
             self.cancel_shutdown();
             return Shutting::Failed;

@@ -81,6 +81,7 @@ impl Server {
         self.config.replicaof = None;
         self.score_role();
         self.count_good_replicas();
+        self.restart_aof_as_primary();
     }
 
     /// The kernel's score of this process is another for a replica (`oom-score-adj-values`). What cannot be set the log tells.

@@ -1,16 +1,20 @@
 //! INFO's sections about the data: Persistence, Cluster, Keyspace.
 
 use super::{Info, InfoText, aof::aof};
-use crate::{persist::snapshot::SnapshotSink, replication::primary::FollowerPhase, state::LoadingState};
+use crate::{replication::primary::FollowerPhase, state::LoadingState};
 
 pub(super) fn persistence(info: &Info, report: &mut InfoText) {
     let (persistence, loading, now) = (&info.server.persistence, &info.server.loading, info.server.unix_seconds());
     let saving = persistence.saving.as_ref();
     // Redis has one process for both, and so one figure.
     let sending = info.server.replica_links().any(|(_, link)| matches!(link.phase, FollowerPhase::Snapshot { .. }));
-    let (keys, keys_total) = saving.map_or((0, 0), |s| (s.sink.borrow().keys(), s.keys_total));
+    let files = &info.server.aof_files;
+    let rewrite = files.rewrite.as_ref();
+    // The progress of whichever is under way.
+    let snapshot = saving.map(|s| &s.snapshot).or(rewrite.and_then(|r| r.base.as_ref()));
+    let (keys, keys_total) = snapshot.map_or((0, 0), |s| (s.sink.borrow().keys(), s.keys_total));
     // What is copied on writes here, entries and not pages, only becomes more, and is known at any time.
-    let copied = saving.map_or(0, |s| s.sink.borrow().early_bytes());
+    let copied = snapshot.map_or(0, |s| s.sink.borrow().early_bytes());
     report
         .field("loading", u8::from(loading.as_ref().is_some_and(|l| !l.asynchronous)))
         .field("async_loading", u8::from(loading.as_ref().is_some_and(|l| l.asynchronous)));
@@ -26,7 +30,7 @@ pub(super) fn persistence(info: &Info, report: &mut InfoText) {
         .field("rdb_last_save_time", info.server.last_save_unix_seconds)
         .field("rdb_last_bgsave_status", if persistence.last_ok { "ok" } else { "err" })
         .field("rdb_last_bgsave_time_sec", persistence.last_took_seconds.unwrap_or(-1))
-        .field("rdb_current_bgsave_time_sec", saving.map_or(-1, |s| now - s.started_unix_seconds))
+        .field("rdb_current_bgsave_time_sec", saving.map_or(-1, |s| now - s.snapshot.started_unix_seconds))
         .field("rdb_saves", persistence.saves)
         .field("rdb_last_cow_size", persistence.last_early_bytes)
         .field("rdb_last_load_keys_expired", persistence.loaded_expired)

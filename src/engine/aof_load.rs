@@ -1,0 +1,511 @@
+//! The append-only log is loaded: base and increments, one after the other, in slices between events.
+//!
+//! A file that begins as a snapshot does goes through [`Loader`], and what follows the snapshot, or all of another file, is commands: they are executed as a client of
+//! their own, which nobody hears. Only the last file may end in the middle of something: it is cut off behind its last whole command or transaction.
+
+use super::{
+    Engine,
+    executor::{Executor, Step},
+    loading::{LoadOptions, Loader, LoaderProgress},
+};
+use crate::{
+    config::PropagationErrorBehavior,
+    keyspace::ExpireMode,
+    persist::rdb,
+    state::{
+        Client, ConnId, Peer,
+        client::Origin,
+        disk::{DiskDone, DiskJob, Done, FileId, Lane},
+        saving::delay_nanos,
+        stats::Stats,
+    },
+};
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// How long a slice may take, in nanoseconds. No data is served during a load; the error that says so may have to wait this long.
+const SLICE_NANOS: u64 = 100_000;
+/// Bytes read at a time.
+const READ_BYTES: usize = 1 << 20;
+/// Reads asked for ahead.
+const READS: usize = 3;
+/// Bytes understood before more are looked at.
+const PUSH_BYTES: usize = 64 * 1024;
+/// Keys of a snapshot loaded between two looks at the clock.
+const STEP_KEYS: usize = 64;
+/// Bytes after which the log is told how far it is.
+const REPORT_BYTES: u64 = 1 << 30;
+/// How a snapshot begins: those of later versions of Valkey with the other one.
+const SNAPSHOT_MARKS: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
+
+/// A file of the log that is to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub name: String,
+    pub bytes: u64,
+    pub is_base: bool,
+}
+
+/// Files being loaded.
+pub(super) struct PartsLoad {
+    /// Those that are still to come.
+    left: VecDeque<Part>,
+    /// Bytes of those that are done.
+    done_bytes: u64,
+    /// The one under way.
+    part: Option<Box<PartLoad>>,
+    /// What its commands count, which is nobody's.
+    stats: Stats,
+    report_bytes: u64,
+}
+
+/// The file under way.
+struct PartLoad {
+    part: Part,
+    file: FileId,
+    started_nanos: u64,
+    content: Content,
+    /// What was read and has not been understood.
+    chunks: VecDeque<Bytes>,
+    /// Reads that have not been answered.
+    reading: usize,
+    /// All of it has been read.
+    at_end: bool,
+    /// What was pushed last is not loaded yet.
+    busy: bool,
+    /// Its end is being cut off, which this setting allows.
+    cut_by: Option<&'static str>,
+    /// Monotonic nanoseconds at the end of the last step, and the commands or keys of it: what `key-load-delay` counts from.
+    stepped: (u64, u64),
+}
+
+/// What a file holds.
+enum Content {
+    /// Too little has been read to say.
+    Unknown(Vec<u8>),
+    /// A snapshot, and perhaps commands behind it.
+    Snapshot(Box<Loader>),
+    /// Commands, from this place in the file on.
+    Commands(Box<Executor>, u64),
+}
+
+/// How the load of a log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loaded {
+    /// All is loaded.
+    Whole,
+    /// All but an end that has been cut off.
+    Cut,
+    /// It is not: the log says why.
+    Failed,
+}
+
+impl PartsLoad {
+    pub(super) fn new(parts: VecDeque<Part>, commands: usize) -> Self {
+        let mut stats = Stats::default();
+        stats.by_command.resize(commands, Default::default());
+        Self { left: parts, done_bytes: 0, part: None, stats, report_bytes: REPORT_BYTES }
+    }
+
+    /// Whether it wants a slice now, but for delays.
+    pub(super) fn wants_slice(&self) -> bool {
+        self.part.as_ref().is_some_and(|part| part.cut_by.is_none() && (part.busy || !part.chunks.is_empty()))
+    }
+
+    /// Monotonic nanoseconds before which it does not go on, where `delay` is `key-load-delay`.
+    pub(super) fn resumes(&self, delay: i32) -> u64 {
+        let stepped = self.part.as_ref().map_or((0, 0), |part| part.stepped);
+        if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
+    }
+}
+
+impl PartLoad {
+    /// The place in the file up to which it is loaded.
+    fn offset(&self) -> u64 {
+        match &self.content {
+            Content::Unknown(_) => 0,
+            Content::Snapshot(loader) => loader.offset(),
+            Content::Commands(commands, from) => from + commands.executed(),
+        }
+    }
+}
+
+impl Engine {
+    /// Begins with the next file; `Some`: there is none.
+    pub(super) fn next_part(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
+        let Some(part) = load.left.pop_front() else { return Some(Loaded::Whole) };
+        let (file, path) = (self.server.next_file(Lane::Log), self.server.aof_files.path(&part.name));
+        self.server.ask_disk(DiskJob::Open { file, path });
+        load.part = Some(Box::new(PartLoad {
+            part,
+            file,
+            started_nanos: self.server.host.nanos(),
+            content: Content::Unknown(Vec::new()),
+            chunks: VecDeque::new(),
+            reading: 0,
+            at_end: false,
+            busy: false,
+            cut_by: None,
+            stepped: (0, 0),
+        }));
+        let client = Client { peer: Peer::File, ..Client::new(u64::MAX, Origin::default(), self.server.mono_ms, true) };
+        self.server.clients.set_file_client(Some(client));
+        None
+    }
+
+    /// Takes the load a slice further; `Some`: it is over.
+    pub(super) fn parts_slice(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
+        let started = self.nanos;
+        let mode = std::mem::replace(&mut self.server.keyspace.expire_mode, ExpireMode::Ignore);
+        std::mem::swap(&mut self.server.stats, &mut load.stats);
+        // What is loaded is nobody else's to repeat.
+        let proxied = self.server.replication.log.is_proxied();
+        self.server.replication.log.set_proxied(true);
+        // Who waits for a key is served behind the slice, and what that changes is logged.
+        let serving = std::mem::replace(&mut self.serving, true);
+        let mut ended = None;
+        while ended.is_none() && load.wants_slice() && load.resumes(self.server.config.key_load_delay) <= self.nanos {
+            ended = self.part_step(load);
+            if self.server.host.nanos().saturating_sub(started) >= SLICE_NANOS {
+                break;
+            }
+        }
+        self.serving = serving;
+        self.server.replication.log.set_proxied(proxied);
+        std::mem::swap(&mut self.server.stats, &mut load.stats);
+        self.server.keyspace.expire_mode = mode;
+        ended
+    }
+
+    fn part_step(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
+        let done_bytes = load.done_bytes;
+        let part = load.part.as_mut()?;
+        if !part.busy {
+            let mut chunk = part.chunks.pop_front()?;
+            let piece = chunk.split_to(chunk.len().min(PUSH_BYTES));
+            if !chunk.is_empty() {
+                part.chunks.push_front(chunk);
+            }
+            self.push_part(part, &piece);
+            part.busy = true;
+        }
+        let (before, count_before) = (part.offset(), self.server.stats.commands);
+        let (result, keys) = match &mut part.content {
+            Content::Unknown(_) => (Ok(false), 0),
+            Content::Snapshot(loader) => {
+                let keys = loader.keys() + loader.expired();
+                let result = loader.step(&mut self.server.keyspace, STEP_KEYS);
+                let keys = loader.keys() + loader.expired() - keys;
+                match result {
+                    Ok(LoaderProgress::More) => (Ok(true), keys),
+                    Ok(LoaderProgress::Hungry) => (Ok(false), keys),
+                    Ok(LoaderProgress::Done) => {
+                        self.snapshot_loaded(part);
+                        (Ok(true), keys)
+                    }
+                    Err(error) => (Err(Wrong::Snapshot(error.to_string())), keys),
+                }
+            }
+            Content::Commands(commands, _) => (self.commands_step(commands), 0),
+        };
+        if let Some(state) = &mut self.server.loading {
+            state.loaded_bytes = done_bytes + part.offset();
+            if let Content::Snapshot(loader) = &part.content {
+                state.used_memory = loader.facts().used_memory.unwrap_or(0);
+            }
+            if state.loaded_bytes >= load.report_bytes {
+                load.report_bytes += REPORT_BYTES;
+                log::info!("Loading: {} of {} MiB", state.loaded_bytes >> 20, state.total_bytes >> 20);
+            }
+        }
+        if self.server.config.key_load_delay != 0 && part.offset() > before {
+            self.nanos = self.server.host.nanos();
+            part.stepped = (self.nanos, keys + self.server.stats.commands.wrapping_sub(count_before));
+        }
+        match result {
+            Ok(true) => None,
+            Ok(false) => {
+                part.busy = false;
+                self.read_on(load)
+            }
+            Err(wrong) => self.part_is_wrong(load, wrong),
+        }
+    }
+
+    /// Takes bytes of a file.
+    fn push_part(&mut self, part: &mut PartLoad, bytes: &[u8]) {
+        match &mut part.content {
+            Content::Snapshot(loader) => loader.push(bytes),
+            Content::Commands(commands, _) => commands.push(bytes),
+            Content::Unknown(start) => {
+                start.extend_from_slice(bytes);
+                let start = std::mem::take(start);
+                let may_be = |mark: &&[u8]| mark.len() > start.len() && mark.starts_with(&start);
+                if SNAPSHOT_MARKS.iter().any(may_be) && start.len() as u64 != part.part.bytes {
+                    part.content = Content::Unknown(start);
+                } else if SNAPSHOT_MARKS.iter().any(|mark| start.starts_with(mark)) {
+                    match part.part.name == self.server.config.appendfilename {
+                        true => log::info!("Reading RDB preamble from AOF file..."),
+                        false => log::info!("Reading RDB base file on AOF loading..."),
+                    }
+                    let mut loader = self.base_loader(part.part.bytes);
+                    loader.push(&start);
+                    part.content = Content::Snapshot(Box::new(loader));
+                } else {
+                    let mut commands = Executor::of_file();
+                    commands.push(&start);
+                    part.content = Content::Commands(Box::new(commands), 0);
+                }
+            }
+        }
+    }
+
+    /// Keys past their deadline are loaded too: increments may say what becomes of them.
+    fn base_loader(&self, bytes: u64) -> Loader {
+        let server = &self.server;
+        let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
+        let verify = server.config.rdbchecksum && !server.skip_checksums;
+        let decode = rdb::DecodeOptions { verify, size: Some(bytes), shapes };
+        Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() })
+    }
+
+    /// What follows a snapshot is commands.
+    fn snapshot_loaded(&mut self, part: &mut PartLoad) {
+        let Content::Snapshot(loader) = &part.content else { return };
+        let (keys, expired) = (loader.keys(), loader.expired());
+        match loader.empty() {
+            0 => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
+            empty => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}."),
+        }
+        (self.server.persistence.loaded_keys, self.server.persistence.loaded_expired) = (keys, expired);
+        if part.part.name == self.server.config.appendfilename {
+            log::info!("Reading the remaining AOF tail...");
+        }
+        let mut commands = Executor::of_file();
+        commands.push(loader.rest());
+        part.content = Content::Commands(Box::new(commands), loader.offset());
+    }
+
+    /// Executes some commands of what has come; `false`: all of it.
+    fn commands_step(&mut self, commands: &mut Executor) -> Result<bool, Wrong> {
+        let errors = self.server.stats.errors;
+        let step = self.step(ConnId::FILE, commands, |_, _| ());
+        if self.server.stats.errors != errors {
+            self.report_failed_in_file();
+        }
+        match step {
+            Step::On => Ok(true),
+            Step::Starved => Ok(false),
+            Step::Wrong(_) => Err(Wrong::Format),
+            Step::Held => match self.unknown_in_file.take() {
+                Some(name) => Err(Wrong::Unknown(name)),
+                None => Err(Wrong::Format),
+            },
+        }
+    }
+
+    /// A command that failed when it was logged would not be in the file: the data may not be what it was.
+    #[cold]
+    fn report_failed_in_file(&mut self) {
+        let last = self.server.clients.get(ConnId::FILE).and_then(|c| c.last_command).map_or("<unknown>", |id| self.registry.full_name(id));
+        let error = String::from_utf8_lossy(&self.server.stats.last_error);
+        log::error!(
+            "== CRITICAL == This server is sending an error to its AOF-loading-client: '{error}' after processing the command '{last}'"
+        );
+        if self.server.config.propagation_error_behavior == PropagationErrorBehavior::Panic {
+            panic!("This server panicked sending an error to its AOF-loading-client after processing the command '{last}'");
+        }
+    }
+
+    /// Keeps reads in flight, and takes note of the end of the file.
+    fn read_on(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
+        let part = load.part.as_mut()?;
+        if part.at_end {
+            return if part.chunks.is_empty() && !part.busy { self.part_ended(load) } else { None };
+        }
+        while part.reading + part.chunks.len() < READS {
+            part.reading += 1;
+            self.server.ask_disk(DiskJob::Read { file: part.file, bytes: READ_BYTES });
+        }
+        None
+    }
+
+    /// Takes an answer of the disk about the file under way. `None`: it is about something else.
+    pub(super) fn part_answered(&mut self, load: &mut PartsLoad, done: &mut DiskDone) -> Option<Option<Loaded>> {
+        let part = load.part.as_mut().filter(|part| part.file == done.file)?;
+        let name = &part.part.name;
+        Some(match &mut done.result {
+            Ok(Done::Opened(_)) if part.cut_by.is_some() => self.part_cut(load),
+            Ok(Done::Opened(Some(size))) => {
+                part.part.bytes = *size;
+                self.read_on(load)
+            }
+            Ok(Done::Opened(None)) => {
+                log::warn!("The append log file {name} doesn't exist: No such file or directory");
+                Some(Loaded::Failed)
+            }
+            Ok(Done::Read(bytes)) => {
+                part.reading -= 1;
+                match bytes.is_empty() {
+                    true => part.at_end = true,
+                    false => part.chunks.push_back(std::mem::take(bytes)),
+                }
+                self.read_on(load)
+            }
+            Ok(_) => None,
+            Err(reason) => {
+                match (part.cut_by, part.reading) {
+                    (Some(_), _) => {
+                        log::warn!("Error truncating the AOF file {name}: {reason}");
+                        log_torn(name);
+                    }
+                    (None, 0) => log::warn!("Fatal error: can't open the append log file {name} for reading: {reason}"),
+                    (None, _) => log::warn!("Unrecoverable error reading the append only file {name}: {reason}"),
+                }
+                Some(Loaded::Failed)
+            }
+        })
+    }
+
+    /// All of the file has been read and executed.
+    fn part_ended(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
+        let part = load.part.as_ref()?;
+        let name = part.part.name.clone();
+        match &part.content {
+            // It is empty.
+            Content::Unknown(_) => self.part_done(load),
+            Content::Snapshot(loader) => {
+                let reason = loader.finish().err().map_or_else(String::new, |error| error.to_string());
+                self.part_is_wrong(load, Wrong::Snapshot(reason))
+            }
+            Content::Commands(commands, from) => {
+                let (rest, whole) = (commands.unparsed(), from + commands.counted());
+                if rest.first().is_some_and(|byte| !b"*#".contains(byte)) {
+                    return self.part_is_wrong(load, Wrong::Format);
+                }
+                if self.server.clients.get(ConnId::FILE).is_some_and(|client| client.multi.is_some()) {
+                    log::warn!("Revert incomplete MULTI/EXEC transaction in AOF file {name}");
+                } else if rest.is_empty() {
+                    return self.part_done(load);
+                }
+                if !self.server.config.aof_load_truncated {
+                    log_torn(&name);
+                    return Some(Loaded::Failed);
+                }
+                log::warn!("!!! Warning: short read while loading the AOF file {name}!!!");
+                log::warn!("!!! Truncating the AOF {name} at offset {whole} !!!");
+                self.cut_part(load, whole, "aof-load-truncated")
+            }
+        }
+    }
+
+    /// What is in the file is not what may be there.
+    fn part_is_wrong(&mut self, load: &mut PartsLoad, wrong: Wrong) -> Option<Loaded> {
+        let part = load.part.as_ref()?;
+        let name = part.part.name.clone();
+        match wrong {
+            Wrong::Snapshot(reason) => {
+                log::error!("Internal error in RDB reading: {reason}");
+                match name == self.server.config.appendfilename {
+                    true => log::warn!("Error reading the RDB preamble of the AOF file {name}, AOF loading aborted"),
+                    false => log::warn!("Error reading the RDB base file {name}, AOF loading aborted"),
+                }
+            }
+            Wrong::Unknown(command) => {
+                log::warn!("Unknown command '{}' reading the append only file {name}", String::from_utf8_lossy(&command));
+            }
+            Wrong::Format => {
+                let whole = part.offset_counted();
+                let tail = part.part.bytes.saturating_sub(whole);
+                if tail <= self.server.config.aof_load_corrupt_tail_max_size {
+                    log::warn!("!!! Warning: corrupt tail of {tail} bytes while loading the AOF file {name}!!!");
+                    log::warn!("!!! Truncating the AOF {name} at offset {whole} !!!");
+                    return self.cut_part(load, whole, "aof-load-corrupt-tail-max-size");
+                }
+                log::warn!(
+                    "Bad file format reading the append only file {name}: make a backup of your AOF file, then use ./redis-check-aof --fix \
+                     <filename.manifest>"
+                );
+            }
+        }
+        Some(Loaded::Failed)
+    }
+
+    /// Cuts the file off behind what is whole, if it is the last.
+    fn cut_part(&mut self, load: &mut PartsLoad, whole: u64, allowed_by: &'static str) -> Option<Loaded> {
+        if !load.left.is_empty() {
+            log::warn!("Fatal error: the truncated file is not the last file");
+            return Some(Loaded::Failed);
+        }
+        let part = load.part.as_mut()?;
+        self.server.ask_disk(DiskJob::Abort { file: part.file });
+        // Its other reads are nobody's any more.
+        part.file = self.server.next_file(Lane::Log);
+        part.cut_by = Some(allowed_by);
+        let path = self.server.aof_files.path(&part.part.name);
+        self.server.ask_disk(DiskJob::OpenLog { file: part.file, path, size: Some(whole) });
+        None
+    }
+
+    /// The end of the file is cut off.
+    fn part_cut(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
+        let part = load.part.take()?;
+        log::warn!("AOF {} loaded anyway because {} is enabled", part.part.name, part.cut_by.unwrap_or_default());
+        self.server.ask_disk(DiskJob::Abort { file: part.file });
+        self.part_told(&part);
+        Some(Loaded::Cut)
+    }
+
+    /// The file is loaded: the next one follows.
+    fn part_done(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
+        let part = load.part.take()?;
+        // What is served from here on must not be taken back by a power cut, and it may have been killed before it was synced.
+        self.server.ask_disk(DiskJob::Sync { file: part.file });
+        self.server.ask_disk(DiskJob::Abort { file: part.file });
+        load.done_bytes += part.part.bytes;
+        self.part_told(&part);
+        self.next_part(load)
+    }
+
+    fn part_told(&self, part: &PartLoad) {
+        let kind = if part.part.is_base { "base" } else { "incr" };
+        let seconds = self.server.host.nanos().saturating_sub(part.started_nanos) as f64 / 1e9;
+        log::info!("DB loaded from {kind} file {}: {seconds:.3} seconds", part.part.name);
+    }
+
+    /// Nothing is loaded any more, whatever came of it.
+    pub(super) fn end_parts(&mut self, load: &PartsLoad) {
+        if let Some(part) = &load.part {
+            self.server.ask_disk(DiskJob::Abort { file: part.file });
+        }
+        self.server.clients.set_file_client(None);
+        self.unknown_in_file = None;
+    }
+}
+
+impl PartLoad {
+    /// The place behind the last whole command or transaction.
+    fn offset_counted(&self) -> u64 {
+        match &self.content {
+            Content::Commands(commands, from) => from + commands.counted(),
+            Content::Unknown(_) | Content::Snapshot(_) => 0,
+        }
+    }
+}
+
+/// Why a file cannot be loaded.
+enum Wrong {
+    /// What is no snapshot begins as one.
+    Snapshot(String),
+    /// There is no command of this name.
+    Unknown(Vec<u8>),
+    /// What comes next is no command.
+    Format,
+}
+
+fn log_torn(name: &str) {
+    log::warn!(
+        "Unexpected end of file reading the append only file {name}. You can: 1) Make a backup of your AOF file, then use ./redis-check-aof \
+         --fix <filename.manifest>. 2) Alternatively you can set the 'aof-load-truncated' configuration option to yes and restart the server."
+    );
+}
