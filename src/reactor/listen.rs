@@ -148,7 +148,7 @@ impl Listeners {
     pub fn close(&mut self) {
         for listener in self.open.drain(..) {
             if let Listener::Unix(_, path) = listener {
-                log::info!("Removing the unix socket file.");
+                log::debug!("Removing the unix socket file.");
                 let _ = fs::remove_file(path);
             }
         }

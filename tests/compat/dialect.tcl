@@ -14,6 +14,10 @@ proc assert_encoding {enc key} {
 rename start_server start_server_of_7_0
 
 proc start_server {options {code undefined}} {
+    # The files of this unit's first server are for its second one, and the suite removes them in between: as it is the unit fails with Redis, too.
+    if {[string match *aof-race* $::curfile]} {
+        lappend options keep_persistence true
+    }
     if {$code ne "undefined" && $::cur_test eq ""} {
         set code "if {\[catch {$code\n} ::block_error ::block_options\] == 1} {end_block}"
     }

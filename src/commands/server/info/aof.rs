@@ -17,7 +17,7 @@ pub(super) fn aof(info: &Info, report: &mut InfoText) {
         .field("aof_last_write_status", if aof.is_written() { "ok" } else { "err" })
         .field("aof_last_cow_size", files.last_early_bytes);
     report.idle(&[("module_fork_in_progress", "0"), ("module_fork_last_cow_size", "0")]);
-    if info.server.config.appendonly {
+    if aof.phase != AofPhase::Off || info.server.config.appendonly {
         report
             .field("aof_current_size", info.server.aof_size())
             .field("aof_base_size", files.base_size)
