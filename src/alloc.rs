@@ -4,6 +4,8 @@
 //! an entry (mimalloc and others round 40 bytes up to 48). What is handed out is counted a thread, without atomics: only one thread touches data.
 #![allow(unsafe_code)]
 
+pub mod slabs;
+
 use crate::data::size_class::{PAGE, size_class};
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -248,7 +250,7 @@ pub fn purge() {
     unsafe { mallctl(c"arena.4096.purge".as_ptr(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), 0) };
 }
 
-/// One of jemalloc's statistics, in bytes; call [`refresh`] first.
+/// One of the statistics that jemalloc keeps in any case, as of the last time it was told to look (`epoch`).
 fn statistic(name: &CStr) -> usize {
     let (mut value, mut len) = (0usize, size_of::<usize>());
     // SAFETY: the name ends in NUL, and value and length are ours and of the size that these controls write.
@@ -273,21 +275,23 @@ pub fn flush_thread() {
 
 /// What the allocator holds.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Held {
+pub struct Holdings {
     /// Bytes in live allocations.
     pub allocated: usize,
     /// Bytes in pages that hold live allocations.
     pub active: usize,
-    /// Bytes in pages that are mapped and may be resident.
+    /// Bytes in those pages, and in pages that are to go back to the system.
     pub resident: usize,
 }
 
-/// What the allocator holds now. Costs some microseconds.
-pub fn held() -> Held {
+/// What the allocator holds now. There is one arena.
+pub fn held() -> Holdings {
     let mut epoch = 1u64;
     // SAFETY: the name ends in NUL, and the value is ours and of the size that this control reads.
     unsafe { mallctl(c"epoch".as_ptr(), ptr::null_mut(), ptr::null_mut(), (&raw mut epoch).cast::<c_void>(), size_of::<u64>()) };
-    Held { allocated: statistic(c"stats.allocated"), active: statistic(c"stats.active"), resident: statistic(c"stats.resident") }
+    let pages = |name| statistic(name) * PAGE;
+    let active = pages(c"stats.arenas.0.pactive");
+    Holdings { allocated: used(), active, resident: active + pages(c"stats.arenas.0.pdirty") + pages(c"stats.arenas.0.pmuzzy") }
 }
 
 /// The allocator's name and version, as INFO shows it.

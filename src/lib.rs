@@ -23,7 +23,7 @@
 //!
 //! Everywhere else it does not compile. In [`data::pair`] (a key and its value in one allocation), [`data::block`] (a small buffer),
 //! [`data::member`] (a member of a large set or sorted set), [`data::zset`]'s `table` (the tree that leads to its members),
-//! [`data::prefetch`] (a hint to the processor), [`data::wide`] (loops that are compiled for wider registers too), [`alloc`] (the global allocator), and in the reactor's `clock` (the processor's counter),
+//! [`data::moving`] (allocations that are given another place), [`data::prefetch`] (a hint to the processor), [`data::wide`] (loops that are compiled for wider registers too), [`alloc`] (the global allocator), and in the reactor's `clock` (the processor's counter),
 //! `daemon` (fork, limits, local time), `placement` (processors, huge pages), `fatal` and `report` (handlers of signals, and what they write). Their tests also run under AddressSanitizer: `make asan`.
 #![deny(unsafe_code)]
 
@@ -39,3 +39,8 @@ pub mod reactor;
 pub mod replication;
 pub mod resp;
 pub mod state;
+
+/// Tests run on the allocator that the program has.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: alloc::Counting = alloc::Counting;

@@ -88,14 +88,8 @@ fn absolute(from: &str, dir: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// As Redis says it where its allocator gives no hints, as in Debian's packages.
-const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified Jemalloc like the one shipped by default with the Redis source distribution";
-
 /// Puts a setting that has changed into effect. The error is a reason.
 pub fn apply_setting(server: &mut Server, id: DirectiveId) -> Result<(), String> {
-    if id == DirectiveId::activedefrag && server.config.activedefrag {
-        return Err(NO_DEFRAGMENTATION.into());
-    }
     apply_inside(server, id);
     server.host.apply(&server.config, id)
 }

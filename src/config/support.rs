@@ -29,7 +29,6 @@ pub(super) const NO_LIMIT: Support =
 pub(super) const NO_EVICTION: Support = Ignored("solod evicts no keys yet.");
 pub(super) const NO_CLIENT_EVICTION: Support =
     Ignored("Clients are not closed for what all of them take together; client-output-buffer-limit and client-query-buffer-limit hold.");
-pub(super) const NO_DEFRAGMENTATION: Support = Ignored("There is no active defragmentation.");
 pub(super) const NO_SCRIPTS: Support = Ignored("solod runs no scripts yet.");
 pub(super) const NO_TRACKING: Support = Ignored("solod has no client-side caching yet.");
 pub(super) const NO_FORK: Support = Ignored("No process is forked.");

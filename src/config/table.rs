@@ -366,20 +366,20 @@ directives! {
         "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = false, YES_NO, [DEBUG], ALWAYS_LAZY;
         /// Rehashes tables while idle.
         "activerehashing" => activerehashing: bool = true, YES_NO, [], NO_REHASHING;
-        /// Moves values to close gaps in memory. CONFIG SET refuses it, as Redis does where its allocator does not help.
-        "activedefrag" => activedefrag: bool = false, YES_NO, [DEBUG], NO_DEFRAGMENTATION;
+        /// Moves values to close gaps in memory, a little at a time.
+        "activedefrag" => activedefrag: bool = true, YES_NO, [DEBUG];
         /// Bytes of gaps below which defragmentation rests.
-        "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = 100 << 20, memory(1, I64), [], NO_DEFRAGMENTATION;
+        "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = 8 << 20, memory(1, I64), [];
         /// Percentage of gaps at which defragmentation begins.
-        "active-defrag-threshold-lower" => active_defrag_threshold_lower: u32 = 10, int(0, 1000), [], NO_DEFRAGMENTATION;
+        "active-defrag-threshold-lower" => active_defrag_threshold_lower: u32 = 10, int(0, 1000), [];
         /// Percentage of gaps at which it works hardest.
-        "active-defrag-threshold-upper" => active_defrag_threshold_upper: u32 = 100, int(0, 1000), [], NO_DEFRAGMENTATION;
+        "active-defrag-threshold-upper" => active_defrag_threshold_upper: u32 = 100, int(0, 1000), [];
         /// Percentage of processor time it takes at the lower threshold.
-        "active-defrag-cycle-min" => active_defrag_cycle_min: u32 = 1, int(1, 99), [], NO_DEFRAGMENTATION;
+        "active-defrag-cycle-min" => active_defrag_cycle_min: u32 = 1, int(1, 99), [];
         /// Percentage of processor time it takes at the upper threshold.
-        "active-defrag-cycle-max" => active_defrag_cycle_max: u32 = 25, int(1, 99), [], NO_DEFRAGMENTATION;
-        /// Elements of a collection above which it is left for later.
-        "active-defrag-max-scan-fields" => active_defrag_max_scan_fields: u64 = 1000, int(1, I64), [], NO_DEFRAGMENTATION;
+        "active-defrag-cycle-max" => active_defrag_cycle_max: u32 = 25, int(1, 99), [];
+        /// Elements of a collection that are looked at in a row, at most: of each, as of the keys, no more than there is time for.
+        "active-defrag-max-scan-fields" => active_defrag_max_scan_fields: u64 = 1000, int(1, I64), [];
         /// Lets jemalloc return memory from a thread of its own.
         "jemalloc-bg-thread" => jemalloc_bg_thread: bool = true, YES_NO, [];
     }

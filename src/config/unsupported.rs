@@ -146,7 +146,6 @@ mod tests {
         DirectiveId::maxmemory_clients,
         DirectiveId::tls_port,
         DirectiveId::cluster_enabled,
-        DirectiveId::activedefrag,
         DirectiveId::users,
         DirectiveId::aclfile,
     ];

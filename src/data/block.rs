@@ -7,7 +7,7 @@
 //! Two invariants: **the capacity is what the allocation was made with** (none where it is 0), and **every byte of it is initialised**.
 #![allow(unsafe_code)]
 
-use super::size_class::quarter_class;
+use super::{moving::Mover, size_class::quarter_class};
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc},
     fmt,
@@ -182,6 +182,17 @@ impl Block {
             self.shrink_far();
         } else {
             self.resize(self.len());
+        }
+    }
+
+    /// Moves its allocation, if that pays.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        if self.class == Class::NONE {
+            return;
+        }
+        // SAFETY: the allocation was made, or last changed, with this class's layout, and nothing but the base leads to it.
+        if let Some(base) = unsafe { mover.moved(self.base, self.class.layout()) } {
+            self.base = base;
         }
     }
 

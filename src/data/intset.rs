@@ -8,7 +8,10 @@
 //! In memory there is one more width, of 3 bytes, which a file has as 4: most numbers that name something are below eight million. Otherwise the
 //! integers are those of Redis's files. They never become narrower.
 
-use super::block::{self, Block};
+use super::{
+    block::{self, Block},
+    moving::Mover,
+};
 
 /// Bytes in front of the integers in a file.
 const FILE_HEADER: usize = 8;
@@ -46,6 +49,11 @@ fn width_of(n: i64) -> u16 {
 }
 
 impl Intset {
+    /// Moves its allocation, if that pays.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.0.relocate(mover);
+    }
+
     /// No integer.
     pub fn new() -> Self {
         Self::of_width(2, 0)

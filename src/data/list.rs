@@ -9,7 +9,10 @@ mod quicklist;
 #[cfg(test)]
 mod tests;
 
-use super::listpack::{Item, Listpack};
+use super::{
+    listpack::{Item, Listpack},
+    moving::{Mover, Place, Relocate},
+};
 use bytes::Bytes;
 pub use element::{End, ListElement};
 pub use limits::NodeLimits;
@@ -24,6 +27,20 @@ pub struct List(Repr);
 enum Repr {
     Packed(Listpack),
     Linked(Box<Quicklist>),
+}
+
+impl Relocate for List {
+    fn relocate(&mut self, from: Place, mover: &mut Mover) -> Option<Place> {
+        match &mut self.0 {
+            Repr::Packed(pack) => pack.relocate(mover),
+            Repr::Linked(list) => {
+                mover.boxed(list);
+                let next = list.relocate(from.at as usize, mover)?;
+                return Some(Place { at: next as u64, ..from });
+            }
+        }
+        None
+    }
 }
 
 impl Default for List {

@@ -17,7 +17,7 @@ mod position;
 #[cfg(test)]
 mod tests;
 
-use super::block::Block;
+use super::{block::Block, moving::Mover};
 use element::Encoded;
 pub use item::Item;
 pub use iter::{Iter, Pos};
@@ -52,6 +52,11 @@ impl Listpack {
     #[inline]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Moves its allocation, if that pays.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.0.relocate(mover);
     }
 
     /// No element yet, and room for so many bytes of them, as far as a listpack may have so many.

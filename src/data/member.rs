@@ -10,10 +10,11 @@
 //! The size of the allocation is a function of the length, rounded up to the allocator's own classes.
 #![allow(unsafe_code)]
 
-use super::{dict::slot::Slot, prefetch, size_class::size_class};
+use super::{dict::slot::Slot, moving::Mover, prefetch, size_class::size_class};
 use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error},
     marker::PhantomData,
+    mem,
     ptr::{self, NonNull},
 };
 
@@ -113,6 +114,30 @@ impl<H: Copy> Member<H> {
     #[inline(always)]
     pub fn link(&self) -> MemberPtr<H> {
         self.0
+    }
+
+    /// Moves it, if that pays. Only for one to which no [`MemberPtr`] leads.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        let layout = layout::<H>(self.bytes().len());
+        // SAFETY: the allocation was made with the layout of this length, and whoever follows a link has to know that it is still good.
+        if let Some(base) = unsafe { mover.moved(self.0.0, layout) } {
+            self.0.0 = base;
+        }
+    }
+
+    /// Its equal at another place, which is to take its own, if that pays. What was here goes by [`Member::leave`].
+    pub fn relocated(&self, mover: &mut Mover) -> Option<Self> {
+        // SAFETY: the allocation was made with the layout of this length. A head and bytes can be copied.
+        let base = unsafe { mover.copied(self.0.0, layout::<H>(self.bytes().len())) }?;
+        Some(Self(MemberPtr(base, PhantomData)))
+    }
+
+    /// Frees one that [`Member::relocated`] has given another place.
+    pub fn leave(self, mover: &mut Mover) {
+        let (base, layout) = (self.0.0, layout::<H>(self.bytes().len()));
+        mem::forget(self);
+        // SAFETY: the allocation was made with the layout of this length, and its owner is gone.
+        unsafe { mover.left(base, layout) };
     }
 
     /// Bytes of memory it takes.

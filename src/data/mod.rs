@@ -30,6 +30,7 @@ pub mod listpack;
 pub mod longdouble;
 pub mod lzf;
 pub mod member;
+pub mod moving;
 pub mod number;
 pub mod object;
 pub mod pair;

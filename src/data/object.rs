@@ -5,6 +5,7 @@ use super::{
     hash::Hash,
     list::List,
     member::Member,
+    moving::{Mover, Place, Relocate},
     pair::{Held, Pair},
     set::Set,
     size_class::size_class,
@@ -63,6 +64,23 @@ macro_rules! collections {
 }
 
 collections!(List(List), Set(Set), Hash(Hash), Zset(Zset), Stream(Stream));
+
+impl Relocate for Object {
+    fn relocate(&mut self, from: Place, mover: &mut Mover) -> Option<Place> {
+        match self {
+            Self::Bytes(bytes) => {
+                mover.boxed(bytes);
+                mover.bytes(bytes);
+                None
+            }
+            Self::List(list) => list.relocate(from, mover),
+            Self::Set(set) => set.relocate(from, mover),
+            Self::Hash(hash) => hash.relocate(from, mover),
+            Self::Zset(zset) => zset.relocate(from, mover),
+            Self::Stream(stream) => stream.relocate(from, mover),
+        }
+    }
+}
 
 /// Where in a large collection's table an element belongs that will be looked for soon.
 pub enum Near<'a> {

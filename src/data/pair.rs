@@ -13,7 +13,11 @@
 //! value of the same class is written in place.
 #![allow(unsafe_code)]
 
-use super::{dict::slot::Slot, size_class::size_class};
+use super::{
+    dict::slot::Slot,
+    moving::{Mover, Place, Relocate},
+    size_class::size_class,
+};
 use bytes::Bytes;
 use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error},
@@ -527,6 +531,20 @@ impl<O: Held> Pair<O> {
         new
     }
 
+    /// Moves the pair's own allocation and the box of what hangs off it, if that pays.
+    fn relocate_own(&mut self, mover: &mut Mover) {
+        let Some(base) = NonNull::new(self.base()) else { return };
+        // SAFETY: the allocation is of the class that its header tells, as in `drop`, and nothing but this pointer leads to it. It is tagged as before.
+        if let Some(new) = unsafe { mover.moved(base, layout(self.allocated())) } {
+            let tag = self.0.addr().get() & TAG_VOLATILE;
+            self.0 = new.map_addr(|a| a | tag);
+        }
+        if self.header().meta & KIND == KIND_OBJECT {
+            // SAFETY: an object pair's word is the box it owns, which is a pointer, and `&mut self` is the only way in.
+            mover.boxed(unsafe { &mut *self.word_ptr().cast::<Box<O>>() });
+        }
+    }
+
     /// Bytes of the pair's own allocation, without what hangs off it.
     pub fn allocated(&self) -> usize {
         let header = self.header();
@@ -538,6 +556,15 @@ impl<O: Held> Pair<O> {
     pub fn prefetch(&self) {
         super::prefetch::read(self.base());
         super::prefetch::read(self.base().wrapping_add(56));
+    }
+}
+
+impl<O: Held + Relocate> Relocate for Pair<O> {
+    fn relocate(&mut self, from: Place, mover: &mut Mover) -> Option<Place> {
+        if from == Place::default() {
+            self.relocate_own(mover);
+        }
+        self.object_mut()?.relocate(from, mover)
     }
 }
 

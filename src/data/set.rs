@@ -12,6 +12,7 @@ use super::{
     key_hash::Seed,
     listpack::{self, BYTES_MAX, Item, Listpack},
     member::Member,
+    moving::{Mover, Place, Relocate},
     number,
 };
 
@@ -37,6 +38,20 @@ enum Repr {
     Ints(Intset),
     Pack(Listpack),
     Table(Box<Dict<Member>>),
+}
+
+impl Relocate for Set {
+    fn relocate(&mut self, from: Place, mover: &mut Mover) -> Option<Place> {
+        match &mut self.0 {
+            Repr::Ints(ints) => ints.relocate(mover),
+            Repr::Pack(pack) => pack.relocate(mover),
+            Repr::Table(table) => {
+                mover.boxed(table);
+                return table.relocate(&from, mover, &mut Member::relocate);
+            }
+        }
+        None
+    }
 }
 
 impl Default for Set {

@@ -55,6 +55,9 @@ impl Engine {
             self.save_slice(slice_nanos);
             self.pace.ran(started, self.server.host.nanos());
         }
+        if self.defragments() {
+            self.defrag_slice();
+        }
         self.load_slice();
         self.start_slice();
         self.aof_rewrite_turn();
@@ -92,6 +95,7 @@ impl Engine {
             || self.waits_unseen > 0
             || self.owes_key_waits()
             || self.owes_tries()
+            || self.defrag_ms() == Some(0)
         {
             return 0;
         }
@@ -112,6 +116,7 @@ impl Engine {
         cron.min(pause)
             .min(delayed)
             .min(self.wait_ms())
+            .min(self.defrag_ms().unwrap_or(u64::MAX))
             .min(self.key_wait_ms())
             .min(self.upstream_sleep_ms())
             .min(self.server.migration_left_ms())
@@ -150,7 +155,9 @@ impl Engine {
         // So INFO costs nothing for it.
         if (server.cron_loops - 1).is_multiple_of((hz / FACTS_A_SECOND).max(1)) {
             server.rss = server.host.rss();
+            self.defrag_cron();
         }
+        let server = &mut self.server;
         let used = server.host.used_memory();
         if used > server.stats.peak_memory {
             server.stats.peak_memory = used;

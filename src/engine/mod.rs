@@ -40,6 +40,7 @@ mod applying;
 mod blocking;
 mod clients;
 mod cron;
+mod defrag;
 mod dispatch;
 mod executor;
 mod full_sync;
@@ -112,6 +113,8 @@ pub struct Engine {
     pace: pace::Pace,
     /// The share of snapshots for replicas.
     replica_pace: pace::Pace,
+    /// What active defragmentation may take of the loop.
+    defrag_share: defrag::DefragShare,
     /// Clients that wait for keys are being served.
     serving: bool,
     /// Monotonic milliseconds of the next cron.
@@ -203,6 +206,7 @@ impl Engine {
             loading: None,
             cron_loops: 0,
             rss: 0,
+            defrag: Default::default(),
             startup_memory: 0,
         };
         let mut engine = Self {
@@ -222,6 +226,7 @@ impl Engine {
             waits_unseen: 0,
             pace: Default::default(),
             replica_pace: Default::default(),
+            defrag_share: Default::default(),
             serving: false,
             cron_at_ms: nanos / 1_000_000,
             load: None,

@@ -159,6 +159,10 @@ impl Host for RealHost {
         alloc::used()
     }
 
+    fn held(&self) -> alloc::Holdings {
+        alloc::held()
+    }
+
     fn purge_memory(&mut self) {
         alloc::purge();
     }

@@ -1,7 +1,10 @@
 //! What the engine asks of its environment: clock, files and facts about the process are answers, so that a simulator can give them.
 
 use super::disk::{DiskDone, DiskJob};
-use crate::config::{Config, DirectiveId};
+use crate::{
+    alloc::Holdings,
+    config::{Config, DirectiveId},
+};
 use std::{io, rc::Rc, time::Duration};
 
 /// What does not change about this process while it runs.
@@ -97,6 +100,11 @@ pub trait Host {
     /// Bytes handed out by the allocator: what `used_memory` is.
     fn used_memory(&self) -> usize {
         0
+    }
+
+    /// What the allocator holds. Takes some microseconds.
+    fn held(&self) -> Holdings {
+        Holdings::default()
     }
 
     /// Returns unused memory to the operating system (`MEMORY PURGE`).

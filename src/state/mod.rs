@@ -15,6 +15,7 @@ pub mod blocking;
 pub mod client;
 pub mod clients;
 pub mod conn_id;
+pub mod defrag;
 pub mod disk;
 pub mod held_replies;
 pub mod host;

@@ -20,7 +20,7 @@ mod upstream;
 mod write_gate;
 
 use super::{
-    action::Action, aof::Aof, aof_files::AofFiles, blocking::Blocking, clients::Clients, conn_id::ConnId, host::Host,
+    action::Action, aof::Aof, aof_files::AofFiles, blocking::Blocking, clients::Clients, conn_id::ConnId, defrag::Defrag, host::Host,
     latency::LatencyMonitor, loading::LoadingState, migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers,
     rewriting::Rewriting, saving::Persistence, shutdown::ShutdownState, slowlog::Slowlog, stats::Stats,
 };
@@ -103,6 +103,8 @@ pub struct Server {
     pub cron_loops: u64,
     /// Resident bytes, as of a tenth of a second ago at most.
     pub rss: usize,
+    /// Active defragmentation.
+    pub defrag: Defrag,
     /// `used_memory` of the server before its first client.
     pub startup_memory: usize,
 }

@@ -1,5 +1,7 @@
 //! Counters that INFO shows, and a histogram of durations.
 
+use super::defrag::DefragStats;
+
 /// A log-linear histogram of durations in nanoseconds: 4 buckets a doubling, so a value is known to within 25%.
 #[derive(Clone)]
 pub struct Histogram {
@@ -160,6 +162,8 @@ pub struct Stats {
     pub writes: u64,
     /// Objects freed in slices.
     pub lazyfreed: u64,
+    /// Active defragmentation.
+    pub defrag: DefragStats,
     /// Turns of the poll loop, and their CPU time.
     pub turns: Histogram,
     /// Nanoseconds the loop spent in commands.

@@ -5,6 +5,7 @@ use super::{
     memory_facts::{MemoryFacts, human, usage},
 };
 use crate::{
+    alloc::Holdings,
     commands::{
         Command, Ctx,
         command::{Group, KeySpec, command, flags::*, key_flags as k},
@@ -54,8 +55,8 @@ fn stats(ctx: &mut Ctx) {
     use Figure::{Bytes, Number};
     let facts = facts(ctx.server);
     let bytes = |n: usize| Bytes(n as i64);
-    // What the allocator holds beyond what it has handed out is not known apart from the process's resident memory,
-    // so that is all fragmentation, as it is for a Redis whose allocator tells nothing.
+    let held = facts.held;
+    let apart = |of: usize, from: usize| Bytes(of as i64 - from as i64);
     let before = [
         ("peak.allocated", bytes(facts.peak)),
         ("total.allocated", bytes(facts.used)),
@@ -75,15 +76,15 @@ fn stats(ctx: &mut Ctx) {
         ("dataset.bytes", bytes(facts.dataset())),
         ("dataset.percentage", Number(facts.dataset_percent())),
         ("peak.percentage", Number(facts.peak_percent())),
-        ("allocator.allocated", bytes(facts.used)),
-        ("allocator.active", bytes(facts.rss)),
-        ("allocator.resident", bytes(facts.rss)),
-        ("allocator-fragmentation.ratio", Number(facts.fragmentation())),
-        ("allocator-fragmentation.bytes", Bytes(facts.fragmentation_bytes())),
-        ("allocator-rss.ratio", Number(1.0)),
-        ("allocator-rss.bytes", Bytes(0)),
-        ("rss-overhead.ratio", Number(1.0)),
-        ("rss-overhead.bytes", Bytes(0)),
+        ("allocator.allocated", bytes(held.allocated)),
+        ("allocator.active", bytes(held.active)),
+        ("allocator.resident", bytes(held.resident)),
+        ("allocator-fragmentation.ratio", Number(facts.gaps_ratio())),
+        ("allocator-fragmentation.bytes", apart(held.active, held.allocated)),
+        ("allocator-rss.ratio", Number(facts.kept_ratio())),
+        ("allocator-rss.bytes", apart(held.resident, held.active)),
+        ("rss-overhead.ratio", Number(facts.beside_ratio())),
+        ("rss-overhead.bytes", apart(facts.rss, held.resident)),
         ("fragmentation", Number(facts.fragmentation())),
         ("fragmentation.bytes", Bytes(facts.fragmentation_bytes())),
     ];
@@ -117,6 +118,7 @@ fn diagnose(facts: &MemoryFacts, clients: usize) -> String {
     const USED_MIN: usize = 5 << 20;
     /// Bytes of fragmentation, and bytes a client, above which there is a finding.
     const FRAGMENTATION_BYTES: i64 = 10 << 20;
+    const RATIO: f64 = 1.1;
     const CLIENT_BYTES: usize = 200 << 10;
 
     let text = |bytes: usize| human(bytes as u64);
@@ -131,11 +133,32 @@ fn diagnose(facts: &MemoryFacts, clients: usize) -> String {
             text(facts.used)
         ));
     }
-    if facts.fragmentation() > 1.4 && facts.fragmentation_bytes() > FRAGMENTATION_BYTES {
+    let Holdings { allocated, active, resident } = facts.held;
+    let is_much = |ratio: f64, of: usize, from: usize| ratio > RATIO && of as i64 - from as i64 > FRAGMENTATION_BYTES;
+    if is_much(facts.gaps_ratio(), active, allocated) {
+        let remedy = if facts.defrag_is_on {
+            "Active defragmentation closes such gaps a little at a time, from active-defrag-threshold-lower percent and active-defrag-ignore-bytes on: INFO shows whether it is at work (active_defrag_running)."
+        } else {
+            "Active defragmentation is off; CONFIG SET activedefrag yes has it close them a little at a time."
+        };
         findings.push(format!(
-            "{} are resident for {} in use. After a peak, or when many values of one size have made way for another, the free memory between what is left cannot be given back until its neighbours go.",
+            "{} of pages hold {} in use: when many values of one size have made way for another, free memory lies between what is left. {remedy}",
+            text(active),
+            text(allocated)
+        ));
+    }
+    if is_much(facts.kept_ratio(), resident, active) {
+        findings.push(format!(
+            "The allocator keeps {} resident for {} of pages in use. It gives them back within a second, as a rule; MEMORY PURGE does so at once.",
+            text(resident),
+            text(active)
+        ));
+    }
+    if is_much(facts.beside_ratio(), facts.rss, resident) {
+        findings.push(format!(
+            "{} are resident, of which the allocator has {}. What else there is belongs to the program itself and to threads' stacks.",
             text(facts.rss),
-            text(facts.used)
+            text(resident)
         ));
     }
     if facts.clients_normal / clients.max(1) > CLIENT_BYTES {
@@ -229,7 +252,9 @@ mod tests {
             used: 100 << 20,
             peak: 110 << 20,
             startup: 1 << 20,
-            rss: 120 << 20,
+            rss: 110 << 20,
+            held: Holdings { allocated: 100 << 20, active: 104 << 20, resident: 108 << 20 },
+            defrag_is_on: true,
             clients_normal: 1 << 20,
             clients_replicas: 0,
             backlog: 0,
@@ -240,6 +265,15 @@ mod tests {
         assert!(diagnose(&healthy(), 100).starts_with("Nothing is wrong"));
         assert!(diagnose(&MemoryFacts { peak: 200 << 20, ..healthy() }, 100).contains("At its peak the server used 200.00M"));
         assert!(diagnose(&MemoryFacts { rss: 200 << 20, ..healthy() }, 100).contains("200.00M are resident"));
+        let gaps =
+            || MemoryFacts { held: Holdings { active: 180 << 20, resident: 181 << 20, ..healthy().held }, rss: 182 << 20, ..healthy() };
+        assert!(
+            diagnose(&gaps(), 100).contains("180.00M of pages hold 100.00M in use")
+                && diagnose(&gaps(), 100).contains("active_defrag_running")
+        );
+        assert!(diagnose(&MemoryFacts { defrag_is_on: false, ..gaps() }, 100).contains("CONFIG SET activedefrag yes"));
+        let kept = Holdings { resident: 300 << 20, ..healthy().held };
+        assert!(diagnose(&MemoryFacts { held: kept, rss: 300 << 20, ..healthy() }, 100).contains("keeps 300.00M resident"));
         assert!(diagnose(&healthy(), 1).contains("CLIENT LIST"));
         assert!(diagnose(&MemoryFacts { clients_replicas: 20 << 20, ..healthy() }, 100).contains("INFO replication"));
     }

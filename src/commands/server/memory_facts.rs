@@ -1,6 +1,7 @@
 //! What the memory is used for: the figures behind INFO's memory section, MEMORY STATS, USAGE and DOCTOR.
 
 use crate::{
+    alloc::Holdings,
     data::{
         entry::{self, Entry, Value},
         object::Object,
@@ -32,6 +33,10 @@ pub struct MemoryFacts {
     pub startup: usize,
     /// Resident, as of the last cron.
     pub rss: usize,
+    /// What the allocator holds.
+    pub held: Holdings,
+    /// Active defragmentation is on.
+    pub defrag_is_on: bool,
     /// Buffers and state of clients that are no replicas.
     pub clients_normal: usize,
     /// Buffers and state of replicas, and of the log of writes what is kept for them beyond the backlog's size.
@@ -60,6 +65,8 @@ impl MemoryFacts {
             peak: used.max(server.stats.peak_memory),
             startup: server.startup_memory,
             rss: server.rss,
+            held: server.host.held(),
+            defrag_is_on: server.config.activedefrag,
             clients_normal: of_clients(false),
             clients_replicas: of_clients(true) + log - backlog,
             backlog,
@@ -97,6 +104,21 @@ impl MemoryFacts {
     /// Bytes a key, its overhead among them.
     pub fn bytes_per_key(&self) -> usize {
         self.net().checked_div(self.keys).unwrap_or(0)
+    }
+
+    /// Bytes of pages that hold something for each byte that they hold.
+    pub fn gaps_ratio(&self) -> f64 {
+        self.held.active as f64 / self.held.allocated.max(1) as f64
+    }
+
+    /// Bytes that the allocator keeps resident for each in pages that hold something.
+    pub fn kept_ratio(&self) -> f64 {
+        self.held.resident as f64 / self.held.active.max(1) as f64
+    }
+
+    /// Resident bytes of the process for each that the allocator keeps so.
+    pub fn beside_ratio(&self) -> f64 {
+        self.rss as f64 / self.held.resident.max(1) as f64
     }
 
     /// Resident bytes for each that is used.
@@ -173,6 +195,8 @@ mod tests {
             peak: 4000,
             startup: 1000,
             rss: 3000,
+            held: Holdings { allocated: 2000, active: 2500, resident: 2750 },
+            defrag_is_on: true,
             clients_normal: 100,
             clients_replicas: 0,
             backlog: 0,
@@ -180,6 +204,7 @@ mod tests {
             keys: 10,
         };
         assert_eq!((facts.overhead(), facts.dataset(), facts.bytes_per_key()), (1400, 600, 100));
+        assert_eq!((facts.gaps_ratio(), facts.kept_ratio()), (1.25, 1.1));
         assert_eq!((facts.dataset_percent(), facts.peak_percent(), facts.fragmentation()), (60.0, 50.0, 1.5));
         let empty = MemoryFacts { used: 0, keys: 0, ..facts };
         assert_eq!((empty.dataset(), empty.bytes_per_key(), empty.fragmentation_bytes()), (0, 0, 3000));

@@ -17,6 +17,7 @@ mod due;
 mod growth;
 mod marks;
 mod random;
+mod relocation;
 mod scan;
 mod segment;
 pub mod slot;

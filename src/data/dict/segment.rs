@@ -4,7 +4,7 @@
 //! here and had to go on to a later bucket (so that a look-up knows when to stop, and a removal leaves no tombstone).
 
 use super::{slot::Slot, slots::SlotSet};
-use crate::data::{key_hash::Seed, prefetch};
+use crate::data::{key_hash::Seed, moving::Mover, prefetch};
 use std::mem;
 
 const SLOTS: usize = 7;
@@ -398,6 +398,22 @@ impl<T: Slot> Segment<T> {
     /// Hands over every entry.
     pub(super) fn into_each(mut self, take: impl FnMut(T)) {
         drain(&mut self.buckets, take);
+    }
+
+    /// Moves its buckets, if `bucket` is the first, and shows the entries from there on to `each` until `mover` is spent. Says which bucket comes next.
+    pub(super) fn relocate(&mut self, bucket: usize, mover: &mut Mover, each: &mut dyn FnMut(&mut T, &mut Mover)) -> Option<usize> {
+        if bucket == 0 {
+            mover.boxed_slice(&mut self.buckets);
+        }
+        self.prefetch_whole(bucket);
+        for at in bucket..self.buckets.len() {
+            self.prefetch_whole(at + 1);
+            self.buckets[at].slots.iter_mut().flatten().for_each(|entry| each(entry, mover));
+            if mover.is_spent() && at + 1 < self.buckets.len() {
+                return Some(at + 1);
+            }
+        }
+        None
     }
 
     /// Number of slots.

@@ -24,6 +24,7 @@ use super::{
     dict::Dict,
     key_hash::Seed,
     listpack::{self, Listpack},
+    moving::{Mover, Place, Relocate},
     pair::NEVER,
 };
 use bytes::Bytes;
@@ -60,6 +61,24 @@ struct Triples {
 impl Clone for Triples {
     fn clone(&self) -> Self {
         Self { pack: self.pack.clone(), booked: Cell::new(NEVER) }
+    }
+}
+
+impl Relocate for Hash {
+    fn relocate(&mut self, from: Place, mover: &mut Mover) -> Option<Place> {
+        match &mut self.0 {
+            Repr::Pairs(pack) => pack.relocate(mover),
+            Repr::Triples(triples) => {
+                mover.boxed(triples);
+                triples.pack.relocate(mover);
+            }
+            Repr::Table(table) => {
+                mover.boxed(table);
+                // A field's value is a string: it is gone through at once.
+                return table.dict.relocate(&from, mover, &mut |field, mover| drop(field.relocate(Place::default(), mover)));
+            }
+        }
+        None
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::moving;
 use crate::data::{listpack::Listpack, object::Object, rng::Rng};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -217,6 +218,7 @@ enum Op {
     Room(usize),
     Copy,
     Load,
+    Move(usize),
 }
 
 fn field() -> impl Strategy<Value = Vec<u8>> {
@@ -246,6 +248,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..10usize).prop_map(Op::Room),
         1 => Just(Op::Copy),
         1 => Just(Op::Load),
+        6 => (1..9usize).prop_map(Op::Move),
     ]
 }
 
@@ -254,8 +257,10 @@ proptest! {
     fn a_hash_behaves_as_a_map(ops in proptest::collection::vec(op(), 0..80)) {
         let limits = limits();
         let (mut hash, mut model, mut now) = (Hash::new(), Model::new(), 0);
+        let mut place = moving::Place::default();
         for op in ops {
             match op {
+                Op::Move(left) => moving::step(&mut hash, &mut place, left),
                 Op::Set(f, v, keeps) => {
                     let old = if keeps { OldDeadline::Stays } else { OldDeadline::Drops };
                     let new = hash.set(&f, &v, || Bytes::from(v.clone()), old, now, &limits);

@@ -7,6 +7,7 @@ use super::{
 use crate::data::{
     listpack::{self, Item, Listpack, Pos},
     lzf,
+    moving::Mover,
 };
 use bytes::Bytes;
 use std::{borrow::Cow, cell::RefCell, sync::Arc};
@@ -124,6 +125,23 @@ impl NodeSlot {
         let result = f(pack);
         (self.count, self.bytes) = (pack.len() as u32, pack.byte_len() as u32);
         Some(result)
+    }
+
+    /// Moves what the node is made of, unless it is shared.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        mover.arc(&mut self.node);
+        match Arc::get_mut(&mut self.node) {
+            Some(Node::Packed(pack)) => pack.relocate(mover),
+            Some(Node::Plain(bytes)) => {
+                mover.boxed(bytes);
+                mover.bytes(bytes);
+            }
+            Some(Node::Squeezed(squeezed)) => {
+                mover.boxed(squeezed);
+                mover.boxed_slice(&mut squeezed.lzf);
+            }
+            None => mover.pass(),
+        }
     }
 
     /// Its content, restored for as long as it is looked at.

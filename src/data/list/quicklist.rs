@@ -7,6 +7,7 @@ use super::{
 };
 use crate::data::{
     listpack::{BYTES_MAX, Item, Listpack, Pos},
+    moving::Mover,
     trash::{self, Garbage},
 };
 use bytes::Bytes;
@@ -67,6 +68,20 @@ impl Quicklist {
         // As much of the limits as Redis keeps with a list.
         let limits = NodeLimits { size: limits.size.clamp(-5, i32::from(i16::MAX)), depth: limits.depth.min(u32::from(u16::MAX)) };
         Self { nodes: VecDeque::new(), len: 0, limits }
+    }
+
+    /// Moves the nodes from number `from` on until `mover` is spent; says which comes next.
+    pub fn relocate(&mut self, from: usize, mover: &mut Mover) -> Option<usize> {
+        if from == 0 {
+            mover.deque(&mut self.nodes);
+        }
+        for (at, slot) in self.nodes.iter_mut().enumerate().skip(from) {
+            slot.relocate(mover);
+            if mover.is_spent() {
+                return Some(at + 1);
+            }
+        }
+        None
     }
 
     #[inline]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::moving;
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
@@ -116,6 +117,7 @@ enum Step {
     RemoveRange(usize, usize),
     RemoveEqual(usize, End, usize),
     Reload,
+    Move(usize),
 }
 
 fn element() -> impl Strategy<Value = Vec<u8>> {
@@ -140,6 +142,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (any::<usize>(), any::<usize>()).prop_map(|(at, n)| Step::RemoveRange(at, n)),
         1 => (any::<usize>(), end(), 1usize..4).prop_map(|(at, end, n)| Step::RemoveEqual(at, end, n)),
         1 => Just(Step::Reload),
+        3 => (1..9usize).prop_map(Step::Move),
     ]
 }
 
@@ -182,9 +185,11 @@ proptest! {
     #[test]
     fn it_is_a_deque_of_strings(limits in limits(), steps in proptest::collection::vec(step(), 0..120)) {
         let (mut list, mut model) = (List::new(), VecDeque::<Vec<u8>>::new());
+        let mut place = moving::Place::default();
         for step in steps {
             let len = model.len();
             match step {
+                Step::Move(left) => moving::step(&mut list, &mut place, left),
                 Step::Push(end, e) => {
                     list.before_growth(e.len(), 1, limits);
                     list.push(end, &e);

@@ -1,5 +1,14 @@
 use super::*;
-use crate::data::{entry::NEVER, hash::FieldValue, key_hash::Seed, pieces};
+use crate::{
+    alloc::slabs::Slabs,
+    data::{
+        entry::NEVER,
+        hash::FieldValue,
+        key_hash::Seed,
+        moving::{Mover, Place, Relocate},
+        pieces,
+    },
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -38,6 +47,7 @@ enum Op {
     Drop,
     Take,
     Gather,
+    Move(usize),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -53,6 +63,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Drop),
         1 => Just(Op::Take),
         1 => Just(Op::Gather),
+        6 => (1..500usize).prop_map(Op::Move),
     ]
 }
 
@@ -70,8 +81,14 @@ proptest! {
             assert!(more || seen == expected);
             more
         };
+        let (mut slabs, mut place) = (Slabs::all(), Place::default());
         for op in ops {
             match op {
+                Op::Move(left) => {
+                    let mut mover = Mover::new(&mut slabs, left);
+                    let next = dict.relocate(&place, &mut mover, &mut |entry, mover| drop(entry.relocate(Place::default(), mover)));
+                    place = next.unwrap_or_default();
+                }
                 Op::Set(key, v) => set(&mut dict, key, &[v], if key % 4 == 0 { i64::from(key) } else { NEVER }),
                 Op::SetByHandle(key, v) => {
                     let key = key.to_be_bytes();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::rng::Rng;
+use crate::data::{moving, rng::Rng};
 use proptest::{collection::vec, prelude::*};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -204,6 +204,7 @@ enum Op {
     Keep(usize),
     Sample(usize),
     MakeInts,
+    Move(usize),
 }
 
 fn member() -> impl Strategy<Value = Vec<u8>> {
@@ -229,6 +230,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..4usize).prop_map(Op::Keep),
         1 => (0..4usize).prop_map(Op::Sample),
         1 => Just(Op::MakeInts),
+        6 => (1..9usize).prop_map(Op::Move),
     ]
 }
 
@@ -237,8 +239,10 @@ proptest! {
     fn whatever_its_form_it_is_a_set(first in member(), ops in vec(op(), 0..80), seed in any::<u64>()) {
         let (limits, mut rng) = (limits(), Rng::new(seed));
         let (mut set, mut model) = (Set::suited(&first, 1, &limits), BTreeSet::new());
+        let mut place = moving::Place::default();
         for op in ops {
             match op {
+                Op::Move(left) => moving::step(&mut set, &mut place, left),
                 Op::Add(m) => prop_assert_eq!(set.add(&m, &limits), model.insert(m)),
                 Op::AddOf(m, from_table) => {
                     let item = if from_table { Item::Str(&m) } else { Item::new(&m) };

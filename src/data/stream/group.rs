@@ -69,7 +69,7 @@ impl Value for ConsumerId {
 
 /// A consumer's own pending entries: only which they are.
 #[derive(Clone, Copy)]
-struct Own;
+pub(super) struct Own;
 
 impl Value for Own {
     type Sum = ();
@@ -86,7 +86,7 @@ pub struct Consumer {
     name: Name,
     seen_ms: i64,
     active_ms: Option<i64>,
-    own: Tree<StreamId, Own>,
+    pub(super) own: Tree<StreamId, Own>,
 }
 
 impl Value for Consumer {
@@ -136,9 +136,9 @@ impl Consumer {
 pub struct Group {
     last_id: StreamId,
     entries_read: Option<u64>,
-    pending: Tree<StreamId, Pending>,
-    names: Tree<Name, ConsumerId>,
-    consumers: Tree<u32, Consumer>,
+    pub(super) pending: Tree<StreamId, Pending>,
+    pub(super) names: Tree<Name, ConsumerId>,
+    pub(super) consumers: Tree<u32, Consumer>,
     /// Where the search for a number that no consumer has begins.
     next: u32,
     apart: u32,

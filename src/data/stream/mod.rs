@@ -12,6 +12,7 @@ mod load;
 mod node;
 mod parts;
 mod range;
+mod relocation;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::data::{
     listpack::{Item, Iter, Listpack, Pos},
+    moving::Mover,
     number,
 };
 
@@ -196,6 +197,11 @@ impl Node {
     /// A node from a file, checked by whoever has read it.
     pub fn from_pack(pack: Listpack) -> Self {
         Self(pack)
+    }
+
+    /// Moves its bytes, if that pays.
+    pub fn relocate(&mut self, mover: &mut Mover) {
+        self.0.relocate(mover);
     }
 
     pub fn pack(&self) -> &Listpack {

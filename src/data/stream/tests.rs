@@ -1,7 +1,7 @@
 //! A stream against a plain model of it: a sorted vector of entries, the nodes as Redis would divide them, and maps for groups.
 
 use super::{id::StreamId, *};
-use crate::data::{listpack::Item, trash};
+use crate::data::{listpack::Item, moving, trash};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -207,6 +207,7 @@ enum Op {
     },
     Ack(u8, prop::sample::Index, u8),
     Keep,
+    Move(usize),
     Forget,
 }
 
@@ -240,6 +241,7 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(group, consumer, at, count, now)| Op::Deliver { group, consumer, at, count, now }),
         3 => (group, index(), 1..20u8).prop_map(|(g, at, count)| Op::Ack(g, at, count)),
         1 => Just(Op::Keep),
+        4 => (1..20usize).prop_map(Op::Move),
         1 => Just(Op::Forget),
     ]
 }
@@ -310,7 +312,7 @@ fn apply(stream: &mut Stream, model: &mut Model, limits: &mut NodeLimits, op: Op
             let Some(expected) = model.groups.get_mut(&name("g", g)) else { return assert!(group.is_none()) };
             apply_to_group(group.unwrap(), expected, &ids, op);
         }
-        Op::Keep | Op::Forget => {}
+        Op::Keep | Op::Forget | Op::Move(_) => {}
     }
 }
 
@@ -380,8 +382,10 @@ proptest! {
         let (mut stream, mut model) = (Stream::new(), Model::default());
         let mut limits = NodeLimits { bytes: 4096, entries: 5 };
         let mut kept: Vec<(Stream, Model)> = Vec::new();
+        let mut place = moving::Place::default();
         for op in ops {
             match op {
+                Op::Move(left) => moving::step(&mut stream, &mut place, left),
                 Op::Keep => kept.push((stream.clone(), model.clone())),
                 Op::Forget => drop(kept.pop()),
                 op => apply(&mut stream, &mut model, &mut limits, op),

@@ -8,6 +8,7 @@
 mod change;
 mod garbage;
 mod read;
+mod relocation;
 #[cfg(test)]
 mod tests;
 

@@ -18,6 +18,7 @@ use super::{
     dict::Dict,
     key_hash::Seed,
     listpack::{BYTES_MAX, Item, Listpack},
+    moving::{Mover, Place, Relocate},
 };
 pub use gathering::Gathering;
 pub use member::Member;
@@ -34,6 +35,21 @@ pub struct Zset(Repr);
 enum Repr {
     Pack(Listpack),
     Table(Box<Table>),
+}
+
+impl Relocate for Zset {
+    fn relocate(&mut self, from: Place, mover: &mut Mover) -> Option<Place> {
+        match &mut self.0 {
+            Repr::Pack(pack) => {
+                pack.relocate(mover);
+                None
+            }
+            Repr::Table(table) => {
+                mover.boxed(table);
+                table.relocate(from, mover)
+            }
+        }
+    }
 }
 
 impl Default for Zset {

@@ -13,11 +13,13 @@ use super::{
 use crate::data::{
     dict::Dict,
     key_hash::Seed,
+    moving::{Mover, Place},
     trash::{self, LARGE},
 };
 use std::{
     cmp::Ordering,
     marker::PhantomData,
+    mem,
     ops::{ControlFlow, Range},
 };
 
@@ -251,6 +253,25 @@ impl Table {
         self.tree.visit(ranks, |scores, links| {
             scores.iter().zip(links).try_for_each(|(score, link)| visit(*score, MemberLink(*link, PhantomData)))
         })
+    }
+
+    /// Moves what it is made of from a place on, the members first, then the tree's nodes. Says where to go on.
+    pub fn relocate(&mut self, from: Place, mover: &mut Mover) -> Option<Place> {
+        /// The part of the place that stands for the tree.
+        const TREE: u8 = 1;
+        let Self { dict, tree } = self;
+        if from.part != TREE {
+            let next = dict.relocate(&from, mover, &mut |member, mover| {
+                let Some(new) = member.relocated(mover) else { return };
+                // Both are there, and equal, while the tree follows its elements to find the one whose way is to lead to the new one.
+                let elem = Elem { score: member.score(), link: member.link() };
+                tree.relink(elem, new.link(), &behind(member.score(), member.bytes()));
+                mem::replace(member, new).leave(mover);
+            });
+            return Some(next.unwrap_or(Place { part: TREE, ..Place::default() }));
+        }
+        let next = tree.relocate(from.at as usize, mover)?;
+        Some(Place { at: next as u64, ..from })
     }
 
     /// Bytes of memory it takes, estimated from the first `samples` members (0: all of them).

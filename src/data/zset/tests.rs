@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::{rng::Rng, trash};
+use crate::data::{moving, rng::Rng, trash};
 use proptest::prelude::*;
 
 fn limits() -> PackLimits {
@@ -103,6 +103,7 @@ enum Step {
     Settle,
     Clone,
     Reload,
+    Move(usize),
 }
 
 fn score() -> impl Strategy<Value = f64> {
@@ -132,6 +133,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Settle),
         1 => Just(Step::Clone),
         1 => Just(Step::Reload),
+        5 => (1..80usize).prop_map(Step::Move),
     ]
 }
 
@@ -158,8 +160,10 @@ proptest! {
     #[test]
     fn it_is_a_vector_in_order(steps in proptest::collection::vec(step(), 0..80)) {
         let (mut zset, mut model) = (Zset::default(), Model::default());
+        let mut place = moving::Place::default();
         for step in steps {
             match step {
+                Step::Move(left) => moving::step(&mut zset, &mut place, left),
                 Step::Upsert(member, score) => {
                     let old = model.0.iter().find(|(m, _)| *m == member).map(|(_, s)| *s);
                     let change = zset.upsert(&member, limits(), |current| { assert_eq!(current, old); Some(score) });

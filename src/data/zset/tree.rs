@@ -19,7 +19,7 @@ mod node;
 #[cfg(test)]
 mod tests;
 
-use crate::data::trash::Garbage;
+use crate::data::{moving::Mover, trash::Garbage};
 pub use elem::{Boundary, Elem, count_below};
 use node::{Edges, Inner, Leaf, Node, total};
 use std::{
@@ -86,6 +86,25 @@ impl<L: Copy + PartialEq> Tree<L> {
             self.len -= 1;
             self.lower();
         }
+    }
+
+    /// Has an element that is there lead elsewhere, to what is equal to what it leads to; `behind` is the place behind it.
+    pub fn relink(&mut self, elem: Elem<L>, link: L, behind: &impl Boundary<L>) {
+        if let Some(root) = &mut self.root {
+            root.relink(elem, link, behind);
+        }
+    }
+
+    /// Moves the nodes of the elements from number `rank` on until `mover` is spent; says at which element to go on.
+    pub fn relocate(&mut self, mut rank: usize, mover: &mut Mover) -> Option<usize> {
+        let root = self.root.as_mut()?;
+        while rank < self.len {
+            rank += root.relocate(rank, mover);
+            if mover.is_spent() {
+                return Some(rank);
+            }
+        }
+        None
     }
 
     /// Takes out the elements in this range of ranks, and shows each.

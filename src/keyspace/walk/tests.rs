@@ -1,4 +1,5 @@
 use crate::{
+    alloc::slabs::Slabs,
     data::{
         entry::{Entry, NEVER, NewString, Value},
         hash::{self, FieldValue, Hash, OldDeadline},
@@ -6,13 +7,14 @@ use crate::{
         list::{self, End, List, NodeView},
         listpack::{Item, Listpack},
         lzf,
+        moving::Mover,
         object::{Collection, Object},
         pieces::{self, Element},
         set::{self, Set},
         stream::{self, Pending, Stream, StreamId, StreamPart},
         zset::{self, Zset},
     },
-    keyspace::{Keyspace, Sink, Upsert, WalkId},
+    keyspace::{Keyspace, RelocationPass, Sink, Upsert, WalkId},
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -296,6 +298,7 @@ enum Op {
     Begin,
     Cancel,
     Step(usize),
+    Move(usize),
 }
 
 fn collection_key() -> impl Strategy<Value = u32> {
@@ -317,6 +320,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(Op::Begin),
         1 => Just(Op::Cancel),
         8 => (1..4usize).prop_map(Op::Step),
+        6 => (1..2000usize).prop_map(Op::Move),
     ]
 }
 
@@ -340,8 +344,10 @@ proptest! {
     fn a_walk_finds_the_state_at_its_beginning(ops in proptest::collection::vec(op(), 1..150), seed in Seed::any()) {
         let mut keyspace = Keyspace::new(2, seed);
         let mut walks: Vec<Walking> = Vec::new();
+        let (mut slabs, mut pass) = (Slabs::all(), RelocationPass::default());
         for op in ops {
             match op {
+                Op::Move(left) => if !keyspace.relocate(&mut pass, &mut Mover::new(&mut slabs, left)) { pass = RelocationPass::default(); },
                 Op::Set(db, key, v, deadline) => set(&mut keyspace, db, key, v.to_string().repeat(3).as_bytes(), deadline),
                 Op::SetMany(db, from) => (from..from + 500).for_each(|k| set(&mut keyspace, db, k, b"many", NEVER)),
                 Op::RemoveMany(db, from) => for k in from..from + 900 {

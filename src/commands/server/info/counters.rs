@@ -50,13 +50,15 @@ pub(super) fn stats(info: &Info, report: &mut InfoText) {
     report.idle(&[("latest_fork_usec", "0"), ("total_forks", "0")]);
     report.field("migrate_cached_sockets", info.server.cached_links());
     report.field("slave_expires_tracked_keys", info.server.keyspace.own_deadlines());
+    let over_ms = info.server.defrag.over_since_nanos.map_or(0, |since| info.server.host.nanos().saturating_sub(since) / MS);
+    report
+        .field("active_defrag_hits", stats.defrag.hits)
+        .field("active_defrag_misses", stats.defrag.misses)
+        .field("active_defrag_key_hits", stats.defrag.key_hits)
+        .field("active_defrag_key_misses", stats.defrag.key_misses)
+        .field("total_active_defrag_time", stats.defrag.over_nanos / MS + over_ms)
+        .field("current_active_defrag_time", over_ms);
     report.idle(&[
-        ("active_defrag_hits", "0"),
-        ("active_defrag_misses", "0"),
-        ("active_defrag_key_hits", "0"),
-        ("active_defrag_key_misses", "0"),
-        ("total_active_defrag_time", "0"),
-        ("current_active_defrag_time", "0"),
         ("tracking_total_keys", "0"),
         ("tracking_total_items", "0"),
         ("tracking_total_prefixes", "0"),

@@ -98,9 +98,9 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         .field("used_memory_startup", facts.startup)
         .field("used_memory_dataset", facts.dataset())
         .field("used_memory_dataset_perc", percent(facts.dataset_percent()))
-        .field("allocator_allocated", facts.used)
-        .field("allocator_active", facts.rss)
-        .field("allocator_resident", facts.rss)
+        .field("allocator_allocated", facts.held.allocated)
+        .field("allocator_active", facts.held.active)
+        .field("allocator_resident", facts.held.resident)
         .field("total_system_memory", process.system_memory)
         .field("total_system_memory_human", text(process.system_memory));
     // There is no script interpreter that could take memory.
@@ -119,17 +119,17 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         ("used_memory_scripts", "0"),
         ("used_memory_scripts_human", "0B"),
     ]);
-    // Resident memory is not told apart by who holds it: all that is beyond what is used counts as the allocator's fragmentation.
+    let apart = |of: usize, from: usize| of as i64 - from as i64;
     report
         .field("maxmemory", server.config.maxmemory)
         .field("maxmemory_human", human(server.config.maxmemory))
         .field("maxmemory_policy", server.config.maxmemory_policy.name())
-        .field("allocator_frag_ratio", ratio(facts.fragmentation()))
-        .field("allocator_frag_bytes", facts.fragmentation_bytes().max(0))
-        .field("allocator_rss_ratio", "1.00")
-        .field("allocator_rss_bytes", 0)
-        .field("rss_overhead_ratio", "1.00")
-        .field("rss_overhead_bytes", 0)
+        .field("allocator_frag_ratio", ratio(facts.gaps_ratio()))
+        .field("allocator_frag_bytes", apart(facts.held.active, facts.held.allocated))
+        .field("allocator_rss_ratio", ratio(facts.kept_ratio()))
+        .field("allocator_rss_bytes", apart(facts.held.resident, facts.held.active))
+        .field("rss_overhead_ratio", ratio(facts.beside_ratio()))
+        .field("rss_overhead_bytes", apart(facts.rss, facts.held.resident))
         .field("mem_fragmentation_ratio", ratio(facts.fragmentation()))
         .field("mem_fragmentation_bytes", facts.fragmentation_bytes())
         .field("mem_not_counted_for_evict", 0)
@@ -140,7 +140,7 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         .field("mem_cluster_links", 0)
         .field("mem_aof_buffer", server.aof_buffer_bytes())
         .field("mem_allocator", &process.allocator)
-        .field("active_defrag_running", 0)
+        .field("active_defrag_running", server.defrag.share_percent)
         .field("lazyfree_pending_objects", server.keyspace.unburied())
         .field("lazyfree_pending_bytes", server.keyspace.unburied_bytes())
         .field("lazyfreed_objects", server.stats.lazyfreed);

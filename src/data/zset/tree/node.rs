@@ -1,6 +1,7 @@
 //! Leaves and inner nodes, and what is done from a node downwards.
 
 use super::elem::{Boundary, EIGHT, Elem, count_below};
+use crate::data::moving::Mover;
 use std::ops::Range;
 
 /// Elements of a leaf: with 16 bytes each and the leaf's own length, 1 KiB.
@@ -413,6 +414,40 @@ impl<L: Copy + PartialEq> Node<L> {
                 let at = inner.at_place(behind);
                 inner.child_mut(at).remove(elem, behind);
                 inner.removed(at, 1);
+            }
+        }
+    }
+
+    /// Has an element that is there lead elsewhere, here and in every node above that has it as its first.
+    pub(super) fn relink(&mut self, elem: Elem<L>, link: L, behind: &impl Boundary<L>) {
+        match self {
+            Self::Leaf(leaf) => {
+                let at = leaf.find(elem);
+                leaf.row.links[at] = link;
+            }
+            Self::Inner(inner) => {
+                let at = inner.at_place(behind);
+                if inner.firsts.links[at] == elem.link {
+                    inner.firsts.links[at] = link;
+                }
+                inner.child_mut(at).relink(elem, link, behind);
+            }
+        }
+    }
+
+    /// Moves the leaf of element number `rank`, and those above that begin with it. Returns how many elements that leaf has from there on.
+    pub(super) fn relocate(&mut self, rank: usize, mover: &mut Mover) -> usize {
+        match self {
+            Self::Leaf(leaf) => {
+                mover.boxed(leaf);
+                leaf.len() - rank
+            }
+            Self::Inner(inner) => {
+                if rank == 0 {
+                    mover.boxed(inner);
+                }
+                let (at, rank) = inner.at_rank(rank);
+                inner.child_mut(at).relocate(rank, mover)
             }
         }
     }
