@@ -9,9 +9,12 @@ use solod::{
         os_reason,
     },
     reactor::{Notifier, Reactor, daemonize, ignore_broken_writes, init_logger, move_environment, remember_invocation, watch_crashes},
+    tools::Tool,
 };
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::{self, IsTerminal, Read},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -69,6 +72,9 @@ impl Environment for World {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = run_tool() {
+        return code;
+    }
     remember_invocation();
     let sources = match cli::parse(env::args_os().skip(1)) {
         Ok(Invocation::Help) => {
@@ -93,6 +99,22 @@ fn main() -> ExitCode {
         Err(error) => return fail(error),
     };
     serve(&sources)
+}
+
+/// Runs the program beside the server that our name, or the first argument, asks for.
+fn run_tool() -> Option<ExitCode> {
+    let mut args = env::args_os();
+    let program = args.next().unwrap_or_default();
+    let args: Vec<OsString> = args.collect();
+    if let Some(tool) = Tool::of_program(&program) {
+        return Some(tool.run(&program, &args));
+    }
+    let (option, rest) = args.split_first()?;
+    let tool = Tool::of_option(option)?;
+    let mut called = program;
+    called.push(" ");
+    called.push(option);
+    Some(tool.run(&called, rest))
 }
 
 fn fail(error: impl std::fmt::Display) -> ExitCode {

@@ -46,6 +46,15 @@ Usage: solod [FILE] [--DIRECTIVE VALUE ...] [-]
 
   --check-config       read the configuration, report OK or the first error
                        (exit status 0 or 1), start nothing
+  --check-aof [--fix | --truncate-to-timestamp SECONDS] FILE|MANIFEST
+                       what redis-check-aof says of an append-only file
+  --check-rdb FILE     what redis-check-rdb says of an RDB file
+  --restore-to SECONDS DIRECTORY|MANIFEST|FILE
+                       take a copy of an append-only file back to what it was
+                       at the end of that second (Unix time); needs
+                       aof-timestamp-enabled, and reaches back to the base
+                       These three come first; a link to solod that is called
+                       redis-check-aof or redis-check-rdb is that program.
   -h, --help           this text
   -v, --version        version and the Redis version it stands for
 

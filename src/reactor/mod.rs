@@ -68,7 +68,7 @@ use std::{
 };
 
 pub use crash::watch as watch_crashes;
-pub use daemon::{Notifier, daemonize, move_environment};
+pub use daemon::{Notifier, daemonize, local_time, move_environment};
 pub use fatal::ignore_broken_writes;
 pub use host::RealHost;
 pub use logger::init as init_logger;

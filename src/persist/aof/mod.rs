@@ -2,5 +2,6 @@
 //! commands); and increments, the commands since then, in order.
 
 pub mod annotations;
+pub mod check;
 pub mod commands;
 pub mod manifest;

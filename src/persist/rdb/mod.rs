@@ -27,6 +27,7 @@
 //! what a decoder holds is what it was fed and has not handed out.
 
 mod building;
+mod check;
 #[cfg(test)]
 mod collection_tests;
 mod collections;
@@ -36,6 +37,7 @@ mod decode;
 mod encode;
 mod format;
 mod input;
+mod outline;
 mod packer;
 pub mod payload;
 mod shapes;
@@ -47,6 +49,7 @@ mod string;
 mod tests;
 mod value;
 
+pub use check::{Insane, RdbCheck};
 pub use collections::Head;
 pub use decode::{Checksum, DecodeOptions, Decoder, RdbEvent};
 pub use encode::{AccessMarks, Encoder, Progress, ReplicationPosition, SaveInfo, Settings};
