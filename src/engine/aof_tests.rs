@@ -470,6 +470,35 @@ fn what_is_held_leaves_when_the_policy_changes_or_the_file_is_turned_off() {
 }
 
 #[test]
+fn a_replica_that_goes_on_without_its_disk_keeps_no_more_than_it_can() {
+    let mut log = logging(AppendFsync::Always);
+    log.say(A, "SET k v");
+    log.fail(0);
+    log.turn();
+    // What comes from a primary is not refused.
+    let server = &mut log.bench.engine.server;
+    server.replication.upstream = Some(crate::replication::replica::Upstream::new("nowhere".into(), 1, false, u64::MAX));
+    server.replication.log.set_proxied(true);
+    for _ in 0..70 {
+        log.bench.engine.server.replication.log.append_raw(&[b'x'; 1 << 20]);
+        log.turn();
+    }
+    assert!(log.bench.engine.server.aof.needs_base && log.bench.engine.server.aof_buffer_bytes() < 1 << 20);
+    assert_eq!((log.sent(A), log.say(B, "GET k")), ("+OK\r\n".into(), "$1\r\nv\r\n".into()), "nobody waits for it any more");
+    log.bench.engine.server.aof_cut();
+    log.turn();
+    assert!(log.jobs.is_empty() && log.bench.engine.server.aof_is_cut_done());
+    log.bench.engine.server.aof_continue_in(Some(NEXT));
+    log.bench.engine.server.aof_base_made();
+    log.bench.engine.server.replication.log.append_raw(b"+");
+    log.turn();
+    while !log.jobs.is_empty() {
+        log.answer();
+    }
+    assert!(log.file.is_empty() && log.next.ends_with(b"+"), "and nothing stands behind what is missing");
+}
+
+#[test]
 fn writes_wait_when_the_disk_cannot_keep_up_with_the_bytes() {
     let mut log = logging(AppendFsync::No);
     let value = "v".repeat(60_000);

@@ -76,7 +76,7 @@ impl Aof {
     /// Whether replies wait until what they tell of is on the disk.
     #[inline]
     pub fn commits_first(&self) -> bool {
-        self.phase == AofPhase::On && self.policy == AppendFsync::Always
+        self.phase == AofPhase::On && self.policy == AppendFsync::Always && !self.needs_base
     }
 
     /// Whether the last attempt to write succeeded.

@@ -36,11 +36,13 @@ struct Part {
     until: Option<u64>,
     /// A sync of it has failed: nothing can be said of what was written before, and another sync would only seem to succeed.
     is_broken: bool,
+    /// It ends where it is: what belongs behind was more than is kept while it cannot be written.
+    is_given_up: bool,
 }
 
 impl Part {
     fn new(file: FileId, size: u64) -> Self {
-        Self { file, size, synced_size: size, until: None, is_broken: false }
+        Self { file, size, synced_size: size, until: None, is_broken: false, is_given_up: false }
     }
 }
 
@@ -257,6 +259,12 @@ impl AofWriter {
         let mut pieces = std::mem::take(&mut self.again);
         self.collect(log, to, &mut pieces);
         self.handed = to;
+        if self.parts.front().is_some_and(|part| part.is_given_up) {
+            self.written = to;
+            log.move_reader(self.reader, to);
+            self.finish_part();
+            return None;
+        }
         let sync = self.syncs(rule, !pieces.is_empty(), now_ms);
         if pieces.is_empty() && !sync {
             // What was logged was for replicas alone.
@@ -346,6 +354,14 @@ impl AofWriter {
         }
         self.finish_part();
         Some(Progress { write_ms, synced: done.synced, error: done.error.clone() })
+    }
+
+    /// Writes no more to the present file: a new base makes up for what it lacks.
+    pub fn give_up(&mut self) {
+        if let Some(part) = self.parts.front_mut() {
+            (part.is_broken, part.is_given_up) = (true, true);
+        }
+        self.retry_at_ms = 0;
     }
 
     /// Whether a part has all its bytes, on the disk where that can be.

@@ -302,12 +302,36 @@ impl Server {
         self.actions.push_back(Action::Exit(1));
     }
 
+    /// More has come while the file cannot be written than can be kept: it is of no use before there is a new base.
+    #[cold]
+    fn aof_given_up(&mut self) {
+        log::warn!(
+            "The AOF cannot be written, and what it lacks is more than can be kept. It is given up until a rewrite has made a new base."
+        );
+        let synced = self.aof.writer.as_ref().map_or(0, |writer| writer.synced());
+        if let Some(failure) = &mut self.aof.failure {
+            (failure.is_final, failure.synced) = (true, synced);
+        }
+        self.aof.needs_base = true;
+        self.aof.unsafe_keys = None;
+        self.aof_hand_over();
+        let mark = self.aof.writer.as_ref().map_or(0, |writer| writer.mark(self.replication.log.end()));
+        self.release_held(mark);
+    }
+
     /// Finds out whether writes have to wait for the log, or are refused because of it.
     pub fn settle_aof_gate(&mut self) {
-        let Some(writer) = &self.aof.writer else {
+        let Some(writer) = &mut self.aof.writer else {
             self.aof.gate = WriteGate::default();
             return;
         };
+        let is_failing = self.aof.failure.as_ref().is_some_and(|failure| !failure.is_final);
+        if is_failing && self.replication.is_replica() && self.replication.log.end().saturating_sub(writer.written()) > BEHIND_BYTES_MAX {
+            // A replica that goes on without its disk.
+            writer.give_up();
+            self.aof_given_up();
+        }
+        let Some(writer) = &self.aof.writer else { return };
         let rule = self.sync_rule();
         let was_behind = self.aof.gate.has(GateReason::AofBehind);
         let bytes = self.replication.log.end().saturating_sub(writer.written());
