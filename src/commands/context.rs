@@ -31,6 +31,8 @@ pub enum Effect {
     Verbatim,
     /// The command as it came, even if it changed nothing.
     Always,
+    /// The command as it came, for replicas alone: it is about no data, so a file has no use for it.
+    ForReplicas,
     /// This instead, so that it has the same effect at any time and place.
     Instead(Box<OwnedArgs>),
     /// These, even if it changed nothing.

@@ -84,14 +84,14 @@ fn publish(ctx: &mut Ctx) {
     let (args, channel) = (ctx.args, ctx.arg(1));
     let sent = ctx.server.publish(channel, &Message::new(ctx.arg(2), || args.to_bytes(2)));
     // Replicas have listeners of their own.
-    ctx.effect = Effect::Always;
+    ctx.effect = Effect::ForReplicas;
     ctx.out.len_int(sent);
 }
 
 fn spublish(ctx: &mut Ctx) {
     let (args, channel) = (ctx.args, ctx.arg(1));
     let sent = ctx.server.publish_to_shard(channel, &Message::new(ctx.arg(2), || args.to_bytes(2)));
-    ctx.effect = Effect::Always;
+    ctx.effect = Effect::ForReplicas;
     ctx.out.len_int(sent);
 }
 

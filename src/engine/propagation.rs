@@ -8,6 +8,7 @@ use super::Engine;
 use crate::{
     commands::{CommandId, Effect, command::flags},
     keyspace::Went,
+    replication::WriteLog,
     resp::request::{Args, OwnedArgs},
     state::ConnId,
 };
@@ -15,8 +16,8 @@ use crate::{
 /// The effects of one command or transaction: they are written when it is known whether there is more than one.
 #[derive(Default)]
 pub(super) struct LoggedUnit {
-    /// The only effect so far.
-    held: Option<(usize, OwnedArgs)>,
+    /// The only effect so far: its database, and whether it is for replicas alone.
+    held: Option<(usize, OwnedArgs, bool)>,
     /// There were more, and MULTI is written.
     opened: bool,
 }
@@ -30,13 +31,21 @@ pub(super) struct Logged<'a> {
     pub changed: bool,
 }
 
+#[inline]
+fn append(log: &mut WriteLog, db: usize, args: Args<'_>, for_replicas: bool) {
+    match for_replicas {
+        false => log.append(db, args),
+        true => log.append_for_replicas(db, args),
+    }
+}
+
 impl Engine {
     /// Logs what a call did.
     #[inline(never)]
     pub(super) fn log_call(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, in_exec: bool) {
         let own = match call.effect {
             Effect::Verbatim if call.changed => Some(call.args),
-            Effect::Always => Some(call.args),
+            Effect::Always | Effect::ForReplicas => Some(call.args),
             Effect::Instead(args) if call.changed => Some(args.args()),
             _ => None,
         };
@@ -44,7 +53,7 @@ impl Engine {
             return self.log_several(conn, id, call, own, in_exec);
         }
         if let Some(args) = own {
-            self.server.replication.log.append(call.db, args);
+            append(&mut self.server.replication.log, call.db, args, matches!(call.effect, Effect::ForReplicas));
             self.note_write(conn);
         }
     }
@@ -55,10 +64,10 @@ impl Engine {
         let apart = !in_exec && self.registry.get(id).flags & flags::TOUCHES_ARBITRARY_KEYS != 0;
         self.log_gone(apart);
         if let Some(args) = own {
-            self.log_one(call.db, args, apart);
+            self.log_one(call.db, args, apart, matches!(call.effect, Effect::ForReplicas));
         }
         if let Effect::Several(commands) = call.effect {
-            commands.iter().for_each(|args| self.log_one(call.db, args.args(), apart));
+            commands.iter().for_each(|args| self.log_one(call.db, args.args(), apart, false));
         }
         if !in_exec {
             self.end_unit(conn);
@@ -78,21 +87,21 @@ impl Engine {
                     deletion
                 }
             };
-            self.log_one(gone.db, deletion.args(), apart);
+            self.log_one(gone.db, deletion.args(), apart, false);
         }
     }
 
-    fn log_one(&mut self, db: usize, args: Args<'_>, apart: bool) {
+    fn log_one(&mut self, db: usize, args: Args<'_>, apart: bool, for_replicas: bool) {
         let (log, unit) = (&mut self.server.replication.log, &mut self.unit);
         if apart || unit.opened {
-            return log.append(db, args);
+            return append(log, db, args, for_replicas);
         }
         match unit.held.take() {
-            None => unit.held = Some((db, OwnedArgs::from_args(args))),
-            Some((first_db, first)) => {
+            None => unit.held = Some((db, OwnedArgs::from_args(args), for_replicas)),
+            Some((first_db, first, first_for_replicas)) => {
                 log.append_parts(&[b"MULTI"]);
-                log.append(first_db, first.args());
-                log.append(db, args);
+                append(log, first_db, first.args(), first_for_replicas);
+                append(log, db, args, for_replicas);
                 unit.opened = true;
             }
         }
@@ -105,8 +114,8 @@ impl Engine {
         if !log.is_fed() {
             return;
         }
-        if let Some((db, args)) = &held {
-            log.append(*db, args.args());
+        if let Some((db, args, for_replicas)) = &held {
+            append(log, *db, args.args(), *for_replicas);
         }
         if opened {
             log.append_parts(&[b"EXEC"]);

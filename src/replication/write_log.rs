@@ -276,10 +276,23 @@ impl WriteLog {
         encode::request(&mut self.tail, parts);
     }
 
-    /// Appends a command that is for replicas alone: PING, REPLCONF.
+    /// Appends a command that is for replicas alone and for no database: PING, REPLCONF.
     pub fn append_chatter(&mut self, parts: &[&[u8]]) {
         let from = self.end();
         self.append_parts(parts);
+        self.note_chatter(from);
+    }
+
+    /// Appends a command that is for replicas alone: a message.
+    pub fn append_for_replicas(&mut self, db: usize, args: Args<'_>) {
+        // What comes behind it counts on the SELECT.
+        self.select(db);
+        let from = self.end();
+        self.put(args);
+        self.note_chatter(from);
+    }
+
+    fn note_chatter(&mut self, from: u64) {
         let to = self.end();
         self.chatter.iter_mut().for_each(|spans| spans.push_back(from..to));
     }
@@ -288,8 +301,7 @@ impl WriteLog {
     pub fn append_raw_chatter(&mut self, bytes: &[u8]) {
         let from = self.end();
         self.append_raw(bytes);
-        let to = self.end();
-        self.chatter.iter_mut().for_each(|spans| spans.push_back(from..to));
+        self.note_chatter(from);
     }
 
     /// Says whether there is a reader that leaves out what is for replicas alone. It asks for the next such place, and has it forgotten when it is there.
