@@ -31,9 +31,8 @@ fn logging(policy: AppendFsync) -> Logging {
     logging_with(Config { appendfsync: policy, ..Config::default() })
 }
 
-fn logging_with(mut config: Config) -> Logging {
-    config.save.clear();
-    config.appendonly = true;
+fn logging_with(config: Config) -> Logging {
+    let config = Config { save: Vec::new(), appendonly: true, ..config };
     let mut bench = bench_of_four_with(config);
     bench.engine.server.aof.phase = AofPhase::On;
     bench.engine.server.aof_start(FILE, 0);
@@ -48,6 +47,7 @@ impl Logging {
     }
 
     fn turn(&mut self) {
+        self.bench.pass(1);
         self.bench.engine.finish_turn();
         while let Some(action) = self.bench.engine.take_action() {
             match action {

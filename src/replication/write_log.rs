@@ -350,6 +350,15 @@ impl WriteLog {
 
     #[inline]
     fn put(&mut self, args: Args<'_>) {
+        if let Some(encoded) = args.encoded() {
+            self.make_room(HEADER_MAX + encoded.len());
+            encode::array_header(&mut self.tail, args.len());
+            return self.tail.extend_from_slice(encoded);
+        }
+        self.put_each(args);
+    }
+
+    fn put_each(&mut self, args: Args<'_>) {
         let copied = |arg: &[u8]| if arg.len() < BIG_ARG { arg.len() } else { 0 };
         self.make_room(HEADER_MAX + args.iter().map(|arg| copied(arg) + HEADER_MAX).sum::<usize>());
         encode::array_header(&mut self.tail, args.len());
@@ -461,7 +470,7 @@ impl WriteLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resp::request::OwnedArgs;
+    use crate::resp::request::{OwnedArgs, Parser, RequestLimits};
     use proptest::prelude::*;
 
     fn opened(backlog: u64) -> WriteLog {
@@ -491,6 +500,43 @@ mod tests {
         let end = log.end();
         log.append(0, OwnedArgs::new(&[b"DEL", b"k"]).args());
         assert!(all_from(&log, end).unwrap().starts_with(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"));
+    }
+
+    /// A request as it may come: as it is encoded, with more digits than are needed, or on a line.
+    fn wire() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop_oneof![
+            6 => "[a-z0-9$]{0,12}",
+            1 => "[a-z]{90,110}",
+            1 => prop::sample::select(vec!["$3\r\n", "\r\n", "$1\r\na\r\n", ""]).prop_map(str::to_owned),
+        ];
+        (proptest::collection::vec(word, 1..6), 0..12u8).prop_map(|(words, form)| {
+            if form == 0 {
+                let plain = |word: &String| !word.is_empty() && !word.contains(['\r', '\n']);
+                let words: Vec<_> = words.into_iter().filter(plain).collect();
+                return (words.join(" ") + "\r\n").into_bytes();
+            }
+            let zeros = if form == 1 { "0" } else { "" };
+            let mut wire = format!("*{}\r\n", words.len());
+            words.iter().for_each(|word| wire += &format!("${zeros}{}\r\n{word}\r\n", word.len()));
+            wire.into_bytes()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_is_logged_the_same_as_it_came_and_argument_by_argument(wires in proptest::collection::vec(wire(), 1..8)) {
+            let (input, mut parser) = (wires.concat(), Parser::in_place(crate::config::split_args));
+            let limits = RequestLimits { bulk_max: i64::MAX, authenticated: true };
+            let (mut as_came, mut one_by_one) = (opened(1 << 20), opened(1 << 20));
+            // Where a request has an error those in front of it are parsed.
+            let _ = parser.parse(&input, 100, limits);
+            for i in 0..parser.requests() {
+                let args = parser.args(parser.request(i), &input);
+                as_came.append(0, args);
+                one_by_one.append(0, OwnedArgs::from_args(args).args());
+            }
+            prop_assert_eq!(all_from(&as_came, 0), all_from(&one_by_one, 0));
+        }
     }
 
     #[test]

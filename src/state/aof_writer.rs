@@ -22,6 +22,8 @@ use std::collections::VecDeque;
 const SYNC_EACH_MS: u64 = 1000;
 /// Milliseconds that a write may be logged for without being on the disk (`appendfsync everysec`): then others wait.
 pub const UNSYNCED_MS_MAX: u64 = 2000;
+/// Where nobody waits for the disk, it is asked for less than this once a millisecond, so that small writes do not cost a job each.
+const GATHERED_BYTES: u64 = 32 * 1024;
 /// Milliseconds before what has failed is tried again.
 const RETRY_MS: u64 = 250;
 
@@ -99,6 +101,8 @@ pub struct AofWriter {
     /// What stands in the file and not in the log: bytes, and the offset that they are in front of.
     inserts: VecDeque<(u64, Bytes)>,
     retry_at_ms: u64,
+    /// Monotonic milliseconds at which the disk was last asked for something.
+    asked_ms: u64,
     /// Monotonic milliseconds at which the last sync began.
     sync_began_ms: u64,
     /// When the oldest byte was logged that neither is on the disk nor part of the sync under way.
@@ -129,6 +133,7 @@ impl AofWriter {
             again: Vec::new(),
             inserts: VecDeque::new(),
             retry_at_ms: 0,
+            asked_ms: 0,
             sync_began_ms: 0,
             since_ms: None,
             seen_end: at,
@@ -233,17 +238,32 @@ impl AofWriter {
         self.parts.front().and_then(|part| part.until).unwrap_or(end)
     }
 
+    /// Whether what there is to write waits for more.
+    fn gathers(&self, policy: AppendFsync, to: u64, now_ms: u64) -> bool {
+        policy != AppendFsync::Always
+            && now_ms == self.asked_ms
+            && self.again.is_empty()
+            && !self.must_sync()
+            && to - self.handed < GATHERED_BYTES
+    }
+
+    /// Whether the next job is to sync, whatever the setting says.
+    fn must_sync(&self) -> bool {
+        self.wants_sync || self.is_stopped || self.parts.front().is_some_and(|part| part.until.is_some())
+    }
+
     /// Whether the next job is to sync.
     fn syncs(&self, rule: SyncRule, has_bytes: bool, now_ms: u64) -> bool {
-        let Some(part) = self.parts.front().filter(|part| !part.is_broken) else { return false };
+        if self.parts.front().is_none_or(|part| part.is_broken) {
+            return false;
+        }
         let owes = has_bytes || self.written > self.synced;
-        let must = self.wants_sync || self.is_stopped || part.until.is_some();
         let due = match rule.policy {
             AppendFsync::Always => !rule.suspended,
             AppendFsync::EverySecond => !rule.suspended && now_ms.saturating_sub(self.sync_began_ms) >= SYNC_EACH_MS,
             AppendFsync::No => false,
         };
-        owes && (must || due)
+        owes && (self.must_sync() || due)
     }
 
     /// The next job for the disk, if there is something to do and none is under way.
@@ -256,6 +276,9 @@ impl AofWriter {
             self.since_ms = Some(now_ms);
         }
         let to = if self.is_stopped { self.handed } else { self.limit(log.end()) };
+        if self.gathers(rule.policy, to, now_ms) {
+            return None;
+        }
         let mut pieces = std::mem::take(&mut self.again);
         self.collect(log, to, &mut pieces);
         self.handed = to;
@@ -278,6 +301,7 @@ impl AofWriter {
         }
         let part = self.parts.front()?;
         let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        self.asked_ms = now_ms;
         let since_ms = if sync { self.since_ms.take() } else { None };
         if sync {
             self.sync_began_ms = now_ms;

@@ -62,6 +62,19 @@ impl Request {
     }
 }
 
+/// Bytes of the header of an argument that is in the input: a letter, digits, and a line end.
+#[inline(always)]
+fn header_len(len: u32) -> usize {
+    let digits = match len {
+        0..10 => 1,
+        10..100 => 2,
+        100..1000 => 3,
+        1000..10_000 => 4,
+        _ => len.ilog10() as usize + 1,
+    };
+    digits + 3
+}
+
 /// The arguments of one request.
 #[derive(Clone, Copy)]
 pub struct Args<'a> {
@@ -100,6 +113,31 @@ impl<'a> Args<'a> {
             Some(arg) if arg.is_own() => self.own.get(arg.len as usize).cloned().unwrap_or_default(),
             _ => Bytes::copy_from_slice(self.get(i)),
         }
+    }
+
+    /// All of them as they came, each with its header in front and a line end behind it, where that is exactly how they are encoded. So one copy will do.
+    #[inline]
+    pub fn encoded(&self) -> Option<&'a [u8]> {
+        let (first, rest) = self.args.split_first()?;
+        if first.is_own() {
+            return None;
+        }
+        let begin = (first.start as usize).checked_sub(header_len(first.len))?;
+        // In front of a word on a line of its own there may be anything.
+        let header = self.buf.get(begin..first.start as usize)?.strip_prefix(b"$")?.strip_suffix(b"\r\n")?;
+        let is_its_length = match first.len {
+            0..10 => header == [b'0' + first.len as u8],
+            len => header == itoa::Buffer::new().format(len).as_bytes(),
+        };
+        let mut end = first.start as usize + first.len as usize + 2;
+        let mut is_encoded = is_its_length;
+        for arg in rest {
+            // Between two words of a line there is no such header, nor is it where an argument has a buffer of its own. It has no more digits than it needs.
+            is_encoded &= end + header_len(arg.len) == arg.start as usize && self.buf.get(end) == Some(&b'$');
+            end = (arg.start as usize).wrapping_add(arg.len as usize).wrapping_add(2);
+        }
+        let bytes = self.buf.get(begin..end).filter(|bytes| is_encoded && bytes.ends_with(b"\r\n"))?;
+        Some(bytes)
     }
 
     /// All of them, in order.

@@ -155,6 +155,7 @@ impl Server {
         if before == AppendFsync::Always
             && before != self.aof.policy
             && let Some(writer) = &mut self.aof.writer
+            && !writer.is_flushed(&self.replication.log)
         {
             // Replies still wait for it.
             writer.sync_soon();
