@@ -513,6 +513,26 @@ fn a_replica_that_goes_on_without_its_disk_keeps_no_more_than_it_can() {
 }
 
 #[test]
+fn writes_go_on_when_the_file_they_wait_for_is_turned_off() {
+    for is_full in [false, true] {
+        let mut log = logging(AppendFsync::EverySecond);
+        log.say(A, "SET k v");
+        if is_full {
+            log.fail(0);
+            log.turn();
+        }
+        log.bench.pass(3000);
+        log.turn();
+        assert_ne!(log.say(A, "SET k w"), "+OK\r\n");
+        log.bench.engine.server.aof_stop();
+        log.bench.engine.server.aof.phase = AofPhase::Off;
+        log.turn();
+        log.turn();
+        assert_eq!(log.sent(A) + &log.say(B, "SET k x"), if is_full { "+OK\r\n" } else { "+OK\r\n+OK\r\n" });
+    }
+}
+
+#[test]
 fn writes_wait_when_the_disk_cannot_keep_up_with_the_bytes() {
     let mut log = logging(AppendFsync::No);
     let value = "v".repeat(60_000);

@@ -67,6 +67,7 @@ impl Server {
         self.aof.increment_size = 0;
         self.aof.stopping.push_back(writer);
         self.aof_hand_over();
+        self.settle_aof_gate();
     }
 
     /// The present increment ends here, and is synced. What is logged from here on is kept until [`Server::aof_continue_in`] says where it goes. Returns
@@ -324,6 +325,7 @@ impl Server {
     pub fn settle_aof_gate(&mut self) {
         let Some(writer) = &mut self.aof.writer else {
             self.aof.gate = WriteGate::default();
+            self.aof.late_since_ms = None;
             return;
         };
         let is_failing = self.aof.failure.as_ref().is_some_and(|failure| !failure.is_final);
