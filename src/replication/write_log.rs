@@ -515,9 +515,15 @@ mod tests {
                 let words: Vec<_> = words.into_iter().filter(plain).collect();
                 return (words.join(" ") + "\r\n").into_bytes();
             }
-            let zeros = if form == 1 { "0" } else { "" };
+            // What stands where a line ends is not looked at.
+            let (zeros, header_end, end) = match form {
+                1 => ("0", "\r\n", "\r\n"),
+                2 => ("", "\rx", "\r\n"),
+                3 => ("", "\r\n", "xy"),
+                _ => ("", "\r\n", "\r\n"),
+            };
             let mut wire = format!("*{}\r\n", words.len());
-            words.iter().for_each(|word| wire += &format!("${zeros}{}\r\n{word}\r\n", word.len()));
+            words.iter().for_each(|word| wire += &format!("${zeros}{}{header_end}{word}{end}", word.len()));
             wire.into_bytes()
         })
     }

@@ -118,26 +118,21 @@ impl<'a> Args<'a> {
     /// All of them as they came, each with its header in front and a line end behind it, where that is exactly how they are encoded. So one copy will do.
     #[inline]
     pub fn encoded(&self) -> Option<&'a [u8]> {
-        let (first, rest) = self.args.split_first()?;
-        if first.is_own() {
-            return None;
-        }
+        let first = self.args.first().filter(|arg| !arg.is_own())?;
         let begin = (first.start as usize).checked_sub(header_len(first.len))?;
-        // In front of a word on a line of its own there may be anything.
-        let header = self.buf.get(begin..first.start as usize)?.strip_prefix(b"$")?.strip_suffix(b"\r\n")?;
-        let is_its_length = match first.len {
-            0..10 => header == [b'0' + first.len as u8],
-            len => header == itoa::Buffer::new().format(len).as_bytes(),
-        };
-        let mut end = first.start as usize + first.len as usize + 2;
-        let mut is_encoded = is_its_length;
-        for arg in rest {
-            // Between two words of a line there is no such header, nor is it where an argument has a buffer of its own. It has no more digits than it needs.
-            is_encoded &= end + header_len(arg.len) == arg.start as usize && self.buf.get(end) == Some(&b'$');
-            end = (arg.start as usize).wrapping_add(arg.len as usize).wrapping_add(2);
+        let (mut at, mut is_encoded) = (begin, true);
+        for arg in self.args {
+            let start = at + header_len(arg.len);
+            let end = start + arg.len as usize;
+            // A header may have more digits than it needs, and what stands where a line ends is not looked at when it comes. One with a buffer of its own
+            // has no place that fits.
+            is_encoded &= arg.start as usize == start
+                && self.buf.get(at) == Some(&b'$')
+                && self.buf.get(start - 2..start) == Some(b"\r\n")
+                && self.buf.get(end..end + 2) == Some(b"\r\n");
+            at = end + 2;
         }
-        let bytes = self.buf.get(begin..end).filter(|bytes| is_encoded && bytes.ends_with(b"\r\n"))?;
-        Some(bytes)
+        self.buf.get(begin..at).filter(|_| is_encoded)
     }
 
     /// All of them, in order.
