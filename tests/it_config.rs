@@ -60,12 +60,12 @@ fn what_else_has_no_effect_is_warned_of_once_by_name() {
     if is_reference() {
         return;
     }
-    let conf = "io-threads 4\nio-threads 8\nmaxmemory 1gb\nactiverehashing yes\nlazyfree-lazy-user-del yes\n";
+    let conf = "io-threads 4\nio-threads 8\ndynamic-hz no\nactiverehashing yes\nlazyfree-lazy-user-del yes\n";
     let server = Server::with_conf(conf, &[]);
     let checked = check_config(conf);
     assert_eq!((checked.code, checked.stdout.trim()), (Some(0), "Configuration OK"));
     for text in [server.log(), checked.stderr] {
-        for name in ["io-threads", "maxmemory", "lazyfree-lazy-user-del"] {
+        for name in ["io-threads", "dynamic-hz", "lazyfree-lazy-user-del"] {
             assert_eq!(text.matches(&format!("WARNING: {name} has no effect: ")).count(), 1, "{name}: {text}");
         }
         assert!(!text.contains("activerehashing"), "set to its default: {text}");
@@ -76,7 +76,7 @@ fn what_else_has_no_effect_is_warned_of_once_by_name() {
 
 #[test]
 fn what_a_later_line_takes_back_counts_for_nothing() {
-    let server = Server::with_conf("tls-replication yes\nmaxmemory 1gb\n", &["--tls-replication", "no", "--maxmemory", "0"]);
+    let server = Server::with_conf("tls-replication yes\ndynamic-hz no\n", &["--tls-replication", "no", "--dynamic-hz", "yes"]);
     assert_eq!(server.ask("CONFIG GET tls-replication").items()[1].text(), "no");
     assert!(!server.log().contains("has no effect"), "{}", server.log());
 }

@@ -190,7 +190,7 @@ fn config_get_and_set() {
         CONFIG SET maxmemory ""                 -> OK
         CONFIG SET maxmemory -1                 -> -ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must be a memory value
         CONFIG SET maxmemory 0                  -> OK
-        CONFIG SET maxmemory-policy bogus       -> -ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, noeviction
+        CONFIG SET maxmemory-policy bogus       ~> -ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - argument(s) must be one of the following: volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, *noeviction
         CONFIG SET maxmemory-samples 0          -> -ERR CONFIG SET failed (possibly related to argument 'maxmemory-samples') - argument must be between 1 and 2147483647 inclusive
         CONFIG SET maxmemory-samples x          -> -ERR CONFIG SET failed (possibly related to argument 'maxmemory-samples') - argument couldn't be parsed into an integer
         CONFIG SET lazyfree-lazy-expire maybe   -> -ERR CONFIG SET failed (possibly related to argument 'lazyfree-lazy-expire') - argument must be 'yes' or 'no'

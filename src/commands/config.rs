@@ -7,7 +7,7 @@ use super::{
     help,
 };
 use crate::{
-    config::{DirectiveId, MaxmemoryPolicy, NotifyFlags, SetContext, SetError, os_reason},
+    config::{DirectiveId, NotifyFlags, SetContext, SetError, os_reason},
     data::glob,
     state::{Server, stats::CommandStats},
 };
@@ -57,6 +57,7 @@ fn set_all(server: &mut Server, pairs: &[(&[u8], &[u8])], context: SetContext) -
         server.config.dir = absolute(&before.dir, &server.config.dir);
     }
     for (done, id) in changed.iter().enumerate() {
+        server.warn_of_low_maxmemory(*id);
         if let Some(warning) = server.config.unsupported_warning(id.directive()) {
             log::warn!("{warning}");
         }
@@ -105,8 +106,13 @@ pub fn apply_all_inside(server: &mut Server) {
 fn apply_inside(server: &mut Server, id: DirectiveId) {
     let config = &server.config;
     match id {
-        DirectiveId::maxmemory_policy => {
-            server.keyspace.access.lfu = matches!(config.maxmemory_policy, MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu);
+        DirectiveId::maxmemory_clients => server.apply_client_memory_limit(),
+        DirectiveId::maxmemory => {
+            server.apply_eviction_settings();
+            server.apply_client_memory_limit();
+        }
+        DirectiveId::maxmemory_policy | DirectiveId::maxmemory_samples | DirectiveId::maxmemory_eviction_tenacity => {
+            server.apply_eviction_settings()
         }
         DirectiveId::lfu_log_factor => server.keyspace.access.lfu_log_factor = config.lfu_log_factor,
         DirectiveId::lfu_decay_time => server.keyspace.access.lfu_decay_minutes = config.lfu_decay_time,
@@ -114,6 +120,7 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
             let events = config.notify_keyspace_events;
             server.keyspace.notes.fields_expired = events.contains(NotifyFlags::HASH) || events.contains(NotifyFlags::GENERIC);
             server.keyspace.notes.expired = events.contains(NotifyFlags::EXPIRED);
+            server.keyspace.notes.evicted = events.contains(NotifyFlags::EVICTED);
             server.keyspace.notes.missed = events.contains(NotifyFlags::KEY_MISS);
         }
         DirectiveId::repl_backlog_size => server.replication.log.set_backlog(config.repl_backlog_size),
@@ -175,6 +182,7 @@ fn reset_stats(server: &mut Server) {
     server.keyspace.stats = Default::default();
     server.aof.delayed_syncs = 0;
     (server.aof_files.rewrites, server.aof_files.failures) = (0, 0);
+    server.eviction.over_since_nanos = None;
 }
 
 fn help(ctx: &mut Ctx) {
@@ -260,7 +268,7 @@ mod tests {
         let refused = set(&mut server, &["maxmemory-policy", "allkeys-lfu", "port", "1", "timeout", "9"]);
         assert_eq!(refused, Err("ERR CONFIG SET failed (possibly related to argument 'maxmemory-policy') - no".into()));
         assert!(server.config == Config::default());
-        assert!(!server.keyspace.access.lfu, "not in the engine either");
+        assert!(!server.keyspace.access.is_frequency(), "not in the engine either");
         // The host was told of one setting, and then of its old value.
         let heard = world.applied.take();
         assert_eq!(heard, [(DirectiveId::maxmemory_policy, 1), (DirectiveId::maxmemory_policy, 6379)]);
@@ -272,7 +280,7 @@ mod tests {
         let mut server = Engine::new(config, Box::new(Picky::default()), 1).server;
         assert_eq!(server.keyspace.access.lfu_log_factor, 3, "from the start");
         set(&mut server, &["maxmemory-policy", "volatile-lfu", "lfu-decay-time", "7"]).unwrap();
-        assert!(server.keyspace.access.lfu);
+        assert!(server.keyspace.access.is_frequency());
         assert_eq!(server.keyspace.access.lfu_decay_minutes, 7);
     }
 

@@ -49,7 +49,7 @@ fn watch_key(ctx: &mut Ctx, i: usize) {
     let live = found.is_some_and(|entry| !ctx.server.keyspace.is_past(entry.deadline()));
     let watch = ctx.client().watch.clone();
     if ctx.server.keyspace.watch(db, key, live, &watch) {
-        ctx.client_mut().watching.push(WatchedKey { db, key: key.into(), live });
+        ctx.client_mut().watch_key(WatchedKey { db, key: key.into(), live });
     }
 }
 

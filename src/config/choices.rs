@@ -56,6 +56,8 @@ choices! {
         AllkeysLru = "allkeys-lru",
         AllkeysLfu = "allkeys-lfu",
         AllkeysRandom = "allkeys-random",
+        VolatileLrm = "volatile-lrm",
+        AllkeysLrm = "allkeys-lrm",
         NoEviction = "noeviction",
     }
 

@@ -24,11 +24,6 @@ pub(super) const NO_ACL: Support = Ignored("solod has no ACL users yet.");
 pub(super) const NO_NODE: Support =
     Refused("solod cannot be a node of a cluster yet: its slots would not be served and its clients not be redirected.");
 pub(super) const NO_CLUSTER: Support = Ignored("solod cannot be a node of a cluster yet.");
-pub(super) const NO_LIMIT: Support =
-    Ignored("solod evicts no keys and refuses no writes for want of memory yet: it grows as its data does. Limit it from outside.");
-pub(super) const NO_EVICTION: Support = Ignored("solod evicts no keys yet.");
-pub(super) const NO_CLIENT_EVICTION: Support =
-    Ignored("Clients are not closed for what all of them take together; client-output-buffer-limit and client-query-buffer-limit hold.");
 pub(super) const NO_SCRIPTS: Support = Ignored("solod runs no scripts yet.");
 pub(super) const NO_TRACKING: Support = Ignored("solod has no client-side caching yet.");
 pub(super) const NO_FORK: Support = Ignored("No process is forked.");

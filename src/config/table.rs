@@ -305,7 +305,7 @@ directives! {
         "replica-lazy-flush" | "slave-lazy-flush" => replica_lazy_flush: bool = false, YES_NO, [], ALWAYS_LAZY;
         /// Leaves eviction to the primary.
         "replica-ignore-maxmemory" | "slave-ignore-maxmemory" => replica_ignore_maxmemory: bool = true,
-            YES_NO, [], NO_EVICTION;
+            YES_NO, [];
     }
 
     section "Security" {
@@ -336,18 +336,18 @@ directives! {
 
     section "Memory" {
         /// Bytes of data beyond which keys are evicted or writes refused; 0 means no limit.
-        "maxmemory" => maxmemory: u64 = 0, memory(0, U64), [], NO_LIMIT;
+        "maxmemory" => maxmemory: u64 = 0, memory(0, U64), [];
         /// Which keys are evicted: among those with an expiry or among all; the least recently or least frequently
-        /// used, any, or those that expire soonest. `noeviction` refuses writes instead.
+        /// used, the least recently modified (`lrm`), any, or those that expire soonest. `noeviction` refuses writes instead.
         "maxmemory-policy" => maxmemory_policy: MaxmemoryPolicy = MaxmemoryPolicy::NoEviction,
             ValueKind::Choice(MaxmemoryPolicy::NAMES), [];
         /// Keys looked at to choose one to evict: more is nearer to the truth and slower.
-        "maxmemory-samples" => maxmemory_samples: u32 = 5, int(1, I32), [], NO_EVICTION;
+        "maxmemory-samples" => maxmemory_samples: u32 = 5, int(1, I32), [];
         /// How long commands may wait for eviction to catch up, 0 (hardly) to 100 (as long as it takes).
-        "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = 10, int(0, 100), [], NO_EVICTION;
+        "maxmemory-eviction-tenacity" => maxmemory_eviction_tenacity: u32 = 10, int(0, 100), [];
         /// Memory for all client connections together, beyond which the largest are closed; 0 means no limit.
         "maxmemory-clients" => maxmemory_clients: MemoryOrPercent = MemoryOrPercent::Bytes(0),
-            ValueKind::Integer { min: -100, max: I64, unit: Notation::MemoryOrPercent }, [], NO_CLIENT_EVICTION;
+            ValueKind::Integer { min: -100, max: I64, unit: Notation::MemoryOrPercent }, [];
         /// The counter of uses behind the LFU policies: the larger, the more uses until it is full.
         "lfu-log-factor" => lfu_log_factor: u32 = 10, int(0, I32), [];
         /// Minutes after which that counter is lowered by one; 0 means never.
@@ -355,7 +355,7 @@ directives! {
         /// Share of time spent on removing expired keys, 1 to 10.
         "active-expire-effort" => active_expire_effort: u32 = 1, int(1, 10), [], EXACT_EXPIRY;
         /// Frees evicted values a little at a time.
-        "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = false, YES_NO, [DEBUG], NO_EVICTION;
+        "lazyfree-lazy-eviction" => lazyfree_lazy_eviction: bool = false, YES_NO, [DEBUG];
         /// Frees expired values a little at a time.
         "lazyfree-lazy-expire" => lazyfree_lazy_expire: bool = false, YES_NO, [DEBUG];
         /// Frees values that a command replaces a little at a time.

@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_says_the_default_says_nothing() {
-        let text = "appendonly no\ntls-port 0\ncluster-enabled no\naclfile ''\nio-threads 1\nmaxmemory 0\n\
+        let text = "appendonly no\ntls-port 0\ncluster-enabled no\naclfile ''\nio-threads 1\ndynamic-hz yes\n\
             user default on nopass sanitize-payload ~* &* +@all";
         assert_eq!(load(text), Ok(vec![]));
     }
@@ -134,21 +134,14 @@ mod tests {
 
     #[test]
     fn what_else_has_no_effect_is_warned_of_by_name() {
-        let warnings = load("io-threads 4\nmaxmemory 1gb\nport 1\nio-threads 8").unwrap();
+        let warnings = load("io-threads 4\ndynamic-hz no\nport 1\nio-threads 8").unwrap();
         assert_eq!(warnings.len(), 2, "{warnings:?}");
-        assert_eq!(warnings[0], "WARNING: io-threads has no effect: One thread serves all clients.");
-        assert!(warnings[1].starts_with("WARNING: maxmemory has no effect: "));
+        assert!(warnings[0].starts_with("WARNING: dynamic-hz has no effect: "));
+        assert_eq!(warnings[1], "WARNING: io-threads has no effect: One thread serves all clients.");
     }
 
     /// Unsupported directives whose fields are read all the same, to show or to rewrite them.
-    const SHOWN_ONLY: &[DirectiveId] = &[
-        DirectiveId::maxmemory,
-        DirectiveId::maxmemory_clients,
-        DirectiveId::tls_port,
-        DirectiveId::cluster_enabled,
-        DirectiveId::users,
-        DirectiveId::aclfile,
-    ];
+    const SHOWN_ONLY: &[DirectiveId] = &[DirectiveId::tls_port, DirectiveId::cluster_enabled, DirectiveId::users, DirectiveId::aclfile];
 
     /// The program's text without the tests and the table: where it says `config.port`, it reads that field.
     fn program() -> String {

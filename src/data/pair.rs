@@ -1,7 +1,7 @@
 //! A key with its value in one allocation: what a database's table holds, and a large hash's. One of the rooms where `unsafe` is allowed (see lib.rs).
 //!
 //! ```text
-//! offset 0   header   8 bytes: meta (kind and flags, 24 bits of access time), key length, value length
+//! offset 0   header   8 bytes: meta (kind and flags, 25 bits of access), key length, value length
 //!        8   deadline 8 bytes, when the VOLATILE flag is set: Unix time in milliseconds
 //!            lengths  8 bytes, when the LONG flag is set: the key's length (the header's is 0 then)
 //!            word     8 bytes, unless the value is inline: the integer, or the pointer to what hangs off it
@@ -39,7 +39,7 @@ pub const NEVER: i64 = i64::MAX;
 
 #[repr(C)]
 struct Header {
-    /// Bits 0..3 kind, 4 VOLATILE, 5 LONG, 6 RAW; bits 8..31 access time or frequency.
+    /// Bits 0..3 kind, 4 VOLATILE, 5 LONG, 6 RAW; bits 7..31 the mark of the last access.
     meta: u32,
     key_len: u16,
     value_len: u16,
@@ -52,7 +52,9 @@ const KIND_OBJECT: u32 = 2;
 const VOLATILE: u32 = 1 << 4;
 const LONG: u32 = 1 << 5;
 const RAW: u32 = 1 << 6;
-const ACCESS_SHIFT: u32 = 8;
+const ACCESS_SHIFT: u32 = 7;
+/// Kind and flags: what is not the mark of the last access.
+const FLAGS: u32 = (1 << ACCESS_SHIFT) - 1;
 
 /// The pointer's lowest bit repeats VOLATILE, so that a walk for due deadlines does not touch entries that have none.
 const TAG_VOLATILE: usize = 1;
@@ -358,17 +360,17 @@ impl<O: Held> Pair<O> {
         self.header_mut().meta |= RAW;
     }
 
-    /// The 24 bits of access time or frequency.
+    /// The 25 bits that the last access has left.
     #[inline(always)]
     pub fn access(&self) -> u32 {
         self.header().meta >> ACCESS_SHIFT
     }
 
-    /// Sets the 24 bits of access time or frequency, touching the cache line only when they change.
+    /// Sets the 25 bits that an access leaves, touching the cache line only when they change.
     #[inline(always)]
     pub fn set_access(&mut self, access: u32) {
         let meta = self.header().meta;
-        let new = meta & 0xff | access << ACCESS_SHIFT;
+        let new = meta & FLAGS | access << ACCESS_SHIFT;
         if new != meta {
             self.header_mut().meta = new;
         }
@@ -396,7 +398,7 @@ impl<O: Held> Pair<O> {
             // SAFETY: a volatile pair has its deadline behind the header.
             unsafe { self.base().add(size_of::<Header>()).cast::<i64>().write(deadline) };
         } else if self.is_volatile() != (deadline != NEVER) {
-            let kept = self.header().meta & !(0xff & !RAW);
+            let kept = self.header().meta & (!FLAGS | RAW);
             let mut new = match self.take_value() {
                 Taken::Inline => match self.value() {
                     Value::Str(v) => Self::new_inline(self.key(), v, deadline),
@@ -460,7 +462,7 @@ impl<O: Held> Pair<O> {
     /// The same value and deadline under another key, without copying a structured value.
     pub fn rename(mut self, key: &[u8]) -> Self {
         let deadline = self.deadline();
-        let kept = self.header().meta & !(0xff & !RAW);
+        let kept = self.header().meta & (!FLAGS | RAW);
         let mut new = match self.take_value() {
             Taken::Inline => match self.value() {
                 Value::Str(v) => Self::new_inline(key, v, deadline),

@@ -56,6 +56,7 @@ impl Engine {
             // It may be long before the disk works again, and many may come and go.
             self.server.aof.held.retain(|(_, held)| *held != conn);
         }
+        self.server.forget_client_memory(conn, client.noted_memory);
         self.server.forget_follower(conn, &client);
         self.server.forget_blocked(conn, &client);
         self.server.forget_subscriber(conn, &client);
@@ -143,6 +144,9 @@ impl Engine {
             client.held = None;
         }
         client.out.give_back(&mut self.buffers);
+        if server.client_memory.is_limited {
+            server.note_client_memory(conn);
+        }
     }
 
     /// Whether a client's connection is to be closed now: it is to be closed, and its output is sent.

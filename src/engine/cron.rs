@@ -38,7 +38,13 @@ impl Engine {
         if self.owes_own {
             self.expire_own();
         }
-        // Somebody may have to know what has expired.
+        self.evict_slice();
+        self.release_short_of_memory();
+        if self.server.client_memory.is_limited {
+            self.server.note_changed_clients();
+            self.server.evict_clients();
+        }
+        // Somebody may have to know what has expired, or was evicted.
         if self.server.keyspace.awaited.has_ready() {
             self.serve_ready();
         }
@@ -82,6 +88,7 @@ impl Engine {
     pub fn sleep_ms(&self) -> u64 {
         if self.expire_due()
             || self.server.keyspace.has_unburied()
+            || self.server.eviction.behind
             || !self.resumable.is_empty()
             || !self.server.blocking.released.is_empty()
             || self.wants_save_slice() && !self.pace.rests(self.nanos)
@@ -172,6 +179,7 @@ impl Engine {
         stats.turn_rate.sample(stats.turns.count(), now);
         stats.turn_nanos_rate.sample(stats.turns.sum(), now);
         self.expire_own();
+        self.server.keyspace.renew_marks(hz as usize);
         self.clients_cron();
         self.server.close_idle_links();
         self.upstream_cron();
@@ -212,6 +220,7 @@ impl Engine {
                 continue;
             }
             self.server.limit_output(conn);
+            self.server.note_client_memory(conn);
         }
     }
 }

@@ -53,8 +53,9 @@ impl Engine {
     #[inline]
     fn barred(&self, conn: ConnId, gate: WriteGate) -> u64 {
         let replication = &self.server.replication;
+        let denied = if self.server.is_memory_limited() { flags::DENYOOM } else { 0 };
         let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
-            return if gate.is_open() { 0 } else { flags::WRITE | flags::MAY_REPLICATE };
+            return denied | if gate.is_open() { 0 } else { flags::WRITE | flags::MAY_REPLICATE };
         };
         if self.server.clients.get(conn).is_some_and(|c| c.peer.repeats()) {
             // What is being moved must not change meanwhile, not even by our primary.
@@ -64,7 +65,7 @@ impl Engine {
         if !upstream.is_online() && !config.replica_serve_stale_data {
             return u64::MAX;
         }
-        if config.replica_read_only || gate.holds() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
+        denied | if config.replica_read_only || gate.holds() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
     }
 
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
@@ -133,18 +134,25 @@ impl Engine {
         if *ordinary
             && let Lookup::Found(id) = lookup
             && let command = self.registry.get(id)
+            && let flags = command.flags
             && command.accepts(args.len())
-            && command.flags & self.barred == 0
+            && let barred = flags & self.barred
+            && (barred == 0 || barred == flags::DENYOOM && self.has_memory())
         {
             if let Some(on) = self.call(conn, id, args, hashed, out, false) {
                 self.server.wait_for_keys(conn, id, args, *on, self.tried_nanos);
             }
-            let flags = command.flags;
             if flags & DATA == 0 || flags & (flags::BLOCKING | flags::PARKS) != 0 {
                 self.turn_reply_mode(conn);
                 *ordinary = self.is_ordinary(conn);
             }
             return true;
+        }
+        if let Lookup::Found(id) = lookup
+            && self.barred & flags::DENYOOM != 0
+            && self.waits_for_memory(conn, id)
+        {
+            return false;
         }
         let went = self.process_checked(conn, lookup, args, hashed, out);
         *ordinary = self.is_ordinary(conn);
@@ -199,6 +207,11 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
             return true;
         }
+        if let Some(text) = self.refusal_by_memory(conn, id) {
+            self.refuse(conn, Some(id), out, text);
+            return true;
+        }
+        let Some(client) = self.server.clients.get(conn) else { return false };
         if client.kind() == ClientKind::Pubsub && !out.resp3() && command.flags & flags::SUBSCRIBED == 0 {
             let name = self.registry.full_name(id);
             let text = format!(

@@ -58,10 +58,26 @@ impl Engine {
         let Some(mut pending) = client.pending.take() else { return };
         pending.parser.filled(n);
         self.advance(conn, pending);
+        self.after_input(conn);
     }
 
     /// Takes bytes that have arrived. What is whole is executed; what is not is kept.
     pub fn receive(&mut self, conn: ConnId, data: &[u8]) {
+        self.take_in(conn, data);
+        self.after_input(conn);
+    }
+
+    /// Clients may take too much memory by now.
+    #[inline(always)]
+    fn after_input(&mut self, conn: ConnId) {
+        if self.server.client_memory.is_limited {
+            self.server.note_client_memory(conn);
+            self.server.evict_clients();
+        }
+    }
+
+    #[inline(always)]
+    fn take_in(&mut self, conn: ConnId, data: &[u8]) {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
         if let Peer::Target(_) = client.peer {
             return self.server.link_heard(conn, data);
@@ -100,6 +116,7 @@ impl Engine {
         }
         if let Some(pending) = client.pending.take() {
             self.advance(conn, pending);
+            self.after_input(conn);
         }
         // If there was more than is kept of one that waits, the rest has not been read.
         self.server.actions.push_back(Action::Read(conn));
@@ -267,6 +284,7 @@ impl Engine {
             }
             if out.len() >= CHECKED_BYTES && !unheard {
                 self.give_output(conn, out);
+                self.after_input(conn);
                 let Some(client) = self.server.clients.get_mut(conn) else { return done };
                 if client.closing() {
                     return done;

@@ -42,6 +42,7 @@ mod clients;
 mod cron;
 mod defrag;
 mod dispatch;
+mod eviction;
 mod executor;
 mod full_sync;
 mod held_replies;
@@ -91,6 +92,8 @@ pub struct Engine {
     buffers: Vec<Vec<u8>>,
     /// Connections whose held-back requests may go on.
     resumable: VecDeque<ConnId>,
+    /// Connections whose next request waits for memory until the next turn.
+    short_of_memory: Vec<ConnId>,
     /// What the command or transaction being executed has had logged.
     unit: propagation::LoggedUnit,
     /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
@@ -172,6 +175,7 @@ impl Engine {
             config,
             keyspace,
             clients: Clients::default(),
+            client_memory: Default::default(),
             next_client_id: 1,
             stats,
             slowlog: Default::default(),
@@ -195,6 +199,7 @@ impl Engine {
             long_replies: Default::default(),
             rewrites: Vec::new(),
             shutdown: None,
+            eviction: Default::default(),
             pause: None,
             monitors: Vec::new(),
             dirty_clients: Default::default(),
@@ -215,6 +220,7 @@ impl Engine {
             spare_parser: None,
             buffers: Vec::new(),
             resumable: VecDeque::new(),
+            short_of_memory: Vec::new(),
             unit: Default::default(),
             barred: 0,
             applying: Default::default(),

@@ -76,10 +76,12 @@ impl Engine {
 
     /// Logs the deletion of keys that went away by themselves: each on its own (`apart`), or as effects of what is being executed.
     fn log_gone(&mut self, apart: bool) {
-        let name: &[u8] = if self.server.config.lazyfree_lazy_expire { b"UNLINK" } else { b"DEL" };
+        let name = |lazy: bool| if lazy { &b"UNLINK"[..] } else { b"DEL" };
+        let (expired, evicted) = (name(self.server.config.lazyfree_lazy_expire), name(self.server.config.lazyfree_lazy_eviction));
         for gone in std::mem::take(&mut self.server.keyspace.gone) {
             let deletion = match &gone.went {
-                Went::Key => OwnedArgs::new(&[name, &gone.key]),
+                Went::Key => OwnedArgs::new(&[expired, &gone.key]),
+                Went::Evicted => OwnedArgs::new(&[evicted, &gone.key]),
                 // Where the fields were the last, the key goes with them everywhere.
                 Went::Fields { names, .. } => {
                     let mut deletion = OwnedArgs::new(&[b"HDEL", &gone.key]);

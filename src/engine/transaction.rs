@@ -10,7 +10,7 @@ impl Engine {
         let Some(client) = self.server.clients.get_mut(conn) else { return };
         let Some(multi) = client.multi.take() else { return };
         let touched = client.watch.get();
-        let watching = std::mem::take(&mut client.watching);
+        let watching = client.take_watching();
         client.watch.set(false);
         let watch = client.watch.clone();
         let mut expired = false;

@@ -29,6 +29,11 @@ pub enum Cause {
         /// Whether they were the last, and the key went with them.
         emptied: bool,
     },
+    /// It was evicted, and is gone.
+    Evicted {
+        /// The log of writes is to be told.
+        logged: bool,
+    },
     /// A dataset that is being loaded has another value for it.
     Loaded,
 }
@@ -42,6 +47,7 @@ impl Keyspace {
             // No counter of 64 bits comes to its end.
             Cause::Command | Cause::Unawaited => self.dirty = self.dirty.wrapping_add(1),
             Cause::SameCommand | Cause::Loaded => (),
+            Cause::Evicted { logged } => self.was_evicted(db, key, logged),
             Cause::Expired | Cause::FieldsExpired { .. } => self.went_by_itself(db, key, cause),
         }
         if self.is_listened_to() {
@@ -60,6 +66,14 @@ impl Keyspace {
         self.watched.touch(db, key);
         if awaited {
             self.awaited.note(db, key);
+        }
+    }
+
+    fn was_evicted(&mut self, db: usize, key: &[u8], logged: bool) {
+        self.stats.evicted += 1;
+        self.notes.evicted(db, key);
+        if logged {
+            self.gone.push(Gone { db, key: key.into(), went: Went::Evicted });
         }
     }
 

@@ -1,6 +1,6 @@
 //! One database: its table, and how many of its keys have a deadline.
 
-use super::indexes::Indexes;
+use super::{evict::Nearest, indexes::Indexes};
 use crate::data::{
     dict::{Dict, Handle},
     entry::{Entry, NEVER},
@@ -23,11 +23,13 @@ pub struct Db {
     pub(super) indexes: Indexes,
     /// Where the expire cycle goes on, in hash space.
     pub(super) expire_at: u64,
+    /// The keys with the nearest deadlines, where these are evicted first.
+    pub(super) nearest: Option<Box<Nearest>>,
 }
 
 impl Db {
     pub(super) fn new(seed: Seed, table: TableId) -> Self {
-        Self { dict: Dict::new(seed), table, volatile: 0, deadline_sum: 0, indexes: Indexes::default(), expire_at: 0 }
+        Self { dict: Dict::new(seed), table, volatile: 0, deadline_sum: 0, indexes: Indexes::default(), expire_at: 0, nearest: None }
     }
 
     /// Number of keys, those past their deadline that have not been reclaimed yet among them.
@@ -75,8 +77,19 @@ impl Db {
         }
     }
 
+    /// A key has, or is about to have, this deadline.
+    #[inline]
+    fn note_deadline(&mut self, hash: u64, deadline: i64) {
+        if deadline != NEVER
+            && let Some(nearest) = &mut self.nearest
+        {
+            nearest.note(&self.dict, hash, deadline);
+        }
+    }
+
     pub(super) fn insert(&mut self, hash: u64, entry: Entry) -> &mut Entry {
         self.count(entry.deadline(), 1);
+        self.note_deadline(hash, entry.deadline());
         self.indexes.add(&entry);
         self.dict.insert_new(hash, entry)
     }
@@ -106,6 +119,7 @@ impl Db {
         self.dict.at_mut(handle).set_deadline(deadline);
         if deadline != NEVER {
             self.dict.note_deadline(hash, deadline);
+            self.note_deadline(hash, deadline);
         }
     }
 
@@ -119,6 +133,7 @@ impl Db {
         *self.dict.at_mut(handle) = entry;
         if deadline != NEVER {
             self.dict.note_deadline(hash, deadline);
+            self.note_deadline(hash, deadline);
         }
     }
 
@@ -143,6 +158,7 @@ impl Db {
         self.deadline_sum = 0;
         self.expire_at = 0;
         self.indexes = Indexes::default();
+        self.nearest = None;
         self.dict.take()
     }
 
@@ -154,5 +170,6 @@ impl Db {
         std::mem::swap(&mut self.deadline_sum, &mut other.deadline_sum);
         std::mem::swap(&mut self.expire_at, &mut other.expire_at);
         std::mem::swap(&mut self.indexes, &mut other.indexes);
+        std::mem::swap(&mut self.nearest, &mut other.nearest);
     }
 }

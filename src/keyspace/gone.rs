@@ -12,8 +12,10 @@ pub struct Gone {
 
 /// What went away by itself.
 pub enum Went {
-    /// The key.
+    /// The key, by its deadline.
     Key,
+    /// The key, for want of memory.
+    Evicted,
     /// Fields of the hash at the key.
     Fields {
         /// Their names.

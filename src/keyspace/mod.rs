@@ -24,6 +24,7 @@ mod changes;
 mod consumers;
 mod contents;
 mod db;
+mod evict;
 mod expire;
 mod fields;
 mod gone;
@@ -36,10 +37,11 @@ mod upsert;
 mod walk;
 mod watched;
 
-pub use access::{Access, idle_ms, lfu_value};
+pub use access::{Access, Marks, as_redis_keeps_it, idle_ms, lfu_value};
 pub use awaited::Awaited;
 pub use changes::Cause;
 pub use db::Db;
+pub use evict::{Eviction, EvictionOrder, EvictionRule};
 pub use expire::{CycleReport, ExpireMode};
 pub use gone::{Gone, Went};
 pub use notes::{Happening, Noted, Notes};
@@ -58,6 +60,7 @@ use crate::data::{
 };
 use contents::Contents;
 use db::TableId;
+use evict::Evictor;
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 use walk::{Tables, Walk};
 use watched::Watched;
@@ -71,6 +74,8 @@ pub struct KeyspaceStats {
     pub misses: u64,
     /// Keys gone by their deadline.
     pub expired: u64,
+    /// Keys evicted.
+    pub evicted: u64,
     /// Fields of hashes gone by theirs.
     pub expired_fields: u64,
     /// Times the cycle ran out of its share before it had reclaimed all that was due.
@@ -112,6 +117,8 @@ pub struct Keyspace {
     aside: Vec<Db>,
     /// Names given so far, to tables and to walks.
     names: u64,
+    /// What eviction remembers.
+    evictor: Evictor,
     seed: Seed,
 }
 
@@ -135,6 +142,7 @@ impl Keyspace {
             walks: Vec::new(),
             aside: Vec::new(),
             names: databases as u64,
+            evictor: Evictor::default(),
             seed,
         }
     }
@@ -223,7 +231,7 @@ impl Keyspace {
             return match self.dbs[db].dict.find_mut(hash, key) {
                 Some(entry) => {
                     self.stats.hits = self.stats.hits.wrapping_add(1);
-                    self.access.touch(entry, self.now_ms);
+                    self.access.read(entry, self.now_ms);
                     Some(entry)
                 }
                 None => {
@@ -237,7 +245,7 @@ impl Keyspace {
             Some(handle) => {
                 self.stats.hits = self.stats.hits.wrapping_add(1);
                 let entry = self.dbs[db].dict.at_mut(handle);
-                self.access.touch(entry, self.now_ms);
+                self.access.read(entry, self.now_ms);
                 Some(entry)
             }
             None => {
@@ -271,7 +279,7 @@ impl Keyspace {
         let handle = self.locate(db, hash, key)?;
         self.before_change(db, hash, handle);
         let entry = self.dbs[db].dict.at_mut(handle);
-        self.access.touch(entry, self.now_ms);
+        self.access.write(entry, self.now_ms);
         Some(entry)
     }
 

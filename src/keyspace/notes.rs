@@ -9,6 +9,8 @@ pub enum Happening {
     FieldsExpired,
     /// It went because the last of them did.
     Emptied,
+    /// It was evicted.
+    Evicted,
     /// It was looked for to be read, and is not there.
     Missed,
 }
@@ -30,6 +32,8 @@ pub struct Notes {
     pub expired: bool,
     /// Hashes whose fields expire are to be noted.
     pub fields_expired: bool,
+    /// Keys that are evicted are to be noted.
+    pub evicted: bool,
     /// Reads that find nothing are to be noted.
     pub missed: bool,
     list: Vec<Noted>,
@@ -40,6 +44,12 @@ impl Notes {
     pub(super) fn expired(&mut self, db: usize, key: &[u8]) {
         if self.expired {
             self.add(db, key, Happening::Expired);
+        }
+    }
+
+    pub(super) fn evicted(&mut self, db: usize, key: &[u8]) {
+        if self.evicted {
+            self.add(db, key, Happening::Evicted);
         }
     }
 

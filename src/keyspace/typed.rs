@@ -66,7 +66,7 @@ impl Keyspace {
         let Some(handle) = handle else { return Ok(None) };
         self.before_change(db, hash, handle);
         let entry = self.dbs[db].dict.at_mut(handle);
-        self.access.touch(entry, self.now_ms);
+        self.access.write(entry, self.now_ms);
         of_mut(entry).map(Some)
     }
 
@@ -86,7 +86,7 @@ impl Keyspace {
         };
         self.before_change(db, hash, handle);
         let entry = self.dbs[db].dict.at_mut(handle);
-        self.access.touch(entry, self.now_ms);
+        self.access.write(entry, self.now_ms);
         Ok((of_mut(entry)?, false))
     }
 }

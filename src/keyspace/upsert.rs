@@ -32,7 +32,7 @@ impl<'k> Occupied<'k> {
 
     /// Marks the access.
     pub fn touch(&mut self) {
-        self.entry_mut();
+        self.access.read(self.db.dict.at_mut(self.handle), self.now_ms);
     }
 
     /// What is there.
@@ -45,7 +45,7 @@ impl<'k> Occupied<'k> {
     #[inline(always)]
     pub fn entry_mut(&mut self) -> &mut Entry {
         let entry = self.db.dict.at_mut(self.handle);
-        self.access.touch(entry, self.now_ms);
+        self.access.write(entry, self.now_ms);
         entry
     }
 
@@ -53,7 +53,7 @@ impl<'k> Occupied<'k> {
     #[inline(always)]
     pub fn into_entry_mut(self) -> &'k mut Entry {
         let entry = self.db.dict.at_mut(self.handle);
-        self.access.touch(entry, self.now_ms);
+        self.access.write(entry, self.now_ms);
         entry
     }
 

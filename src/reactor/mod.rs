@@ -196,7 +196,7 @@ impl Reactor {
                 log::error!("poll: {error}");
                 return 1;
             }
-            self.engine.refresh_time();
+            self.engine.begin_turn();
             let started = self.engine.server.host.nanos();
             for event in &events {
                 match event.token() {

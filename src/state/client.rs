@@ -2,6 +2,7 @@
 
 use super::{
     blocking::Waiting,
+    client_memory::NotedMemory,
     held_replies::HeldReplies,
     long_reply::LongReply,
     peer::Peer,
@@ -92,6 +93,8 @@ pub enum Blocked {
     Reload,
     /// The end of [`Client::long_reply`].
     LongReply,
+    /// The next turn, in which keys are evicted to make room for what it wants to write.
+    Memory,
     /// A change of one of the keys of [`Client::waiting`].
     Keys,
     /// Replicas' acknowledgements (WAIT), and where `disk` says so those of disks (WAITAOF), until this moment of Unix time in milliseconds (0: forever).
@@ -158,6 +161,8 @@ pub struct Client {
     pub multi: Option<Box<Multi>>,
     /// Keys it watches, and the flag they raise.
     pub watching: Vec<WatchedKey>,
+    /// Bytes of memory that those take.
+    pub watching_bytes: usize,
     /// Raised when a watched key is touched.
     pub watch: WatchFlag,
     /// CLIENT NO-EVICT.
@@ -186,6 +191,8 @@ pub struct Client {
     pub dirty: bool,
     /// Since when (monotonic ms) its output is over the soft limit.
     pub soft_limit_since_ms: Option<u64>,
+    /// What it took of memory when that was last looked at, where there is a limit (`maxmemory-clients`).
+    pub noted_memory: NotedMemory,
     /// Bytes received in all.
     pub net_in: u64,
     /// Bytes sent in all.
@@ -213,6 +220,7 @@ impl Client {
             reply: ReplyMode::On,
             multi: None,
             watching: Vec::new(),
+            watching_bytes: 0,
             watch: WatchFlag::default(),
             no_evict: false,
             no_touch: false,
@@ -227,6 +235,7 @@ impl Client {
             close_now: false,
             dirty: false,
             soft_limit_since_ms: None,
+            noted_memory: NotedMemory::default(),
             net_in: 0,
             net_out: 0,
         }
@@ -257,7 +266,9 @@ impl Client {
 
     /// Whether it is shown as blocked. One in MIGRATE, CONFIG REWRITE or DEBUG LOADAOF, or whose reply is made in parts, is not: in Redis nobody could look meanwhile.
     pub fn shows_blocked(&self) -> bool {
-        self.blocked.is_some_and(|blocked| !matches!(blocked, Blocked::Migration | Blocked::Rewrite | Blocked::Reload | Blocked::LongReply))
+        self.blocked.is_some_and(|blocked| {
+            !matches!(blocked, Blocked::Migration | Blocked::Rewrite | Blocked::Reload | Blocked::LongReply | Blocked::Memory)
+        })
     }
 
     /// Bytes of input held, which are not executed yet: those of a transaction being queued among them. What `client-query-buffer-limit` limits.
@@ -274,7 +285,19 @@ impl Client {
             + self.waiting.as_ref().map_or(0, |w| size_of::<Waiting>() + w.args.memory())
             + self.subscriptions.as_ref().map_or(0, |s| s.memory())
             + self.out.memory()
-            + self.watching.iter().map(|w| w.key.len() + size_of::<WatchedKey>()).sum::<usize>()
+            + self.watching_bytes
+    }
+
+    /// Adds a watched key.
+    pub fn watch_key(&mut self, key: WatchedKey) {
+        self.watching_bytes += key.key.len() + size_of::<WatchedKey>();
+        self.watching.push(key);
+    }
+
+    /// Hands over the keys it watches; it watches none any more.
+    pub fn take_watching(&mut self) -> Vec<WatchedKey> {
+        self.watching_bytes = 0;
+        std::mem::take(&mut self.watching)
     }
 
     /// How many subscriptions of a kind it has.

@@ -69,19 +69,20 @@ impl PubSub {
 
     /// Subscribes a connection whose subscriptions are `mine`. It may be subscribed already.
     pub fn subscribe(&mut self, conn: ConnId, mine: &mut Subscriptions, topic: Topic, name: &[u8]) {
-        let mine = mine.of_mut(topic);
-        if mine.contains(name) {
+        if mine.of(topic).contains(name) {
             return;
         }
         let all = self.of_mut(topic);
         let name: Rc<[u8]> = all.get_key_value(name).map_or_else(|| name.into(), |(name, _)| name.clone());
         all.entry(name.clone()).or_default().push(conn);
-        mine.insert(name);
+        mine.bytes += name.len() + SUBSCRIPTION_BYTES;
+        mine.of_mut(topic).insert(name);
     }
 
     /// Unsubscribes a connection whose subscriptions are `mine`. It may not be subscribed.
     pub fn unsubscribe(&mut self, conn: ConnId, mine: &mut Subscriptions, topic: Topic, name: &[u8]) {
         if mine.of_mut(topic).remove(name) {
+            mine.bytes -= name.len() + SUBSCRIPTION_BYTES;
             self.drop_listener(conn, topic, name);
         }
     }
@@ -137,7 +138,12 @@ pub struct Subscriptions {
     channels: BTreeSet<Rc<[u8]>>,
     patterns: BTreeSet<Rc<[u8]>>,
     shards: BTreeSet<Rc<[u8]>>,
+    /// Bytes of memory that all of them take, roughly.
+    bytes: usize,
 }
+
+/// Bytes that a subscription takes beside its name, roughly.
+const SUBSCRIPTION_BYTES: usize = 48;
 
 impl Subscriptions {
     /// Names of a kind, in order.
@@ -169,7 +175,7 @@ impl Subscriptions {
 
     /// Bytes of memory it takes, roughly.
     pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.iter().map(|(_, name)| name.len() + 48).sum::<usize>()
+        size_of::<Self>() + self.bytes
     }
 }
 

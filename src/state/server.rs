@@ -5,6 +5,8 @@
 mod aof;
 mod aof_files;
 mod blocking;
+mod client_memory;
+mod eviction;
 mod failover;
 mod limits;
 mod long_reply;
@@ -20,9 +22,10 @@ mod upstream;
 mod write_gate;
 
 use super::{
-    action::Action, aof::Aof, aof_files::AofFiles, blocking::Blocking, clients::Clients, conn_id::ConnId, defrag::Defrag, host::Host,
-    latency::LatencyMonitor, loading::LoadingState, migration::Migrations, pause::Pause, pubsub::PubSub, replicas::Followers,
-    rewriting::Rewriting, saving::Persistence, shutdown::ShutdownState, slowlog::Slowlog, stats::Stats,
+    action::Action, aof::Aof, aof_files::AofFiles, blocking::Blocking, client_memory::ClientMemory, clients::Clients, conn_id::ConnId,
+    defrag::Defrag, eviction::EvictionState, host::Host, latency::LatencyMonitor, loading::LoadingState, migration::Migrations,
+    pause::Pause, pubsub::PubSub, replicas::Followers, rewriting::Rewriting, saving::Persistence, shutdown::ShutdownState,
+    slowlog::Slowlog, stats::Stats,
 };
 use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
@@ -35,6 +38,8 @@ pub struct Server {
     pub keyspace: Keyspace,
     /// The clients.
     pub clients: Clients,
+    /// What they take of memory.
+    pub client_memory: ClientMemory,
     /// CLIENT ID of the next client.
     pub next_client_id: u64,
     /// Counters.
@@ -83,6 +88,8 @@ pub struct Server {
     pub loading: Option<LoadingState>,
     /// The shutdown under way.
     pub shutdown: Option<ShutdownState>,
+    /// Eviction.
+    pub eviction: EvictionState,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
     /// Clients in MONITOR.
@@ -129,6 +136,9 @@ impl Server {
             Some(client) => {
                 client.dirty = true;
                 self.dirty_clients.push_back(id);
+                if self.client_memory.is_limited {
+                    self.client_memory.changed.push(id);
+                }
             }
             None => (),
         }

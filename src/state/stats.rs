@@ -194,6 +194,10 @@ pub struct Stats {
     pub peak_memory: usize,
     /// Unix seconds of that.
     pub peak_memory_unix_seconds: i64,
+    /// Clients closed for the memory that all of them took.
+    pub evicted_clients: u64,
+    /// Nanoseconds in which more memory was used than `maxmemory` allows, up to the last time that it was not.
+    pub eviction_exceeded_nanos: u64,
     /// AUTH and HELLO AUTH that were refused.
     pub auth_denied: u64,
     /// Counters of each command, by registry index.

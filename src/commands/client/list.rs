@@ -5,7 +5,7 @@ use crate::{
     commands::{Ctx, context::errors},
     data::number,
     resp::output::Output,
-    state::{Client, ClientKind, ConnId, pubsub::Topic},
+    state::{Client, ClientKind, ConnId, client::Pending, pubsub::Topic},
 };
 use std::io::Write;
 
@@ -59,7 +59,9 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
     let seconds_since = |ms: u64| ctx.server.mono_ms.saturating_sub(ms) / 1000;
     let argv_mem: usize = if is_me { ctx.args.iter().map(<[u8]>::len).sum() } else { 0 };
     let (multi, multi_mem) = client.multi.as_ref().map_or((-1, 0), |multi| (multi.queue.len() as i64, multi.memory));
-    let held = client.pending.as_ref().map_or((0, 0), |p| (p.buf.len(), p.buf.capacity() - p.buf.len()));
+    // A big argument that is being read stands for what is in front of it, too, as in Redis.
+    let input = |p: &Pending| if p.parser.is_filling() { p.parser.own_bytes() } else { p.buf.len() };
+    let held = client.pending.as_ref().map_or((0, 0), |p| (input(p), p.buf.capacity() - p.buf.len()));
     // Whose command this is has at least that in what was read, though no buffer is its own.
     let (qbuf, qbuf_free) = if is_me { (held.0 + request_len(ctx), held.1) } else { held };
     // What goes beyond a buffer that every client may have counts as output memory.

@@ -25,7 +25,8 @@ fn encoding(ctx: &mut Ctx) {
 fn refcount(ctx: &mut Ctx) {
     // Nothing is shared here, but clients are told what Redis would tell them: it does not share where each key has to have marks of its own.
     let config = &ctx.server.config;
-    let marks = matches!(config.maxmemory_policy, Policy::VolatileLru | Policy::VolatileLfu | Policy::AllkeysLru | Policy::AllkeysLfu);
+    let marks =
+        !matches!(config.maxmemory_policy, Policy::VolatileRandom | Policy::VolatileTtl | Policy::AllkeysRandom | Policy::NoEviction);
     let shares = config.maxmemory == 0 || !marks;
     let shared = ctx.look(2).map(|entry| matches!(entry.value(), Value::Int(n) if shares && (0..SHARED_INTEGERS).contains(&n)));
     match shared {
@@ -38,7 +39,7 @@ fn refcount(ctx: &mut Ctx) {
 fn idletime(ctx: &mut Ctx) {
     let now_ms = ctx.now_ms();
     let Some(idle_ms) = ctx.look(2).map(|entry| idle_ms(entry, now_ms)) else { return ctx.out.null() };
-    if ctx.server.keyspace.access.lfu {
+    if ctx.server.keyspace.access.is_frequency() {
         return ctx.error(
             "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at \
              runtime LRU and LFU data will take some time to adjust.",
@@ -50,7 +51,7 @@ fn idletime(ctx: &mut Ctx) {
 fn freq(ctx: &mut Ctx) {
     let (now_ms, decay_minutes) = (ctx.now_ms(), ctx.server.keyspace.access.lfu_decay_minutes);
     let Some(freq) = ctx.look(2).map(|entry| lfu_value(entry, now_ms, decay_minutes)) else { return ctx.out.null() };
-    if !ctx.server.keyspace.access.lfu {
+    if !ctx.server.keyspace.access.is_frequency() {
         return ctx.error(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between \
              policies at runtime LRU and LFU data will take some time to adjust.",

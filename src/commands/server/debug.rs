@@ -17,9 +17,9 @@ use crate::{
     },
     keyspace::Cause,
     resp::request::OwnedArgs,
-    state::{Shutdown, Shutting},
+    state::{Shutdown, Shutting, client_memory},
 };
-use std::time::Duration;
+use std::{alloc::Layout, time::Duration};
 
 fn debug(ctx: &mut Ctx) {
     if !is_allowed(ctx, ctx.server.config.enable_debug_command) {
@@ -47,6 +47,7 @@ fn debug(ctx: &mut Ctx) {
         (b"mallctl", 3 | 4) => mallctl(ctx),
         (b"mallctl-str", 4) => mallctl_str(ctx),
         (b"object", 3) => debug_object::object(ctx),
+        (b"oom", 2) => oom(),
         (b"panic", 2) => panic!("DEBUG PANIC: as asked"),
         (b"pause-cron", 3) => {
             ctx.server.cron_paused = is_on(ctx.arg(2));
@@ -75,7 +76,7 @@ fn debug(ctx: &mut Ctx) {
             ctx.out.ok();
         }
         (b"aof-flush-sleep", 3) => aof_flush_sleep(ctx),
-        (b"jmap" | b"oom", _) => not_supported(ctx),
+        (b"jmap", _) => not_supported(ctx),
         _ => unknown_subcommand(ctx),
     }
 }
@@ -138,7 +139,23 @@ fn client_eviction(ctx: &mut Ctx) {
     if ctx.server.config.maxmemory_clients.bytes(ctx.server.config.maxmemory) == 0 {
         return ctx.error("ERR maxmemory-clients is disabled.");
     }
-    not_supported(ctx);
+    let mut text = String::new();
+    for class in 0..client_memory::CLASSES {
+        let (from, to) = client_memory::sizes_of(class);
+        let noted = |conn| ctx.server.clients.get(conn).map_or(0, |client| client.noted_memory.bytes);
+        let sizes = ctx.server.client_memory.of_class(class).map(noted);
+        let (clients, bytes) = sizes.fold((0, 0), |(clients, sum): (usize, usize), bytes| (clients + 1, sum + bytes));
+        let to = to.map_or_else(|| format!("+{:12}", ""), |to| format!(" - {:10}", to - 1));
+        text.push_str(&format!("bucket {from:10}{to}: tot-mem: {bytes:10}, clients: {clients}\n"));
+    }
+    ctx.out.verbatim("txt", text.as_bytes());
+}
+
+/// Ends as whoever asks the allocator for more than there is.
+fn oom() -> ! {
+    const TOO_MUCH: usize = isize::MAX as usize / 2;
+    log::error!("Out Of Memory allocating {TOO_MUCH} bytes!");
+    std::alloc::handle_alloc_error(Layout::from_size_align(TOO_MUCH, 1).unwrap_or(Layout::new::<u64>()))
 }
 
 /// The process begins anew with the command line that it was started with: after a shutdown, or where it stands.

@@ -8,7 +8,7 @@ use crate::{
         list::NodeView,
         object::Object,
     },
-    keyspace::{Db, idle_ms},
+    keyspace::{Db, as_redis_keeps_it, idle_ms},
     persist::rdb::payload,
     state::Client,
 };
@@ -28,13 +28,14 @@ fn find<'a>(ctx: &'a mut Ctx) -> Option<&'a Entry> {
 /// `DEBUG OBJECT key`.
 pub fn object(ctx: &mut Ctx) {
     let (now_ms, compresses) = (ctx.now_ms(), ctx.server.config.rdbcompression);
+    let frequency = ctx.server.keyspace.access.is_frequency();
     let Some(entry) = find(ctx) else { return };
     let mut text = format!(
         "Value at:{:p} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
         entry.key().as_ptr(),
         entry.encoding(),
         payload::value_len(entry, compresses),
-        entry.access(),
+        as_redis_keeps_it(entry, frequency, now_ms),
         idle_ms(entry, now_ms) / 1000
     );
     if let Some(Object::List(list)) = object_of(entry)

@@ -58,7 +58,10 @@ impl MemoryFacts {
             clients.map(|(_, c)| c.memory()).sum()
         };
         let log = server.replication.log.memory();
-        let backlog = if server.replication.log.has_backlog() { log.min(server.config.repl_backlog_size as usize) } else { 0 };
+        // What is in its blocks beyond the backlog's size is kept for replicas, if there are some.
+        let backlog_bytes = if server.replicas() > 0 { server.config.repl_backlog_size as usize } else { usize::MAX };
+        let backlog = if server.replication.log.has_backlog() { log.min(backlog_bytes) } else { 0 };
+        let for_replicas = if server.replicas() > 0 { log - backlog } else { 0 };
         let databases = server.keyspace.iter().filter(|(_, db)| !db.is_empty());
         Self {
             used,
@@ -68,7 +71,7 @@ impl MemoryFacts {
             held: server.host.held(),
             defrag_is_on: server.config.activedefrag,
             clients_normal: of_clients(false),
-            clients_replicas: of_clients(true) + log - backlog,
+            clients_replicas: of_clients(true) + for_replicas,
             backlog,
             databases: databases.map(|(index, db)| overhead(index, db)).collect(),
             keys: server.keyspace.iter().map(|(_, db)| db.len()).sum(),

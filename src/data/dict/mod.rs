@@ -18,6 +18,7 @@ mod growth;
 mod marks;
 mod random;
 mod relocation;
+mod sample;
 mod scan;
 mod segment;
 pub mod slot;

@@ -434,6 +434,64 @@ impl<T: Slot> Segment<T> {
         (0..self.slots()).filter_map(|slot| self.place_at(slot)).nth(n)
     }
 
+    /// Every entry of the home bucket of `hash`.
+    #[inline(always)]
+    pub(super) fn for_each_near(&self, hash: u64, visit: impl FnMut(&T)) {
+        if let Some(bucket) = self.buckets.get(home(hash, self.buckets.len())) {
+            bucket.slots.iter().flatten().for_each(visit);
+        }
+    }
+
+    /// The entry whose tag is that of `hash` and that `is_it`.
+    pub(super) fn find_where(&self, hash: u64, mut is_it: impl FnMut(&T) -> bool) -> Option<Place> {
+        let count = self.buckets.len();
+        let mut at = home(hash, count);
+        for _ in 0..count {
+            let bucket = &self.buckets[at];
+            let fits = |slot: &usize| bucket.tags[*slot] == tag(hash);
+            if let Some(slot) = (0..SLOTS).filter(fits).find(|slot| bucket.slots[*slot].as_ref().is_some_and(&mut is_it)) {
+                return Some(Place::new(at, slot));
+            }
+            if bucket.tags[SLOTS] == 0 {
+                return None;
+            }
+            at = behind(at, count);
+        }
+        None
+    }
+
+    /// Every entry with a deadline, from the home bucket of `hash` on and once round; makes `due_min` exact.
+    pub(super) fn for_each_volatile(&mut self, hash: u64, mut visit: impl FnMut(&T)) {
+        let count = self.buckets.len();
+        let prefetch = |bucket: &Bucket<T>| bucket.slots.iter().flatten().filter(|entry| entry.is_volatile()).for_each(Slot::prefetch);
+        let (mut at, mut due_min) = (home(hash, count), i64::MAX);
+        /// Buckets that are asked for ahead.
+        const AHEAD: usize = 2;
+        let mut ahead = at;
+        for step in 0..count + AHEAD {
+            if step < count {
+                prefetch(&self.buckets[ahead]);
+                ahead = behind(ahead, count);
+            }
+            if step >= AHEAD {
+                for entry in self.buckets[at].slots.iter().flatten().filter(|entry| entry.is_volatile()) {
+                    due_min = due_min.min(entry.deadline());
+                    visit(entry);
+                }
+                at = behind(at, count);
+            }
+        }
+        self.due_min = due_min;
+    }
+
+    /// Every entry, to change a mark in it.
+    pub(super) fn for_each_mut(&mut self, mut visit: impl FnMut(&mut T)) {
+        for at in 0..self.buckets.len() {
+            self.prefetch_entries(at + 1);
+            self.buckets[at].slots.iter_mut().flatten().for_each(&mut visit);
+        }
+    }
+
     /// Takes out what is due, and makes `due_min` exact.
     pub(super) fn take_due(&mut self, now: i64, seed: Seed, due: &mut impl FnMut(T)) {
         let mut due_min = i64::MAX;

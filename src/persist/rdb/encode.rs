@@ -49,7 +49,7 @@ impl Settings {
     /// As the configuration says.
     pub fn from_config(config: &Config) -> Self {
         let marks = match config.maxmemory_policy {
-            Policy::AllkeysLru | Policy::VolatileLru => AccessMarks::Idle,
+            Policy::AllkeysLru | Policy::VolatileLru | Policy::AllkeysLrm | Policy::VolatileLrm => AccessMarks::Idle,
             Policy::AllkeysLfu | Policy::VolatileLfu => AccessMarks::Frequency { decay_minutes: config.lfu_decay_time },
             _ => AccessMarks::None,
         };

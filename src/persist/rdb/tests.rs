@@ -281,10 +281,11 @@ fn marks_of_access_are_written_for_the_policies_that_need_them() {
         encoder.take()
     };
     let seconds = (now_ms / 1000) as u32 & 0xff_ffff;
-    let minutes = (now_ms / 60_000) as u32 & 0xffff;
-    assert_eq!(encoded(AccessMarks::None, seconds), b"\x00\x01k\x01v");
-    assert_eq!(encoded(AccessMarks::Idle, seconds - 100), b"\xf8\x40\x64\x00\x01k\x01v");
-    assert_eq!(encoded(AccessMarks::Frequency { decay_minutes: 1 }, (minutes - 3) << 8 | 10), b"\xf9\x07\x00\x01k\x01v");
+    // A quarter of a second is a tick of a frequency's clock.
+    let ticks = (now_ms / 250 - 3 * 240) as u32 & 0x1_ffff;
+    assert_eq!(encoded(AccessMarks::None, seconds << 1), b"\x00\x01k\x01v");
+    assert_eq!(encoded(AccessMarks::Idle, (seconds - 100) << 1), b"\xf8\x40\x64\x00\x01k\x01v");
+    assert_eq!(encoded(AccessMarks::Frequency { decay_minutes: 1 }, ticks << 8 | 10), b"\xf9\x07\x00\x01k\x01v");
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub(super) struct Filling {
     filled: usize,
     /// Length with the CRLF.
     whole: usize,
+    /// Bytes at its beginning that are in the input's buffer too.
+    begun: usize,
 }
 
 impl Filling {
@@ -26,12 +28,17 @@ impl Filling {
         // What cannot be had at once may still come to be had.
         let _ = buf.try_reserve_exact(whole.min(FIRST_BYTES.max(begun.len())));
         buf.extend_from_slice(begun);
-        Self { filled: begun.len(), buf, whole }
+        Self { filled: begun.len(), buf, whole, begun: begun.len() }
     }
 
     /// Bytes that have not come, the CRLF among them.
     pub(super) fn missing(&self) -> usize {
         self.whole - self.filled
+    }
+
+    /// Bytes at its beginning that are in the input's buffer too.
+    pub(super) fn begun(&self) -> usize {
+        self.begun
     }
 
     /// Bytes of its allocation.

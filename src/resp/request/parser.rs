@@ -433,12 +433,12 @@ impl Parser {
         self.own_bytes + self.filling.as_ref().map_or(0, Filling::len)
     }
 
-    /// Bytes of memory it holds on to beside the input buffer.
+    /// Bytes of memory it holds on to beside the input buffer: what is in both is not counted.
     pub fn memory(&self) -> usize {
         self.args.capacity() * size_of::<Arg>()
             + self.own.capacity() * size_of::<Bytes>()
             + self.own_bytes
-            + self.filling.as_ref().map_or(0, Filling::capacity)
+            + self.filling.as_ref().map_or(0, |filling| filling.capacity() - filling.begun())
     }
 }
 

@@ -254,7 +254,8 @@ impl Server {
         self.release_committed();
     }
 
-    fn note_latency(&mut self, event: &'static str, ms: u64) {
+    /// Takes note of how long something took, for the latency monitor.
+    pub fn note_latency(&mut self, event: &'static str, ms: u64) {
         let seconds = self.unix_seconds();
         self.latency.add_if_needed(event, ms, self.config.latency_monitor_threshold, seconds);
     }

@@ -85,7 +85,15 @@ impl Server {
                 self.mark_dirty(conn);
                 true
             }
-            Some(Blocked::Pause | Blocked::Shutdown | Blocked::Migration | Blocked::Rewrite | Blocked::Reload | Blocked::LongReply)
+            Some(
+                Blocked::Pause
+                | Blocked::Shutdown
+                | Blocked::Migration
+                | Blocked::Rewrite
+                | Blocked::Reload
+                | Blocked::LongReply
+                | Blocked::Memory,
+            )
             | None => false,
         }
     }

@@ -41,6 +41,7 @@ impl Server {
                 Happening::Expired => self.publish_one(db, &key, NotifyFlags::EXPIRED, "expired"),
                 Happening::FieldsExpired => self.publish_one(db, &key, NotifyFlags::HASH, "hexpired"),
                 Happening::Emptied => self.publish_one(db, &key, NotifyFlags::GENERIC, "del"),
+                Happening::Evicted => self.publish_one(db, &key, NotifyFlags::EVICTED, "evicted"),
                 Happening::Missed => self.publish_one(db, &key, NotifyFlags::KEY_MISS, "keymiss"),
             }
         }

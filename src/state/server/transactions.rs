@@ -7,7 +7,7 @@ impl Server {
     /// Forgets the keys that a client watches, and whether they were touched.
     pub fn unwatch_all(&mut self, conn: ConnId) {
         let Some(client) = self.clients.get_mut(conn) else { return };
-        let watching = std::mem::take(&mut client.watching);
+        let watching = client.take_watching();
         client.watch.set(false);
         let watch = client.watch.clone();
         for watched in watching {

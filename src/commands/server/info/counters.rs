@@ -15,6 +15,8 @@ const MS: u64 = 1_000_000;
 
 pub(super) fn stats(info: &Info, report: &mut InfoText) {
     let (stats, keyspace, pubsub) = (&info.server.stats, &info.server.keyspace.stats, &info.server.pubsub);
+    let over_since = info.server.eviction.over_since_nanos;
+    let exceeded = over_since.map_or(0, |since| info.server.host.nanos().saturating_sub(since));
     let kib_a_second = |rate: f64| format!("{:.2}", rate / 1024.0);
     report
         .field("total_connections_received", stats.connections)
@@ -38,10 +40,11 @@ pub(super) fn stats(info: &Info, report: &mut InfoText) {
         .field("expired_stale_perc", "0.00")
         .field("expired_time_cap_reached_count", keyspace.expired_time_cap_reached)
         .field("expire_cycle_cpu_milliseconds", keyspace.expire_cycle_nanos / MS)
-        .field("evicted_keys", 0)
-        .field("evicted_clients", 0)
-        .field("total_eviction_exceeded_time", 0)
-        .field("current_eviction_exceeded_time", 0)
+        .field("evicted_keys", keyspace.evicted)
+        .field("evicted_clients", stats.evicted_clients)
+        .field("evicted_scripts", 0)
+        .field("total_eviction_exceeded_time", (stats.eviction_exceeded_nanos + exceeded) / MS)
+        .field("current_eviction_exceeded_time", exceeded / MS)
         .field("keyspace_hits", keyspace.hits)
         .field("keyspace_misses", keyspace.misses)
         .field("pubsub_channels", pubsub.len(Topic::Channel))

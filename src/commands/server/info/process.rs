@@ -132,7 +132,7 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         .field("rss_overhead_bytes", apart(facts.rss, facts.held.resident))
         .field("mem_fragmentation_ratio", ratio(facts.fragmentation()))
         .field("mem_fragmentation_bytes", facts.fragmentation_bytes())
-        .field("mem_not_counted_for_evict", 0)
+        .field("mem_not_counted_for_evict", server.uncounted_memory())
         .field("mem_replication_backlog", facts.backlog)
         .field("mem_total_replication_buffers", server.replication.log.memory())
         .field("mem_clients_slaves", facts.clients_replicas)
