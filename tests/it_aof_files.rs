@@ -257,6 +257,25 @@ fn what_cannot_be_loaded_is_refused_as_redis_refuses_it() {
 }
 
 #[test]
+fn a_command_of_a_file_that_fails_is_told_and_may_end_the_process() {
+    let file = commands(&["SET a x", "INCR a", "SET b 1"]);
+    let server = started_on(&[], |dir| put(dir, &[(FIRST, &file)]));
+    replies!(server.connect(), "MGET a b" => "[\"x\", \"1\"]");
+    let said = "== CRITICAL == This server is sending an error to its AOF-loading-client: 'ERR value is not an integer or out of range' after processing the command 'incr'";
+    assert!(server.log().contains(said), "{}", server.log());
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), &[(FIRST, &file)]);
+    let port = free_port();
+    let args = ["--port", &port.port.to_string(), "--appendonly", "yes", "--propagation-error-behavior", "panic", "--dir"];
+    let output = run(Command::new(program()).args(args).arg(dir.path()));
+    assert_ne!(output.code, Some(0));
+    assert!(
+        output.stdout.contains("This server panicked sending an error to its AOF-loading-client after processing the command"),
+        "{output:?}"
+    );
+}
+
+#[test]
 fn a_torn_end_is_cut_off_behind_the_last_whole_command_or_transaction() {
     let whole = commands(&["SET a 1", "MULTI", "INCR a", "EXEC"]);
     for torn in [
@@ -403,6 +422,9 @@ fn a_rewrite_makes_a_base_of_the_moment_and_leaves_nothing_behind() {
         replies!(conn, "DEBUG LOADAOF" => "OK");
         assert_eq!(conn.run("DEBUG DIGEST").text(), digest);
         assert_eq!(server.info("rdb_changes_since_last_save"), "0");
+        // What an RDB file has brought is nobody's write.
+        replies!(conn, "DEBUG RELOAD" => "OK", "MULTI" => "OK", "DEBUG LOADAOF" => "QUEUED");
+        assert!(conn.run("EXEC").items()[0].text().starts_with("ERR DEBUG LOADAOF is not possible inside a transaction"));
         server.kill9();
         server.restart();
         assert_eq!(server.ask("DEBUG DIGEST").text(), digest);

@@ -9,6 +9,7 @@ use super::{
     loading::{LoadOptions, Loader, LoaderProgress},
 };
 use crate::{
+    commands::CommandId,
     config::PropagationErrorBehavior,
     keyspace::ExpireMode,
     persist::rdb,
@@ -307,7 +308,11 @@ impl Engine {
     /// A command that failed when it was logged would not be in the file: the data may not be what it was.
     #[cold]
     fn report_failed_in_file(&mut self) {
-        let last = self.server.clients.get(ConnId::FILE).and_then(|c| c.last_command).map_or("<unknown>", |id| self.registry.full_name(id));
+        // A batch of commands has been executed. Which of them has failed, their counters tell, which are the load's own.
+        let counters = &mut self.server.stats.by_command;
+        let failed = counters.iter().position(|command| command.failed + command.rejected > 0);
+        counters.iter_mut().for_each(|command| (command.failed, command.rejected) = (0, 0));
+        let last = failed.map_or("<unknown>", |id| self.registry.full_name(id as CommandId));
         let error = String::from_utf8_lossy(&self.server.stats.last_error);
         log::error!(
             "== CRITICAL == This server is sending an error to its AOF-loading-client: '{error}' after processing the command '{last}'"

@@ -144,11 +144,13 @@ impl Listeners {
         }
     }
 
-    /// Closes everything, and removes the Unix socket's file.
-    pub fn close(&mut self) {
+    /// Closes everything, and removes the Unix socket's file; `tells`: the log says so.
+    pub fn close(&mut self, tells: bool) {
         for listener in self.open.drain(..) {
             if let Listener::Unix(_, path) = listener {
-                log::debug!("Removing the unix socket file.");
+                if tells {
+                    log::info!("Removing the unix socket file.");
+                }
                 let _ = fs::remove_file(path);
             }
         }

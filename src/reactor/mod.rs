@@ -277,8 +277,8 @@ impl Reactor {
         for conn in self.conns.iter().map(|(key, _)| key).collect::<Vec<_>>() {
             self.write(conn, write::CLIENT_BYTES);
         }
-        self.listeners.borrow_mut().close();
         // Where something has failed the last line of the log says what.
+        self.listeners.borrow_mut().close(code == 0);
         if code == 0 {
             log::warn!("Redis is now ready to exit, bye bye...");
         }
