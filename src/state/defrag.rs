@@ -40,6 +40,8 @@ pub struct Defrag {
     begun_nanos: u64,
     /// The last pass has not helped.
     rests: Option<Rest>,
+    /// The share that the last pass had, and when it ended.
+    last: Option<(u32, u64)>,
 }
 
 /// No pass begins before there are so many bytes of gaps, or it is so late.
@@ -60,7 +62,7 @@ impl Defrag {
     /// Looks at what the allocator holds, and begins, goes on or rests. Called some times a second.
     pub fn decide(&mut self, held: &Holdings, config: &Config, now_nanos: u64, stats: &mut DefragStats) {
         if !config.activedefrag {
-            self.rests = None;
+            (self.rests, self.last) = (None, None);
             self.stop();
             return self.ends(now_nanos, stats);
         }
@@ -87,6 +89,15 @@ impl Defrag {
         }
     }
 
+    /// The percentage of processor time that it may take, or could within the last second: a pass is often over before anybody has looked.
+    pub fn shown_percent(&self, now_nanos: u64) -> u32 {
+        const SHOWN_NANOS: u64 = 1_000_000_000;
+        match self.last {
+            Some((share, ended)) if self.pass.is_none() && now_nanos.saturating_sub(ended) < SHOWN_NANOS => share,
+            _ => self.share_percent,
+        }
+    }
+
     /// Whether there were few gaps at the last look.
     pub fn is_at_rest(&self) -> bool {
         self.pass.is_none() && self.over_since_nanos.is_none()
@@ -101,6 +112,7 @@ impl Defrag {
         const REST_NANOS: u64 = 1_000_000_000;
         const REST_PASSES: u64 = 3;
         let gaps = gaps(held);
+        self.last = Some((self.share_percent, now_nanos));
         self.rests = (gaps > self.begun_gaps - self.begun_gaps / HELPED_PART).then(|| Rest {
             gaps_max: gaps + gaps / MORE_PART,
             until_nanos: now_nanos + REST_NANOS.max(REST_PASSES * now_nanos.saturating_sub(self.begun_nanos)),

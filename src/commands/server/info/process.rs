@@ -140,7 +140,7 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         .field("mem_cluster_links", 0)
         .field("mem_aof_buffer", server.aof_buffer_bytes())
         .field("mem_allocator", &process.allocator)
-        .field("active_defrag_running", server.defrag.share_percent)
+        .field("active_defrag_running", server.defrag.shown_percent(server.host.nanos()))
         .field("lazyfree_pending_objects", server.keyspace.unburied())
         .field("lazyfree_pending_bytes", server.keyspace.unburied_bytes())
         .field("lazyfreed_objects", server.stats.lazyfreed);
