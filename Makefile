@@ -22,6 +22,7 @@ TARGET ?= request
 SECONDS ?= 600
 SEEDS ?= 1000
 COMMANDS ?= 1000000
+KILLS ?= 200
 # compat: SOLOD names the binary that is judged; UNIT and ONLY choose, SKIPPED=1 turns to what is skipped
 SOLOD ?= $(CHECKED_BINARY)
 UNIT ?=
@@ -30,7 +31,7 @@ SKIPPED ?=
 # test: these run a second time, against the very release binary
 RELEASE_TESTS := it_strings it_lists it_sets it_hashes it_sorted_sets it_hostile it_persistence it_primary it_replica it_tools
 
-.PHONY: help run build test compat bench asan fuzz simulate differential soak docs install uninstall clean
+.PHONY: help run build test compat bench asan fuzz simulate differential soak kills docs install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.* ## /\1\t/' | expand -t 12
@@ -92,6 +93,9 @@ differential: ## run COMMANDS=1000000 random commands against redis-server too, 
 
 soak: ## everything at once for SECONDS=600: clients, saves, replicas, kills; memory and the longest turn are watched
 	SOLOD_SOAK_SECONDS=$(SECONDS) $(CARGO) test $(CHECKED) --test soak -- --nocapture
+
+kills: ## kill a server with an append-only file KILLS=200 times under load, and as often on a disk that fills up
+	SOLOD_KILLS=$(KILLS) $(CARGO) test $(CHECKED) --test it_aof_kill -- --nocapture --test-threads 1
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
 	UPDATE_DOCS=1 $(CARGO) test $(CHECKED) --test it_docs
