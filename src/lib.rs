@@ -10,6 +10,7 @@
 //! | [`engine`] | bytes in, bytes out: the gate, the call, transactions, background slices. No socket, no file, no clock |
 //! | [`commands`] | one table of every command, and one file a group |
 //! | [`state`] | what commands act on beside the data: connections without sockets, the write gate, saves, MIGRATE, statistics, the [`state::Host`] they ask |
+//! | [`acl`] | who may do what: users, their rules, the log of refusals; knows no client and no command |
 //! | [`replication`] | the one log of writes, and what each side of a link knows |
 //! | [`persist`] | data as streams of bytes: RDB encoder and decoder, DUMP payloads |
 //! | [`keyspace`] | databases: look-up, expiry, who is told of a change, walks |
@@ -28,6 +29,7 @@
 //! `daemon` (fork, limits, local time), `placement` (processors, huge pages), `fatal` and `report` (handlers of signals, and what they write). Their tests also run under AddressSanitizer: `make asan`.
 #![deny(unsafe_code)]
 
+pub mod acl;
 pub mod alloc;
 pub mod commands;
 pub mod config;

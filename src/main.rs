@@ -1,8 +1,9 @@
 //! argv to settings to reactor; exit codes.
 
 use solod::{
+    acl::{RuleError, Users, UsersError},
     alloc::{self, Counting},
-    commands::{Registry, TABLE},
+    commands::{Registry, TABLE, command::categories},
     config::{
         Config, DirectiveId, Environment, Sources, Supervised,
         cli::{self, Invocation},
@@ -27,11 +28,13 @@ static ALLOCATOR: Counting = Counting;
 struct World {
     /// The commands, as the lines read so far name them.
     registry: Registry,
+    /// The users of the lines read so far.
+    users: Users,
 }
 
 impl World {
     fn new() -> Self {
-        Self { registry: Registry::new(TABLE) }
+        Self { registry: Registry::new(TABLE), users: Users::nobody(categories::NAMES, false) }
     }
 }
 
@@ -61,6 +64,7 @@ impl Environment for World {
     fn check(&mut self, directive: DirectiveId, words: &[&[u8]]) -> Result<(), String> {
         match (directive, words) {
             (DirectiveId::rename_command, [from, to]) => self.registry.rename(from, to).map_err(str::to_owned),
+            (DirectiveId::users, [name, rules @ ..]) => check_user(&mut self.users, &self.registry, name, rules),
             _ => Ok(()),
         }
     }
@@ -68,6 +72,21 @@ impl Environment for World {
     fn enter_dir(&mut self, dir: &str) -> Result<String, String> {
         env::set_current_dir(dir).map_err(|error| os_reason(&error))?;
         env::current_dir().map(|d| d.to_string_lossy().into_owned()).map_err(|error| os_reason(&error))
+    }
+}
+
+/// Checks a `user` line. The error is the one that Redis has for it.
+fn check_user(users: &mut Users, registry: &Registry, name: &[u8], rules: &[&[u8]]) -> Result<(), String> {
+    let wrong =
+        |at: &[u8], error: &dyn std::fmt::Display| Err(format!("Error in user declaration '{}': {error}", String::from_utf8_lossy(at)));
+    if users.find(name).is_some() {
+        return wrong(name, &RuleError::Duplicate);
+    }
+    match users.set(name, rules, registry) {
+        Ok(_) => Ok(()),
+        Err(UsersError::Rule(rule, error)) => wrong(&rule, &error),
+        Err(UsersError::Unmatched(rule)) => wrong(&rule, &"Unmatched parenthesis in selector"),
+        Err(UsersError::BadName) => wrong(name, &RuleError::Syntax),
     }
 }
 

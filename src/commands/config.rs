@@ -7,7 +7,7 @@ use super::{
     help,
 };
 use crate::{
-    config::{DirectiveId, NotifyFlags, SetContext, SetError, os_reason},
+    config::{AclPubsubDefault, DirectiveId, NotifyFlags, SetContext, SetError, os_reason},
     data::glob,
     state::{Server, stats::CommandStats},
 };
@@ -123,6 +123,8 @@ fn apply_inside(server: &mut Server, id: DirectiveId) {
             server.keyspace.notes.evicted = events.contains(NotifyFlags::EVICTED);
             server.keyspace.notes.missed = events.contains(NotifyFlags::KEY_MISS);
         }
+        DirectiveId::requirepass => server.users.set_default_password(config.requirepass.as_deref().unwrap_or_default()),
+        DirectiveId::acl_pubsub_default => server.users.all_channels = config.acl_pubsub_default == AclPubsubDefault::AllChannels,
         DirectiveId::repl_backlog_size => server.replication.log.set_backlog(config.repl_backlog_size),
         DirectiveId::min_replicas_to_write | DirectiveId::min_replicas_max_lag => server.count_good_replicas(),
         DirectiveId::appendfsync => server.aof_policy_changed(),
@@ -155,6 +157,7 @@ fn rewrite(ctx: &mut Ctx) {
 
 /// Rewrites the configuration file; `all`: defaults are written, too.
 pub(super) fn rewrite_file(server: &mut Server, path: &str, all: bool) -> std::io::Result<()> {
+    server.note_users();
     // A file that has been removed is written anew.
     let old = server.host.read_config_file(path).or_else(|error| match error.kind() {
         ErrorKind::NotFound => Ok(Vec::new()),

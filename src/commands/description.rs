@@ -49,6 +49,9 @@ pub mod flags {
     /// May make the client wait, for something else than keys, by [`Server`](crate::state::Server)'s own means. Not shown to clients.
     pub const PARKS: u64 = 1 << 22;
 
+    /// Every command has it: a gate that bars it looks at every command. Not shown to clients.
+    pub const ANY: u64 = 1 << 23;
+
     /// Names of those that COMMAND shows, in its order.
     pub const NAMES: &[(u64, &str)] = &[
         (WRITE, "write"),
@@ -384,7 +387,7 @@ pub const fn describe<H>(name: &'static str, handler: H, arity: i32, flags: u64)
         name,
         handler,
         arity,
-        flags,
+        flags: flags | flags::ANY,
         keys: &[],
         key_finder: None,
         element: 0,

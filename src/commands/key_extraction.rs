@@ -28,6 +28,21 @@ pub fn keys(command: &Command, args: &Args<'_>) -> Option<Vec<KeyAt>> {
     finder(args)
 }
 
+/// Hands over the keys of a request as [`keys`] finds them, each with what is done with it, as long as that answers `true`; where they are as the
+/// specifications say, without allocating. Whether it always did.
+pub fn each_key(command: &Command, args: &Args<'_>, each: &mut dyn FnMut(usize, u32) -> bool) -> bool {
+    let specs = || command.keys.iter().filter(|spec| spec.flags & key_flags::NOT_KEY == 0);
+    let is_plain =
+        |spec: &KeySpec| matches!(spec.begin, Begin::Index(_)) && spec.flags & (key_flags::INCOMPLETE | key_flags::VARIABLE) == 0;
+    if command.key_finder.is_none() && specs().all(is_plain) {
+        let found = |spec: &KeySpec| begin(spec, args).flatten().and_then(|first| positions(spec, first, args));
+        // Where one of them cannot be found there are none.
+        return !specs().all(|spec| found(spec).is_some())
+            || specs().all(|spec| found(spec).is_none_or(|mut places| places.all(|at| each(at, spec.flags))));
+    }
+    keys(command, args).unwrap_or_default().into_iter().all(|(at, does)| each(at, does))
+}
+
 /// What the specifications find; `None` when one of them cannot say.
 pub fn by_specs(specs: &[KeySpec], args: &Args<'_>) -> Option<Vec<KeyAt>> {
     let mut found = Vec::new();

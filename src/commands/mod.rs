@@ -12,6 +12,7 @@
 //! assert!(set.flags & flags::WRITE != 0);
 //! ```
 
+pub mod acl;
 pub mod bitmaps;
 pub mod blocking;
 pub mod client;
@@ -33,6 +34,7 @@ pub mod key_extraction;
 pub mod keys;
 pub mod lists;
 pub mod migrate;
+pub mod permissions;
 mod popargs;
 pub mod pubsub;
 pub mod registry;
@@ -65,6 +67,7 @@ pub type Registry = registry::Registry<Handler>;
 
 /// Every group's rows: the one table that dispatch, COMMAND, key extraction and the documentation read.
 pub static TABLE: &[&[Command]] = &[
+    acl::COMMANDS,
     strings::simple::COMMANDS,
     strings::expiring::COMMANDS,
     strings::several::COMMANDS,

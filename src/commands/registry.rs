@@ -1,7 +1,7 @@
 //! Commands by name: one hash, one comparison, no allocation. What their handlers are (`H`) does not matter here.
 
 use super::description::Description;
-use crate::resp::request::Args;
+use crate::{acl::CommandNames, resp::request::Args};
 
 /// A command's index in the registry: those of the table first, then every subcommand.
 pub type CommandId = u16;
@@ -182,6 +182,33 @@ impl<H> Registry<H> {
     pub fn top_level(&self) -> impl Iterator<Item = CommandId> {
         let rows = self.rows.iter().enumerate();
         rows.filter(|(_, row)| row.parent.is_none() && !row.called.is_empty()).map(|(id, _)| id as CommandId)
+    }
+}
+
+/// What rules for users know of the commands: a command's number is its index.
+impl<H: Copy> CommandNames for Registry<H> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn find(&self, name: &[u8]) -> Option<usize> {
+        Registry::find(self, name).map(usize::from)
+    }
+
+    fn find_sub(&self, command: usize, name: &[u8]) -> Option<usize> {
+        Registry::find_sub(self, command as CommandId, name).map(usize::from)
+    }
+
+    fn subcommands(&self, command: usize) -> impl Iterator<Item = usize> {
+        self.rows[command].subcommands.iter().copied().map(usize::from)
+    }
+
+    fn full_name(&self, command: usize) -> &str {
+        &self.rows[command].full_name
+    }
+
+    fn categories(&self, command: usize) -> u32 {
+        self.commands[command].categories_all()
     }
 }
 

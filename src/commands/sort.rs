@@ -4,7 +4,7 @@ use super::{
     Ctx,
     command::{Begin, Command, Find, Group, KeySpec, categories, command, flags::*, key_flags as k},
     context::{self, Event, errors},
-    storing,
+    permissions, storing,
     strings::reply_value,
 };
 use crate::{
@@ -113,10 +113,18 @@ fn parse<'a>(ctx: &mut Ctx<'a>, read_only: bool) -> Option<SortOptions<'a>> {
             i += 1;
         } else if ctx.is_word(i, "by") && left >= 1 {
             let pattern = Pattern::new(ctx.arg(i + 1));
+            if matches!(pattern, Pattern::Key { .. }) && !permissions::may_read_every_key(ctx) {
+                ctx.error("ERR BY option of SORT denied due to insufficient ACL permissions.");
+                return None;
+            }
             options.by = Some(pattern);
             options.keep_order |= !matches!(pattern, Pattern::Key { .. });
             i += 1;
         } else if ctx.is_word(i, "get") && left >= 1 {
+            if !permissions::may_read_every_key(ctx) {
+                ctx.error("ERR GET option of SORT denied due to insufficient ACL permissions.");
+                return None;
+            }
             options.gets.push(Pattern::new(ctx.arg(i + 1)));
             i += 1;
         } else {

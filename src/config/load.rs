@@ -214,12 +214,19 @@ fn finish(mut config: Config) -> Result<Loaded, LoadError> {
     if config.cluster_enabled && config.replicaof.is_some() {
         return Err(LoadError::Conflict("replicaof directive not allowed in cluster mode".into()));
     }
+    if !config.aclfile.is_empty() && !config.users.is_empty() {
+        return Err(LoadError::Conflict(
+            "Configuring Redis with users defined in redis.conf and at the same setting an ACL file path is invalid. This setup is very likely to \
+             lead to configuration errors and security holes, please define either an ACL file or declare users directly in your redis.conf, but \
+             not both."
+                .into(),
+        ));
+    }
     if config.cluster_enabled && config.databases > 1 {
         warnings.push(format!("WARNING: Changing databases number from {} to 1 since we are in cluster mode", config.databases));
         config.databases = 1;
     }
     warnings.extend(config.unsupported_warnings());
-    config.forget_redundant_users();
     Ok(Loaded { config, warnings })
 }
 

@@ -19,8 +19,6 @@ pub(super) const NO_TLS_LISTENER: Support =
     Refused("solod does not speak TLS yet: clients of this port would not be served. Put a TLS proxy in front of it.");
 pub(super) const NO_TLS_LINK: Support = Refused("solod does not speak TLS yet: what goes to and from the primary would not be encrypted.");
 pub(super) const NO_MODULES: Support = Refused("solod cannot load modules: data and commands of this one would be missing.");
-pub(super) const NO_USERS: Support = Refused("solod has no ACL users yet: anybody could do what their rules forbid. Use requirepass.");
-pub(super) const NO_ACL: Support = Ignored("solod has no ACL users yet.");
 pub(super) const NO_NODE: Support =
     Refused("solod cannot be a node of a cluster yet: its slots would not be served and its clients not be redirected.");
 pub(super) const NO_CLUSTER: Support = Ignored("solod cannot be a node of a cluster yet.");

@@ -310,16 +310,16 @@ directives! {
 
     section "Security" {
         /// An ACL user: its name and rules as in ACL SETUSER.
-        "user" => users: Vec<Vec<Vec<u8>>> = Vec::new(), ValueKind::Words("NAME [RULE ...]"), [FILE_ONLY], NO_USERS;
+        "user" => users: Vec<Vec<Vec<u8>>> = Vec::new(), ValueKind::Words("NAME [RULE ...]"), [FILE_ONLY];
         /// The file ACL users are kept in; excludes `user` lines.
-        "aclfile" => aclfile: String = String::new(), TEXT, [IMMUTABLE], NO_USERS;
+        "aclfile" => aclfile: String = String::new(), TEXT, [IMMUTABLE];
         /// The password of the default user; empty means none.
         "requirepass" => requirepass: Option<Vec<u8>> = None, TEXT, [SECRET];
         /// The channels a new user may use: all or none.
         "acl-pubsub-default" => acl_pubsub_default: AclPubsubDefault = AclPubsubDefault::ResetChannels,
-            ValueKind::Choice(AclPubsubDefault::NAMES), [], NO_ACL;
+            ValueKind::Choice(AclPubsubDefault::NAMES), [];
         /// Refused commands and failed logins that ACL LOG remembers.
-        "acllog-max-len" => acllog_max_len: usize = 128, int(0, I64), [], NO_ACL;
+        "acllog-max-len" => acllog_max_len: usize = 128, int(0, I64), [];
         /// Gives a command another name, or none: `""`.
         "rename-command" => rename_command: Vec<RenamedCommand> = Vec::new(),
             ValueKind::Words("COMMAND NAME"), [FILE_ONLY];

@@ -1,16 +1,12 @@
 //! Directives that are set and not supported: some stop the start, of others the log warns.
 
 use super::support::Support;
-use super::table::{Config, Directive, DirectiveId, TABLE};
-use sha2::{Digest, Sha256};
+use super::table::{Config, Directive, TABLE};
 
 impl Config {
     /// Whether `directive` has a value that differs in meaning from its default.
     pub(super) fn asks_for(&self, directive: &Directive) -> bool {
-        match directive.id {
-            DirectiveId::users => !self.users.iter().all(|words| self.is_redundant_user(words)),
-            _ => !(directive.same)(self, &Config::default()),
-        }
+        !(directive.same)(self, &Config::default())
     }
 
     /// The reason why the value of `directive` is refused, if it is.
@@ -29,42 +25,10 @@ impl Config {
         }
     }
 
-    /// Drops redundant `user` lines: after a later CONFIG SET requirepass they would be wrong in a rewritten file.
-    pub(super) fn forget_redundant_users(&mut self) {
-        if self.users.iter().all(|words| self.is_redundant_user(words)) {
-            self.users.clear();
-        }
-    }
-
     /// A warning for each directive that is set and has no effect.
     pub fn unsupported_warnings(&self) -> impl Iterator<Item = String> {
         TABLE.iter().filter_map(|directive| self.unsupported_warning(directive))
     }
-}
-
-impl Config {
-    /// Whether a `user` line only repeats what holds without it: the default user may do everything, without a password or with
-    /// that of `requirepass`. Redis writes such a line whenever it rewrites a file.
-    fn is_redundant_user(&self, words: &[Vec<u8>]) -> bool {
-        let Some((name, rules)) = words.split_first() else { return false };
-        let is_one_of = |names: &[&str], rule: &[u8]| names.iter().any(|one| one.as_bytes().eq_ignore_ascii_case(rule));
-        let is_password = |rule: &[u8]| match (rule.split_first(), &self.requirepass) {
-            (Some((b'#', hash)), Some(password)) => hash.eq_ignore_ascii_case(hex(&Sha256::digest(password)).as_bytes()),
-            _ => is_one_of(&["nopass"], rule),
-        };
-        let is_right = |rule: &Vec<u8>| is_password(rule) || EVERYTHING.iter().chain([&HARMLESS]).any(|names| is_one_of(names, rule));
-        let says = |names: &&[&str]| rules.iter().any(|rule| is_one_of(names, rule));
-        name == b"default" && rules.iter().all(is_right) && EVERYTHING.iter().all(says) && rules.iter().any(|rule| is_password(rule))
-    }
-}
-
-/// The rules of a user without restrictions, each with its synonyms.
-const EVERYTHING: &[&[&str]] = &[&["on"], &["~*", "allkeys"], &["&*", "allchannels"], &["+@all", "allcommands"]];
-/// Rules that make no difference.
-const HARMLESS: &[&str] = &["sanitize-payload", "skip-sanitize-payload"];
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -87,18 +51,7 @@ mod tests {
 
     #[test]
     fn what_would_lose_or_open_data_stops_the_start_at_its_line() {
-        for line in [
-            "tls-port 6380",
-            "tls-replication yes",
-            "loadmodule /m.so a b",
-            "cluster-enabled yes",
-            "aclfile users.acl",
-            "user alice on >secret ~* +@all",
-            "user default on nopass ~app:* &* +@all",
-            "user default on #aa ~* &* +@all",
-            "user default on ~* &* +@all",
-            "user default off",
-        ] {
+        for line in ["tls-port 6380", "tls-replication yes", "loadmodule /m.so a b", "cluster-enabled yes"] {
             assert_eq!(load(&format!("port 1\n{line}\nport 2")), Err(format!("2: {line}")));
         }
     }
@@ -107,29 +60,12 @@ mod tests {
     fn what_counts_is_the_value_in_the_end() {
         assert_eq!(load("cluster-enabled yes\ncluster-enabled no"), Ok(vec![]));
         assert_eq!(load("cluster-enabled no\ncluster-enabled yes\nport 1"), Err("2: cluster-enabled yes".into()));
-        assert_eq!(load("user a on\nuser b on\nuser default on nopass ~* &* +@all"), Err("1: user a on".into()));
     }
 
     #[test]
     fn what_says_the_default_says_nothing() {
-        let text = "appendonly no\ntls-port 0\ncluster-enabled no\naclfile ''\nio-threads 1\ndynamic-hz yes\n\
-            user default on nopass sanitize-payload ~* &* +@all";
+        let text = "appendonly no\ntls-port 0\ncluster-enabled no\nio-threads 1\ndynamic-hz yes";
         assert_eq!(load(text), Ok(vec![]));
-    }
-
-    /// The hash is that of `secret`.
-    #[test]
-    fn the_default_user_may_have_the_password_of_requirepass() {
-        let line = "user default on sanitize-payload #2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b ~* &* +@all";
-        assert_eq!(load(&format!("{line}\nrequirepass secret")), Ok(vec![]));
-        assert_eq!(load(&format!("requirepass secret\n{line}")), Ok(vec![]));
-        assert!(load(&format!("{line}\nrequirepass other")).is_err());
-        assert!(load(line).is_err(), "open without requirepass");
-        let sources = Sources { options: format!("requirepass secret\n{line}\n").into_bytes(), ..Sources::default() };
-        let mut config = Config::load(&sources, &mut Nowhere).unwrap().config;
-        config.requirepass = Some(b"new".to_vec());
-        let rewritten = String::from_utf8(config.rewrite(&sources.options)).unwrap();
-        assert_eq!(rewritten, "requirepass \"new\"\n", "the line goes, or the file could not be read again");
     }
 
     #[test]
@@ -141,7 +77,7 @@ mod tests {
     }
 
     /// Unsupported directives whose fields are read all the same, to show or to rewrite them.
-    const SHOWN_ONLY: &[DirectiveId] = &[DirectiveId::tls_port, DirectiveId::cluster_enabled, DirectiveId::users, DirectiveId::aclfile];
+    const SHOWN_ONLY: &[DirectiveId] = &[DirectiveId::tls_port, DirectiveId::cluster_enabled];
 
     /// The program's text without the tests and the table: where it says `config.port`, it reads that field.
     fn program() -> String {

@@ -3,10 +3,12 @@
 
 use super::Engine;
 use crate::{
+    acl::Context,
     commands::{CommandId, command::Group},
     resp::output::Output,
     state::ConnId,
 };
+use std::borrow::Cow;
 
 /// Most waits for keys that time out in one turn.
 const WAITS_A_TURN: usize = 200;
@@ -83,7 +85,12 @@ impl Engine {
         out.lend(&mut self.buffers);
         let mut unheard = Output::new(protocol);
         let reply = if waiting.silent { &mut unheard } else { &mut out };
-        let again = match self.refusal_by_state(conn, id) {
+        let denied = self.denied(conn, id, waiting.args.args());
+        let refusal = match denied {
+            Some(denied) => Some(Cow::Owned(self.note_denied(conn, id, waiting.args.args(), denied, Context::TopLevel))),
+            None => self.refusal_by_state(conn, id).map(Cow::Borrowed),
+        };
+        let again = match refusal {
             Some(text) => {
                 self.refuse(conn, Some(id), reply, &text);
                 None

@@ -2,6 +2,7 @@
 
 use super::{Engine, last_command, propagation::Logged, redact};
 use crate::{
+    acl::Context,
     commands::{CommandId, Ctx, Effect, Outcome, command::flags, key_extraction, registry::Lookup},
     keyspace::ExpireMode,
     resp::{
@@ -31,7 +32,7 @@ impl Engine {
     /// Whether neither this client nor the server is in a state that any command has to be checked against.
     pub(super) fn is_ordinary(&mut self, conn: ConnId) -> bool {
         let gate = self.server.write_gate();
-        self.barred = self.barred(conn, gate);
+        self.barred = self.barred(conn, gate) | self.restriction(conn);
         let server = &self.server;
         !gate.checks_all()
             && self.barred & DATA != DATA
@@ -66,6 +67,13 @@ impl Engine {
             return u64::MAX;
         }
         denied | if config.replica_read_only || gate.holds() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
+    }
+
+    /// A flag that every command has, where there is something that the client's user may not do.
+    #[inline]
+    fn restriction(&self, conn: ConnId) -> u64 {
+        let server = &self.server;
+        if server.clients.get(conn).is_some_and(|client| server.is_restricted(client)) { flags::ANY } else { 0 }
     }
 
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
@@ -137,7 +145,7 @@ impl Engine {
             && let flags = command.flags
             && command.accepts(args.len())
             && let barred = flags & self.barred
-            && (barred == 0 || barred == flags::DENYOOM && self.has_memory())
+            && (barred == 0 || self.is_allowed_after_all(conn, id, args, barred))
         {
             if let Some(on) = self.call(conn, id, args, hashed, out, false) {
                 self.server.wait_for_keys(conn, id, args, *on, self.tried_nanos);
@@ -205,6 +213,12 @@ impl Engine {
         }
         if client.multi.is_some() && command.flags & flags::NO_MULTI != 0 {
             self.refuse(conn, Some(id), out, b"ERR Command not allowed inside a transaction");
+            return true;
+        }
+        if let Some(denied) = self.denied(conn, id, args) {
+            let context = if self.is_queueing(conn) { Context::Multi } else { Context::TopLevel };
+            let text = self.note_denied(conn, id, args, denied, context);
+            self.refuse(conn, Some(id), out, &text);
             return true;
         }
         if let Some(text) = self.refusal_by_memory(conn, id) {

@@ -145,7 +145,7 @@ impl Engine {
     }
 
     /// Whether a client's commands wait for an EXEC.
-    fn is_queueing(&self, conn: ConnId) -> bool {
+    pub(super) fn is_queueing(&self, conn: ConnId) -> bool {
         self.server.clients.get(conn).is_some_and(|client| client.multi.is_some())
     }
 }

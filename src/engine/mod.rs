@@ -52,6 +52,7 @@ pub mod loading;
 mod migration;
 mod monitor;
 mod pace;
+mod permissions;
 mod propagation;
 mod redact;
 mod replicas;
@@ -68,7 +69,8 @@ mod stream_waits;
 mod tests;
 
 use crate::{
-    commands::{Registry, TABLE},
+    acl::Users,
+    commands::{Registry, TABLE, command::categories},
     config::Config,
     data::{key_hash::Seed, rng::Rng},
     keyspace::Keyspace,
@@ -201,6 +203,8 @@ impl Engine {
             shutdown: None,
             eviction: Default::default(),
             pause: None,
+            users: Users::new(categories::NAMES),
+            acl_log: Default::default(),
             monitors: Vec::new(),
             dirty_clients: Default::default(),
             actions: Default::default(),
@@ -245,6 +249,7 @@ impl Engine {
             http_logged_ms: None,
         };
         crate::commands::config::apply_all_inside(&mut engine.server);
+        engine.add_configured_users();
         engine.refresh_time();
         engine.server.replication.alone_since_ms = engine.server.mono_ms;
         engine.follow_configured();

@@ -10,10 +10,11 @@ pub(super) fn redacted<'a>(command: &str, args: Args<'a>) -> impl ExactSizeItera
     args.iter().enumerate().map(move |(i, arg)| if hidden.contains(&i) { REDACTED } else { arg })
 }
 
-/// Indices of the secrets: passwords of AUTH, HELLO and MIGRATE, and the values of secret settings.
+/// Indices of the secrets: passwords of AUTH, HELLO and MIGRATE, all of a user's rules, and the values of secret settings.
 fn hidden(command: &str, args: Args<'_>) -> Vec<usize> {
     match command {
         "auth" => (1..args.len()).collect(),
+        "acl|setuser" => (2..args.len()).collect(),
         "hello" => {
             let auth = (2..args.len()).find(|i| args.get(*i).eq_ignore_ascii_case(b"auth"));
             auth.map_or_else(Vec::new, |i| vec![i + 1, i + 2])

@@ -1,7 +1,12 @@
 //! EXEC: runs what MULTI queued.
 
 use super::Engine;
-use crate::{resp::output::Output, state::ConnId};
+use crate::{
+    acl::{Context, Denied},
+    commands::CommandId,
+    resp::{output::Output, request::Args},
+    state::ConnId,
+};
 
 impl Engine {
     // A function of its own, so that the stack frame of other calls is small.
@@ -39,11 +44,34 @@ impl Engine {
         }
         for (id, args) in &multi.queue {
             let mut rest = Output::new(out.protocol);
+            if let Some(denied) = self.denied(conn, *id, args.args()) {
+                self.deny_queued(conn, *id, args.args(), denied, out);
+                continue;
+            }
             // A client whose connection is about to end for the length of its output is sent nothing more; what it asked for is done.
             let is_cut = self.server.is_output_cut(conn, out.len() as u64);
             let blocks = self.call_if_heard(conn, *id, args.args(), (0, 0), if is_cut { &mut rest } else { out }, true);
             debug_assert!(blocks.is_none());
         }
         self.end_unit(conn);
+    }
+
+    /// Answers with an error for a queued command that the rules of the client's user have come to refuse.
+    #[cold]
+    fn deny_queued(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, denied: Denied, out: &mut Output) {
+        let reason = match denied {
+            Denied::Command => "no permission to execute the command or subcommand",
+            Denied::Key(_) => "no permission to touch the specified keys",
+            Denied::Channel(_) => "no permission to access one of the channels used as arguments",
+        };
+        self.note_denied(conn, id, args, denied, Context::Multi);
+        let text = format!(
+            "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for \
+             the following reason: {reason}"
+        );
+        self.server.count_error(text.as_bytes());
+        if self.is_heard(conn) {
+            out.error(text);
+        }
     }
 }

@@ -151,6 +151,11 @@ impl Host for RealHost {
         done
     }
 
+    fn secret(&mut self, bytes: usize) -> Vec<u8> {
+        let words = bytes.div_ceil(size_of::<u64>());
+        (0..words).flat_map(|_| daemon::random_u64().to_ne_bytes()).take(bytes).collect()
+    }
+
     fn is_end_urgent(&self) -> bool {
         self.urgency.is_high()
     }

@@ -136,7 +136,8 @@ impl Reactor {
         let config = host.raise_file_limit(config)?;
         host.show_title(&config);
         let random = Randomness { hash: daemon::random_u64(), choices: daemon::random_u64() };
-        let engine = Engine::new(config, Box::new(host), random);
+        let mut engine = Engine::new(config, Box::new(host), random);
+        engine.load_users().map_err(|reason| format!("Aborting Redis startup because of ACL errors: {reason}"))?;
         fatal::name_commands((0..engine.registry().len()).map(|id| engine.registry().full_name(id as CommandId).to_owned()).collect());
         let mut reactor = Self {
             poll,

@@ -9,6 +9,7 @@ use super::{
     pubsub::{Subscriptions, Topic},
 };
 use crate::{
+    acl::UserId,
     keyspace::WatchFlag,
     replication::{WriteLog, primary::ReplicaLink},
     resp::{
@@ -141,10 +142,10 @@ pub struct Client {
     pub db: usize,
     /// What is at the other end.
     pub peer: Peer,
-    /// It has given the password, or there was none when it connected. As long as there is none it may run commands in any case.
+    /// It has authenticated, or did not have to when it connected. As long as the default user needs no password it may run commands in any case.
     pub authenticated: bool,
     /// The user it authenticated as.
-    pub user: &'static str,
+    pub user: UserId,
     /// Monotonic milliseconds at which it connected.
     pub created_ms: u64,
     /// Monotonic milliseconds at which it was last heard of, or sent something; for a replica only the former.
@@ -211,7 +212,7 @@ impl Client {
             db: 0,
             peer: Peer::Client,
             authenticated,
-            user: "default",
+            user: UserId::default(),
             created_ms: now_ms,
             active_ms: now_ms,
             last_command: None,

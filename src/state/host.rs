@@ -81,6 +81,11 @@ pub trait Host {
         CpuTimes::default()
     }
 
+    /// Random bytes that nobody can guess. A host without a source has none to give.
+    fn secret(&mut self, bytes: usize) -> Vec<u8> {
+        vec![0; bytes]
+    }
+
     /// Process id.
     fn pid(&self) -> u32 {
         self.process().pid

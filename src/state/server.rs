@@ -19,6 +19,7 @@ mod saving;
 mod shutdown;
 mod transactions;
 mod upstream;
+mod users;
 mod write_gate;
 
 use super::{
@@ -27,7 +28,7 @@ use super::{
     pause::Pause, pubsub::PubSub, replicas::Followers, rewriting::Rewriting, saving::Persistence, shutdown::ShutdownState,
     slowlog::Slowlog, stats::Stats,
 };
-use crate::{config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
+use crate::{acl, acl::Users, config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
 
 /// Everything the engine owns.
@@ -92,6 +93,10 @@ pub struct Server {
     pub eviction: EvictionState,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
+    /// Who may do what.
+    pub users: Users,
+    /// What has been refused.
+    pub acl_log: acl::Log,
     /// Clients in MONITOR.
     pub monitors: Vec<ConnId>,
     /// Clients with something to send, or to close.

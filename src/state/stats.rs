@@ -200,6 +200,12 @@ pub struct Stats {
     pub eviction_exceeded_nanos: u64,
     /// AUTH and HELLO AUTH that were refused.
     pub auth_denied: u64,
+    /// Commands that their users may not run.
+    pub commands_denied: u64,
+    /// Commands with keys that their users may not access.
+    pub keys_denied: u64,
+    /// Commands with channels that their users may not use.
+    pub channels_denied: u64,
     /// Counters of each command, by registry index.
     pub by_command: Vec<CommandStats>,
 }

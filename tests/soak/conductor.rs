@@ -19,7 +19,7 @@ const REPLICAS_MAX: usize = 3;
 const PARTS: u32 = 3;
 
 /// How long digests differ until keys are looked at.
-const LOOK: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_secs(15);
 
 struct Replica {
     server: Server,

@@ -4,7 +4,7 @@ use super::kind_arg;
 use crate::{
     commands::{Ctx, context::errors},
     data::number,
-    state::{Client, ClientKind, ConnId},
+    state::{Client, ClientKind, ConnId, Server},
 };
 
 /// What a client must be to be closed.
@@ -19,7 +19,7 @@ struct KillFilter<'a> {
 }
 
 impl KillFilter<'_> {
-    fn takes(&self, client: &Client, is_me: bool) -> bool {
+    fn takes(&self, server: &Server, client: &Client, is_me: bool) -> bool {
         // One that is on its way out is gone as far as anybody can see.
         let left_out = client.close_now || is_me && self.skip_me;
         !left_out
@@ -27,7 +27,7 @@ impl KillFilter<'_> {
             && self.laddr.is_none_or(|laddr| client.origin.laddr.as_bytes() == laddr)
             && self.kind.is_none_or(|kind| client.kind() == kind)
             && self.id.is_none_or(|id| client.id == id)
-            && self.user.is_none_or(|user| client.user.as_bytes() == user)
+            && self.user.is_none_or(|user| server.username(client) == user)
     }
 }
 
@@ -86,7 +86,7 @@ fn filter<'a>(ctx: &mut Ctx<'a>) -> Option<KillFilter<'a>> {
 /// Closes the clients that the filter takes, oneself behind the reply; returns how many.
 fn close_all(ctx: &mut Ctx, filter: &KillFilter<'_>) -> usize {
     let me = ctx.conn;
-    let takes = |conn: ConnId, client: &Client| filter.takes(client, conn == me);
+    let takes = |conn: ConnId, client: &Client| filter.takes(ctx.server, client, conn == me);
     let conns: Vec<ConnId> = ctx.server.clients.iter().filter(|(conn, client)| takes(*conn, client)).map(|(conn, _)| conn).collect();
     for conn in &conns {
         ctx.server.close(*conn, *conn == me);

@@ -2,16 +2,16 @@
 
 use super::kind_arg;
 use crate::{
-    commands::{Ctx, context::errors},
+    commands::{Ctx, Registry, context::errors},
     data::number,
-    resp::output::Output,
-    state::{Client, ClientKind, ConnId, client::Pending, pubsub::Topic},
+    resp::{output::Output, request::Args},
+    state::{Client, ClientKind, ConnId, Server, client::Pending, pubsub::Topic},
 };
 use std::io::Write;
 
 pub(super) fn info(ctx: &mut Ctx) {
     let mut text = Vec::new();
-    write_line(ctx, ctx.conn, ctx.client(), &mut text);
+    write_line(&Look::of(ctx), ctx.conn, ctx.client(), &mut text);
     ctx.out.verbatim("txt", &text);
 }
 
@@ -41,33 +41,57 @@ pub(super) fn list(ctx: &mut Ctx) {
     for (_, conn) in clients {
         // One that is on its way out is gone as far as anybody can see.
         if let Some(client) = ctx.server.clients.get(conn).filter(|client| !client.close_now) {
-            write_line(ctx, conn, client, &mut text);
+            write_line(&Look::of(ctx), conn, client, &mut text);
         }
     }
     ctx.out.verbatim("txt", &text);
 }
 
+/// Who looks at clients: the client whose command is being executed, if it is one, is shown with what that takes.
+struct Look<'a> {
+    server: &'a Server,
+    registry: &'a Registry,
+    me: Option<(ConnId, Args<'a>, &'a Output)>,
+}
+
+impl<'a> Look<'a> {
+    fn of(ctx: &'a Ctx<'_>) -> Self {
+        Self { server: ctx.server, registry: ctx.registry, me: Some((ctx.conn, ctx.args, ctx.out)) }
+    }
+}
+
+/// What is known of a client, without the line's end: what ACL LOG keeps of it.
+pub fn line(server: &Server, registry: &Registry, conn: ConnId) -> Vec<u8> {
+    let mut text = Vec::new();
+    if let Some(client) = server.clients.get(conn) {
+        write_line(&Look { server, registry, me: None }, conn, client, &mut text);
+        text.pop();
+    }
+    text
+}
+
 /// Writes what is known of a client, in the fields and the order of Redis 7.2.
-fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
-    let is_me = conn == ctx.conn;
+fn write_line(look: &Look<'_>, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
+    let me = look.me.as_ref().filter(|(me, ..)| *me == conn);
+    let is_me = me.is_some();
     // While a command runs its client's output is lent to it.
-    let out: &Output = if is_me { ctx.out } else { &client.out };
+    let out: &Output = me.map_or(&client.out, |(_, _, out)| out);
     // What a replica still has to be sent of the log is held for it as if it lay in its output.
     let held = client.peer.replica().filter(|_| !is_me);
-    let in_log = held.map_or(0, |link| link.behind_in(&ctx.server.replication.log) as usize);
+    let in_log = held.map_or(0, |link| link.behind_in(&look.server.replication.log) as usize);
     let memory = client.memory() + in_log + if is_me { out.memory() } else { 0 };
-    let seconds_since = |ms: u64| ctx.server.mono_ms.saturating_sub(ms) / 1000;
-    let argv_mem: usize = if is_me { ctx.args.iter().map(<[u8]>::len).sum() } else { 0 };
+    let seconds_since = |ms: u64| look.server.mono_ms.saturating_sub(ms) / 1000;
+    let argv_mem: usize = me.map_or(0, |(_, args, _)| args.iter().map(<[u8]>::len).sum());
     let (multi, multi_mem) = client.multi.as_ref().map_or((-1, 0), |multi| (multi.queue.len() as i64, multi.memory));
     // A big argument that is being read stands for what is in front of it, too, as in Redis.
     let input = |p: &Pending| if p.parser.is_filling() { p.parser.own_bytes() } else { p.buf.len() };
     let held = client.pending.as_ref().map_or((0, 0), |p| (input(p), p.buf.capacity() - p.buf.len()));
     // Whose command this is has at least that in what was read, though no buffer is its own.
-    let (qbuf, qbuf_free) = if is_me { (held.0 + request_len(ctx), held.1) } else { held };
+    let (qbuf, qbuf_free) = (held.0 + me.map_or(0, |(_, args, _)| request_len(*args)), held.1);
     // What goes beyond a buffer that every client may have counts as output memory.
     let fixed = out.tail_capacity().min(REPLY_BUFFER);
     let events = if !is_me && !out.is_empty() { "rw" } else { "r" };
-    let command = client.last_command.map_or("NULL", |id| ctx.registry.full_name(id));
+    let command = client.last_command.map_or("NULL", |id| look.registry.full_name(id));
     // Writing to a vector cannot fail.
     let _ = write!(text, "id={} addr={} laddr={} fd={} name=", client.id, client.origin.addr, client.origin.laddr, client.origin.fd);
     text.extend_from_slice(&client.name);
@@ -87,7 +111,7 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
         if is_me { 0 } else { out.tail_len().min(fixed) },
         out.pieces(),
         out.memory() - fixed + in_log,
-        client.user,
+        String::from_utf8_lossy(look.server.username(client)),
         if out.resp3() { 3 } else { 2 },
     );
     text.extend_from_slice(&client.lib_name);
@@ -100,9 +124,9 @@ fn write_line(ctx: &Ctx, conn: ConnId, client: &Client, text: &mut Vec<u8>) {
 const REPLY_BUFFER: usize = 16 * 1024;
 
 /// Bytes that the command being executed took on the wire.
-fn request_len(ctx: &Ctx) -> usize {
+fn request_len(args: Args<'_>) -> usize {
     let framed = |n: usize| 1 + itoa::Buffer::new().format(n).len() + 2;
-    framed(ctx.argc()) + ctx.args.iter().map(|arg| framed(arg.len()) + arg.len() + 2).sum::<usize>()
+    framed(args.len()) + args.iter().map(|arg| framed(arg.len()) + arg.len() + 2).sum::<usize>()
 }
 
 /// A letter for each state a client is in; `N` for none.

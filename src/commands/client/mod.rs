@@ -1,7 +1,7 @@
 //! CLIENT: what a connection can say of itself, and do to others.
 
 mod kill;
-mod list;
+pub mod list;
 mod mode;
 mod pause;
 mod tracking;

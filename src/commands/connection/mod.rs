@@ -8,6 +8,7 @@ use super::{
     command::{Command, Group, command, flags::*},
 };
 use crate::{
+    acl::UserId,
     data::number,
     resp::output::Protocol,
     state::{Client, ClientKind, client::ReplyMode},
@@ -71,7 +72,7 @@ fn reset(ctx: &mut Ctx) {
     client.monitor = false;
     client.db = 0;
     client.authenticated = authenticated;
-    client.user = auth::DEFAULT_USER;
+    client.user = UserId::default();
     // The library behind the connection stays the same: LIB-NAME and LIB-VER are kept.
     client.name = Vec::new();
     // CLIENT REPLY SKIP in front of it silences it, too; CLIENT REPLY OFF ends here.

@@ -2,20 +2,13 @@
 
 use super::Server;
 use crate::{
-    config::{ClientClass, Config},
+    config::ClientClass,
     persist::snapshot::SnapshotSink,
-    state::{
-        client::{Client, ClientKind},
-        conn_id::ConnId,
-    },
+    state::{client::ClientKind, conn_id::ConnId},
 };
 
 /// Bytes of replies that are kept for a client that has not authenticated: it is told so for a pipeline of some hundred commands.
 const UNAUTHENTICATED_BYTES: u64 = 16 * 1024;
-
-fn has_password(config: &Config) -> bool {
-    config.requirepass.as_ref().is_some_and(|password| !password.is_empty())
-}
 
 impl Server {
     /// Whether so many bytes of output are more than an ordinary client may have in any case.
@@ -23,17 +16,6 @@ impl Server {
     pub fn is_output_cut(&self, conn: ConnId, bytes: u64) -> bool {
         let hard = self.config.client_output_buffer_limit[ClientClass::Normal as usize].hard;
         hard != 0 && bytes >= hard && self.clients.get(conn).is_some_and(|client| client.kind() == ClientKind::Normal)
-    }
-
-    /// Whether a client has to give a password before it may run commands.
-    pub fn has_password(&self) -> bool {
-        has_password(&self.config)
-    }
-
-    /// Whether this client has still to give the password.
-    #[inline(always)]
-    pub fn wants_password(&self, client: &Client) -> bool {
-        !client.authenticated && self.has_password()
     }
 
     /// Closes a client whose output has grown beyond its class's limits.
@@ -61,8 +43,8 @@ impl Server {
             }
             _ => client.out.len() as u64,
         };
-        let hard =
-            limit.hard != 0 && used >= limit.hard || !client.authenticated && has_password(&self.config) && used > UNAUTHENTICATED_BYTES;
+        let is_stranger = !client.authenticated && !self.users.is_open();
+        let hard = limit.hard != 0 && used >= limit.hard || is_stranger && used > UNAUTHENTICATED_BYTES;
         let mut soft = limit.soft != 0 && used >= limit.soft;
         if soft {
             let since = *client.soft_limit_since_ms.get_or_insert(self.mono_ms);

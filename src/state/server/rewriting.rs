@@ -18,6 +18,7 @@ impl Server {
         let Some(client) = self.clients.get_mut(conn) else { return };
         client.blocked = Some(Blocked::Rewrite);
         let client = (conn, client.id, client.reply == ReplyMode::On);
+        self.note_users();
         self.ask_disk(DiskJob::Open { file, path: path.clone() });
         self.rewrites.push(Rewriting { file, path, client, command });
     }

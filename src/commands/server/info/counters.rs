@@ -84,9 +84,9 @@ pub(super) fn stats(info: &Info, report: &mut InfoText) {
         .field("instantaneous_eventloop_cycles_per_sec", turns_a_second as u64)
         .field("instantaneous_eventloop_duration_usec", nanos_a_turn as u64 / US)
         .field("acl_access_denied_auth", stats.auth_denied)
-        .field("acl_access_denied_cmd", 0)
-        .field("acl_access_denied_key", 0)
-        .field("acl_access_denied_channel", 0);
+        .field("acl_access_denied_cmd", stats.commands_denied)
+        .field("acl_access_denied_key", stats.keys_denied)
+        .field("acl_access_denied_channel", stats.channels_denied);
 }
 
 /// Every command with its counters, a container's subcommands behind it.

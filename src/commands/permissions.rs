@@ -1,0 +1,97 @@
+//! A request as the rules for users look at it.
+
+use super::{
+    CommandId, Ctx, Registry,
+    command::{flags, key_flags},
+    key_extraction,
+};
+use crate::{
+    acl::{ACCESS_READ, ACCESS_WRITE, Denied, Reason, Request},
+    resp::request::Args,
+};
+
+/// A command with its arguments, and what it wants with keys and channels.
+pub struct Asked<'a> {
+    /// The commands.
+    pub registry: &'a Registry,
+    /// Which one it is.
+    pub id: CommandId,
+    /// Its arguments, its name first.
+    pub args: Args<'a>,
+}
+
+/// Commands that use channels: from which argument on, how many (0: all that follow), and whether they are patterns. Nobody is kept from unsubscribing.
+const CHANNELS: &[(&str, usize, usize, bool)] = &[
+    ("publish", 1, 1, false),
+    ("spublish", 1, 1, false),
+    ("subscribe", 1, 0, false),
+    ("ssubscribe", 1, 0, false),
+    ("psubscribe", 1, 0, true),
+];
+
+impl Request for Asked<'_> {
+    fn command(&self) -> usize {
+        usize::from(self.id)
+    }
+
+    fn is_free(&self) -> bool {
+        self.registry.get(self.id).flags & flags::NO_AUTH != 0
+    }
+
+    fn first_arg(&self) -> Option<&[u8]> {
+        let at = if self.registry.parent(self.id).is_some() { 2 } else { 1 };
+        (at < self.args.len()).then(|| self.args.get(at))
+    }
+
+    fn keys(&self, each: &mut dyn FnMut(&[u8], u8, usize) -> bool) -> bool {
+        key_extraction::each_key(self.registry.get(self.id), &self.args, &mut |at, does| each(self.args.get(at), access(does), at))
+    }
+
+    fn channels(&self, each: &mut dyn FnMut(&[u8], bool, usize) -> bool) -> bool {
+        let command = self.registry.get(self.id);
+        if command.flags & flags::PUBSUB == 0 {
+            return true;
+        }
+        let Some((_, first, count, is_pattern)) = CHANNELS.iter().find(|(name, ..)| *name == command.name) else { return true };
+        let end = if *count == 0 { self.args.len() } else { (first + count).min(self.args.len()) };
+        (*first..end).all(|at| each(self.args.get(at), *is_pattern, at))
+    }
+}
+
+/// What is done with a key, as rules say it.
+fn access(does: u32) -> u8 {
+    let reads = if does & key_flags::ACCESS != 0 { ACCESS_READ } else { 0 };
+    let writes = if does & (key_flags::INSERT | key_flags::DELETE | key_flags::UPDATE) != 0 { ACCESS_WRITE } else { 0 };
+    reads | writes
+}
+
+impl Asked<'_> {
+    /// The error for a request that is refused to a user of this name.
+    pub fn refusal(&self, denied: Denied, username: &[u8]) -> Vec<u8> {
+        match denied {
+            Denied::Command => {
+                let name = self.registry.full_name(self.id).as_bytes();
+                [b"NOPERM User ", username, b" has no permissions to run the '", name, b"' command"].concat()
+            }
+            Denied::Key(_) => b"NOPERM No permissions to access a key".to_vec(),
+            Denied::Channel(_) => b"NOPERM No permissions to access a channel".to_vec(),
+        }
+    }
+
+    /// What the log of refusals says of it: the reason, and the command, key or channel.
+    pub fn told(&self, denied: Denied) -> (Reason, Vec<u8>) {
+        match denied {
+            Denied::Command => (Reason::Command, self.registry.full_name(self.id).as_bytes().to_vec()),
+            Denied::Key(at) => (Reason::Key, self.args.get(at).to_vec()),
+            Denied::Channel(at) => (Reason::Channel, self.args.get(at).to_vec()),
+        }
+    }
+}
+
+/// Whether the client's user may read every key there is, so that a command may look at some that its arguments do not name.
+pub fn may_read_every_key(ctx: &Ctx<'_>) -> bool {
+    let client = ctx.client();
+    let asked = Asked { registry: ctx.registry, id: ctx.command, args: ctx.args };
+    let may = || ctx.server.users.get(client.user).is_some_and(|user| user.allows_every_key(&asked, ACCESS_READ));
+    !ctx.server.is_restricted(client) || may()
+}

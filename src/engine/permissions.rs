@@ -1,0 +1,71 @@
+//! What users may do is looked at before their commands run.
+
+use super::Engine;
+use crate::{
+    acl::{Context, DEFAULT, Denied, Refusal, User},
+    commands::{CommandId, client, command::flags, permissions::Asked},
+    resp::request::Args,
+    state::ConnId,
+};
+
+impl Engine {
+    /// Makes the users that the settings name. They have been checked when the settings were read.
+    pub(super) fn add_configured_users(&mut self) {
+        for words in std::mem::take(&mut self.server.config.users) {
+            if let Some((name, rules)) = words.split_first() {
+                // The default user's line says all that it is.
+                let reset: &[&[u8]] = if name == DEFAULT { &[b"reset"] } else { &[] };
+                let rules: Vec<&[u8]> = reset.iter().copied().chain(rules.iter().map(Vec::as_slice)).collect();
+                let _ = self.server.users.set(name, &rules, &self.registry);
+            }
+        }
+    }
+
+    /// Reads the users from the file that the settings name, if they name one. The error is a reason not to start.
+    pub fn load_users(&mut self) -> Result<(), String> {
+        if self.server.config.aclfile.is_empty() {
+            return Ok(());
+        }
+        let users = crate::commands::acl::read_file(&self.server, &self.registry)?;
+        self.server.users.replace_all(users);
+        Ok(())
+    }
+
+    /// Whether a command that something bars is allowed when one looks: by the rules of the client's user, and because there is memory.
+    #[inline(never)]
+    pub(super) fn is_allowed_after_all(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, barred: u64) -> bool {
+        barred & !(flags::ANY | flags::DENYOOM) == 0
+            && (barred & flags::ANY == 0 || self.denied(conn, id, args).is_none())
+            && (barred & flags::DENYOOM == 0 || self.has_memory())
+    }
+
+    /// Why the rules of a client's user refuse a command, if they do.
+    pub(super) fn denied(&self, conn: ConnId, id: CommandId, args: Args<'_>) -> Option<Denied> {
+        let client = self.server.clients.get(conn)?;
+        if client.peer.is_primary() {
+            return None;
+        }
+        // Who is no more may do nothing.
+        let Some(user) = self.server.users.get(client.user) else { return Some(Denied::Command) };
+        if user.is_unrestricted() {
+            return None;
+        }
+        user.check(&Asked { registry: &self.registry, id, args }).err()
+    }
+
+    /// Takes note of a refusal, and returns the error that the client is answered with.
+    #[cold]
+    pub(super) fn note_denied(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, denied: Denied, context: Context) -> Vec<u8> {
+        let asked = Asked { registry: &self.registry, id, args };
+        let (reason, object) = asked.told(denied);
+        let Some(peer) = self.server.clients.get(conn) else { return Vec::new() };
+        let username = self.server.users.get(peer.user).map_or(&b"default"[..], User::name).to_vec();
+        let text = asked.refusal(denied, &username);
+        let shown = client::list::line(&self.server, &self.registry, conn);
+        let now_ms = self.server.unix_ms();
+        self.server.count_denied(reason);
+        let most = self.server.config.acllog_max_len;
+        self.server.acl_log.add(Refusal { reason, context, object, username }, shown, now_ms, most);
+        text
+    }
+}
