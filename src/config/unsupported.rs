@@ -33,7 +33,7 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LoadError, Sources, load::Environment};
+    use super::super::{DirectiveId, LoadError, Sources, load::Environment};
     use super::*;
     use std::{fs, path::Path};
 

@@ -10,11 +10,14 @@ mod compare;
 #[path = "../common/generate.rs"]
 mod generate;
 mod pair;
+mod users;
 mod waiting;
 
 use generate::{Generator, Profile};
 use pair::Pair;
+
 use solod::commands::{Command, command::Group, flags};
+use users::Users;
 use waiting::Waiting;
 
 /// Commands of the run that belongs to every test run.
@@ -148,4 +151,21 @@ fn who_waits_is_served_as_by_redis() {
     let mut waiting = Waiting::start(seed);
     (0..steps).for_each(|_| waiting.step());
     println!("{:?} answers, with and without an error", waiting.served);
+}
+
+/// Commands of users with random rules, in the run that belongs to every test run.
+const ASKED: u64 = 10_000;
+
+#[test]
+fn users_may_do_what_they_may_with_redis() {
+    if common::is_reference() {
+        return;
+    }
+    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
+    let (seed, asked) = (setting("SOLOD_DIFF_SEED", fresh), setting("SOLOD_DIFF_ASKED", ASKED));
+    println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_ASKED={asked}");
+    let mut users = Users::start(seed, Generator::new(seed, PROFILE));
+    (0..asked).for_each(|_| users.step());
+    println!("{} allowed, {} refused", users.allowed, users.refused);
+    assert!(users.allowed > asked / 20 && users.refused > asked / 20);
 }
