@@ -88,7 +88,7 @@ impl Engine {
         let denied = self.denied(conn, id, waiting.args.args());
         let refusal = match denied {
             Some(denied) => Some(Cow::Owned(self.note_denied(conn, id, waiting.args.args(), denied, Context::TopLevel))),
-            None => self.refusal_by_state(conn, id).map(Cow::Borrowed),
+            None => self.refusal_by_state(conn, id),
         };
         let again = match refusal {
             Some(text) => {

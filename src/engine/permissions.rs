@@ -42,7 +42,7 @@ impl Engine {
     /// Why the rules of a client's user refuse a command, if they do.
     pub(super) fn denied(&self, conn: ConnId, id: CommandId, args: Args<'_>) -> Option<Denied> {
         let client = self.server.clients.get(conn)?;
-        if client.peer.is_primary() {
+        if client.peer.repeats() {
             return None;
         }
         // Who is no more may do nothing.

@@ -19,9 +19,9 @@ impl Server {
         !client.authenticated && self.has_password()
     }
 
-    /// Whether there is something that this client may not do. Our primary may do everything.
+    /// Whether there is something that this client may not do. Our primary, and what repeats the commands of a file, may do everything.
     pub fn is_restricted(&self, client: &Client) -> bool {
-        !client.peer.is_primary() && !self.users.get(client.user).is_some_and(User::is_unrestricted)
+        !client.peer.repeats() && !self.users.get(client.user).is_some_and(User::is_unrestricted)
     }
 
     /// The name of the user that a client is.
