@@ -119,7 +119,7 @@ impl Users {
         }
         let call = self.generator.next();
         // Redis reads a count of keys as atoi does where it looks for them; the command refuses such a one.
-        let is_odd = |arg: &Vec<u8>| arg.first() == Some(&b'+') && arg.get(1).is_some_and(u8::is_ascii_digit);
+        let is_odd = |arg: &Vec<u8>| matches!(arg.first(), Some(b'+' | b' ')) && arg.get(1).is_some_and(u8::is_ascii_digit);
         if call.args.iter().any(is_odd) {
             return;
         }
