@@ -263,3 +263,30 @@ fn users_are_kept_in_a_file_of_their_own() {
     let without = Server::start(&[]);
     assert!(without.ask("ACL LOAD").to_string().starts_with("-ERR This Redis instance is not configured to use an ACL file."));
 }
+
+#[test]
+fn users_that_are_none_stop_the_start() {
+    if is_reference() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("server.conf");
+    let start = |text: &str| {
+        std::fs::write(&path, format!("port 0\nunixsocket socket\n{text}\n")).unwrap();
+        let output = run(std::process::Command::new(program()).arg(&path).current_dir(&dir));
+        assert_eq!(output.code, Some(1), "{text}");
+        output.stdout + &output.stderr
+    };
+    for (text, error) in [
+        ("user alice on +nosuch", "Error in user declaration '+nosuch': Unknown command or category name in ACL"),
+        ("user alice on\nuser alice off", "Error in user declaration 'alice': Duplicate user found."),
+        ("user alice on\naclfile users.acl", "please define either an ACL file or declare users directly"),
+        (
+            "aclfile users.acl",
+            "Aborting Redis startup because of ACL errors: Error loading ACLs, opening file 'users.acl': No such file or directory",
+        ),
+    ] {
+        let shown = start(text);
+        assert!(shown.contains(error), "{text}: {shown}");
+    }
+}

@@ -13,14 +13,8 @@ fn check_config(conf: &str) -> common::Output {
 }
 
 /// What would leave data open, or lose it, where the feature is not there.
-const REFUSED: &[(&str, &str)] = &[
-    ("tls-port", "6380"),
-    ("tls-replication", "yes"),
-    ("cluster-enabled", "yes"),
-    ("aclfile", "users.acl"),
-    ("loadmodule", "/usr/lib/module.so"),
-    ("user", "alice on >secret ~* +@all"),
-];
+const REFUSED: &[(&str, &str)] =
+    &[("tls-port", "6380"), ("tls-replication", "yes"), ("cluster-enabled", "yes"), ("loadmodule", "/usr/lib/module.so")];
 
 #[test]
 fn a_promise_that_cannot_be_kept_stops_the_start_at_its_line() {
