@@ -205,7 +205,7 @@ impl Selector {
 
     fn set_category(&mut self, name: &[u8], allowed: bool, reader: Reader<'_, impl CommandNames>) -> Result<(), RuleError> {
         let is_named = |category: &&str| name.eq_ignore_ascii_case(category.as_bytes());
-        let bit = reader.categories.iter().position(|category| is_named(&category)).ok_or(RuleError::UnknownCommand)?;
+        let bit = reader.categories.iter().position(is_named).ok_or(RuleError::UnknownCommand)?;
         for command in 0..reader.commands.count() {
             if reader.commands.categories(command) >> bit & 1 != 0 {
                 self.set_command(command, allowed, reader.commands);
