@@ -235,6 +235,8 @@ impl Engine {
         if link.phase != (FollowerPhase::Online { waits_for_ack: false }) || !out.is_empty() || from >= until {
             return;
         }
+        // It is given back when all of it is sent.
+        out.lend(&mut self.buffers);
         match log.read_until(from, FEED_BYTES, until, |piece| put(out, piece)) {
             Some(next) => {
                 log.move_reader(reader, next);
