@@ -44,6 +44,11 @@ impl HeldReplies {
         self.waits.push_back((place, mark));
     }
 
+    /// The mark that the first of what is held waits for.
+    pub fn next_mark(&self) -> Option<u64> {
+        self.waits.front().map(|(_, mark)| *mark)
+    }
+
     /// Lets go what waits for a mark up to this one.
     pub fn release(&mut self, mark: u64) {
         while let Some((place, _)) = self.waits.front().filter(|(_, wanted)| *wanted <= mark) {
@@ -84,6 +89,7 @@ mod tests {
         assert_eq!((held.free_behind(10, 20), held.free_behind(12, 18), held.free_behind(15, 15)), (5, 3, 0));
         held.release(130);
         assert_eq!(held.free_behind(15, 15), 0, "a sync up to there would have served less than was promised");
+        assert_eq!(held.next_mark(), Some(160));
         held.release(160);
         assert_eq!((held.free_behind(15, 15), held.is_over(29), held.is_over(30)), (15, false, true));
     }

@@ -417,8 +417,17 @@ impl Server {
         while let Some((_, conn)) = self.aof.held.front().copied().filter(|(wanted, _)| *wanted <= mark) {
             self.aof.held.pop_front();
             let Some(client) = self.clients.get_mut(conn) else { continue };
-            if let Some(held) = &mut client.held {
+            let held = client.held.as_mut();
+            let next = held.and_then(|held| {
                 held.release(mark);
+                held.next_mark()
+            });
+            if let Some(next) = next {
+                // What came later joined what was held, and this sync has ended in front of it: a rewrite has cut the log there.
+                let at = self.aof.held.partition_point(|(wanted, _)| *wanted < next);
+                if self.aof.held.get(at) != Some(&(next, conn)) {
+                    self.aof.held.insert(at, (next, conn));
+                }
             }
             self.mark_dirty(conn);
         }
