@@ -269,7 +269,11 @@ impl Files {
                 _ => Ok(Done::Removed),
             },
             DiskJob::OpenLog { file, size, .. } => {
+                let is_new = !path.try_exists()?;
                 let (log, size) = LogFile::open(path, size)?;
+                if is_new {
+                    sync_directory(directory_of(path))?;
+                }
                 self.logs.insert(file, log);
                 Ok(Done::Opened(Some(size)))
             }

@@ -105,8 +105,7 @@ pub enum DiskJob {
         /// Its path, relative to the working directory of this moment.
         path: String,
     },
-    /// Opens a file to append to, and creates it if it is not there. What is in it is on the disk before this is answered; its entry in the directory is
-    /// with the next sync of that, by [`DiskJob::Replace`] of another file there.
+    /// Opens a file to append to, and creates it if it is not there. What is in it, and its entry in the directory, are on the disk before this is answered.
     OpenLog {
         /// The name that later jobs use.
         file: FileId,
