@@ -135,6 +135,10 @@ impl Server {
         if !self.aof_is_cut_done() {
             return;
         }
+        if self.is_log_broken() {
+            // What stands before the cut is not whole, and nothing may stand behind it: the increment is named together with the base that replaces it.
+            return self.publish_base();
+        }
         let mut manifest = self.aof_files.manifest.clone();
         let name = manifest.add_increment(&self.config.appendfilename);
         let phase = IncrementPhase::Announcing { file: self.write_manifest(&manifest), manifest };
@@ -153,7 +157,15 @@ impl Server {
         self.aof_files.manifest = manifest;
         self.aof_files.sealed_size += self.aof.increment_size;
         self.aof_continue_in(Some(file));
+        if self.aof_files.rewrite.as_ref().is_some_and(|rewrite| rewrite.base_failed) {
+            return self.fail_aof_rewrite();
+        }
         self.publish_base();
+    }
+
+    /// Whether a sync has failed, so that only a new base makes the files whole.
+    fn is_log_broken(&self) -> bool {
+        self.aof.failure.as_ref().is_some_and(|failure| failure.is_final)
     }
 
     /// An answer about the base.
@@ -169,6 +181,7 @@ impl Server {
                 self.publish_base();
             }
             Ok(done) => base.advanced(done),
+            Err(_) if rewrite.base_failed => (),
             Err(reason) => {
                 let temporary = file_name(&base.temporary);
                 match base.failed_at() {
@@ -178,7 +191,13 @@ impl Server {
                         log::warn!("Error trying to rename the temporary AOF base file {temporary} into {}: {reason}", base.to);
                     }
                 }
-                self.fail_aof_rewrite();
+                // A manifest that is on its way is not called back: the log goes on in what it names.
+                let is_announcing =
+                    matches!(&rewrite.increment, Some(increment) if matches!(increment.phase, IncrementPhase::Announcing { .. }));
+                rewrite.base_failed = true;
+                if !is_announcing {
+                    self.fail_aof_rewrite();
+                }
             }
         }
         true
@@ -187,8 +206,11 @@ impl Server {
     /// Has the manifest name the new base, once that and the increment that belongs to it are there.
     fn publish_base(&mut self) {
         let phase = self.aof.phase;
+        let (is_broken, is_cut_done) = (self.is_log_broken(), self.aof_is_cut_done());
         let Some(rewrite) = &mut self.aof_files.rewrite else { return };
-        let is_open = rewrite.increment.as_ref().is_none_or(|increment| matches!(increment.phase, IncrementPhase::Open));
+        let is_cut = rewrite.increment.as_ref().is_some_and(|increment| matches!(increment.phase, IncrementPhase::Cutting));
+        let joins = is_cut && is_broken && is_cut_done;
+        let is_open = joins || rewrite.increment.as_ref().is_none_or(|increment| matches!(increment.phase, IncrementPhase::Open));
         let Some(base) = rewrite.base.as_ref().filter(|_| rewrite.base_done.is_some() && is_open && rewrite.publishing.is_none()) else {
             return;
         };
@@ -206,6 +228,9 @@ impl Server {
             self.ask_disk(DiskJob::Rename { file, from, to });
             file
         } else {
+            if joins {
+                manifest.add_increment(&filename);
+            }
             manifest.retire_increments(usize::from(phase == AofPhase::On));
             self.write_manifest(&manifest)
         };
@@ -256,6 +281,10 @@ impl Server {
             self.aof_files.manifest = publishing.manifest;
         }
         self.aof.rewriting = false;
+        if let Some(increment) = rewrite.increment.as_ref().filter(|increment| matches!(increment.phase, IncrementPhase::Cutting)) {
+            log::info!("Creating AOF incr file {} on background rewrite", increment.name);
+            self.aof_continue_in(Some(increment.file));
+        }
         let files = &mut self.aof_files;
         if self.aof.phase != AofPhase::Off {
             files.sealed_size = rewrite.base_done.unwrap_or(0);

@@ -63,6 +63,8 @@ pub struct AofRewrite {
     pub increment: Option<NewIncrement>,
     /// The base, once its walk has begun.
     pub base: Option<SnapshotFile>,
+    /// The base has failed, and the rewrite fails when the increment is there.
+    pub base_failed: bool,
     /// Bytes of the base once it is on the disk under its own name.
     pub base_done: Option<u64>,
     /// The last step, once it has begun.

@@ -135,6 +135,7 @@ impl Server {
             directory,
             increment,
             base: None,
+            base_failed: false,
             base_done: None,
             publishing: None,
         });
