@@ -1,8 +1,10 @@
 //! Clients: they connect, ask, check every reply, and sometimes just leave.
 
 use super::{
+    marked,
     model::{Expect, Session, Words, shown},
     net::LinkId,
+    plan::Plan,
     workload::{reply_len, wire},
 };
 use std::collections::VecDeque;
@@ -26,6 +28,8 @@ pub struct Promise {
     pub life: u64,
     /// When.
     pub asked_ns: u64,
+    /// It was refused: nothing has been promised.
+    pub refused: bool,
 }
 
 /// One client and its connection.
@@ -36,6 +40,8 @@ pub struct Client {
     pub node: usize,
     /// It asks questions of whoever is there, and writes nothing.
     pub reader: bool,
+    /// It subscribes to what others publish, and asks nothing.
+    pub listens: bool,
     /// The model of its node knows everything that it has said.
     pub exact: bool,
     pub session: Session,
@@ -48,21 +54,36 @@ pub struct Client {
     replies: Vec<u8>,
     /// What its next WAIT is about.
     pub promise: Option<Promise>,
+    /// Values that are written when its transaction is executed, by their serial numbers.
+    in_multi: Vec<u64>,
+    /// Values that it has learned of, or has written and was told so, since that was last asked.
+    learned: Vec<u64>,
 }
 
 impl Client {
+    /// One of a run's clients.
+    pub fn of(plan: &Plan, index: usize) -> Self {
+        let is_witness = plan.appends.is_some();
+        Self { listens: is_witness && index == 2, reader: is_witness && index == 3, ..Self::default() }
+    }
+
     /// Begins anew, without a connection; returns what there was about the old one.
     pub fn hang_up(&mut self) -> Self {
-        let new = Self { node: self.node, reader: self.reader, ..Self::default() };
+        let new = Self { node: self.node, reader: self.reader, listens: self.listens, ..Self::default() };
         std::mem::replace(self, new)
     }
 
     /// Has a request to send.
     pub fn ask(&mut self, words: Words) {
-        let bytes = wire(&words);
+        self.say(&words);
+        self.asked.push_back(Asked { words, end: self.queued, expect: None });
+    }
+
+    /// Has something to send that is not answered like a request.
+    pub fn say(&mut self, words: &Words) {
+        let bytes = wire(words);
         self.queued += bytes.len() as u64;
         self.unsent.extend_from_slice(&bytes);
-        self.asked.push_back(Asked { words, end: self.queued, expect: None });
     }
 
     /// Whether it is time to wait for answers instead of asking more.
@@ -87,6 +108,10 @@ impl Client {
         {
             let reply = self.replies[at..at + len].to_vec();
             at += len;
+            if self.listens {
+                self.learn(&Words::new(), &reply);
+                continue;
+            }
             let Some(asked) = self.asked.pop_front() else { return Err(format!("a reply to nothing: {}", shown(&reply))) };
             let line = || asked.words.iter().map(|w| shown(w)).collect::<Vec<_>>().join(" ");
             match &asked.expect {
@@ -94,10 +119,41 @@ impl Client {
                 Some(Expect::Bytes(bytes)) if *bytes != reply => {
                     return Err(format!("{} was answered {}, and {} is right", line(), shown(&reply), shown(bytes)));
                 }
-                Some(_) => heard.push((asked.words, reply)),
+                Some(_) => {
+                    self.learn(&asked.words, &reply);
+                    heard.push((asked.words, reply));
+                }
             }
         }
         self.replies.drain(..at);
         Ok(heard)
+    }
+
+    /// What a reply says about values.
+    fn learn(&mut self, words: &Words, reply: &[u8]) {
+        if let Some(promise) = &mut self.promise
+            && reply.starts_with(b"-")
+        {
+            promise.refused |= words.contains(&promise.key) || words[..] == [b"EXEC".to_vec()];
+        }
+        let written = words.iter().flat_map(|word| marked::find(word));
+        if reply == b"+QUEUED\r\n" {
+            return self.in_multi.extend(written);
+        }
+        if words.len() == 1 && matches!(&words[0][..], b"EXEC" | b"DISCARD") {
+            let queued = std::mem::take(&mut self.in_multi);
+            if words[0] == b"EXEC" && reply.starts_with(b"*") && reply != b"*-1\r\n" {
+                self.learned.extend(queued);
+            }
+        }
+        if !reply.starts_with(b"-") && reply != b"$-1\r\n" {
+            self.learned.extend(written);
+        }
+        self.learned.extend(marked::find(reply));
+    }
+
+    /// The values that it has learned of since this was asked last, by their serial numbers.
+    pub fn take_learned(&mut self) -> Vec<u64> {
+        std::mem::take(&mut self.learned)
     }
 }

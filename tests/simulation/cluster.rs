@@ -1,6 +1,8 @@
 //! What breaks, and who looks after it: crashes, cuts, and changes of the primary, as an operator or a sentinel would make them.
 
 use super::{
+    disk::SNAPSHOT,
+    log,
     model::State,
     net::{End, Link, LinkId},
     plan::{address, node_at},
@@ -137,6 +139,18 @@ impl World {
         }
         let power = self.rng.below(2) == 0;
         trace!("{} n{node} crashes{}", self.stamp(), if power { ", and its machine" } else { "" });
+        self.dies(node, power);
+    }
+
+    /// A node has ended because of its disk.
+    pub fn gives_up(&mut self, node: usize) {
+        trace!("{} n{node} gives up", self.stamp());
+        log::take_error();
+        self.dies(node, false);
+    }
+
+    fn dies(&mut self, node: usize, power: bool) {
+        self.nodes[node].lost_power = power;
         let intact = self.nodes[node].disk.borrow_mut().crash(power);
         self.must(&format!("n{node}"), intact);
         self.gone_down(node);
@@ -147,16 +161,17 @@ impl World {
         trace!("{} n{node} exits", self.stamp());
         let looked = self.history.look(node, &mut self.nodes[node], false);
         self.must(&format!("n{node}"), looked);
+        if let Some(why) = self.unsaved(node) {
+            self.fail(&format!("at its end {why}"));
+        }
         let server = &self.nodes[node].engine().server;
         let (data, now) = (State::of(&server.keyspace), server.keyspace.now_ms);
-        let file = self.nodes[node].disk.borrow().file("dump.rdb").unwrap_or_default().to_vec();
+        let file = self.nodes[node].disk.borrow().files.content(SNAPSHOT).unwrap_or_default();
         let file = self.must(&format!("n{node}'s last file"), checkers::decode(&file, data.0.len()));
         if let Some(difference) = file.live_at(now).difference(&data.live_at(now)) {
             self.fail(&format!("n{node} has not saved what it held (file | data): {difference}"));
         }
-        let intact = self.nodes[node].disk.borrow_mut().crash(false);
-        self.must(&format!("n{node}"), intact);
-        self.gone_down(node);
+        self.dies(node, false);
     }
 
     fn gone_down(&mut self, node: usize) {
@@ -319,7 +334,7 @@ impl World {
         }
         let Some(engine) = &self.nodes[node].engine else { return };
         let (data, now) = (State::of(&engine.server.keyspace), engine.server.keyspace.now_ms);
-        let file = self.nodes[node].disk.borrow().file("dump.rdb").unwrap_or_default().to_vec();
+        let file = self.nodes[node].disk.borrow().files.content(SNAPSHOT).unwrap_or_default();
         let file = self.must(&format!("n{node}'s file"), checkers::decode(&file, data.0.len()));
         if let Some(difference) = file.live_at(now).difference(&data.live_at(now)) {
             self.fail(&format!("n{node} has not saved what it holds (file | data): {difference}"));
@@ -330,7 +345,7 @@ impl World {
 
     /// A client was told by WAIT that so many replicas have its write: they must.
     pub fn told(&mut self, promise: Promise, count: usize) {
-        let Promise { key, value, node, life, asked_ns } = promise;
+        let Promise { key, value, node, life, asked_ns, .. } = promise;
         let others = || (0..self.nodes.len()).filter(|i| *i != node);
         let mut holders: BTreeSet<usize> = others().filter(|i| self.nodes[*i].holds(LEDGER, &key, &value)).collect();
         let excused = others().filter(|i| !holders.contains(i) && self.nodes[*i].wiped_at_ns >= asked_ns).count();

@@ -1,85 +1,132 @@
-//! A disk: slow, sometimes full, and forgetful of what it was not told to keep when the power goes.
+//! A disk: lanes that work side by side, each job in steps as the reactor does it, on a [`Filesystem`] that may fail and forget.
 
+use super::{
+    aof_image::DIRECTORY,
+    filesystem::{Filesystem, Habits, Inode, split},
+    marked,
+    planted::Planted,
+    trouble::{BROKEN, FULL, Trouble},
+};
 use bytes::Bytes;
 use solod::{
     data::rng::Rng,
-    state::disk::{DiskDone, DiskJob, Done, FileId, LogError, Logged},
+    state::disk::{DiskDone, DiskJob, Done, FileId, Lane, LogError, Logged},
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    rc::Rc,
+};
 
-/// What a file holds, whatever its names.
-#[derive(Clone, Default)]
-struct Content {
-    bytes: Vec<u8>,
-    /// So many of them would survive.
-    synced: usize,
-}
+/// The file that saves go to.
+pub const SNAPSHOT: &str = "dump.rdb";
+/// Steps of which a job may have done some when its process dies.
+const STEPS_MAX: u64 = 8;
+/// Bytes in front of what a sync covers in which a value's mark may begin.
+const MARK_BYTES: usize = 24;
+const DIED: &str = "the process has died";
+const NOT_OPEN: &str = "the file is not open";
 
+#[derive(Clone)]
 struct Open {
-    content: usize,
-    name: String,
+    inode: Inode,
+    path: String,
     read_at: usize,
     unfinished: bool,
-    sync_every: u64,
     failed: Option<String>,
 }
 
 /// One node's disk.
+#[derive(Clone)]
 pub struct Disk {
     rng: Rng,
-    contents: Vec<Content>,
-    /// The directory as running programs see it.
-    names: BTreeMap<String, usize>,
-    /// The directory as it is for sure after a power cut.
-    safe_names: BTreeMap<String, usize>,
+    pub files: Filesystem,
     open: BTreeMap<FileId, Open>,
-    jobs: VecDeque<DiskJob>,
+    /// Jobs that are asked for, a queue for each lane.
+    jobs: [VecDeque<DiskJob>; Lane::ALL.len()],
     /// Answers that somebody who could not wait was faster than.
-    answers: VecDeque<DiskDone>,
-    /// One job in so many fails; 0: none.
-    pub error_one_in: u64,
-    /// What was put in its place, in order.
+    answers: [VecDeque<DiskDone>; Lane::ALL.len()],
+    /// Steps that can still be done before the process dies.
+    steps_left: Option<u64>,
+    /// Nanoseconds that a job takes, at most.
+    job_ns: u64,
+    pub trouble: Trouble,
+    /// Jobs, and syncs among them, that have failed in the program's present life.
+    pub failures: u64,
+    pub failed_syncs: u64,
+    /// What a test has made wrong on purpose.
+    pub planted: Option<Planted>,
+    /// Files that get their names with their first bytes, by [`Planted::ManifestFirst`].
+    nameless: BTreeMap<Inode, String>,
+    /// Values in append-only files that a sync has covered.
+    safe: Rc<HashSet<u64>>,
+    /// What was put in the place of [`SNAPSHOT`], in order.
     pub committed: Vec<Bytes>,
     /// How many of those have been answered.
-    pub confirmed: usize,
+    confirmed: usize,
 }
 
 impl Disk {
-    pub fn new(rng: Rng, error_one_in: u64) -> Self {
+    pub fn new(mut rng: Rng, job_ns: u64, error_one_in: u64) -> Self {
+        let habits = Habits { syncs_names: rng.below(2) == 0, orders_names: rng.below(2) == 0 };
         Self {
             rng,
-            contents: Vec::new(),
-            names: BTreeMap::new(),
-            safe_names: BTreeMap::new(),
+            files: Filesystem::new(habits),
             open: BTreeMap::new(),
-            jobs: VecDeque::new(),
-            answers: VecDeque::new(),
-            error_one_in,
+            jobs: Default::default(),
+            answers: Default::default(),
+            steps_left: None,
+            job_ns,
+            trouble: Trouble { error_one_in, ..Trouble::default() },
+            failures: 0,
+            failed_syncs: 0,
+            planted: None,
+            nameless: BTreeMap::new(),
+            safe: Rc::default(),
             committed: Vec::new(),
             confirmed: 0,
         }
     }
 
-    /// Takes a job; `true`: nobody was waiting for the disk yet, so its answer has to be fetched.
+    /// Takes a job; `true`: nobody was waiting for its lane yet, so its answer has to be fetched.
     pub fn ask(&mut self, job: DiskJob) -> bool {
-        self.jobs.push_back(job);
-        self.jobs.len() + self.answers.len() == 1
+        let lane = job.file().lane as usize;
+        self.jobs[lane].push_back(job);
+        self.jobs[lane].len() + self.answers[lane].len() == 1
     }
 
-    /// The next answer, and whether there will be another.
-    pub fn answer(&mut self) -> (Option<DiskDone>, bool) {
-        let done = self.answers.pop_front().or_else(|| self.jobs.pop_front().map(|job| self.run(job)));
-        if let Some(DiskDone { result: Ok(Done::Committed), .. }) = done {
-            self.confirmed += 1;
+    /// Nanoseconds that a lane's next job takes.
+    pub fn takes_ns(&mut self, lane: Lane) -> u64 {
+        let slow = match self.jobs[lane as usize].front() {
+            Some(DiskJob::Sync { .. } | DiskJob::WriteLog { sync: true, .. }) => self.trouble.slow_sync_ns,
+            _ => 0,
+        };
+        self.rng.below(self.job_ns.max(slow))
+    }
+
+    /// Whether a lane's next job changes which files there are.
+    pub fn renames_next(&self, lane: Lane) -> bool {
+        let job = self.jobs[lane as usize].front();
+        job.is_some_and(|job| {
+            !matches!(job, DiskJob::Append { .. } | DiskJob::WriteLog { .. } | DiskJob::Read { .. } | DiskJob::Sync { .. })
+        })
+    }
+
+    /// The next answer of a lane, and whether there will be another.
+    pub fn answer(&mut self, lane: Lane) -> (Option<DiskDone>, bool) {
+        let i = lane as usize;
+        let done = self.answers[i].pop_front().or_else(|| self.jobs[i].pop_front().map(|job| self.run(job)));
+        if matches!(done, Some(DiskDone { result: Ok(Done::Committed), .. })) {
+            self.confirmed = self.committed.len();
         }
-        (done, !self.jobs.is_empty() || !self.answers.is_empty())
+        (done, !self.jobs[i].is_empty() || !self.answers[i].is_empty())
     }
 
-    /// Does a job at once, behind those asked for before.
+    /// Does a job at once, behind those that its lane was asked for before.
     pub fn now(&mut self, job: DiskJob) -> DiskDone {
-        while let Some(job) = self.jobs.pop_front() {
+        let lane = job.file().lane as usize;
+        while let Some(job) = self.jobs[lane].pop_front() {
             let done = self.run(job);
-            self.answers.push_back(done);
+            self.answers[lane].push_back(done);
         }
         let done = self.run(job);
         if matches!(done.result, Ok(Done::Committed)) {
@@ -89,16 +136,21 @@ impl Disk {
         done
     }
 
-    /// What a file holds now.
-    pub fn file(&self, name: &str) -> Option<&[u8]> {
-        self.names.get(name).map(|content| &self.contents[*content].bytes[..])
+    /// The program is started again.
+    pub fn begin_life(&mut self) {
+        (self.failures, self.failed_syncs) = (0, 0);
     }
 
-    /// The program has died; with `power` the machine too. The error says what is wrong with what is left.
+    /// Whether a value is in an append-only file, and a sync has covered it.
+    pub fn is_safe(&self, serial: u64) -> bool {
+        self.safe.contains(&serial)
+    }
+
+    /// The program has died; with `power` the machine too. The error says what is wrong with what is left of the file that saves go to.
     pub fn crash(&mut self, power: bool) -> Result<(), String> {
         let confirmed = self.confirmed;
         self.forget(power);
-        let left = self.file("dump.rdb").map(Bytes::copy_from_slice);
+        let left = self.files.content(SNAPSHOT);
         let wanted = &self.committed[confirmed.saturating_sub(1)..];
         match &left {
             None if confirmed > 0 => return Err("the file that was saved is not there".into()),
@@ -110,195 +162,297 @@ impl Disk {
         Ok(())
     }
 
+    /// What might be left if the program died at this moment.
+    pub fn after_crash(&self, power: bool, rng: &mut Rng) -> Filesystem {
+        let mut disk = Self { rng: Rng::new(rng.next_u64()), ..self.clone() };
+        disk.forget(power);
+        disk.files
+    }
+
     fn forget(&mut self, power: bool) {
-        // The job under way may have been done without anybody hearing of it.
-        if self.rng.below(2) == 0
-            && let Some(job) = self.jobs.pop_front()
-        {
-            self.run(job);
+        for lane in 0..self.jobs.len() {
+            // The job under way may have got so far without anybody hearing of it.
+            if let Some(job) = self.jobs[lane].pop_front() {
+                self.steps_left = Some(self.rng.below(STEPS_MAX));
+                self.run(job);
+                self.steps_left = None;
+            }
+            self.jobs[lane].clear();
+            self.answers[lane].clear();
         }
-        self.jobs.clear();
-        self.answers.clear();
         self.open.clear();
-        if !power {
-            return;
+        if power {
+            self.files.lose_power(&mut self.rng);
         }
-        for content in &mut self.contents {
-            let unsynced = content.bytes.len() - content.synced;
-            if unsynced == 0 {
-                continue;
-            }
-            match self.rng.below(3) {
-                0 => content.bytes.truncate(content.synced),
-                1 => content.bytes.truncate(content.synced + self.rng.below(unsynced as u64 + 1) as usize),
-                // The length got there, and some of the blocks did not.
-                _ => {
-                    for block in content.bytes[content.synced..].chunks_mut(512) {
-                        if self.rng.below(2) == 0 {
-                            block.fill(0);
-                        }
-                    }
-                }
-            }
-            content.synced = content.bytes.len();
-        }
-        let mut names = self.safe_names.clone();
-        for (name, content) in &self.names {
-            if self.rng.below(2) == 0 {
-                names.insert(name.clone(), *content);
+    }
+
+    /// A step of a job, unless the process dies in front of it.
+    fn step(&mut self) -> Result<(), String> {
+        match &mut self.steps_left {
+            None => Ok(()),
+            Some(0) => Err(DIED.into()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
             }
         }
-        self.safe_names = names.clone();
-        self.names = names;
+    }
+
+    /// A step that changes the disk.
+    fn change(&mut self) -> Result<(), String> {
+        self.step()?;
+        let by_chance = self.trouble.error_one_in > 0 && self.rng.below(self.trouble.error_one_in) == 0;
+        match self.trouble.refusal().or(by_chance.then_some(FULL)) {
+            Some(reason) => Err(reason.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes at a file's end. What fails may have been done in part. Returns the bytes that were written.
+    fn write(&mut self, inode: Inode, pieces: &[Bytes]) -> (usize, Result<(), String>) {
+        let result = self.change();
+        let all: usize = pieces.iter().map(Bytes::len).sum();
+        let most = match &result {
+            Ok(()) => all,
+            Err(_) if self.trouble.is_read_only => 0,
+            Err(_) => self.rng.below(all as u64 + 1) as usize,
+        };
+        let mut left = most;
+        for piece in pieces {
+            let n = piece.len().min(left);
+            self.files.append(inode, &piece[..n]);
+            left -= n;
+        }
+        (most, result)
+    }
+
+    fn sync(&mut self, inode: Inode, path: &str) -> Result<(), String> {
+        self.step()?;
+        let before = self.files.synced(inode).saturating_sub(MARK_BYTES);
+        self.files.sync(inode);
+        if split(path).0 != DIRECTORY {
+            return Ok(());
+        }
+        let covered = &self.files.bytes(inode)[before..self.files.synced(inode)];
+        let serials = marked::find(covered);
+        if !serials.is_empty() {
+            Rc::make_mut(&mut self.safe).extend(serials);
+        }
+        Ok(())
+    }
+
+    fn sync_directory(&mut self, path: &str) -> Result<(), String> {
+        self.step()?;
+        self.files.sync_directory(split(path).0)
+    }
+
+    fn opened(&mut self, file: FileId, inode: Inode, path: String, unfinished: bool) {
+        self.open.insert(file, Open { inode, path, read_at: 0, unfinished, failed: None });
+    }
+
+    /// A file that has not failed.
+    fn sound(&mut self, file: FileId) -> Result<&mut Open, String> {
+        let open = self.open.get_mut(&file).ok_or(NOT_OPEN)?;
+        open.failed.clone().map_or(Ok(open), Err)
     }
 
     fn run(&mut self, job: DiskJob) -> DiskDone {
         let file = job.file();
-        DiskDone { file, result: self.try_run(job) }
+        let result = self.try_run(job);
+        let failed = match &result {
+            Ok(Done::Logged(done)) => done.error.is_some(),
+            result => result.is_err(),
+        };
+        self.failures += u64::from(failed);
+        DiskDone { file, result }
+    }
+
+    /// Does a job to a file that takes no more once something has failed.
+    fn with<T>(&mut self, file: FileId, job: impl FnOnce(&mut Self, Inode, &str) -> Result<T, String>) -> Result<T, String> {
+        let open = self.sound(file)?;
+        let (inode, path) = (open.inode, open.path.clone());
+        job(self, inode, &path).inspect_err(|error| {
+            if let Some(open) = self.open.get_mut(&file) {
+                open.failed = Some(error.clone());
+            }
+        })
     }
 
     fn try_run(&mut self, job: DiskJob) -> Result<Done, String> {
-        let fails = self.error_one_in > 0 && self.rng.below(self.error_one_in) == 0;
         match job {
-            DiskJob::Create { .. } if fails => Err("No space left on device".into()),
-            DiskJob::Create { file, path, sync_every } => {
-                let content = self.contents.len();
-                self.contents.push(Content::default());
-                self.names.insert(path.clone(), content);
-                self.open.insert(file, Open { content, name: path, read_at: 0, unfinished: true, sync_every, failed: None });
+            DiskJob::Create { file, path, .. } => {
+                self.change()?;
+                let inode = self.files.create(&path)?;
+                self.opened(file, inode, path, true);
                 Ok(Done::Created)
             }
-            DiskJob::Append { file, pieces } => {
-                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
-                open.failed.clone().map_or(Ok(()), Err)?;
-                let content = &mut self.contents[open.content];
-                if fails {
-                    content.bytes.extend(pieces.iter().flatten().take(self.rng.below(1000) as usize));
-                    open.failed = Some("No space left on device".into());
-                    return Err("No space left on device".into());
-                }
-                let before = content.bytes.len();
-                pieces.iter().for_each(|piece| content.bytes.extend_from_slice(piece));
-                if open.sync_every > 0 && (content.bytes.len() - content.synced) as u64 >= open.sync_every {
-                    content.synced = content.bytes.len();
-                }
-                Ok(Done::Appended((content.bytes.len() - before) as u64))
-            }
+            DiskJob::Append { file, pieces } => self.with(file, |disk, inode, _| {
+                let (written, result) = disk.write(inode, &pieces);
+                result.map(|()| Done::Appended(written as u64))
+            }),
+            DiskJob::Sync { file } => self.with(file, |disk, inode, path| disk.sync(inode, path)).map(|()| Done::Synced),
             DiskJob::Commit { file, to, fsync } => {
-                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
-                open.failed.clone().map_or(Ok(()), Err)?;
-                if fails {
-                    open.failed = Some("Input/output error".into());
-                    return Err("Input/output error".into());
-                }
-                let Some(open) = self.open.remove(&file) else { return Err("the file is not open".into()) };
-                let content = &mut self.contents[open.content];
-                if fsync {
-                    content.synced = content.bytes.len();
-                }
-                self.committed.push(content.bytes.clone().into());
-                self.names.remove(&open.name);
-                self.names.insert(to.clone(), open.content);
-                if fsync {
-                    self.safe_names.remove(&open.name);
-                    self.safe_names.insert(to, open.content);
-                }
+                self.with(file, |disk, inode, path| disk.commit(inode, path, &to, fsync))?;
+                self.open.remove(&file);
                 Ok(Done::Committed)
             }
             DiskJob::Abort { file } => {
+                self.step()?;
                 if let Some(open) = self.open.remove(&file)
                     && open.unfinished
-                    && self.names.get(&open.name) == Some(&open.content)
+                    && self.files.find(&open.path) == Some(open.inode)
                 {
-                    self.names.remove(&open.name);
+                    self.files.remove(&open.path);
                 }
                 Ok(Done::Aborted)
             }
             DiskJob::Open { file, path } => {
-                let Some(&content) = self.names.get(&path) else { return Ok(Done::Opened(None)) };
-                let open = Open { content, name: path, read_at: 0, unfinished: false, sync_every: 0, failed: None };
-                self.open.insert(file, open);
-                Ok(Done::Opened(Some(self.contents[content].bytes.len() as u64)))
+                let Some(inode) = self.files.find(&path) else { return Ok(Done::Opened(None)) };
+                self.opened(file, inode, path, false);
+                Ok(Done::Opened(Some(self.files.bytes(inode).len() as u64)))
             }
             DiskJob::Read { file, bytes } => {
-                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
-                let rest = &self.contents[open.content].bytes[open.read_at..];
-                // A read may come back short.
-                let most = if self.rng.below(4) == 0 { 1 + self.rng.below(bytes as u64) as usize } else { bytes };
+                // What is read ahead may come back short.
+                let most =
+                    if file.lane == Lane::Bulk && self.rng.below(4) == 0 { 1 + self.rng.below(bytes as u64) as usize } else { bytes };
+                let open = self.sound(file)?;
+                let (inode, at) = (open.inode, open.read_at);
+                let rest = &self.files.bytes(inode)[at..];
                 let read = Bytes::copy_from_slice(&rest[..rest.len().min(most)]);
-                open.read_at += read.len();
+                self.sound(file)?.read_at = at + read.len();
                 Ok(Done::Read(read))
             }
-            DiskJob::Sync { file } => {
-                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
-                open.failed.clone().map_or(Ok(()), Err)?;
-                let content = &mut self.contents[open.content];
-                content.synced = content.bytes.len();
-                Ok(Done::Synced)
-            }
-            DiskJob::Replace { .. } if fails => Err("No space left on device".into()),
-            DiskJob::Replace { path, bytes, .. } => {
-                let content = self.contents.len();
-                self.contents.push(Content { synced: bytes.len(), bytes: bytes.to_vec() });
-                self.names.insert(path.clone(), content);
-                self.safe_names.insert(path, content);
-                Ok(Done::Replaced)
-            }
+            DiskJob::Replace { path, bytes, .. } => self.replace(&path, &bytes).map(|()| Done::Replaced),
             DiskJob::Remove { path, .. } => {
-                self.names.remove(&path);
+                self.step()?;
+                self.files.remove(&path);
                 Ok(Done::Removed)
             }
-            DiskJob::OpenLog { .. } | DiskJob::MakeDir { .. } | DiskJob::Rename { .. } if fails => Err("No space left on device".into()),
-            DiskJob::OpenLog { file, path, size } => {
-                let content = match self.names.get(&path) {
-                    Some(content) => *content,
-                    None => {
-                        self.contents.push(Content::default());
-                        self.names.insert(path.clone(), self.contents.len() - 1);
-                        self.contents.len() - 1
-                    }
-                };
-                if let Some(size) = size
-                    && (size as usize) < self.contents[content].bytes.len()
-                {
-                    let bytes = &mut self.contents[content].bytes;
-                    bytes.truncate(size as usize);
-                }
-                self.contents[content].synced = self.contents[content].bytes.len();
-                self.open.insert(file, Open { content, name: path, read_at: 0, unfinished: false, sync_every: 0, failed: None });
-                Ok(Done::Opened(Some(self.contents[content].bytes.len() as u64)))
-            }
-            DiskJob::WriteLog { file, at, pieces, sync, .. } => {
-                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
-                let content = &mut self.contents[open.content];
-                let mut done = Logged::default();
-                if fails || content.bytes.len() as u64 != at {
-                    done.error = Some(LogError::Write("No space left on device".into()));
-                    return Ok(Done::Logged(done));
-                }
-                pieces.iter().for_each(|piece| content.bytes.extend_from_slice(piece));
-                done.written = content.bytes.len() as u64 - at;
-                if sync {
-                    content.synced = content.bytes.len();
-                    done.synced = true;
-                }
-                Ok(Done::Logged(done))
-            }
+            DiskJob::OpenLog { file, path, size } => self.open_log(file, path, size),
+            DiskJob::WriteLog { file, at, pieces, sync, .. } => self.write_log(file, at, &pieces, sync).map(Done::Logged),
             DiskJob::CutLog { file, size } => {
-                let open = self.open.get_mut(&file).ok_or("the file is not open")?;
-                let content = &mut self.contents[open.content];
-                content.bytes.truncate(size as usize);
-                content.synced = content.synced.min(content.bytes.len());
+                self.change()?;
+                let inode = self.sound(file)?.inode;
+                self.files.cut(inode, size as usize);
                 Ok(Done::Cut)
             }
-            DiskJob::MakeDir { .. } => Ok(Done::MadeDir),
+            DiskJob::MakeDir { path, .. } => {
+                self.change()?;
+                self.files.make_dir(&path)?;
+                self.sync_directory(&path)?;
+                Ok(Done::MadeDir)
+            }
             DiskJob::Rename { from, to, .. } => {
-                let content = self.names.remove(&from).ok_or("No such file or directory")?;
-                self.names.insert(to.clone(), content);
-                self.safe_names.remove(&from);
-                self.safe_names.insert(to, content);
+                self.change()?;
+                self.files.rename(&from, &to)?;
+                self.sync_directory(&to)?;
                 Ok(Done::Renamed)
             }
         }
+    }
+
+    fn open_log(&mut self, file: FileId, path: String, size: Option<u64>) -> Result<Done, String> {
+        self.change()?;
+        let known = self.files.find(&path);
+        let inode = known.map_or_else(|| self.files.create(&path), Ok)?;
+        self.opened(file, inode, path.clone(), false);
+        if let Some(size) = size.filter(|_| self.planted != Some(Planted::TornStays)) {
+            self.files.cut(inode, size as usize);
+        }
+        self.sync(inode, &path)?;
+        if known.is_none() && self.planted == Some(Planted::ManifestFirst) {
+            self.files.remove(&path);
+            self.nameless.insert(inode, path);
+        } else if known.is_none() {
+            self.sync_directory(&path)?;
+        }
+        Ok(Done::Opened(Some(self.files.bytes(inode).len() as u64)))
+    }
+
+    fn write_log(&mut self, file: FileId, at: u64, pieces: &[Bytes], sync: bool) -> Result<Logged, String> {
+        let open = self.sound(file)?;
+        let (inode, path) = (open.inode, open.path.clone());
+        let mut done = Logged::default();
+        if self.files.bytes(inode).len() as u64 != at {
+            done.error = Some(LogError::Write("it does not fit its place".into()));
+            return Ok(done);
+        }
+        if let Some(path) = self.nameless.remove(&inode) {
+            self.files.link(&path, inode)?;
+        }
+        let late = self.planted == Some(Planted::RepliesNotHeld);
+        if late && sync {
+            self.sync(inode, &path)?;
+        }
+        let (written, result) = self.write(inode, pieces);
+        if let Err(error) = result {
+            // A process that has died cuts nothing off, and now and then it cannot be done.
+            let stays = self.steps_left.is_some() || self.rng.below(4) == 0;
+            if !stays {
+                self.files.cut(inode, at as usize);
+            }
+            done.written = if stays { written as u64 } else { 0 };
+            done.error = Some(LogError::Write(error));
+            return Ok(done);
+        }
+        done.written = written as u64;
+        if sync && self.trouble.failing_syncs > 0 {
+            self.trouble.failing_syncs -= 1;
+            self.failed_syncs += 1;
+            self.files.fail_sync(inode, self.trouble.sticks);
+            done.error = Some(LogError::Sync(BROKEN.into()));
+        } else if sync {
+            if !late && self.planted != Some(Planted::CutUnsynced) {
+                self.sync(inode, &path)?;
+            }
+            done.synced = true;
+        }
+        Ok(done)
+    }
+
+    fn commit(&mut self, inode: Inode, path: &str, to: &str, fsync: bool) -> Result<(), String> {
+        let to = beside(path, to);
+        let is_base = split(&to).0 == DIRECTORY && !to.ends_with("manifest");
+        if fsync && !(is_base && self.planted == Some(Planted::BaseUnsynced)) {
+            self.change()?;
+            self.sync(inode, path)?;
+        }
+        self.change()?;
+        self.files.rename(path, &to)?;
+        if to == SNAPSHOT {
+            self.committed.push(Bytes::copy_from_slice(self.files.bytes(inode)));
+        }
+        if let Some(open) = self.open.values_mut().find(|open| open.inode == inode) {
+            open.unfinished = false;
+        }
+        if fsync {
+            self.sync_directory(&to)?;
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, path: &str, bytes: &Bytes) -> Result<(), String> {
+        let temporary = format!("{path}.tmp");
+        let written = (|| {
+            self.change()?;
+            let inode = self.files.create(&temporary)?;
+            self.write(inode, std::slice::from_ref(bytes)).1?;
+            self.sync(inode, &temporary)?;
+            self.change()?;
+            self.files.rename(&temporary, path)?;
+            self.sync_directory(path)
+        })();
+        if written.is_err() && self.steps_left.is_none() {
+            self.files.remove(&temporary);
+        }
+        written
+    }
+}
+
+/// The path of another file in the directory of this one.
+fn beside(path: &str, name: &str) -> String {
+    match split(path).0 {
+        "" => name.to_owned(),
+        directory => format!("{directory}/{name}"),
     }
 }

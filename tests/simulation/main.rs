@@ -3,21 +3,31 @@
 //! `cargo test --profile checked --test simulation` runs some fixed seeds and some fresh ones. `SOLOD_SIM_SEED=n` runs one, and prints how it went.
 //! `SOLOD_SIM_SEEDS=n` runs so many, beginning at `SOLOD_SIM_FROM` (by default at a fresh one): `make simulate`.
 
+mod aof_image;
 mod checkers;
 mod clients;
 mod cluster;
 mod disk;
+mod durability;
+mod filesystem;
+mod filesystem_tests;
 mod host;
 mod log;
+mod marked;
 mod model;
 mod net;
 mod node;
 mod plan;
+mod planted;
+mod shadow;
 mod talk;
+mod timeline;
 mod trace;
+mod trouble;
 mod workload;
 mod world;
 
+use planted::Planted;
 use std::{
     env,
     hash::{BuildHasher, RandomState},
@@ -30,11 +40,16 @@ const FRESH: Duration = Duration::from_secs(5);
 
 /// Runs a seed. The error says what did not hold.
 fn run(seed: u64, keeps_trace: bool) -> Result<u64, String> {
+    run_with(seed, None, keeps_trace)
+}
+
+/// Runs a seed with a fault that is there on purpose.
+fn run_with(seed: u64, planted: Option<Planted>, keeps_trace: bool) -> Result<u64, String> {
     // What the last run left to be freed belongs to the thread, and would be this one's work.
     while solod::data::trash::free_slice() {}
     trace::begin(keeps_trace);
     log::init();
-    let result = panic::catch_unwind(AssertUnwindSafe(|| world::World::new(seed).run()));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| world::World::new(seed, planted).run()));
     result.map(|()| trace::total()).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_else(|| "a panic".to_owned())
@@ -99,6 +114,20 @@ fn fresh_seeds_hold() {
     }
     let (started, from) = (Instant::now(), fresh());
     (from..).take_while(|_| started.elapsed() < FRESH).for_each(check);
+}
+
+/// Seeds within which the checkers must find a planted fault.
+const PLANTED_SEEDS: u64 = 60;
+
+#[test]
+fn each_planted_fault_is_found() {
+    for planted in Planted::ALL {
+        let found = (0..PLANTED_SEEDS).find_map(|seed| Some((seed, run_with(seed, Some(planted), false).err()?)));
+        match found {
+            Some((seed, what)) => println!("{planted:?}: seed {seed}: {what}"),
+            None => panic!("{planted:?} was not found in {PLANTED_SEEDS} seeds"),
+        }
+    }
 }
 
 #[test]

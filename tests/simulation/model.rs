@@ -5,6 +5,7 @@ use solod::{
     data::{
         entry::{Entry, NEVER, Value},
         list::NodeView,
+        listpack::Item,
         object::Object,
         pair,
         pieces::Element,
@@ -13,12 +14,11 @@ use solod::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    hash::{DefaultHasher, Hash, Hasher},
     mem,
 };
 
 /// A value.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     Text(Vec<u8>),
     List(VecDeque<Vec<u8>>),
@@ -80,7 +80,7 @@ impl Content {
 }
 
 /// A value with its deadline (Unix ms, [`NEVER`] for none).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     pub value: Content,
     pub deadline: i64,
@@ -111,6 +111,28 @@ impl State {
     pub fn live_at(mut self, now_ms: i64) -> Self {
         self.0.iter_mut().for_each(|db| db.retain(|_, held| held.deadline >= now_ms));
         self
+    }
+
+    /// Commands that make it.
+    pub fn commands(&self) -> Vec<Words> {
+        let mut all = Vec::new();
+        for (i, db) in self.0.iter().enumerate() {
+            all.push(vec![b"SELECT".to_vec(), i.to_string().into_bytes()]);
+            for (key, held) in db {
+                let (name, elements): (&str, Words) = match &held.value {
+                    Content::Text(text) => ("SET", vec![text.clone()]),
+                    Content::List(list) => ("RPUSH", list.iter().cloned().collect()),
+                    Content::Hash(hash) => ("HSET", hash.iter().flat_map(|(k, v)| [k.clone(), v.clone()]).collect()),
+                    Content::Set(set) => ("SADD", set.iter().cloned().collect()),
+                    Content::Zset(zset) => ("ZADD", zset.iter().flat_map(|(k, v)| [v.to_string().into_bytes(), k.clone()]).collect()),
+                };
+                all.push([name.as_bytes().to_vec(), key.clone()].into_iter().chain(elements).collect());
+                if held.deadline != NEVER {
+                    all.push(vec![b"PEXPIREAT".to_vec(), key.clone(), held.deadline.to_string().into_bytes()]);
+                }
+            }
+        }
+        all
     }
 
     /// Number of keys.
@@ -175,17 +197,53 @@ fn content(value: Value<'_>) -> Content {
 pub fn digest(keyspace: &Keyspace) -> u64 {
     let mut sum = 0u64;
     for (i, db) in keyspace.iter() {
-        for entry in db.dict().iter() {
-            let mut hasher = DefaultHasher::new();
-            (i, entry.key(), entry.deadline()).hash(&mut hasher);
-            match text(entry.value()) {
-                Some(text) => text.with(|bytes| bytes.hash(&mut hasher)),
-                None => content(entry.value()).hash(&mut hasher),
-            }
-            sum = sum.wrapping_add(hasher.finish());
-        }
+        sum = db.dict().iter().fold(sum, |sum, entry| sum.wrapping_add(entry_digest(i, entry)));
     }
     sum
+}
+
+/// What an entry adds to that. Elements of a collection are added in whatever order they come, but for a list's.
+pub fn entry_digest(db: usize, entry: &Entry) -> u64 {
+    let start = mix(mix(db as u64, entry.key()), &entry.deadline().to_le_bytes());
+    let value = match entry.value() {
+        Value::Object(Object::List(list)) => {
+            let mut sum = 1;
+            list.for_each(|element| sum = mix_item(sum, element.item()));
+            sum
+        }
+        Value::Object(Object::Hash(hash)) => {
+            hash.iter().fold(2, |sum: u64, field| sum.wrapping_add(mix_value(mix_item(2, field.name), field.value)))
+        }
+        Value::Object(Object::Set(set)) => set.iter().fold(3, |sum: u64, member| sum.wrapping_add(mix_item(3, member))),
+        Value::Object(Object::Zset(zset)) => {
+            let element = |member: Item<'_>, score: f64| mix(mix_item(4, member), &score.to_le_bytes());
+            zset.iter().fold(4, |sum: u64, (member, score)| sum.wrapping_add(element(member, score)))
+        }
+        value => mix_value(5, value),
+    };
+    mix(start, &value.to_le_bytes())
+}
+
+fn mix_item(sum: u64, item: Item<'_>) -> u64 {
+    mix(sum, item.text(&mut itoa::Buffer::new()))
+}
+
+fn mix_value<O: pair::Held>(sum: u64, value: pair::Value<'_, O>) -> u64 {
+    text(value).map_or(sum, |text| text.with(|bytes| mix(sum, bytes)))
+}
+
+/// A number for some bytes behind others.
+fn mix(sum: u64, bytes: &[u8]) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let step = |sum: u64, word: &[u8; 8]| {
+        let mixed = (sum ^ u64::from_le_bytes(*word)).wrapping_mul(ODD);
+        mixed ^ mixed >> 29
+    };
+    let sum = words.iter().chain([&last]).fold(sum.wrapping_add(bytes.len() as u64).wrapping_mul(ODD), step);
+    sum.rotate_left(31)
 }
 
 /// Bytes for a person, short ones whole.
@@ -264,8 +322,8 @@ impl Model {
             }
             (b"EXEC", Some(_)) => {
                 let queue = session.multi.take().unwrap_or_default();
-                let replies: Vec<_> = queue.iter().map(|words| self.command(session, words).unwrap_or_default()).collect();
-                Expect::Bytes(array(&replies))
+                let replies: Vec<_> = queue.iter().map(|words| self.command(session, words)).collect();
+                replies.into_iter().collect::<Option<Vec<_>>>().map_or(Expect::Any, |replies| Expect::Bytes(array(&replies)))
             }
             (_, Some(queue)) => {
                 queue.push(words.to_vec());

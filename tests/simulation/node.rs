@@ -6,6 +6,7 @@ use super::{
     host::{Clock, SimHost},
     model::{Model, State},
     net::LinkId,
+    timeline::Timeline,
 };
 use slab::Slab;
 use solod::{
@@ -39,6 +40,10 @@ pub struct Node {
     pub save: Option<Save>,
     /// What the file holds that it loads, until it has loaded it.
     pub loads: Option<State>,
+    /// What it must find again after a crash, where nodes have append-only files.
+    pub timeline: Option<Timeline>,
+    /// It ended with its machine.
+    pub lost_power: bool,
     /// When it wants its next turn.
     pub wake_at_ns: u64,
     /// Times it was started.
@@ -67,6 +72,8 @@ impl Node {
             walks: Walks::default(),
             save: None,
             loads: None,
+            timeline: None,
+            lost_power: false,
             wake_at_ns: u64::MAX,
             lives: 0,
             config,
@@ -115,12 +122,13 @@ impl Node {
         })
     }
 
-    /// Whether what clients ask for is done at once: no replica, nothing being loaded, nobody held back.
+    /// Whether what clients ask for is done at once: no replica, nothing being loaded, nobody held back or refused.
     pub fn is_plain_primary(&self) -> bool {
         self.engine.as_ref().is_some_and(|engine| {
             let server = &engine.server;
             let replication = &server.replication;
-            !replication.is_replica() && server.loading.is_none() && replication.failover.is_none() && server.pause.is_none()
+            let follows = replication.is_replica() || replication.failover.is_some();
+            !follows && server.loading.is_none() && server.pause.is_none() && server.aof.gate.is_open()
         })
     }
 

@@ -5,7 +5,7 @@ use super::{
     log,
     net::{End, Link, LinkId, Packet},
     trace::trace,
-    workload::LEDGER,
+    workload::{CHANNEL, LEDGER, words},
     world::{Event, World},
 };
 use solod::state::{ConnId, client::Origin};
@@ -36,14 +36,25 @@ impl World {
         let pause = self.workload.pause_us * 1000;
         let delay = 1000 + self.rng.below(pause * 2);
         self.at(delay, Event::Act(index));
-        let wanted = match self.clients[index].reader {
+        let wanted = match self.clients[index].reader || self.clients[index].listens {
             true => index % self.nodes.len(),
             false => self.primary,
         };
         let client = &mut self.clients[index];
         if client.link.is_none() {
             client.node = wanted;
-            return self.connect(index);
+            self.connect(index);
+            if self.clients[index].listens {
+                self.clients[index].say(&words(&format!("SUBSCRIBE {CHANNEL}")));
+                self.flush_client(index);
+            }
+            return;
+        }
+        if client.listens {
+            if self.rng.below(300) == 0 {
+                self.hang_up(index);
+            }
+            return;
         }
         // Whoever does not notice that the primary has changed goes on to write for a while.
         let misled = client.node != wanted && self.rng.below(4) == 0;
@@ -73,13 +84,23 @@ impl World {
         let client = &mut self.clients[index];
         let node = client.node;
         client.ask(vec![b"SELECT".to_vec(), LEDGER.to_string().into_bytes()]);
-        client.ask(vec![b"SET".to_vec(), key.clone(), value.clone()]);
+        let set = vec![b"SET".to_vec(), key.clone(), value.clone()];
+        let publish = vec![b"PUBLISH".to_vec(), CHANNEL.into(), value.clone()];
+        let all = match self.plan.appends.map_or(0, |_| self.rng.below(4)) {
+            1 => vec![set, publish],
+            2 => vec![vec![b"MULTI".to_vec()], publish, set, vec![b"EXEC".to_vec()]],
+            _ => vec![set],
+        };
+        all.into_iter().for_each(|words| client.ask(words));
         client.ask(vec![b"SELECT".to_vec(), b"0".to_vec()]);
         if self.rng.below(4) != 0 {
             let (replicas, timeout_ms) = (1 + self.rng.below(2), 1 + self.rng.below(1000));
-            client.ask(vec![b"WAIT".to_vec(), replicas.to_string().into_bytes(), timeout_ms.to_string().into_bytes()]);
+            match self.plan.appends.map_or(0, |_| self.rng.below(3)) {
+                0 => client.ask(words(&format!("WAIT {replicas} {timeout_ms}"))),
+                _ => client.ask(words(&format!("WAITAOF {} {} {timeout_ms}", self.rng.below(2), replicas - 1))),
+            }
             let life = self.nodes[node].lives;
-            client.promise = Some(Promise { key, value, node, life, asked_ns: self.clock.now() });
+            client.promise = Some(Promise { key, value, node, life, asked_ns: self.clock.now(), refused: false });
         }
     }
 
@@ -108,12 +129,18 @@ impl World {
             Packet::End => self.hang_up(index),
             Packet::Bytes(bytes) => {
                 let heard = self.clients[index].hear(&bytes);
+                let (learned, from) = (self.clients[index].take_learned(), self.clients[index].node);
+                self.learned(&format!("c{index}"), from, &learned);
                 for (words, reply) in self.must(&format!("c{index}"), heard) {
-                    if words[0] == b"WAIT"
-                        && let Some(promise) = self.clients[index].promise.take()
-                    {
-                        let count = reply.strip_prefix(b":").and_then(|r| std::str::from_utf8(r).ok()?.trim_end().parse().ok());
-                        self.told(promise, count.unwrap_or(0));
+                    if !words[0].starts_with(b"WAIT") {
+                        continue;
+                    }
+                    let Some(promise) = self.clients[index].promise.take().filter(|promise| !promise.refused) else { continue };
+                    let counts = counts(&reply);
+                    match counts[..] {
+                        [count] => self.told(promise, count),
+                        [local, replicas] => self.told_of_disks(&promise, local, replicas),
+                        _ => (),
                     }
                 }
             }
@@ -128,4 +155,10 @@ impl World {
             self.end_link(id, 0);
         }
     }
+}
+
+/// The numbers of a reply: one, or some in an array.
+fn counts(reply: &[u8]) -> Vec<usize> {
+    let text = std::str::from_utf8(reply).unwrap_or_default();
+    text.lines().filter_map(|line| line.strip_prefix(':')?.parse().ok()).collect()
 }

@@ -1,12 +1,14 @@
 //! What clients ask for: commands by chance, on few keys or many, with values that are never the same twice.
 
-use super::model::Words;
+use super::{marked, model::Words};
 use solod::data::rng::Rng;
 
 /// Databases that ordinary commands use. The one behind them holds the ledger: keys that are written once.
 pub const DBS: u64 = 3;
 /// Index of the ledger's database.
 pub const LEDGER: usize = DBS as usize;
+/// The channel to which clients publish.
+pub const CHANNEL: &str = "news";
 /// Number of databases.
 pub const DATABASES: u32 = DBS as u32 + 1;
 
@@ -34,7 +36,8 @@ pub struct Workload {
     serial: u64,
 }
 
-fn words(text: &str) -> Words {
+/// A request of words between spaces.
+pub fn words(text: &str) -> Words {
     text.split(' ').map(|w| w.as_bytes().to_vec()).collect()
 }
 
@@ -65,7 +68,7 @@ impl Workload {
             n if n % 4 == 0 => rng.below(150) as usize,
             _ => 0,
         };
-        format!("v{}{}", self.serial, "=".repeat(padding))
+        format!("{}{}", marked::mark(self.serial), "=".repeat(padding))
     }
 
     /// Requests that fill the databases before anything else happens.
@@ -86,10 +89,10 @@ impl Workload {
         all
     }
 
-    /// A write that is never undone.
+    /// A write that is never undone: its key, and its value.
     pub fn ledger(&mut self, rng: &mut Rng) -> (Vec<u8>, Vec<u8>) {
         let value = self.value(rng);
-        (format!("ledger:{}", self.serial).into_bytes(), value.into_bytes())
+        (format!("ledger:{}", marked::mark(self.serial)).into_bytes(), value.into_bytes())
     }
 
     /// One request for some keys in a row.

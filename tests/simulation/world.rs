@@ -10,13 +10,20 @@ use super::{
     net::{End, Link, LinkId, Packet},
     node::{Node, Save},
     plan::{Plan, address},
+    planted::Planted,
+    timeline::Timeline,
     trace::{self, trace},
+    trouble::Trouble,
     workload::{DATABASES, Workload},
 };
 use solod::{
     data::rng::Rng,
     engine::Fill,
-    state::{Action, ConnId, client::Blocked, disk::Done},
+    state::{
+        Action, ConnId,
+        client::Blocked,
+        disk::{Done, Lane},
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,8 +37,10 @@ const TURN_NS: u64 = 100_000;
 const READ_BYTES: usize = 24 * 1024;
 /// Turns between two looks at everything.
 const LOOK_TURNS: u64 = 250;
-/// How long everybody has to get in step once nothing breaks any more.
-const CALM_NS: u64 = 60_000 * MS;
+/// How often it is looked whether the first node has begun, before the load comes in any case.
+const START_LOOKS: usize = 20;
+/// How long everybody has to get in step once nothing breaks any more. A rewrite that has failed three times is tried again after a minute.
+const CALM_NS: u64 = 150_000 * MS;
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,8 +51,8 @@ pub enum Event {
     Writable(LinkId, usize),
     /// A node wanted a turn at this moment.
     Wake(usize),
-    /// The disk of a node, in this one of its lives, is done with a job.
-    Disk(usize, u64),
+    /// A lane of a node's disk, in this one of its lives, is done with a job.
+    Disk(usize, u64, Lane),
     /// A node reaches another one, or does not: node, life, its name for the attempt, the other one.
     Dial(usize, u64, u64, usize),
     /// A client does something.
@@ -53,6 +62,10 @@ pub enum Event {
     /// A node that is down is started.
     Restart(usize),
     Fault,
+    /// Something happens to a node's disk, or to what it keeps there.
+    Trouble,
+    /// A node's disk is as good as new.
+    Mend(usize),
 }
 
 /// A write that was confirmed.
@@ -88,16 +101,21 @@ pub struct World {
 
 impl World {
     /// A world at its beginning.
-    pub fn new(seed: u64) -> Self {
+    pub fn new(seed: u64, planted: Option<Planted>) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
+        let plan = planted.map_or_else(|| plan.clone(), |planted| plan.clone().brings_out(planted));
         let workload = Workload::new(&mut rng);
         let mut nodes = Vec::new();
         for node in 0..plan.nodes {
             let mut config = plan.config(&mut rng);
             config.replicaof = (node > 0).then(|| address(0));
             let skew_us = rng.below(400_000) as i64 - 200_000;
-            nodes.push(Node::new(config, skew_us, Disk::new(Rng::new(rng.next_u64()), plan.disk_error_one_in)));
+            let disk = Disk::new(Rng::new(rng.next_u64()), plan.disk_ns, plan.disk_error_one_in);
+            let mut node = Node::new(config, skew_us, disk);
+            node.disk.borrow_mut().planted = planted;
+            node.timeline = plan.appends.map(|_| Timeline::new());
+            nodes.push(node);
         }
         let passed_over = if workload.collections_percent > 0 { 15 } else { 0 };
         trace!("{plan:?}");
@@ -110,7 +128,7 @@ impl World {
             nodes,
             links: BTreeMap::new(),
             gone: BTreeMap::new(),
-            clients: (0..plan.clients).map(|_| Client::default()).collect(),
+            clients: (0..plan.clients).map(|i| Client::of(&plan, i)).collect(),
             workload,
             primary: 0,
             calm: false,
@@ -126,7 +144,12 @@ impl World {
         for node in 0..self.nodes.len() {
             self.start(node);
         }
-        self.run_until(self.clock.now() + 10 * MS + self.plan.disk_ns * 4);
+        for _ in 0..START_LOOKS {
+            self.run_until(self.clock.now() + 10 * MS + self.plan.disk_ns * 4);
+            if self.nodes[0].is_plain_primary() {
+                break;
+            }
+        }
         self.connect(0);
         for request in self.workload.fill(&mut self.rng) {
             self.clients[0].ask(request);
@@ -139,6 +162,11 @@ impl World {
         if let Some(every) = self.plan.fault_every_ns {
             self.at(every, Event::Fault);
         }
+        if let Some(every) = self.plan.trouble_every_ns
+            && self.plan.appends.is_some()
+        {
+            self.at(every, Event::Trouble);
+        }
         self.at(MS, Event::Tend);
         self.run_until(self.clock.now() + self.plan.load_ns);
         trace!("{} calm", self.stamp());
@@ -146,7 +174,7 @@ impl World {
         self.links.values_mut().for_each(Link::heal);
         for node in &mut self.nodes {
             node.alone_until_ns = 0;
-            node.disk.borrow_mut().error_one_in = 0;
+            node.disk.borrow_mut().trouble = Trouble::default();
         }
         let end = self.clock.now() + CALM_NS;
         while let Some(why) = self.unsettled() {
@@ -227,12 +255,14 @@ impl World {
                     self.end_turn(node);
                 }
             }
-            Event::Disk(node, life) => self.disk_answers(node, life),
+            Event::Disk(node, life, lane) => self.disk_answers(node, life, lane),
             Event::Dial(node, life, attempt, other) => self.dial(node, life, attempt, other),
             Event::Act(client) => self.act(client),
             Event::Tend => self.tend(),
             Event::Restart(node) => self.start(node),
             Event::Fault => self.fault(),
+            Event::Trouble => self.trouble(),
+            Event::Mend(node) => self.mend(node),
         }
     }
 
@@ -245,10 +275,15 @@ impl World {
         trace!("{} n{node} starts", self.stamp());
         log::is_about(node);
         let random = self.rng.next_u64();
-        let file = self.nodes[node].disk.borrow().file("dump.rdb").map(|file| checkers::decode(file, DATABASES as usize));
-        let file = file.transpose();
-        self.nodes[node].loads = self.must(&format!("n{node}'s file after a crash"), file);
+        let found = self.find_data(node);
+        self.nodes[node].disk.borrow_mut().begin_life();
+        self.nodes[node].loads = Some(State::of(found.keyspace()));
         self.nodes[node].start(&self.clock, random);
+        let now = self.clock.now();
+        let Node { engine, timeline, .. } = &mut self.nodes[node];
+        if let (Some(engine), Some(timeline)) = (engine, timeline) {
+            timeline.begin_life(engine, found, now);
+        }
         self.begin_turn(node);
         self.end_turn(node);
     }
@@ -298,7 +333,8 @@ impl World {
             }
             Packet::Bytes(bytes) => {
                 trace::sum(&bytes);
-                if matches!(sender, End::Node(..)) {
+                if let End::Node(from, _) = sender {
+                    self.learned_by_node(node, from, &bytes);
                     trace!("{} n{node} {conn:?} gets {}", self.stamp(), shown(&bytes));
                 }
                 for (i, piece) in bytes.chunks(READ_BYTES).enumerate() {
@@ -398,14 +434,14 @@ impl World {
     }
 
     /// The disk has done something for a node.
-    fn disk_answers(&mut self, node: usize, life: u64) {
+    fn disk_answers(&mut self, node: usize, life: u64, lane: Lane) {
         if self.nodes[node].lives != life || self.nodes[node].engine.is_none() {
             return;
         }
-        let (done, more) = self.nodes[node].disk.borrow_mut().answer();
+        self.try_crash(node, lane);
+        let (done, more) = self.nodes[node].disk.borrow_mut().answer(lane);
         if more {
-            let delay = self.rng.below(self.plan.disk_ns);
-            self.at(delay, Event::Disk(node, life));
+            self.await_disk(node, lane);
         }
         let Some(done) = done else { return };
         if let Some(save) = self.nodes[node].save.take_if(|save| save.file == done.file && done.result == Ok(Done::Committed))
@@ -422,11 +458,17 @@ impl World {
         self.end_turn(node);
     }
 
+    fn await_disk(&mut self, node: usize, lane: Lane) {
+        let (delay, life) = (self.nodes[node].disk.borrow_mut().takes_ns(lane), self.nodes[node].lives);
+        self.at(delay, Event::Disk(node, life, lane));
+    }
+
     pub fn end_turn(&mut self, node: usize) {
         if self.nodes[node].engine.is_none() {
             return;
         }
         self.nodes[node].engine().finish_turn();
+        self.follow_log(node);
         while let Some(conn) = self.nodes[node].engine().take_dirty() {
             self.write(node, conn);
         }
@@ -434,11 +476,12 @@ impl World {
         while let Some(action) = self.nodes[node].engine().take_action() {
             match action {
                 Action::Exit(0) => return self.exits(node),
+                Action::Exit(_) if self.may_give_up(node) => return self.gives_up(node),
                 Action::Exit(code) => self.fail(&format!("n{node} exits with {code}")),
                 Action::Disk(job) => {
+                    let lane = job.file().lane;
                     if self.nodes[node].disk.borrow_mut().ask(job) {
-                        let delay = self.rng.below(self.plan.disk_ns);
-                        self.at(delay, Event::Disk(node, life));
+                        self.await_disk(node, lane);
                     }
                 }
                 Action::Connect { link, host, .. } => {
@@ -534,7 +577,9 @@ impl World {
         }
         self.note_wipe(node);
         let who = format!("n{node}");
-        if let Some(error) = log::take_error() {
+        if let Some(error) = log::take_error()
+            && self.nodes[node].disk.borrow().failures == 0
+        {
             self.fail(&format!("{who} has logged an error: {error}"));
         }
         let plain = self.nodes[node].is_plain_primary();
@@ -569,9 +614,12 @@ impl World {
     }
 
     /// Why the end has not come yet, if it has not.
-    fn unsettled(&self) -> Option<String> {
+    fn unsettled(&mut self) -> Option<String> {
         let primary = self.nodes[self.primary].engine.as_ref().filter(|_| self.nodes[self.primary].is_plain_primary());
-        let Some(primary) = primary else { return Some(format!("n{} is no primary", self.primary)) };
+        let Some(primary) = primary else {
+            let gate = self.nodes[self.primary].engine.as_ref().map(|engine| engine.server.write_gate());
+            return Some(format!("n{} is no primary that takes writes: {gate:?}", self.primary));
+        };
         for (i, client) in self.clients.iter().enumerate() {
             if client.link.is_some() && !client.asked.is_empty() {
                 return Some(format!("c{i} waits for {} replies", client.asked.len()));
@@ -586,7 +634,10 @@ impl World {
                 online && replication.id == id && replication.log.end() == end
             })
         };
-        followers.into_iter().find(|(_, node)| !in_step(node)).map(|(i, _)| format!("n{i} is not in step"))
+        if let Some((i, _)) = followers.into_iter().find(|(_, node)| !in_step(node)) {
+            return Some(format!("n{i} is not in step"));
+        }
+        (0..self.nodes.len()).find_map(|node| self.unsaved(node))
     }
 
     /// Everything that was on its way has arrived.

@@ -1,0 +1,255 @@
+//! What a node has held, behind each command that it has logged; and what of that it must find again when it comes back.
+//!
+//! It outlives the node's lives: what a crash took back is cut off, and the rest goes on.
+
+use super::{
+    model::{State, digest},
+    shadow::Shadow,
+};
+use solod::{config::AppendFsync, engine::Engine, replication::write_log::ReaderId, state::aof::AofPhase};
+use std::collections::{HashMap, HashSet};
+
+/// What `everysec` may lose: writes of so long a time.
+const WINDOW_NS: u64 = 2_000_000_000;
+/// And what a server may need to find out that it has come to that.
+const SLACK_NS: u64 = 150_000_000;
+
+/// What a node owes to those who have learned of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owes {
+    Nothing,
+    /// What is lost was written within [`WINDOW_NS`].
+    Window,
+    /// Whatever anybody has learned of is there.
+    All,
+}
+
+impl Owes {
+    fn of(engine: &Engine) -> Self {
+        let server = &engine.server;
+        if server.replication.is_replica() && server.aof.failure.is_some() {
+            // It was told to go on without its disk (`replica-ignore-disk-write-errors`).
+            return Self::Nothing;
+        }
+        match (server.aof.phase, server.config.appendfsync) {
+            (AofPhase::On, AppendFsync::Always) => Self::All,
+            (AofPhase::On, AppendFsync::EverySecond) => Self::Window,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// A moment between two commands.
+struct Mark {
+    /// What was held then.
+    digest: u64,
+    logged_ns: u64,
+    owes: Owes,
+}
+
+pub struct Timeline {
+    shadow: Shadow,
+    marks: Vec<Mark>,
+    /// The mark behind the command that first named a value, by its serial number.
+    named: HashMap<u64, usize>,
+    /// What the last crash took back. While nobody is served from what it left, what was cut off there may come back when the power goes.
+    undone: Vec<Mark>,
+    undone_names: HashMap<u64, usize>,
+    /// Values that were [`Owes::All`] and that a crash took back.
+    lost: HashSet<u64>,
+    /// Somebody has learned of what happened up to this mark.
+    promised: usize,
+    /// All up to this mark is on the disk: it has survived.
+    survived: usize,
+    /// Our reader of the log in the node's present life, and what it has read.
+    reader: Option<(ReaderId, u64)>,
+    /// What the node holds does not follow from its log for now.
+    is_away: bool,
+    looks: u64,
+}
+
+impl Timeline {
+    pub fn new() -> Self {
+        let marks = vec![Mark { digest: 0, logged_ns: 0, owes: Owes::Nothing }];
+        Self {
+            shadow: Shadow::new(),
+            marks,
+            named: HashMap::new(),
+            undone: Vec::new(),
+            undone_names: HashMap::new(),
+            lost: HashSet::new(),
+            promised: 0,
+            survived: 0,
+            reader: None,
+            is_away: false,
+            looks: 0,
+        }
+    }
+
+    /// The node begins another life with what is in `shadow`.
+    pub fn begin_life(&mut self, engine: &mut Engine, shadow: Shadow, now_ns: u64) {
+        if self.marks.last().is_none_or(|mark| mark.digest != shadow.digest()) {
+            self.jump(shadow.digest(), now_ns);
+        }
+        self.shadow = shadow;
+        let log = &mut engine.server.replication.log;
+        let end = log.end();
+        self.reader = Some((log.add_reader(end), end));
+        self.is_away = false;
+    }
+
+    fn jump(&mut self, digest: u64, now_ns: u64) {
+        self.marks.push(Mark { digest, logged_ns: now_ns, owes: Owes::Nothing });
+    }
+
+    /// The node has ended a turn.
+    pub fn follow(&mut self, engine: &mut Engine, now_ns: u64) -> Result<(), String> {
+        let owes = Owes::of(engine);
+        let server = &mut engine.server;
+        let follows = server.replication.upstream.as_ref().is_none_or(|u| u.resumable);
+        let log = &mut server.replication.log;
+        let Some((reader, next)) = self.reader else { return Ok(()) };
+        if server.loading.is_some() || !follows {
+            self.is_away = true;
+            log.move_reader(reader, log.end());
+            self.reader = Some((reader, log.end()));
+            return Ok(());
+        }
+        self.undone.clear();
+        self.undone_names.clear();
+        if std::mem::take(&mut self.is_away) || log.next_of(reader) != next {
+            log.move_reader(reader, log.end());
+            self.reader = Some((reader, log.end()));
+            return self.come_back(engine, now_ns);
+        }
+        if owes != Owes::All && self.marks.last().is_some_and(|mark| mark.owes == Owes::All) {
+            self.release(owes);
+        }
+        if log.end() == next {
+            return Ok(());
+        }
+        let bytes = log.read_from(next).ok_or("the log has forgotten what a reader needs")?.concat();
+        log.move_reader(reader, log.end());
+        self.reader = Some((reader, log.end()));
+        let (marks, named) = (&mut self.marks, &mut self.named);
+        self.shadow.feed(&bytes, |unit| {
+            for serial in unit.serials {
+                named.entry(serial).or_insert(marks.len());
+            }
+            marks.push(Mark { digest: unit.digest, logged_ns: now_ns, owes });
+        })?;
+        self.looks += 1;
+        if self.looks.is_multiple_of(64) && digest(&engine.server.keyspace) != self.shadow.digest() {
+            let (data, log) = (State::of(&engine.server.keyspace), State::of(self.shadow.keyspace()));
+            let difference = data.difference(&log).unwrap_or_default();
+            return Err(format!("its log does not lead to what it holds (data | log): {difference}"));
+        }
+        Ok(())
+    }
+
+    /// The node follows its log again.
+    fn come_back(&mut self, engine: &Engine, now_ns: u64) -> Result<(), String> {
+        let digest = digest(&engine.server.keyspace);
+        self.shadow.forget_rest();
+        if digest != self.shadow.digest() {
+            self.shadow = Shadow::of(&State::of(&engine.server.keyspace));
+            self.jump(digest, now_ns);
+        }
+        let replication = &engine.server.replication;
+        let db = replication.upstream.as_ref().map_or(replication.log.db(), |upstream| Some(upstream.db));
+        db.into_iter().for_each(|db| self.shadow.select(db));
+        Ok(())
+    }
+
+    /// What waits for the disk waits no more: the setting is another, or the log was turned off.
+    fn release(&mut self, owes: Owes) {
+        let from = self.promised + 1;
+        self.marks.iter_mut().skip(from).filter(|mark| mark.owes == Owes::All).for_each(|mark| mark.owes = owes);
+    }
+
+    /// Somebody has learned of these values; `is_safe` says which are on the disk.
+    pub fn told(&mut self, serials: &[u64], is_safe: impl Fn(u64) -> bool) -> Result<(), String> {
+        for serial in serials {
+            if self.lost.contains(serial) {
+                return Err(format!("v{serial} was told of, and a crash has taken it back"));
+            }
+            let Some(&index) = self.named.get(serial) else { continue };
+            if self.marks[index].owes != Owes::All {
+                continue;
+            }
+            if index > self.survived && !is_safe(*serial) {
+                return Err(format!("v{serial} was told of before it was on the disk"));
+            }
+            self.promised = self.promised.max(index);
+        }
+        Ok(())
+    }
+
+    /// Somebody was told that the disk has a value.
+    pub fn must_have(&mut self, serial: u64, is_safe: bool) -> Result<(), String> {
+        let Some(&index) = self.named.get(&serial) else { return Ok(()) };
+        if index > self.survived && !is_safe {
+            return Err(format!("v{serial} was said to be on the disk, and is not"));
+        }
+        self.promised = self.promised.max(index);
+        Ok(())
+    }
+
+    /// The mark of what is on the disk, and whether that was undone before.
+    fn find(&self, found: &Shadow) -> Result<(usize, bool), String> {
+        let place = |marks: &[Mark]| marks.iter().rposition(|mark| mark.digest == found.digest());
+        if let Some(index) = place(&self.marks) {
+            return Ok((index, false));
+        }
+        if let Some(index) = place(&self.undone) {
+            return Ok((self.marks.len() + index, true));
+        }
+        let (found, last) = (State::of(found.keyspace()), State::of(self.shadow.keyspace()));
+        let difference = found.difference(&last).unwrap_or_default();
+        let count = self.marks.len();
+        Err(format!("what is on the disk is none of the {count} states that there were (it | the last): {difference}"))
+    }
+
+    /// Looks at what would be loaded now.
+    pub fn check(&self, found: &Shadow) -> Result<(), String> {
+        let (index, is_undone) = self.find(found)?;
+        let count = self.marks.len() - 1;
+        if is_undone {
+            return Ok(());
+        }
+        if index < self.promised {
+            return Err(format!("{index} of {count} commands are on the disk, and somebody was told of {}", self.promised));
+        }
+        let mut lost = self.marks[index + 1..].iter().filter(|mark| mark.owes == Owes::Window).map(|mark| mark.logged_ns);
+        if let Some(first) = lost.next()
+            && let Some(last) = lost.next_back()
+            && last - first > WINDOW_NS + SLACK_NS
+        {
+            return Err(format!("{index} of {count} commands are on the disk: the others are of {} ms", (last - first) / 1_000_000));
+        }
+        Ok(())
+    }
+
+    /// The node has come back with this; `power`: nothing but what is on the disk can have been left.
+    pub fn come_back_from_crash(&mut self, found: &Shadow, power: bool) -> Result<(), String> {
+        self.check(found)?;
+        let (index, is_undone) = self.find(found)?;
+        if is_undone {
+            self.marks.append(&mut self.undone);
+            self.named.extend(self.undone_names.drain());
+        }
+        let mut undone = self.marks.split_off(index + 1);
+        if power {
+            self.undone_names.clear();
+        } else {
+            undone.append(&mut self.undone);
+        }
+        self.undone = undone;
+        self.undone_names.extend(self.named.extract_if(|_, at| *at > index));
+        let (undone, count) = (&self.undone, index + 1);
+        self.lost.retain(|serial| !self.named.contains_key(serial));
+        self.lost.extend(self.undone_names.iter().filter(|(_, at)| undone[**at - count].owes == Owes::All).map(|(serial, _)| *serial));
+        self.survived = if power { index } else { self.survived.min(index) };
+        Ok(())
+    }
+}
