@@ -103,6 +103,8 @@ impl Server {
         self.aof.needs_base = false;
         if self.aof.failure.as_ref().is_some_and(|failure| failure.is_final) {
             self.aof.failure = None;
+            // Else nobody's replies would be held any more.
+            self.aof.unsafe_keys = None;
             log::warn!("A new base of the AOF is on the disk. The server can write again.");
             self.settle_aof_gate();
         }
