@@ -79,7 +79,7 @@ fn noeviction_refuses_what_takes_memory() {
     assert!((1000..5000).contains(&held) && figure(&mut client, "evicted_keys") == 0);
     let used = figure(&mut client, "used_memory");
     client.run(&format!("CONFIG SET maxmemory {}", used - 200_000));
-    server.spec(
+    server.session().check(
         r#"
         SET k v                     -> -OOM command not allowed when used memory > 'maxmemory'.
         MULTI                       -> OK
