@@ -6,36 +6,23 @@
 use super::{
     Engine,
     executor::{Executor, Step},
-    loading::{LoadOptions, Loader, LoaderProgress},
+    file_input::{FileInput, SLICE_NANOS, STEP_KEYS},
+    loading::{LoadOptions, Loader, LoaderProgress, note_loaded},
 };
 use crate::{
     commands::CommandId,
     config::PropagationErrorBehavior,
     keyspace::ExpireMode,
-    persist::rdb,
     state::{
         Client, ConnId, Peer,
         client::Origin,
-        disk::{DiskDone, DiskJob, Done, FileId, Lane},
-        saving::delay_nanos,
+        disk::{DiskDone, DiskJob, Done, Lane},
+        saving::resumes_nanos,
         stats::Stats,
     },
 };
-use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// How long a slice may take, in nanoseconds. No data is served during a load; the error that says so may have to wait this long.
-const SLICE_NANOS: u64 = 100_000;
-/// Bytes read at a time.
-const READ_BYTES: usize = 1 << 20;
-/// Reads asked for ahead.
-const READS: usize = 3;
-/// Bytes understood before more are looked at.
-const PUSH_BYTES: usize = 64 * 1024;
-/// Keys of a snapshot loaded between two looks at the clock.
-const STEP_KEYS: usize = 64;
-/// Bytes after which the log is told how far it is.
-const REPORT_BYTES: u64 = 1 << 30;
 /// How a snapshot begins: those of later versions of Valkey with the other one.
 const SNAPSHOT_MARKS: [&[u8]; 2] = [b"REDIS", b"VALKEY"];
 
@@ -57,23 +44,14 @@ pub(super) struct PartsLoad {
     part: Option<Box<PartLoad>>,
     /// What its commands count, which is nobody's.
     stats: Stats,
-    report_bytes: u64,
 }
 
 /// The file under way.
 struct PartLoad {
     part: Part,
-    file: FileId,
+    input: FileInput,
     started_nanos: u64,
     content: Content,
-    /// What was read and has not been understood.
-    chunks: VecDeque<Bytes>,
-    /// Reads that have not been answered.
-    reading: usize,
-    /// All of it has been read.
-    at_end: bool,
-    /// What was pushed last is not loaded yet.
-    busy: bool,
     /// Its end is being cut off, which this setting allows.
     cut_by: Option<&'static str>,
     /// Monotonic nanoseconds at the end of the last step, and the commands or keys of it: what `key-load-delay` counts from.
@@ -105,18 +83,17 @@ impl PartsLoad {
     pub(super) fn new(parts: VecDeque<Part>, commands: usize) -> Self {
         let mut stats = Stats::default();
         stats.by_command.resize(commands, Default::default());
-        Self { left: parts, done_bytes: 0, part: None, stats, report_bytes: REPORT_BYTES }
+        Self { left: parts, done_bytes: 0, part: None, stats }
     }
 
     /// Whether it wants a slice now, but for delays.
     pub(super) fn wants_slice(&self) -> bool {
-        self.part.as_ref().is_some_and(|part| part.cut_by.is_none() && (part.busy || !part.chunks.is_empty()))
+        self.part.as_ref().is_some_and(|part| part.cut_by.is_none() && part.input.is_waiting())
     }
 
     /// Monotonic nanoseconds before which it does not go on, where `delay` is `key-load-delay`.
     pub(super) fn resumes(&self, delay: i32) -> u64 {
-        let stepped = self.part.as_ref().map_or((0, 0), |part| part.stepped);
-        if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
+        resumes_nanos(delay, self.part.as_ref().map_or((0, 0), |part| part.stepped))
     }
 }
 
@@ -139,13 +116,9 @@ impl Engine {
         self.server.ask_disk(DiskJob::Open { file, path });
         load.part = Some(Box::new(PartLoad {
             part,
-            file,
+            input: FileInput::new(file),
             started_nanos: self.server.host.nanos(),
             content: Content::Unknown(Vec::new()),
-            chunks: VecDeque::new(),
-            reading: 0,
-            at_end: false,
-            busy: false,
             cut_by: None,
             stepped: (0, 0),
         }));
@@ -181,14 +154,9 @@ impl Engine {
     fn part_step(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
         let done_bytes = load.done_bytes;
         let part = load.part.as_mut()?;
-        if !part.busy {
-            let mut chunk = part.chunks.pop_front()?;
-            let piece = chunk.split_to(chunk.len().min(PUSH_BYTES));
-            if !chunk.is_empty() {
-                part.chunks.push_front(chunk);
-            }
+        if !part.input.is_busy() {
+            let piece = part.input.take_piece()?;
             self.push_part(part, &piece);
-            part.busy = true;
         }
         let (before, count_before) = (part.offset(), self.server.stats.commands);
         let (result, keys) = match &mut part.content {
@@ -210,13 +178,9 @@ impl Engine {
             Content::Commands(commands, _) => (self.commands_step(commands), 0),
         };
         if let Some(state) = &mut self.server.loading {
-            state.loaded_bytes = done_bytes + part.offset();
+            state.advance(done_bytes + part.offset());
             if let Content::Snapshot(loader) = &part.content {
                 state.used_memory = loader.facts().used_memory.unwrap_or(0);
-            }
-            if state.loaded_bytes >= load.report_bytes {
-                load.report_bytes += REPORT_BYTES;
-                log::info!("Loading: {} of {} MiB", state.loaded_bytes >> 20, state.total_bytes >> 20);
             }
         }
         if self.server.config.key_load_delay != 0 && part.offset() > before {
@@ -226,7 +190,7 @@ impl Engine {
         match result {
             Ok(true) => None,
             Ok(false) => {
-                part.busy = false;
+                part.input.piece_loaded();
                 self.read_on(load)
             }
             Err(wrong) => self.part_is_wrong(load, wrong),
@@ -263,22 +227,13 @@ impl Engine {
 
     /// Keys past their deadline are loaded too: increments may say what becomes of them.
     fn base_loader(&self, bytes: u64) -> Loader {
-        let server = &self.server;
-        let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-        let verify = server.config.rdbchecksum && !server.skip_checksums;
-        let decode = rdb::DecodeOptions { verify, size: Some(bytes), shapes };
-        Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() })
+        Loader::new(LoadOptions { decode: self.server.decode_options(Some(bytes)), keep_expired: true, ..LoadOptions::default() })
     }
 
     /// What follows a snapshot is commands.
     fn snapshot_loaded(&mut self, part: &mut PartLoad) {
         let Content::Snapshot(loader) = &part.content else { return };
-        let (keys, expired) = (loader.keys(), loader.expired());
-        match loader.empty() {
-            0 => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
-            empty => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}."),
-        }
-        (self.server.persistence.loaded_keys, self.server.persistence.loaded_expired) = (keys, expired);
+        note_loaded(&mut self.server, loader);
         if part.part.name == self.server.config.appendfilename {
             log::info!("Reading the remaining AOF tail...");
         }
@@ -325,19 +280,18 @@ impl Engine {
     /// Keeps reads in flight, and takes note of the end of the file.
     fn read_on(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
         let part = load.part.as_mut()?;
-        if part.at_end {
-            return if part.chunks.is_empty() && !part.busy { self.part_ended(load) } else { None };
+        if part.input.is_over() {
+            return self.part_ended(load);
         }
-        while part.reading + part.chunks.len() < READS {
-            part.reading += 1;
-            self.server.ask_disk(DiskJob::Read { file: part.file, bytes: READ_BYTES });
+        while let Some(job) = part.input.next_read() {
+            self.server.ask_disk(job);
         }
         None
     }
 
     /// Takes an answer of the disk about the file under way. `None`: it is about something else.
     pub(super) fn part_answered(&mut self, load: &mut PartsLoad, done: &mut DiskDone) -> Option<Option<Loaded>> {
-        let part = load.part.as_mut().filter(|part| part.file == done.file)?;
+        let part = load.part.as_mut().filter(|part| part.input.file == done.file)?;
         let name = &part.part.name;
         Some(match &mut done.result {
             Ok(Done::Opened(_)) if part.cut_by.is_some() => self.part_cut(load),
@@ -350,22 +304,18 @@ impl Engine {
                 Some(Loaded::Failed)
             }
             Ok(Done::Read(bytes)) => {
-                part.reading -= 1;
-                match bytes.is_empty() {
-                    true => part.at_end = true,
-                    false => part.chunks.push_back(std::mem::take(bytes)),
-                }
+                part.input.take_read(std::mem::take(bytes));
                 self.read_on(load)
             }
             Ok(_) => None,
             Err(reason) => {
-                match (part.cut_by, part.reading) {
+                match (part.cut_by, part.input.is_reading()) {
                     (Some(_), _) => {
                         log::warn!("Error truncating the AOF file {name}: {reason}");
                         log_torn(name);
                     }
-                    (None, 0) => log::warn!("Fatal error: can't open the append log file {name} for reading: {reason}"),
-                    (None, _) => log::warn!("Unrecoverable error reading the append only file {name}: {reason}"),
+                    (None, false) => log::warn!("Fatal error: can't open the append log file {name} for reading: {reason}"),
+                    (None, true) => log::warn!("Unrecoverable error reading the append only file {name}: {reason}"),
                 }
                 Some(Loaded::Failed)
             }
@@ -443,12 +393,12 @@ impl Engine {
             return Some(Loaded::Failed);
         }
         let part = load.part.as_mut()?;
-        self.server.ask_disk(DiskJob::Abort { file: part.file });
+        self.server.ask_disk(DiskJob::Abort { file: part.input.file });
         // Its other reads are nobody's any more.
-        part.file = self.server.next_file(Lane::Log);
+        part.input.file = self.server.next_file(Lane::Log);
         part.cut_by = Some(allowed_by);
         let path = self.server.aof_files.path(&part.part.name);
-        self.server.ask_disk(DiskJob::OpenLog { file: part.file, path, size: Some(whole) });
+        self.server.ask_disk(DiskJob::OpenLog { file: part.input.file, path, size: Some(whole) });
         None
     }
 
@@ -456,7 +406,7 @@ impl Engine {
     fn part_cut(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
         let part = load.part.take()?;
         log::warn!("AOF {} loaded anyway because {} is enabled", part.part.name, part.cut_by.unwrap_or_default());
-        self.server.ask_disk(DiskJob::Abort { file: part.file });
+        self.server.ask_disk(DiskJob::Abort { file: part.input.file });
         self.part_told(&part);
         Some(Loaded::Cut)
     }
@@ -465,8 +415,8 @@ impl Engine {
     fn part_done(&mut self, load: &mut PartsLoad) -> Option<Loaded> {
         let part = load.part.take()?;
         // What is served from here on must not be taken back by a power cut, and it may have been killed before it was synced.
-        self.server.ask_disk(DiskJob::Sync { file: part.file });
-        self.server.ask_disk(DiskJob::Abort { file: part.file });
+        self.server.ask_disk(DiskJob::Sync { file: part.input.file });
+        self.server.ask_disk(DiskJob::Abort { file: part.input.file });
         load.done_bytes += part.part.bytes;
         self.part_told(&part);
         self.next_part(load)
@@ -481,7 +431,7 @@ impl Engine {
     /// Nothing is loaded any more, whatever came of it.
     pub(super) fn end_parts(&mut self, load: &PartsLoad) {
         if let Some(part) = &load.part {
-            self.server.ask_disk(DiskJob::Abort { file: part.file });
+            self.server.ask_disk(DiskJob::Abort { file: part.input.file });
         }
         self.server.clients.set_file_client(None);
         self.unknown_in_file = None;

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     config::ReplDisklessLoad,
-    persist::rdb,
     replication::replica::{SnapshotEnd, Transfer, UpstreamPhase},
     state::LoadingState,
 };
@@ -52,11 +51,8 @@ impl Engine {
 
     /// A loader for a snapshot of so many bytes, into fresh tables.
     pub(super) fn sync_loader(&mut self, size: Option<u64>) -> Loader {
-        let server = &mut self.server;
-        server.keyspace.begin_load(true);
-        let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-        let decode = rdb::DecodeOptions { verify: server.config.rdbchecksum && !server.skip_checksums, size, shapes };
-        Loader::new(LoadOptions { decode, keep_expired: true, ..LoadOptions::default() })
+        self.server.keyspace.begin_load(true);
+        Loader::new(LoadOptions { decode: self.server.decode_options(size), keep_expired: true, ..LoadOptions::default() })
     }
 
     /// Gives up the old data, and with it the history that it belongs to: the snapshot that replaces it is being loaded, and the settings do not

@@ -3,69 +3,36 @@
 
 pub use crate::persist::load::{LoadFacts, LoadOptions, Loader, LoaderProgress};
 
-use super::{Engine, snapshots::ms_until};
+use super::{
+    Engine,
+    file_input::{FileInput, SLICE_NANOS, STEP_KEYS},
+    snapshots::ms_until,
+};
 use crate::{
-    persist::rdb,
     replication::ReplId,
     resp::request::OwnedArgs,
     state::{
         Action, Server,
         disk::{DiskDone, DiskJob, Done, FileId, Lane},
-        saving::delay_nanos,
+        saving::resumes_nanos,
     },
 };
-use bytes::Bytes;
-use std::collections::VecDeque;
-
-/// How long a slice may take, in nanoseconds. No data is served during a load; the error that says so may have to wait this long.
-const SLICE_NANOS: u64 = 100_000;
-/// Bytes read at a time.
-const READ_BYTES: usize = 1 << 20;
-/// Reads asked for ahead.
-const READS: usize = 3;
-/// Bytes decoded before more are looked at.
-const PUSH_BYTES: usize = 64 * 1024;
-/// Keys loaded between two looks at the clock.
-const STEP_KEYS: usize = 64;
-/// Bytes after which the log is told how far it is.
-const REPORT_BYTES: u64 = 1 << 30;
 
 /// A file being loaded.
 pub(super) struct FileLoad {
-    file: FileId,
+    input: FileInput,
     path: String,
     /// It holds our primary's snapshot, and goes into tables beside those in use.
     is_sync: bool,
     loader: Loader,
-    /// What was read and is not loaded.
-    chunks: VecDeque<Bytes>,
-    /// Reads that have not been answered.
-    reading: usize,
-    /// All of it has been read.
-    at_end: bool,
-    /// The bytes pushed last are not loaded yet.
-    busy: bool,
     started_nanos: u64,
     /// Monotonic nanoseconds at the end of the last step, and the keys of it: what `key-load-delay` counts from.
     stepped: (u64, u64),
-    report_bytes: u64,
 }
 
 impl FileLoad {
     fn new(file: FileId, path: String, is_sync: bool, loader: Loader, started_nanos: u64) -> Box<Self> {
-        Box::new(Self {
-            file,
-            path,
-            is_sync,
-            loader,
-            chunks: VecDeque::new(),
-            reading: 0,
-            at_end: false,
-            busy: false,
-            started_nanos,
-            stepped: (0, 0),
-            report_bytes: REPORT_BYTES,
-        })
+        Box::new(Self { input: FileInput::new(file), path, is_sync, loader, started_nanos, stepped: (0, 0) })
     }
 }
 
@@ -93,7 +60,7 @@ impl Engine {
 
     /// Whether a file that is being loaded wants a slice now.
     pub(super) fn wants_load_slice(&self) -> bool {
-        self.load.as_ref().is_some_and(|load| load.busy || !load.chunks.is_empty()) && self.load_resumes() <= self.nanos
+        self.load.as_ref().is_some_and(|load| load.input.is_waiting()) && self.load_resumes() <= self.nanos
     }
 
     /// Milliseconds until a load that waits on purpose goes on.
@@ -104,9 +71,7 @@ impl Engine {
 
     /// Monotonic nanoseconds before which a load does not go on.
     fn load_resumes(&self) -> u64 {
-        let delay = self.server.config.key_load_delay;
-        let stepped = self.load.as_ref().map_or((0, 0), |load| load.stepped);
-        if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
+        resumes_nanos(self.server.config.key_load_delay, self.load.as_ref().map_or((0, 0), |load| load.stepped))
     }
 
     /// Takes the load a slice further.
@@ -122,13 +87,9 @@ impl Engine {
 
     fn load_step(&mut self) {
         let Some(load) = &mut self.load else { return };
-        if !load.busy {
-            let Some(mut chunk) = load.chunks.pop_front() else { return };
-            load.loader.push(&chunk.split_to(chunk.len().min(PUSH_BYTES)));
-            load.busy = true;
-            if !chunk.is_empty() {
-                load.chunks.push_front(chunk);
-            }
+        if !load.input.is_busy() {
+            let Some(piece) = load.input.take_piece() else { return };
+            load.loader.push(&piece);
         }
         let before = load.loader.keys() + load.loader.expired();
         let result = load.loader.step(&mut self.server.keyspace, STEP_KEYS);
@@ -138,12 +99,8 @@ impl Engine {
         }
         let Some(load) = &mut self.load else { return };
         if let Some(state) = &mut self.server.loading {
-            state.loaded_bytes = load.loader.offset();
             state.used_memory = load.loader.facts().used_memory.unwrap_or(0);
-            if state.loaded_bytes >= load.report_bytes {
-                load.report_bytes += REPORT_BYTES;
-                log::info!("Loading: {} of {} MiB", state.loaded_bytes >> 20, state.total_bytes >> 20);
-            }
+            state.advance(load.loader.offset());
         }
         if self.server.config.key_load_delay != 0 {
             self.nanos = self.server.host.nanos();
@@ -152,7 +109,7 @@ impl Engine {
         match result {
             Ok(LoaderProgress::More) => (),
             Ok(LoaderProgress::Hungry) => {
-                load.busy = false;
+                load.input.piece_loaded();
                 self.read_ahead();
             }
             Ok(LoaderProgress::Done) => self.loaded(),
@@ -163,25 +120,20 @@ impl Engine {
     /// Keeps reads in flight, and notices the end of the file.
     fn read_ahead(&mut self) {
         let Some(load) = &mut self.load else { return };
-        if load.at_end {
-            if load.chunks.is_empty()
-                && !load.busy
-                && let Err(error) = load.loader.finish()
-            {
-                self.load_failed(&error.to_string());
-            }
-            return;
+        if load.input.is_over()
+            && let Err(error) = load.loader.finish()
+        {
+            return self.load_failed(&error.to_string());
         }
-        while load.reading + load.chunks.len() < READS {
-            load.reading += 1;
-            self.server.ask_disk(DiskJob::Read { file: load.file, bytes: READ_BYTES });
+        while let Some(job) = load.input.next_read() {
+            self.server.ask_disk(job);
         }
     }
 
     /// Takes an answer of the disk if it is for the file that is being loaded. Whether it was.
     pub(super) fn load_answered(&mut self, done: &mut DiskDone) -> bool {
         let Some(load) = &mut self.load else { return false };
-        if load.file != done.file {
+        if load.input.file != done.file {
             return false;
         }
         match &mut done.result {
@@ -191,9 +143,7 @@ impl Engine {
                 self.server.loading = None;
             }
             Ok(Done::Opened(Some(size))) => {
-                let shapes = rdb::Shapes::from_config(&self.server.config, self.server.keyspace.seed());
-                let decode =
-                    rdb::DecodeOptions { verify: self.server.config.rdbchecksum && !self.server.skip_checksums, size: Some(*size), shapes };
+                let decode = self.server.decode_options(Some(*size));
                 let replica = self.server.config.replicaof.is_some();
                 // More would not fit into the backlog, from which replicas are told.
                 let remember_bytes = usize::try_from(self.server.config.repl_backlog_size).unwrap_or(usize::MAX);
@@ -204,12 +154,7 @@ impl Engine {
                 self.read_ahead();
             }
             Ok(Done::Read(bytes)) => {
-                load.reading -= 1;
-                if bytes.is_empty() {
-                    load.at_end = true;
-                } else {
-                    load.chunks.push_back(std::mem::take(bytes));
-                }
+                load.input.take_read(std::mem::take(bytes));
                 self.read_ahead();
             }
             Ok(_) => (),
@@ -228,16 +173,11 @@ impl Engine {
         }
         let left_out = load.loader.take_left_out();
         let server = &mut self.server;
-        server.ask_disk(DiskJob::Abort { file: load.file });
+        server.ask_disk(DiskJob::Abort { file: load.input.file });
         server.loading = None;
-        let (keys, expired) = (load.loader.keys(), load.loader.expired());
         adopt_history(server, load.loader.facts(), left_out);
-        (server.persistence.loaded_keys, server.persistence.loaded_expired) = (keys, expired);
         let seconds = server.host.nanos().saturating_sub(load.started_nanos) as f64 / 1e9;
-        match load.loader.empty() {
-            0 => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
-            empty => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}."),
-        }
+        note_loaded(server, &load.loader);
         log::info!("DB loaded from disk: {seconds:.3} seconds");
     }
 
@@ -254,6 +194,16 @@ impl Engine {
             log::error!("Fatal error loading the DB, check server logs. Exiting.");
             self.server.actions.push_back(Action::Exit(1));
         }
+    }
+}
+
+/// Takes note of what a snapshot has brought.
+pub(super) fn note_loaded(server: &mut Server, loader: &Loader) {
+    let (keys, expired) = (loader.keys(), loader.expired());
+    (server.persistence.loaded_keys, server.persistence.loaded_expired) = (keys, expired);
+    match loader.empty() {
+        0 => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}."),
+        empty => log::info!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}, empty keys skipped: {empty}."),
     }
 }
 

@@ -44,6 +44,7 @@ mod defrag;
 mod dispatch;
 mod eviction;
 mod executor;
+mod file_input;
 mod full_sync;
 mod held_replies;
 mod input;

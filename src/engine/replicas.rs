@@ -11,7 +11,7 @@ use crate::{
         aof::AofPhase,
         client::Blocked,
         replicas::{FullSync, NO_AOF_TO_WAIT_FOR, SnapshotForm},
-        saving::delay_nanos,
+        saving::resumes_nanos,
     },
 };
 use bytes::Bytes;
@@ -103,8 +103,7 @@ impl Engine {
 
     /// Monotonic nanoseconds before which a snapshot does not go on.
     fn sync_resumes(&self, sync: &FullSync) -> u64 {
-        let delay = self.server.config.rdb_key_save_delay;
-        if delay == 0 { 0 } else { sync.stepped.0 + delay_nanos(delay, sync.stepped.1) }
+        resumes_nanos(self.server.config.rdb_key_save_delay, sync.stepped)
     }
 
     /// Whether a snapshot is to go on, and its output has room.

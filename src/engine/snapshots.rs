@@ -4,7 +4,7 @@ use super::Engine;
 use crate::state::{
     Action, Server,
     disk::{DiskDone, Done},
-    saving::{delay_nanos, log_not_created, log_not_moved, log_not_written},
+    saving::{log_not_created, log_not_moved, log_not_written, resumes_nanos},
     snapshot_file::{FailedAt, SnapshotFile},
 };
 
@@ -27,7 +27,7 @@ impl Engine {
     fn save_resumes(&self) -> u64 {
         let delay = self.server.config.rdb_key_save_delay;
         let stepped = wanting(&self.server).map_or((0, 0), |snapshot| snapshot.stepped);
-        if delay == 0 { 0 } else { stepped.0 + delay_nanos(delay, stepped.1) }
+        resumes_nanos(delay, stepped)
     }
 
     /// Takes the save or rewrite under way a slice further: a step of the walk, and more while there is time for it.

@@ -14,3 +14,13 @@ pub struct LoadingState {
     /// The old data goes on to be served, and most commands run.
     pub asynchronous: bool,
 }
+
+impl LoadingState {
+    /// Says how many bytes are loaded by now, and the log with each GiB.
+    pub fn advance(&mut self, loaded_bytes: u64) {
+        let before = std::mem::replace(&mut self.loaded_bytes, loaded_bytes);
+        if loaded_bytes >> 30 > before >> 30 {
+            log::info!("Loading: {} of {} MiB", loaded_bytes >> 20, self.total_bytes >> 20);
+        }
+    }
+}

@@ -73,6 +73,11 @@ pub fn delay_nanos(setting: i32, keys: u64) -> u64 {
     }
 }
 
+/// Monotonic nanoseconds before which work with such a delay does not go on: its last step ended at that time, and was so many keys.
+pub fn resumes_nanos(setting: i32, (ended_nanos, keys): (u64, u64)) -> u64 {
+    if setting == 0 { 0 } else { ended_nanos + delay_nanos(setting, keys) }
+}
+
 /// Tells the operator that the file could not be made.
 pub fn log_not_created(temporary: &str, dir: &str, reason: &str) {
     log::warn!("Failed opening the temp RDB file {temporary} (in server root dir {dir}) for saving: {reason}");

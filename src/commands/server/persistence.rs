@@ -6,10 +6,7 @@ use crate::{
         command::{Command, Group, command, flags::*},
         context::errors,
     },
-    persist::{
-        load::{LoadOptions, Loader, LoaderProgress},
-        rdb,
-    },
+    persist::load::{LoadOptions, Loader, LoaderProgress},
     state::{
         Server,
         client::{Blocked, ReplyMode},
@@ -121,8 +118,7 @@ fn load_now(server: &mut Server, replace: bool) -> Result<(), String> {
         Done::Opened(Some(size)) => size,
         _ => return Err("there is no such file".into()),
     };
-    let shapes = rdb::Shapes::from_config(&server.config, server.keyspace.seed());
-    let decode = rdb::DecodeOptions { verify: server.config.rdbchecksum && !server.skip_checksums, size: Some(size), shapes };
+    let decode = server.decode_options(Some(size));
     let keep_expired = server.config.replicaof.is_some();
     let mut loader = Loader::new(LoadOptions { decode, keep_expired, replace, remember_bytes: 0 });
     let mut load = || loop {

@@ -4,7 +4,7 @@ use super::Server;
 use crate::{
     keyspace::WalkId,
     persist::{
-        rdb::{Progress, SaveInfo, Settings},
+        rdb::{DecodeOptions, Progress, SaveInfo, Settings, Shapes},
         snapshot::{RdbSink, SnapshotSink},
     },
     state::{
@@ -23,6 +23,12 @@ const SYNC_EVERY: u64 = 4 << 20;
 const SAVE_PIECE: usize = 1 << 20;
 
 impl Server {
+    /// How a snapshot of so many bytes, where that is known, is decoded.
+    pub fn decode_options(&self, size: Option<u64>) -> DecodeOptions {
+        let verify = self.config.rdbchecksum && !self.skip_checksums;
+        DecodeOptions { verify, size, shapes: Shapes::from_config(&self.config, self.keyspace.seed()) }
+    }
+
     /// A name for a file that is about to be created or opened.
     pub fn next_file(&mut self, lane: Lane) -> FileId {
         self.persistence.next_file(lane)
