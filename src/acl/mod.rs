@@ -18,6 +18,6 @@ pub use log::{Context, Log, Reason, Refusal};
 pub use named::{CategoryNames, CommandNames};
 pub use password::{PasswordHash, password};
 pub use rules::RuleError;
-pub use selector::{ACCESS_READ, ACCESS_WRITE, Request, Selector};
-pub use user::{Denied, User};
+pub use selector::{ACCESS_READ, ACCESS_WRITE, Denied, Request, Selector};
+pub use user::User;
 pub use users::{DEFAULT, UserId, Users, UsersError};

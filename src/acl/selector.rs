@@ -53,14 +53,14 @@ pub trait Request {
     fn channels(&self, each: &mut dyn FnMut(&[u8], bool, usize) -> bool) -> bool;
 }
 
-/// Why a selector refuses a request, and the place of the argument that it refuses. The later in the order, the further the request came.
+/// Why a request is refused. The later in the order, the further the request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Refused {
+pub enum Denied {
     /// The command.
     Command,
-    /// The key at this place.
+    /// The key in this place among the arguments.
     Key(usize),
-    /// The channel at this place.
+    /// The channel in this place among the arguments.
     Channel(usize),
 }
 
@@ -117,22 +117,22 @@ impl Selector {
     }
 
     /// Checks a request.
-    pub(super) fn check(&self, request: &impl Request) -> Result<(), Refused> {
+    pub(super) fn check(&self, request: &impl Request) -> Result<(), Denied> {
         if !request.is_free() && !self.allows_command(request.command()) && !self.allows_first_arg(request) {
-            return Err(Refused::Command);
+            return Err(Denied::Command);
         }
         let mut refused = None;
         if !self.all_keys {
             request.keys(&mut |key, access, at| {
                 let allowed = self.allows_key(key, access);
-                refused = refused.or((!allowed).then_some(Refused::Key(at)));
+                refused = refused.or((!allowed).then_some(Denied::Key(at)));
                 allowed
             });
         }
         if refused.is_none() && !self.all_channels {
             request.channels(&mut |channel, is_pattern, at| {
                 let allowed = self.allows_channel(channel, is_pattern);
-                refused = refused.or((!allowed).then_some(Refused::Channel(at)));
+                refused = refused.or((!allowed).then_some(Denied::Channel(at)));
                 allowed
             });
         }

@@ -4,7 +4,7 @@ use super::{
     CommandNames, Selector,
     password::PasswordHash,
     rules::{Reader, RuleError},
-    selector::{Refused, Request},
+    selector::{Denied, Request},
 };
 
 /// Somebody who may do something.
@@ -20,17 +20,6 @@ pub struct User {
     passwords: Vec<PasswordHash>,
     /// The first is the root selector.
     selectors: Vec<Selector>,
-}
-
-/// Why a request is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
-    /// The command.
-    Command,
-    /// The key in this place among the arguments.
-    Key(usize),
-    /// The channel in this place among the arguments.
-    Channel(usize),
 }
 
 impl User {
@@ -93,18 +82,14 @@ impl User {
 
     /// Checks a request. Of several selectors' reasons it is told the one that came furthest.
     pub fn check(&self, request: &impl Request) -> Result<(), Denied> {
-        let mut furthest: Option<Refused> = None;
+        let mut furthest = Denied::Command;
         for selector in &self.selectors {
             match selector.check(request) {
                 Ok(()) => return Ok(()),
-                Err(refused) => furthest = furthest.max(Some(refused)),
+                Err(denied) => furthest = furthest.max(denied),
             }
         }
-        Err(match furthest {
-            Some(Refused::Key(at)) => Denied::Key(at),
-            Some(Refused::Channel(at)) => Denied::Channel(at),
-            Some(Refused::Command) | None => Denied::Command,
-        })
+        Err(furthest)
     }
 
     /// Sets a rule of the user: one of its own, a selector in parentheses, or one of the root selector.

@@ -101,6 +101,12 @@ pub mod categories {
         "transaction",
         "scripting",
     ];
+    /// The bit of a category by its name, in any case.
+    pub fn named(name: &[u8]) -> Option<u32> {
+        let bit = NAMES.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name))?;
+        Some(1 << bit)
+    }
+
     /// Keys of any type.
     pub const KEYSPACE: u32 = 1 << 0;
     /// Reads.

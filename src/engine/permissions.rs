@@ -2,8 +2,8 @@
 
 use super::Engine;
 use crate::{
-    acl::{Context, DEFAULT, Denied, Refusal, User},
-    commands::{CommandId, client, command::flags, permissions::Asked},
+    acl::{Context, DEFAULT, Denied, Refusal},
+    commands::{CommandId, client::list, command::flags, permissions::Asked},
     resp::request::Args,
     state::ConnId,
 };
@@ -41,15 +41,9 @@ impl Engine {
 
     /// Why the rules of a client's user refuse a command, if they do.
     pub(super) fn denied(&self, conn: ConnId, id: CommandId, args: Args<'_>) -> Option<Denied> {
-        let client = self.server.clients.get(conn)?;
-        if client.peer.repeats() {
-            return None;
-        }
+        let client = self.server.clients.get(conn).filter(|client| self.server.is_restricted(client))?;
         // Who is no more may do nothing.
         let Some(user) = self.server.users.get(client.user) else { return Some(Denied::Command) };
-        if user.is_unrestricted() {
-            return None;
-        }
         user.check(&Asked { registry: &self.registry, id, args }).err()
     }
 
@@ -58,14 +52,11 @@ impl Engine {
     pub(super) fn note_denied(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, denied: Denied, context: Context) -> Vec<u8> {
         let asked = Asked { registry: &self.registry, id, args };
         let (reason, object) = asked.told(denied);
-        let Some(peer) = self.server.clients.get(conn) else { return Vec::new() };
-        let username = self.server.users.get(peer.user).map_or(&b"default"[..], User::name).to_vec();
+        let Some(client) = self.server.clients.get(conn) else { return Vec::new() };
+        let username = self.server.username(client).to_vec();
         let text = asked.refusal(denied, &username);
-        let shown = client::list::line(&self.server, &self.registry, conn);
-        let now_ms = self.server.unix_ms();
-        self.server.count_denied(reason);
-        let most = self.server.config.acllog_max_len;
-        self.server.acl_log.add(Refusal { reason, context, object, username }, shown, now_ms, most);
+        let shown = list::line(&self.server, &self.registry, conn);
+        self.server.note_refusal(Refusal { reason, context, object, username }, shown);
         text
     }
 }

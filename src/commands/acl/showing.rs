@@ -73,12 +73,12 @@ pub(super) fn cat(ctx: &mut Ctx) {
         }
         3 => {
             let name = ctx.arg(2);
-            let Some(bit) = categories::NAMES.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name)) else {
+            let Some(category) = categories::named(name) else {
                 return ctx.error([b"ERR Unknown category '", name, b"'"].concat());
             };
             let registry = ctx.registry;
             let with_subcommands = |id| std::iter::once(id).chain(registry.subcommands(id).iter().copied());
-            let members = registry.top_level().flat_map(with_subcommands).filter(|id| registry.get(*id).categories_all() >> bit & 1 != 0);
+            let members = registry.top_level().flat_map(with_subcommands).filter(|id| registry.get(*id).categories_all() & category != 0);
             let names: Vec<&str> = members.map(|id| registry.full_name(id)).collect();
             ctx.out.array(names.len());
             names.iter().for_each(|name| ctx.out.bulk(name.as_bytes()));

@@ -36,9 +36,7 @@ pub(super) fn authenticate(ctx: &mut Ctx, user: &[u8], password: &[u8]) -> bool 
             let context = if ctx.in_exec { Context::Multi } else { Context::TopLevel };
             let refusal = Refusal { reason: Reason::Auth, context, object: ctx.arg(0).to_vec(), username: user.to_vec() };
             let shown = client::list::line(ctx.server, ctx.registry, conn);
-            let (now_ms, most) = (ctx.now_ms(), ctx.server.config.acllog_max_len);
-            ctx.server.count_denied(Reason::Auth);
-            ctx.server.acl_log.add(refusal, shown, now_ms, most);
+            ctx.server.note_refusal(refusal, shown);
             ctx.error(WRONG_PASSWORD);
             false
         }

@@ -35,14 +35,8 @@ fn filter<'a>(ctx: &Ctx<'a>) -> Option<ListFilter<'a>> {
         2 => Some(ListFilter::All),
         5 if !ctx.is_word(2, "filterby") => None,
         5 if ctx.is_word(3, "module") => Some(ListFilter::Module),
-        5 if ctx.is_word(3, "aclcat") => Some(ListFilter::Category(category(ctx.arg(4)))),
+        5 if ctx.is_word(3, "aclcat") => Some(ListFilter::Category(categories::named(ctx.arg(4)).unwrap_or(0))),
         5 if ctx.is_word(3, "pattern") => Some(ListFilter::Pattern(ctx.arg(4))),
         _ => None,
     }
-}
-
-/// The bit of a category; none for a name that is no category.
-fn category(name: &[u8]) -> u32 {
-    let position = categories::NAMES.iter().position(|known| known.as_bytes().eq_ignore_ascii_case(name));
-    position.map_or(0, |bit| 1 << bit)
 }

@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::{
-    acl::{CommandNames, Reason, User, UserId, Users, UsersError},
+    acl::{CommandNames, Reason, Refusal, User, UserId, Users, UsersError},
     state::{client::Client, conn_id::ConnId, pubsub::Topic},
 };
 
@@ -38,9 +38,9 @@ impl Server {
 
     /// Sets rules of a user. Clients who listen to what it may not hear any more are closed.
     pub fn set_user(&mut self, name: &[u8], rules: &[&[u8]], commands: &impl CommandNames) -> Result<(), UsersError> {
-        let (id, before) = self.users.set(name, rules, commands)?;
+        let (changed, before) = self.users.set(name, rules, commands)?;
         if before.is_some() {
-            self.close_eavesdroppers(id);
+            self.close_eavesdroppers(|user| user == changed);
         }
         Ok(())
     }
@@ -49,21 +49,20 @@ impl Server {
     pub fn replace_users(&mut self, others: Users, me: ConnId) {
         let gone = self.users.replace_all(others);
         self.close_clients_of(&gone, me);
-        let all: Vec<UserId> = self.users.iter().map(|(id, _)| id).collect();
-        all.into_iter().for_each(|id| self.close_eavesdroppers(id));
+        self.close_eavesdroppers(|_| true);
     }
 
-    /// Closes the clients of a user who listen to channels that it may not.
-    fn close_eavesdroppers(&mut self, id: UserId) {
-        let Some(user) = self.users.get(id) else { return };
-        let listens =
-            |client: &Client, topic, is_pattern| client.subscribed_names(topic).iter().any(|name| !user.allows_channel(name, is_pattern));
-        let over_hears = |client: &Client| {
-            client.user == id
-                && (listens(client, Topic::Pattern, true) || listens(client, Topic::Channel, false) || listens(client, Topic::Shard, false))
+    /// Closes the clients of these users who listen to channels that they may not.
+    fn close_eavesdroppers(&mut self, of: impl Fn(UserId) -> bool) {
+        let overhears = |client: &Client, topic| {
+            let may = |user: &User, name: &[u8]| user.allows_channel(name, topic == Topic::Pattern);
+            self.users.get(client.user).is_some_and(|user| client.subscribed_names(topic).iter().any(|name| !may(user, name)))
+        };
+        let is_one = |client: &Client| {
+            of(client.user) && [Topic::Pattern, Topic::Channel, Topic::Shard].into_iter().any(|topic| overhears(client, topic))
         };
         let found: Vec<_> =
-            self.clients.iter().filter(|(_, client)| client.subscriptions.is_some() && over_hears(client)).map(|(conn, _)| conn).collect();
+            self.clients.iter().filter(|(_, client)| client.subscriptions.is_some() && is_one(client)).map(|(conn, _)| conn).collect();
         found.into_iter().for_each(|conn| self.close(conn, false));
     }
 
@@ -90,15 +89,16 @@ impl Server {
         self.config.users = named.map(|(_, user)| words(user)).collect();
     }
 
-    /// Counts a refusal.
-    pub fn count_denied(&mut self, reason: Reason) {
+    /// Counts a refusal, and adds it to the log, with the client as it is shown.
+    pub fn note_refusal(&mut self, refusal: Refusal, client: Vec<u8>) {
         let stats = &mut self.stats;
-        let counter = match reason {
+        let counter = match refusal.reason {
             Reason::Auth => &mut stats.auth_denied,
             Reason::Command => &mut stats.commands_denied,
             Reason::Key => &mut stats.keys_denied,
             Reason::Channel => &mut stats.channels_denied,
         };
         *counter += 1;
+        self.acl_log.add(refusal, client, self.keyspace.now_ms, self.config.acllog_max_len);
     }
 }
