@@ -85,7 +85,7 @@ fn noeviction_refuses_what_takes_memory() {
         MULTI                       -> OK
         SET k v                     -> -OOM command not allowed when used memory > 'maxmemory'.
         EXEC                        -> -EXECABORT Transaction discarded because of previous errors.
-        TTL key:1                   -> 1000
+        EXISTS key:1                -> 1
         DEL key:1                   -> 1
     "#,
     );

@@ -76,17 +76,20 @@ impl Engine {
         let waits = server.keyspace.holds_expired;
         let logged = server.replication.log.is_fed();
         let monitored = server.config.latency_monitor_threshold > 0;
-        let (started, budget) = (server.host.nanos(), server.eviction.left_nanos);
-        let (mut over, mut exhausted, mut spent) = (is_over(self), false, 0);
-        while over && !waits && !exhausted && (spent < budget || spent == 0) {
+        let (started, budget, rests) = (server.host.nanos(), server.eviction.left_nanos, server.eviction.rests);
+        let (mut over, mut exhausted, mut searching, mut spent) = (is_over(self), false, false, 0);
+        while over && !waits && !rests && !exhausted && (spent < budget || spent == 0) {
             for _ in 0..EVICTIONS_A_LOOK {
                 let deletion_began = if monitored { self.server.host.nanos() } else { 0 };
-                exhausted = self.server.keyspace.evict(logged) == Eviction::Exhausted;
+                let eviction = self.server.keyspace.evict(logged);
+                exhausted = eviction == Eviction::Exhausted;
+                searching = eviction == Eviction::Searching;
                 if monitored {
                     self.server.note_latency("eviction-del", self.server.host.nanos().saturating_sub(deletion_began) / 1_000_000);
                 }
                 over = is_over(self);
-                if exhausted || !over {
+                // A search may take as long as many evictions.
+                if eviction != Eviction::Evicted || !over {
                     break;
                 }
             }
@@ -99,6 +102,7 @@ impl Engine {
         }
         let server = &mut self.server;
         server.eviction.left_nanos = budget.saturating_sub(spent);
+        server.eviction.rests |= searching && server.eviction.left_nanos == 0;
         // It is not a part of the command that it made room for.
         self.nanos = started + spent;
         server.note_over_limit(over && !waits, self.nanos);
@@ -120,7 +124,6 @@ impl Engine {
         self.refresh_time();
         let server = &mut self.server;
         if server.config.maxmemory > 0 {
-            server.eviction.left_nanos = server.eviction.budget_nanos;
             let used = server.host.used_memory() as u64;
             let over = used > server.config.maxmemory || server.eviction.over_since_nanos.is_some();
             let ceiling = used.max(server.config.maxmemory).saturating_add(slack(server.config.maxmemory));
@@ -136,6 +139,9 @@ impl Engine {
         if std::mem::take(&mut self.server.eviction.behind) && self.server.is_memory_limited() {
             self.make_room();
         }
+        // What comes from here on is for the next turn.
+        let eviction = &mut self.server.eviction;
+        (eviction.left_nanos, eviction.rests) = (eviction.budget_nanos, false);
     }
 }
 

@@ -17,6 +17,8 @@ use std::{collections::VecDeque, ops::Range};
 /// Bytes of a block that small commands are gathered in: a sixteenth of the backlog, within these bounds.
 const BLOCK_MIN: usize = 16 * 1024;
 const BLOCK_MAX: usize = 64 * 1024;
+/// Bytes by which a block is shared with its readers, beside its own.
+const SHARED_BYTES: usize = 24;
 
 /// Room that an argument's or a command's header takes at most: a letter, 20 digits, and two line ends.
 const HEADER_MAX: usize = 25;
@@ -225,7 +227,7 @@ impl WriteLog {
 
     /// Bytes of memory it holds, values that it shares included.
     pub fn memory(&self) -> usize {
-        self.held + self.blocks.capacity() * size_of::<Chunk>() + self.tail.capacity()
+        self.held + self.blocks.len() * SHARED_BYTES + self.blocks.capacity() * size_of::<Chunk>() + self.tail.capacity()
     }
 
     /// The database that the next command is for if no SELECT comes in front of it.
@@ -684,7 +686,7 @@ mod tests {
                     prop_assert!(log.len() <= log.end() - promised + 300_000, "{} bytes kept", log.len());
                 }
                 prop_assert_eq!(log.held, log.blocks.iter().map(|block| block.held).sum::<usize>());
-                let room = log.tail.capacity() + log.blocks.capacity() * size_of::<Chunk>();
+                let room = log.tail.capacity() + log.blocks.capacity() * size_of::<Chunk>() + log.blocks.len() * SHARED_BYTES;
                 prop_assert!(log.memory() - room <= log.len() as usize * 9 / 8, "{} bytes held for {}", log.memory(), log.len());
                 if let Some(seen) = all_from(&log, log.first()) {
                     prop_assert_eq!(seen, all_from(&all, log.first()).unwrap());

@@ -7,6 +7,8 @@ pub struct EvictionState {
     pub budget_nanos: u64,
     /// What is left of them in this turn.
     pub left_nanos: u64,
+    /// All of them were used, and the next key to go was still being looked for: no more of that in this turn.
+    pub rests: bool,
     /// Bytes beyond which writes wait for eviction: a little more than the limit, or than was used when the limit was lowered.
     pub ceiling: u64,
     /// More memory is used than may be, and there are keys to evict: it goes on at once.

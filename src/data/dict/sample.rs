@@ -51,23 +51,41 @@ impl<T: Slot> Dict<T> {
         next
     }
 
-    /// Each segment of which a prefix of `bits` bits of hash space, that begins at `start`, consists: where it begins, the bits of its own prefix, and the
-    /// bound of its deadlines. Of a table with shelves the whole is told as its shelves.
+    /// The parts of which a prefix of `bits` bits of hash space, that begins at `start`, consists: where each begins, the bits of its own prefix, and the
+    /// bound of its deadlines. They are shelves, or prefixes a little longer, or segments: some dozens of them.
     pub fn for_each_part(&self, start: u64, bits: u32, mut visit: impl FnMut(u64, u32, i64)) {
+        /// Bits by which the prefix of a part is longer at most.
+        const FINER: u32 = 6;
         let shelf_bits = u32::from(self.shelf_bits);
         if bits < shelf_bits {
             let shelves = self.shelves.iter().enumerate();
             return shelves.for_each(|(index, shelf)| visit(self.slot_start(index, 0), shelf_bits, shelf.due_min));
         }
-        let mut at = start;
+        let part_bits = bits + FINER;
+        let (mut at, mut part) = (start, None::<(u64, i64)>);
         while !self.shelves.is_empty() {
             let (shelf, index) = self.locate(at);
             let segment = &self.shelves[shelf].segments[index];
-            visit(at, shelf_bits + u32::from(segment.depth), segment.due_min);
+            let segment_bits = shelf_bits + u32::from(segment.depth);
+            let part_start = at >> (64 - part_bits) << (64 - part_bits);
+            if part.is_some_and(|(begun, _)| begun != part_start || segment_bits <= part_bits)
+                && let Some((begun, due_min)) = part.take()
+            {
+                visit(begun, part_bits, due_min);
+            }
+            if segment_bits <= part_bits {
+                visit(at, segment_bits, segment.due_min);
+            } else {
+                let (begun, due_min) = part.unwrap_or((part_start, i64::MAX));
+                part = Some((begun, due_min.min(segment.due_min)));
+            }
             match self.span(at).1 {
                 Some(next) if bits == 0 || (next ^ start) >> (64 - bits) == 0 => at = next,
-                _ => return,
+                _ => break,
             }
+        }
+        if let Some((begun, due_min)) = part {
+            visit(begun, part_bits, due_min);
         }
     }
 

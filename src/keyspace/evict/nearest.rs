@@ -1,26 +1,27 @@
 //! The keys of a table with the nearest deadlines, exactly, without an entry for each key.
 //!
-//! A heap holds keys, and parts of hash space with a bound of the deadlines that are there. The first thing in it is the nearest key, or a part that has to
-//! be looked at more closely: the whole becomes shelves, a shelf segments, and of a segment the [`HARVEST`] nearest keys come into the heap, with the
+//! A queue holds keys, and parts of hash space with a bound of the deadlines that are there. The first thing in it is the nearest key, or a part that has to
+//! be looked at more closely: the whole becomes shelves, a shelf segments, and of a segment the [`HARVEST`] nearest keys come into the queue, with the
 //! segment behind them. So for each segment there are a few keys in it, of those that will go next.
 //!
-//! What gets a deadline meanwhile comes into the heap if it is nearer than the furthest part's bound. If not, it is found when its part is
-//! looked at, for which there has to be one: `parts` tells of which segments there are.
+//! What gets a deadline meanwhile comes into the queue if it is nearer than the furthest part's bound. If not, it is found when its part is
+//! looked at, for which there has to be one that covers it: `parts` tells which there are.
 //!
-//! What is in the heap and is not true any more, since the key went, or was given another deadline, is passed over by who takes it out.
+//! What is in the queue and is not true any more, since the key went, or was given another deadline, is passed over by who takes it out.
 
-use crate::data::{dict::Dict, entry::Entry};
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashSet},
+use crate::data::{
+    dict::Dict,
+    entry::Entry,
+    trash::{self, Garbage, LARGE, SLICE},
 };
+use std::{collections::BTreeSet, mem};
 
 /// Keys that a look at a segment brings.
 const HARVEST: usize = 8;
 /// Parts looked at in one step.
-const PARTS_MAX: usize = 16;
-/// Keys of the table for each thing in the heap, and things beyond that: with more of them most are not true any more.
-const KEYS_A_THING: usize = 8;
+const PARTS_MAX: usize = 4;
+/// Keys of the table for each thing in the queue, and things beyond that: with more of them most are not true any more.
+const KEYS_A_THING: usize = 32;
 const THINGS_MIN: usize = 4096;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,50 +42,52 @@ struct Thing {
 }
 
 pub(crate) struct Nearest {
-    heap: BinaryHeap<Reverse<Thing>>,
-    /// Where the segments begin of which there are parts.
-    parts: HashSet<u64>,
+    queue: BTreeSet<Thing>,
+    /// Where the parts in the queue begin, and the bits of their prefixes.
+    parts: BTreeSet<(u64, u32)>,
     /// No part has a bound beyond this.
     horizon: i64,
 }
 
 impl Nearest {
     pub fn new(dict: &Dict<Entry>) -> Self {
-        let mut new = Self { heap: BinaryHeap::new(), parts: HashSet::new(), horizon: i64::MIN };
+        let mut new = Self { queue: BTreeSet::new(), parts: BTreeSet::new(), horizon: i64::MIN };
         new.add_part(0, 0, dict.due_min());
         new
     }
 
     fn add_part(&mut self, start: u64, bits: u32, bound: i64) {
-        self.parts.insert(start);
+        self.parts.insert((start, bits));
         self.horizon = self.horizon.max(bound);
-        self.heap.push(Reverse(Thing { bound, what: What::Part(bits), hash: start }));
+        self.queue.insert(Thing { bound, what: What::Part(bits), hash: start });
     }
 
     /// A key has this deadline from now on.
     pub fn note(&mut self, dict: &Dict<Entry>, hash: u64, deadline: i64) {
         if deadline < self.horizon {
-            return self.heap.push(Reverse(Thing { bound: deadline, what: What::Key, hash }));
+            self.queue.insert(Thing { bound: deadline, what: What::Key, hash });
+            return;
         }
         let bits = dict.part(hash).0;
-        let start = if bits == 0 { 0 } else { hash >> (64 - bits) << (64 - bits) };
-        if !self.parts.contains(&start) {
-            self.add_part(start, bits, deadline);
+        let start = |bits: u32| if bits == 0 { 0 } else { hash >> (64 - bits) << (64 - bits) };
+        // Mostly its own segment is there. If not, what that was split from may be, or what has not been looked into yet.
+        if !(0..=bits).rev().any(|bits| self.parts.contains(&(start(bits), bits))) {
+            self.add_part(start(bits), bits, deadline);
         }
     }
 
     /// The nearest deadline, and the hash of its key, if a bounded search comes to it.
     pub fn head(&mut self, dict: &mut Dict<Entry>) -> Option<(i64, u64)> {
-        if self.heap.len() > THINGS_MIN + dict.len() / KEYS_A_THING {
+        if self.queue.len() > THINGS_MIN + dict.len() / KEYS_A_THING {
             *self = Self::new(dict);
         }
         for _ in 0..PARTS_MAX {
-            let Reverse(Thing { bound, what, hash }) = *self.heap.peek()?;
+            let Thing { bound, what, hash } = *self.queue.first()?;
             match what {
                 What::Key => return Some((bound, hash)),
                 What::Part(bits) => {
-                    self.heap.pop();
-                    self.parts.remove(&hash);
+                    self.queue.pop_first();
+                    self.parts.remove(&(hash, bits));
                     self.look_at(dict, hash, bits, bound);
                 }
             }
@@ -94,7 +97,7 @@ impl Nearest {
 
     /// Takes out what [`Nearest::head`] has told of.
     pub fn take_head(&mut self) {
-        self.heap.pop();
+        self.queue.pop_first();
     }
 
     /// Looks at a part that was taken out.
@@ -119,7 +122,39 @@ impl Nearest {
         });
         if let Some((behind, _)) = nearest.get(HARVEST).copied() {
             self.add_part(start, bits, behind);
+        } else if bound < self.horizon {
+            // For what comes.
+            self.add_part(start, bits, self.horizon);
         }
-        self.heap.extend(nearest.iter().take(HARVEST).map(|&(bound, hash)| Reverse(Thing { bound, what: What::Key, hash })));
+        self.queue.extend(nearest.iter().take(HARVEST).map(|&(bound, hash)| Thing { bound, what: What::Key, hash }));
+    }
+}
+
+impl Drop for Nearest {
+    fn drop(&mut self) {
+        if self.queue.len() + self.parts.len() >= LARGE {
+            trash::leave(Forgotten { queue: mem::take(&mut self.queue), parts: mem::take(&mut self.parts) });
+        }
+    }
+}
+
+/// What is not asked for any more.
+struct Forgotten {
+    queue: BTreeSet<Thing>,
+    parts: BTreeSet<(u64, u32)>,
+}
+
+impl Garbage for Forgotten {
+    fn free_slice(&mut self) -> bool {
+        (0..SLICE).all(|_| self.queue.pop_first().is_some() || self.parts.pop_first().is_some())
+    }
+
+    fn len(&self) -> usize {
+        self.queue.len() + self.parts.len()
+    }
+
+    fn bytes(&self) -> usize {
+        // Trees are mostly two thirds full.
+        (self.queue.len() * size_of::<Thing>() + self.parts.len() * size_of::<(u64, u32)>()) * 3 / 2
     }
 }
