@@ -31,7 +31,7 @@ SKIPPED ?=
 # test: these run a second time, against the very release binary
 RELEASE_TESTS := it_strings it_lists it_sets it_hashes it_sorted_sets it_hostile it_persistence it_primary it_replica it_tools
 
-.PHONY: help run build test compat bench asan fuzz simulate differential soak kills docs install uninstall clean
+.PHONY: help run build test compat bench asan fuzz simulate differential soak kills together docs install uninstall clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.* ## /\1\t/' | expand -t 12
@@ -96,6 +96,10 @@ soak: ## everything at once for SECONDS=600: clients, saves, replicas, kills; me
 
 kills: ## kill a server with an append-only file KILLS=200 times under load, and as often on a disk that fills up
 	SOLOD_KILLS=$(KILLS) $(CARGO) test $(CHECKED) --test it_aof_kill -- --nocapture --test-threads 1
+
+together: ## redis-benchmark in threads, an append-only file, eviction, rewrites, saves and a replica at once, for SECONDS=600
+	scripts/setup-tests redis-benchmark
+	SOLOD_TOGETHER_SECONDS=$(SECONDS) $(CARGO) test $(CHECKED) --test it_together -- --nocapture
 
 docs: ## write docs/commands.md and docs/configuration.md from the tables
 	UPDATE_DOCS=1 $(CARGO) test $(CHECKED) --test it_docs
