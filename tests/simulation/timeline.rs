@@ -131,9 +131,11 @@ impl Timeline {
         let bytes = log.read_from(next).ok_or("the log has forgotten what a reader needs")?.concat();
         log.move_reader(reader, log.end());
         self.reader = Some((reader, log.end()));
-        let (marks, named) = (&mut self.marks, &mut self.named);
+        let (marks, named, lost) = (&mut self.marks, &mut self.named, &mut self.lost);
         self.shadow.feed(&bytes, |unit| {
             for serial in unit.serials {
+                // It was lost, and has come again.
+                lost.remove(&serial);
                 named.entry(serial).or_insert(marks.len());
             }
             marks.push(Mark { digest: unit.digest, logged_ns: now_ns, owes });
@@ -154,6 +156,8 @@ impl Timeline {
         if digest != self.shadow.digest() {
             self.shadow = Shadow::of(&State::of(&engine.server.keyspace));
             self.jump(digest, now_ns);
+            // What it holds is its primary's, which may have kept what was lost here.
+            self.lost.clear();
         }
         let replication = &engine.server.replication;
         let db = replication.upstream.as_ref().map_or(replication.log.db(), |upstream| Some(upstream.db));
