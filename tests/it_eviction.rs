@@ -310,3 +310,29 @@ fn under_load_the_limit_holds_and_no_turn_is_long() {
         assert!(longest < 2000.0, "{policy}: a turn of {longest} us");
     }
 }
+
+#[test]
+fn what_only_a_snapshot_still_needs_does_not_count() {
+    for kind in ["HSET", "ZADD"] {
+        let server = Server::start(&["--enable-debug-command", "yes", "--maxmemory-policy", "allkeys-lru", "--save", ""]);
+        let mut client = server.connect();
+        for from in (0..100_000).step_by(1000) {
+            let mut call: Vec<Vec<u8>> = vec![kind.into(), b"large".to_vec()];
+            (from..from + 1000).for_each(|n| call.extend([n.to_string().into_bytes(), format!("{n:0100}").into_bytes()]));
+            assert_eq!(client.cmd(&call).int(), 1000);
+        }
+        client.run("SET small v");
+        let used = figure(&mut client, "used_memory");
+        client.run(&format!("CONFIG SET maxmemory {}", used + 4_000_000));
+        // The snapshot comes to it, and stays there for long: its elements go out one by one.
+        client.run("CONFIG SET rdb-key-save-delay 1000000");
+        assert!(client.run("BGSAVE").text().starts_with("Background"));
+        client.run("DEL large");
+        let uncounted = figure(&mut client, "mem_not_counted_for_evict");
+        println!("{kind}: {used} used, {uncounted} do not count");
+        assert!(uncounted > used / 2, "{kind}: {uncounted} of {used}");
+        let value = "v".repeat(1_000_000);
+        (0..8).for_each(|n| assert_eq!(client.run(&format!("SET key:{n} {value}")), *"OK", "{kind}"));
+        assert_eq!(client.run("EXISTS small").int(), 1, "{kind}: nothing had to give way");
+    }
+}

@@ -78,7 +78,9 @@ fn everything_at_once_leaves_the_same_everywhere() {
                     true => control.run("BGSAVE"),
                     false => control.run("BGREWRITEAOF"),
                 };
-                assert!(answer.text().starts_with("Background"), "{answer:?}");
+                // One may have begun by itself since.
+                let text = answer.text();
+                assert!(text.starts_with("Background") || text.ends_with("already in progress"), "{text}");
                 (rewrites, saves) = if rewrites > saves { (rewrites, saves + 1) } else { (rewrites + 1, saves) };
             }
             most = most.max(counted(&mut control) as f64 / MAXMEMORY as f64);

@@ -14,6 +14,7 @@ use super::{
     member::Member,
     object::Object,
     stream::{SharedStream, StreamPart},
+    trash::Garbage,
     zset,
 };
 use std::cell::RefCell;
@@ -168,14 +169,34 @@ impl<T: Piece> Pieces for Dict<T> {
     }
 }
 
+/// A table that is gone but for its watches, and what it takes.
+struct Orphan {
+    table: Box<dyn Pieces>,
+    bytes: usize,
+}
+
+#[derive(Default)]
+struct Orphans {
+    all: Vec<Orphan>,
+    /// What all of them take.
+    bytes: usize,
+}
+
 thread_local! {
-    static ORPHANS: RefCell<Vec<Box<dyn Pieces>>> = RefCell::default();
+    static ORPHANS: RefCell<Orphans> = RefCell::default();
 }
 
 /// Keeps a table that nobody but its watches needs. At the thread's end nobody does.
 fn rescue<T: Piece>(table: Dict<T>) {
+    let bytes = Garbage::bytes(&table);
     let mut table = Some(table);
-    let kept = ORPHANS.try_with(|orphans| orphans.borrow_mut().extend(table.take().map(|t| Box::new(t) as Box<dyn Pieces>)));
+    let kept = ORPHANS.try_with(|orphans| {
+        if let Some(table) = table.take() {
+            let mut orphans = orphans.borrow_mut();
+            orphans.bytes += bytes;
+            orphans.all.push(Orphan { table: Box::new(table), bytes });
+        }
+    });
     if let (Err(_), Some(mut table)) = (kept, table) {
         table.forget_watches();
     }
@@ -188,7 +209,7 @@ pub fn step_orphan(id: WatchId, visit: &mut dyn FnMut(Element<'_>)) -> Option<bo
 
 /// Whether there is a watch of this name on a table that has been dropped.
 pub fn is_orphan(id: WatchId) -> bool {
-    ORPHANS.with(|orphans| orphans.borrow().iter().any(|orphan| orphan.is_watched_by(id)))
+    ORPHANS.with(|orphans| orphans.borrow().all.iter().any(|orphan| orphan.table.is_watched_by(id)))
 }
 
 /// [`Pieces::unwatch`] for a table that has been dropped since.
@@ -198,16 +219,22 @@ pub fn unwatch_orphan(id: WatchId) {
 
 /// Tables that are gone but for their watches.
 pub fn orphans() -> usize {
-    ORPHANS.with(|orphans| orphans.borrow().len())
+    ORPHANS.with(|orphans| orphans.borrow().all.len())
+}
+
+/// Bytes of memory that those take, about.
+pub fn orphan_bytes() -> usize {
+    ORPHANS.with(|orphans| orphans.borrow().bytes)
 }
 
 fn with_orphan<R>(id: WatchId, act: impl FnOnce(&dyn Pieces) -> R) -> Option<R> {
     let (result, done) = ORPHANS.with(|orphans| {
         let mut orphans = orphans.borrow_mut();
-        let index = orphans.iter().position(|orphan| orphan.is_watched_by(id))?;
-        let result = act(&*orphans[index]);
-        let done = (!orphans[index].is_watched()).then(|| orphans.swap_remove(index));
-        Some((result, done))
+        let index = orphans.all.iter().position(|orphan| orphan.table.is_watched_by(id))?;
+        let result = act(&*orphans.all[index].table);
+        let done = (!orphans.all[index].table.is_watched()).then(|| orphans.all.swap_remove(index));
+        orphans.bytes -= done.as_ref().map_or(0, |orphan| orphan.bytes);
+        Some((result, done.map(|orphan| orphan.table)))
     })?;
     // What is freed may itself leave something here, so nothing is borrowed meanwhile.
     drop(done);

@@ -55,6 +55,7 @@ use crate::data::{
     dict::{Dict, Handle},
     entry::{Entry, NEVER},
     key_hash::Seed,
+    pieces,
     rng::Rng,
     trash,
 };
@@ -526,9 +527,10 @@ impl Keyspace {
         }
     }
 
-    /// Bytes of memory that wait to be freed, about. What walks still need is not among them.
+    /// Bytes of memory of what is gone and not freed yet, about: it waits to be freed, or walks still need it. Nodes of lists and streams that only
+    /// walks still need are not among them.
     pub fn unburied_bytes(&self) -> usize {
-        trash::pending_bytes()
+        trash::pending_bytes() + pieces::orphan_bytes()
     }
 
     /// Keys that were flushed, and large values that are gone, and are not freed yet: INFO's `lazyfree_pending_objects`.

@@ -88,7 +88,7 @@ impl Server {
         }
     }
 
-    /// Bytes used that do not count against the limit: these buffers, and what was given up and waits to be freed in slices.
+    /// Bytes used that do not count against the limit: these buffers, and what was given up and waits to be freed in slices, or until a snapshot has it.
     pub fn uncounted_memory(&self) -> usize {
         self.uncounted_buffers() + self.keyspace.unburied_bytes()
     }
