@@ -118,9 +118,10 @@ impl Timeline {
         self.undone.clear();
         self.undone_names.clear();
         if std::mem::take(&mut self.is_away) || log.next_of(reader) != next {
+            let logged = (log.next_of(reader) == next).then(|| log.read_from(next)).flatten().map(|pieces| pieces.concat());
             log.move_reader(reader, log.end());
             self.reader = Some((reader, log.end()));
-            return self.come_back(engine, now_ns);
+            return self.come_back(engine, logged.unwrap_or_default(), owes, now_ns);
         }
         if owes != Owes::All && self.marks.last().is_some_and(|mark| mark.owes == Owes::All) {
             self.release(owes);
@@ -149,10 +150,23 @@ impl Timeline {
         Ok(())
     }
 
-    /// The node follows its log again.
-    fn come_back(&mut self, engine: &Engine, now_ns: u64) -> Result<(), String> {
+    /// The node follows its log again, and has logged this in the turn in which it began to.
+    fn come_back(&mut self, engine: &Engine, logged: Vec<u8>, owes: Owes, now_ns: u64) -> Result<(), String> {
         let digest = digest(&engine.server.keyspace);
         self.shadow.forget_rest();
+        let (mut units, before) = (Vec::new(), self.shadow.digest());
+        let leads_there = digest != before && self.shadow.feed(&logged, |unit| units.push(unit)).is_ok() && digest == self.shadow.digest();
+        if leads_there {
+            // It holds what was loaded, and what it has done since: a crash may leave a part of that.
+            for unit in units {
+                for serial in unit.serials {
+                    self.named.entry(serial).or_insert(self.marks.len());
+                    self.lost.remove(&serial);
+                }
+                self.marks.push(Mark { digest: unit.digest, logged_ns: now_ns, owes });
+            }
+            return Ok(());
+        }
         if digest != self.shadow.digest() {
             self.shadow = Shadow::of(&State::of(&engine.server.keyspace));
             self.jump(digest, now_ns);
@@ -202,11 +216,13 @@ impl Timeline {
     /// The mark of what is on the disk, and whether that was undone before.
     fn find(&self, found: &Shadow) -> Result<(usize, bool), String> {
         let place = |marks: &[Mark]| marks.iter().rposition(|mark| mark.digest == found.digest());
-        if let Some(index) = place(&self.marks) {
-            return Ok((index, false));
-        }
-        if let Some(index) = place(&self.undone) {
-            return Ok((self.marks.len() + index, true));
+        let (there, undone) = (place(&self.marks), place(&self.undone));
+        // What was undone may have led back to what there was earlier: a key is set, and deleted.
+        match (there, undone) {
+            (Some(index), None) => return Ok((index, false)),
+            (Some(index), Some(_)) if index + 1 == self.marks.len() => return Ok((index, false)),
+            (_, Some(index)) => return Ok((self.marks.len() + index, true)),
+            (None, None) => (),
         }
         let (found, last) = (State::of(found.keyspace()), State::of(self.shadow.keyspace()));
         let difference = found.difference(&last).unwrap_or_default();
