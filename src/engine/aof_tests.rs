@@ -312,6 +312,28 @@ fn every_second_writes_do_not_wait_but_for_a_sync_that_takes_two() {
 }
 
 #[test]
+fn every_second_writes_wait_too_when_it_takes_two_to_say_where_they_go() {
+    let mut log = logging(AppendFsync::EverySecond);
+    log.say(A, "SET k v");
+    log.bench.engine.server.aof_cut();
+    assert_eq!(log.say(A, "SET k w"), "+OK\r\n");
+    log.answer();
+    log.turn();
+    assert!(log.bench.engine.server.aof_is_cut_done() && log.jobs.is_empty());
+    log.bench.pass(2000);
+    log.turn();
+    assert_eq!(log.say(A, "SET k x"), "", "it waits");
+    log.bench.engine.server.aof_continue_in(Some(NEXT));
+    while !log.jobs.is_empty() || log.next.is_empty() {
+        log.turn();
+        log.answer();
+    }
+    log.turn();
+    log.turn();
+    assert_eq!(log.sent(A), "+OK\r\n");
+}
+
+#[test]
 fn a_failed_sync_stops_writes_until_there_is_a_new_base() {
     let mut log = logging(AppendFsync::EverySecond);
     log.say(A, "SET k v");

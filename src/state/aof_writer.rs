@@ -107,6 +107,8 @@ pub struct AofWriter {
     sync_began_ms: u64,
     /// When the oldest byte was logged that neither is on the disk nor part of the sync under way.
     since_ms: Option<u64>,
+    /// When the oldest byte was logged that stands behind a cut and waits to be told where it goes.
+    since_behind_ms: Option<u64>,
     /// The end of the log when it was last looked at.
     seen_end: u64,
     /// The next job syncs, whatever the setting says.
@@ -136,6 +138,7 @@ impl AofWriter {
             asked_ms: 0,
             sync_began_ms: 0,
             since_ms: None,
+            since_behind_ms: None,
             seen_end: at,
             wants_sync: false,
             is_stopped: false,
@@ -218,7 +221,9 @@ impl AofWriter {
         if end - from == log.chatter_since(from) {
             return None;
         }
-        self.since_ms.get_or_insert(now_ms);
+        let is_cut = self.parts.back().is_some_and(|part| part.until.is_some());
+        let since_ms = if is_cut { &mut self.since_behind_ms } else { &mut self.since_ms };
+        since_ms.get_or_insert(now_ms);
         Some(from)
     }
 
@@ -230,7 +235,7 @@ impl AofWriter {
     /// When (monotonic ms) the oldest bytes were logged that are not on the disk.
     pub fn unsynced_since_ms(&self) -> Option<u64> {
         let job = self.job.as_ref().and_then(|job| job.since_ms);
-        job.into_iter().chain(self.since_ms).min()
+        job.into_iter().chain(self.since_ms).chain(self.since_behind_ms).min()
     }
 
     /// Offset in the log up to which bytes can go to the first part.
@@ -271,9 +276,10 @@ impl AofWriter {
         if self.job.is_some() || now_ms < self.retry_at_ms {
             return None;
         }
-        if rule.suspended && rule.policy == AppendFsync::EverySecond && self.since_ms.is_some() {
+        if rule.suspended && rule.policy == AppendFsync::EverySecond {
             // The promise of two seconds does not hold meanwhile.
-            self.since_ms = Some(now_ms);
+            self.since_ms = self.since_ms.map(|_| now_ms);
+            self.since_behind_ms = self.since_behind_ms.map(|_| now_ms);
         }
         let to = if self.is_stopped { self.handed } else { self.limit(log.end()) };
         if self.gathers(rule.policy, to, now_ms) {
@@ -428,6 +434,7 @@ impl AofWriter {
             (None, Some(part)) => part.until = None,
             (None, None) => (),
         }
+        self.since_ms = self.since_ms.into_iter().chain(self.since_behind_ms.take()).min();
         self.finish_part();
     }
 
@@ -500,10 +507,11 @@ impl AofWriter {
     /// Milliseconds until there is something to do that no event tells of.
     pub fn sleep_ms(&self, rule: SyncRule, end: u64, now_ms: u64) -> u64 {
         let left = |at: u64| at.saturating_sub(now_ms).max(1);
+        // Writes are to wait from that moment on.
+        let late = self.unsynced_since_ms().filter(|_| rule.policy == AppendFsync::EverySecond && !rule.suspended);
+        let late = late.map(|since| since + UNSYNCED_MS_MAX).filter(|at| *at > now_ms).map_or(u64::MAX, left);
         if self.job.is_some() {
-            // Writes are to wait from that moment on.
-            let late = self.unsynced_since_ms().filter(|_| rule.policy == AppendFsync::EverySecond && !rule.suspended);
-            return late.map(|since| since + UNSYNCED_MS_MAX).filter(|at| *at > now_ms).map_or(u64::MAX, left);
+            return late;
         }
         let has_bytes = !self.again.is_empty() || self.limit(end) > self.handed;
         if has_bytes {
@@ -512,7 +520,7 @@ impl AofWriter {
         if self.written > self.synced && rule.policy == AppendFsync::EverySecond && !rule.suspended {
             return left((self.sync_began_ms + SYNC_EACH_MS).max(self.retry_at_ms));
         }
-        u64::MAX
+        if self.since_behind_ms.is_some() { late } else { u64::MAX }
     }
 }
 

@@ -260,6 +260,31 @@ fn the_age_of_what_is_not_on_the_disk_is_that_of_its_oldest_byte() {
 }
 
 #[test]
+fn what_waits_behind_a_cut_grows_old_as_everything_else_does() {
+    for in_new in [false, true] {
+        let mut world = World::new(AppendFsync::EverySecond);
+        world.append(1);
+        world.turn();
+        world.cut();
+        world.append(1);
+        world.turn();
+        let behind = world.now_ms;
+        world.answer(None);
+        world.turn();
+        assert!(world.writer.is_cut_done() && world.job.is_none(), "it is not known where it goes");
+        assert_eq!(world.writer.unsynced_since_ms(), Some(behind));
+        let wakes = world.writer.sleep_ms(world.rule, world.log.end(), world.now_ms);
+        assert_eq!(world.now_ms + wakes, behind + UNSYNCED_MS_MAX, "it wakes up to hold writes");
+        world.go_on(in_new);
+        assert_eq!(world.writer.unsynced_since_ms(), Some(behind));
+        world.now_ms += SYNC_EACH_MS;
+        world.turn();
+        world.answer(None);
+        assert_eq!((world.writer.synced(), world.writer.unsynced_since_ms()), (world.log.end(), None));
+    }
+}
+
+#[test]
 fn what_is_left_when_it_is_stopped_is_synced_whatever_is_logged_then() {
     for under_way in [false, true] {
         let mut world = World::new(AppendFsync::No);
