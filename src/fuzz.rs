@@ -13,9 +13,11 @@ use crate::{
     },
 };
 
+mod aof;
 mod stream;
 mod strings;
 
+pub use aof::{aof, manifest};
 pub use stream::stream;
 pub use strings::{bitfield, hyperloglog};
 
