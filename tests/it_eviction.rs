@@ -313,13 +313,13 @@ fn under_load_the_limit_holds_and_no_turn_is_long() {
 
 #[test]
 fn what_only_a_snapshot_still_needs_does_not_count() {
-    for kind in ["HSET", "ZADD"] {
+    for kind in ["HSET", "ZADD", "RPUSH"] {
         let server = Server::start(&["--enable-debug-command", "yes", "--maxmemory-policy", "allkeys-lru", "--save", ""]);
         let mut client = server.connect();
         for from in (0..100_000).step_by(1000) {
             let mut call: Vec<Vec<u8>> = vec![kind.into(), b"large".to_vec()];
             (from..from + 1000).for_each(|n| call.extend([n.to_string().into_bytes(), format!("{n:0100}").into_bytes()]));
-            assert_eq!(client.cmd(&call).int(), 1000);
+            assert!(client.cmd(&call).int() >= 1000);
         }
         client.run("SET small v");
         let used = figure(&mut client, "used_memory");

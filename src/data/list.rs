@@ -125,6 +125,13 @@ impl List {
         }
     }
 
+    /// Whether no copy shares its nodes, by three of them that stand for all.
+    pub fn is_alone(&self) -> bool {
+        let Repr::Linked(list) = &self.0 else { return true };
+        let slots = list.slots();
+        (1..4).filter_map(|quarter| slots.get(slots.len() * quarter / 4)).all(node::NodeSlot::is_alone)
+    }
+
     /// Bytes of all nodes' listpacks when none is compressed: DEBUG OBJECT's `ql_uncompressed_size`.
     pub fn node_bytes(&self) -> usize {
         match &self.0 {

@@ -90,6 +90,8 @@ pub fn of(object: &Object) -> Option<&dyn Pieces> {
 pub trait SharedCopy {
     /// Hands over the next elements, some hundred at most; `false` when those were the last.
     fn step(&mut self, visit: &mut dyn FnMut(Element<'_>)) -> bool;
+    /// Bytes of memory that only the copy still needs, about: those of all where the original is gone, if that can be told.
+    fn bytes_alone(&self) -> usize;
 }
 
 /// The value as such a copy, if that is how it is to be handed over.
@@ -117,11 +119,21 @@ impl SharedCopy for SharedList {
         self.next += NODES_STEP;
         self.next < self.list.node_count()
     }
+
+    fn bytes_alone(&self) -> usize {
+        const SAMPLES: usize = 8;
+        if self.list.is_alone() { self.list.allocated(SAMPLES) } else { 0 }
+    }
 }
 
 impl SharedCopy for SharedStream {
     fn step(&mut self, visit: &mut dyn FnMut(Element<'_>)) -> bool {
         SharedStream::step(self, &mut |part| visit(Element::Stream(part)))
+    }
+
+    /// Every entry that is added to the original makes its root another, so whether that is gone cannot be told.
+    fn bytes_alone(&self) -> usize {
+        0
     }
 }
 

@@ -527,10 +527,10 @@ impl Keyspace {
         }
     }
 
-    /// Bytes of memory of what is gone and not freed yet, about: it waits to be freed, or walks still need it. Nodes of lists and streams that only
-    /// walks still need are not among them.
+    /// Bytes of memory of what is gone and not freed yet, about: it waits to be freed, or walks still need it. Streams that only walks still need are
+    /// not among it.
     pub fn unburied_bytes(&self) -> usize {
-        trash::pending_bytes() + pieces::orphan_bytes()
+        trash::pending_bytes() + pieces::orphan_bytes() + self.walks.iter().map(Walk::copied_bytes).sum::<usize>()
     }
 
     /// Keys that were flushed, and large values that are gone, and are not freed yet: INFO's `lazyfree_pending_objects`.

@@ -85,6 +85,11 @@ impl Walk {
         !self.larges.is_empty()
     }
 
+    /// Bytes of memory that only this walk still needs, about; tables that are gone are not among them.
+    pub(super) fn copied_bytes(&self) -> usize {
+        self.larges.copied_bytes()
+    }
+
     /// Hands over the next elements of the first large collection.
     pub(super) fn step_large(&mut self, tables: &dyn Tables) {
         self.larges.step(&self.sink, tables);

@@ -193,6 +193,11 @@ impl NodeSlot {
         }
     }
 
+    /// Whether no copy shares the node.
+    pub fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.node) == 1
+    }
+
     /// Bytes of memory that the node takes, its place in the deque not counted.
     pub fn allocated(&self) -> usize {
         /// The two counters in front of what an `Arc` shares.

@@ -138,6 +138,14 @@ impl Larges {
         self.0.iter().any(|large| large.may_be_in(table))
     }
 
+    /// Bytes of memory that nobody else needs any more, of the copies that come next; tables that are gone count elsewhere.
+    pub fn copied_bytes(&self) -> usize {
+        /// Copies looked at: the large ones among many are few.
+        const COPIES: usize = 16;
+        let copy = |large: &Large| if let Large::Shared(copy) = large { copy.bytes_alone() } else { 0 };
+        self.0.iter().take(COPIES).map(copy).sum()
+    }
+
     /// Hands over the next elements of the first of them.
     pub fn step(&mut self, sink: &RefCell<dyn Sink>, tables: &dyn Tables) {
         let Some(large) = self.0.front_mut() else { return };
