@@ -363,6 +363,12 @@ impl AofWriter {
             Some(LogError::Write(_)) => {
                 let mut left = job.pieces;
                 drop_front(&mut left, done.written);
+                if left.is_empty() && job.bytes > 0 {
+                    // All of it is in the file, whatever has failed: what is left to do is a sync, whose success says that it works again.
+                    self.written_db = job.db;
+                    self.arrived(job.to, false);
+                    self.wants_sync = true;
+                }
                 self.again.splice(0..0, left);
                 self.since_ms = job.since_ms.or(self.since_ms);
                 self.retry_at_ms = now_ms + RETRY_MS;

@@ -79,7 +79,8 @@ impl World {
         assert_eq!(held.len() as u64, at, "the file has what was expected");
         let written = left.map_or(bytes.len(), |left| left % (bytes.len() + 1));
         held.extend_from_slice(&bytes[..written]);
-        let failed = left.is_some() && written < bytes.len();
+        // It may also fail with everything written.
+        let failed = left.is_some();
         let done = Logged {
             written: written as u64,
             synced: sync && !failed,
@@ -257,6 +258,24 @@ fn the_age_of_what_is_not_on_the_disk_is_that_of_its_oldest_byte() {
     world.now_ms += 10_000;
     world.turn();
     assert_eq!(world.writer.unsynced_since_ms(), Some(world.now_ms), "while syncs are suspended nobody waits for them");
+}
+
+#[test]
+fn a_write_that_fails_with_everything_written_is_followed_by_a_sync() {
+    for policy in [AppendFsync::Always, AppendFsync::EverySecond, AppendFsync::No] {
+        let mut world = World::new(policy);
+        let before = world.log.end();
+        world.append(1);
+        world.turn();
+        let all = world.job.as_ref().expect("it is written").2.len();
+        world.answer(Some(all));
+        assert_eq!((world.writer.written(), world.writer.synced()), (world.log.end(), before), "{policy:?}");
+        world.turn();
+        let (_, at, bytes, sync) = world.job.as_ref().expect("nobody knows yet that it works again");
+        assert_eq!((*at, bytes.len(), *sync), (all as u64, 0, true), "{policy:?}");
+        world.answer(None);
+        assert_eq!(world.writer.synced(), world.log.end(), "{policy:?}");
+    }
 }
 
 #[test]
