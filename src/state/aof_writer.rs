@@ -514,10 +514,12 @@ impl AofWriter {
     pub fn sleep_ms(&self, rule: SyncRule, end: u64, now_ms: u64) -> u64 {
         let left = |at: u64| at.saturating_sub(now_ms).max(1);
         // Writes are to wait from that moment on.
-        let late = self.unsynced_since_ms().filter(|_| rule.policy == AppendFsync::EverySecond && !rule.suspended);
-        let late = late.map(|since| since + UNSYNCED_MS_MAX).filter(|at| *at > now_ms).map_or(u64::MAX, left);
+        let late = || {
+            let since = self.unsynced_since_ms().filter(|_| rule.policy == AppendFsync::EverySecond && !rule.suspended);
+            since.map(|since| since + UNSYNCED_MS_MAX).filter(|at| *at > now_ms).map_or(u64::MAX, left)
+        };
         if self.job.is_some() {
-            return late;
+            return late();
         }
         let has_bytes = !self.again.is_empty() || self.limit(end) > self.handed;
         if has_bytes {
@@ -526,7 +528,7 @@ impl AofWriter {
         if self.written > self.synced && rule.policy == AppendFsync::EverySecond && !rule.suspended {
             return left((self.sync_began_ms + SYNC_EACH_MS).max(self.retry_at_ms));
         }
-        if self.since_behind_ms.is_some() { late } else { u64::MAX }
+        if self.since_behind_ms.is_some() { late() } else { u64::MAX }
     }
 }
 

@@ -106,6 +106,12 @@ fn top(hash: u64, bits: u32) -> usize {
     (hash >> 1).wrapping_shr(63u32.wrapping_sub(bits)) as usize
 }
 
+/// Where the prefix of hash space begins that consists of the top `bits` bits of `hash`, which are less than 64.
+#[inline]
+pub(crate) fn prefix_start(hash: u64, bits: u32) -> u64 {
+    hash & !(u64::MAX >> bits)
+}
+
 impl<T: Slot> Dict<T> {
     /// An empty table: no allocation until the first entry.
     pub fn new(seed: Seed) -> Self {
@@ -346,7 +352,7 @@ impl<T: Slot> Dict<T> {
         if bits == 0 {
             return (0, None);
         }
-        let start = hash >> (64 - bits) << (64 - bits);
+        let start = prefix_start(hash, bits);
         (start, start.checked_add(1 << (64 - bits)))
     }
 

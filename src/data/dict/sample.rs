@@ -1,7 +1,7 @@
 //! Entries chosen to be compared, for eviction: those of one bucket are neighbours, so that one miss of the memory shows seven of them; and
 //! those with a deadline, which segments tell of by their bounds.
 
-use super::{Dict, Handle, Slot};
+use super::{Dict, Handle, Slot, prefix_start};
 
 impl<T: Slot> Dict<T> {
     /// Every entry of the home bucket of `hash`.
@@ -62,30 +62,26 @@ impl<T: Slot> Dict<T> {
             return shelves.for_each(|(index, shelf)| visit(self.slot_start(index, 0), shelf_bits, shelf.due_min));
         }
         let part_bits = bits + FINER;
-        let (mut at, mut part) = (start, None::<(u64, i64)>);
+        let (mut at, mut part) = (start, None::<(u64, u32, i64)>);
         while !self.shelves.is_empty() {
-            let (shelf, index) = self.locate(at);
-            let segment = &self.shelves[shelf].segments[index];
-            let segment_bits = shelf_bits + u32::from(segment.depth);
-            let part_start = at >> (64 - part_bits) << (64 - part_bits);
-            if part.is_some_and(|(begun, _)| begun != part_start || segment_bits <= part_bits)
-                && let Some((begun, due_min)) = part.take()
-            {
-                visit(begun, part_bits, due_min);
-            }
-            if segment_bits <= part_bits {
-                visit(at, segment_bits, segment.due_min);
-            } else {
-                let (begun, due_min) = part.unwrap_or((part_start, i64::MAX));
-                part = Some((begun, due_min.min(segment.due_min)));
+            let (segment_bits, due_min) = self.part(at);
+            // Segments that are smaller than a part may be make one together.
+            let begins = if segment_bits <= part_bits { at } else { prefix_start(at, part_bits) };
+            match &mut part {
+                Some((begun, _, bound)) if *begun == begins => *bound = due_min.min(*bound),
+                _ => {
+                    if let Some((begun, bits, bound)) = part.replace((begins, segment_bits.min(part_bits), due_min)) {
+                        visit(begun, bits, bound);
+                    }
+                }
             }
             match self.span(at).1 {
-                Some(next) if bits == 0 || (next ^ start) >> (64 - bits) == 0 => at = next,
+                Some(next) if prefix_start(next, bits) == prefix_start(start, bits) => at = next,
                 _ => break,
             }
         }
-        if let Some((begun, due_min)) = part {
-            visit(begun, part_bits, due_min);
+        if let Some((begun, bits, bound)) = part {
+            visit(begun, bits, bound);
         }
     }
 

@@ -10,7 +10,7 @@
 //! What is in the queue and is not true any more, since the key went, or was given another deadline, is passed over by who takes it out.
 
 use crate::data::{
-    dict::Dict,
+    dict::{Dict, prefix_start},
     entry::Entry,
     trash::{self, Garbage, LARGE, SLICE},
 };
@@ -69,10 +69,9 @@ impl Nearest {
             return;
         }
         let bits = dict.part(hash).0;
-        let start = |bits: u32| if bits == 0 { 0 } else { hash >> (64 - bits) << (64 - bits) };
         // Mostly its own segment is there. If not, what that was split from may be, or what has not been looked into yet.
-        if !(0..=bits).rev().any(|bits| self.parts.contains(&(start(bits), bits))) {
-            self.add_part(start(bits), bits, deadline);
+        if !(0..=bits).rev().any(|bits| self.parts.contains(&(prefix_start(hash, bits), bits))) {
+            self.add_part(prefix_start(hash, bits), bits, deadline);
         }
     }
 
