@@ -19,14 +19,10 @@ const SETTINGS: [&str; 12] = [
     "yes",
 ];
 
-fn number(server: &Server, field: &str) -> f64 {
-    server.info(field).parse().unwrap_or_else(|_| panic!("{field}"))
-}
-
 /// Facts of the allocator are as old as the last cron.
 fn after_a_cron(server: &Server) {
-    let ticks = number(server, "uptime_in_seconds") as u64;
-    wait_until(|| number(server, "uptime_in_seconds") as u64 >= ticks + 2);
+    let ticks = server.number::<u64>("uptime_in_seconds");
+    wait_until(|| server.number::<u64>("uptime_in_seconds") >= ticks + 2);
 }
 
 /// Commands without a look at their replies, but for errors.
@@ -95,20 +91,20 @@ fn memory_comes_back_and_the_data_is_what_it_was() {
     conn.run("DEBUG POPULATE 10000 kept 500");
     all(&mut conn, (0..40_000).filter(|n| n % 4 > 0).map(|n| words(format!("DEL doomed:{n}"))));
     after_a_cron(&server);
-    let (before, used) = (number(&server, "allocator_frag_ratio"), number(&server, "used_memory"));
+    let (before, used) = (server.number::<f64>("allocator_frag_ratio"), server.number::<f64>("used_memory"));
     assert!(before > 1.3, "{before}");
     assert!(conn.run("MEMORY DOCTOR").text().contains("CONFIG SET activedefrag yes"));
     let digest = conn.run("DEBUG DIGEST");
     assert_eq!((server.info("active_defrag_running"), server.info("active_defrag_hits")), ("0".into(), "0".into()));
 
     conn.run("CONFIG SET activedefrag yes");
-    wait_until(|| number(&server, "active_defrag_hits") > 0.0);
-    wait_until(|| number(&server, "allocator_frag_ratio") < 1.1);
+    wait_until(|| server.number::<f64>("active_defrag_hits") > 0.0);
+    wait_until(|| server.number::<f64>("allocator_frag_ratio") < 1.1);
     assert_eq!(conn.run("DEBUG DIGEST"), digest);
-    let now = number(&server, "used_memory");
+    let now = server.number::<f64>("used_memory");
     assert!((now - used).abs() < used / 100.0, "what moves is counted once: {used} bytes, and then {now}");
-    assert!(number(&server, "active_defrag_key_hits") > 0.0 && number(&server, "active_defrag_misses") > 0.0);
-    assert!(number(&server, "total_active_defrag_time") > 0.0);
+    assert!(server.number::<f64>("active_defrag_key_hits") > 0.0 && server.number::<f64>("active_defrag_misses") > 0.0);
+    assert!(server.number::<f64>("total_active_defrag_time") > 0.0);
     // Each is still what it was, to commands as well.
     replies!(conn, "HLEN large:hash" => "4000", "SCARD large:set" => "4000", "ZCARD large:zset" => "4000", "LLEN large:list" => "4000",
         "ZRANGE large:zset 0 0 WITHSCORES" => &format!("[\"member:{}:0\", \"0\"]", "x".repeat(40)));
@@ -135,7 +131,7 @@ fn snapshots_and_scans_go_on_while_everything_moves() {
         }
     }
     assert_eq!(seen.len() as i64, keys);
-    wait_until(|| number(&server, "active_defrag_hits") > 1000.0);
+    wait_until(|| server.number::<f64>("active_defrag_hits") > 1000.0);
     conn.run("CONFIG SET rdb-key-save-delay 0");
     wait_until(|| server.info("rdb_bgsave_in_progress") == "0");
     assert_eq!(server.info("rdb_last_bgsave_status"), "ok");

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Conn, Server, redis_cli, wait_until};
+use common::{Conn, Server, info_field, redis_cli, wait_until};
 use std::{
     process::Command,
     thread,
@@ -23,14 +23,10 @@ const MIXES: [&[&str]; 6] = [
     &["-P", "8", "EXPIRE", "key:__rand_int__", "1"],
 ];
 
-fn field(server: &Server, name: &str) -> u64 {
-    server.info(name).parse().unwrap_or_else(|_| panic!("{name} is no number"))
-}
-
 /// Bytes that the limit counts, of one moment.
 fn counted(client: &mut Conn) -> u64 {
     let text = client.run("INFO memory").text();
-    let of = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.parse::<u64>().ok());
+    let of = |name: &str| info_field(&text, name)?.parse::<u64>().ok();
     of("used_memory").expect("it is told") - of("mem_not_counted_for_evict").expect("it is told")
 }
 
@@ -74,14 +70,11 @@ fn everything_at_once_leaves_the_same_everywhere() {
         let mut control = primary.connect();
         while !loads.iter().all(|load| load.is_finished()) {
             if primary.info("aof_rewrite_in_progress") == "0" && primary.info("rdb_bgsave_in_progress") == "0" {
-                let answer = match rewrites > saves {
-                    true => control.run("BGSAVE"),
-                    false => control.run("BGREWRITEAOF"),
-                };
+                let (command, count) = if rewrites > saves { ("BGSAVE", &mut saves) } else { ("BGREWRITEAOF", &mut rewrites) };
+                let text = control.run(command).text();
                 // One may have begun by itself since.
-                let text = answer.text();
                 assert!(text.starts_with("Background") || text.ends_with("already in progress"), "{text}");
-                (rewrites, saves) = if rewrites > saves { (rewrites, saves + 1) } else { (rewrites + 1, saves) };
+                *count += 1;
             }
             most = most.max(counted(&mut control) as f64 / MAXMEMORY as f64);
             assert!(primary.rss() < 4 * MAXMEMORY, "resident: {}", primary.rss());
@@ -90,12 +83,12 @@ fn everything_at_once_leaves_the_same_everywhere() {
     });
     println!(
         "{rewrites} rewrites, {saves} saves, {} evicted, {} expired, {} commands; counted at most {most:.4} of the limit, resident {:.2} of it at the end",
-        field(&primary, "evicted_keys"),
-        field(&primary, "expired_keys"),
-        field(&primary, "total_commands_processed"),
+        primary.number::<u64>("evicted_keys"),
+        primary.number::<u64>("expired_keys"),
+        primary.number::<u64>("total_commands_processed"),
         primary.rss() as f64 / MAXMEMORY as f64
     );
-    assert!(rewrites > 0 && saves > 0 && field(&primary, "evicted_keys") > 0);
+    assert!(rewrites > 0 && saves > 0 && primary.number::<u64>("evicted_keys") > 0);
     // Of a large value that changes under a save the old elements are kept, and count.
     assert!(most <= 2.0, "{most} of the limit");
     for (name, expected) in

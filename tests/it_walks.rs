@@ -5,10 +5,6 @@ use common::*;
 
 const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
 
-fn number(server: &Server, field: &str) -> u64 {
-    server.info(field).parse().unwrap_or_else(|_| panic!("{field}"))
-}
-
 /// A replica that asks for everything and reads nothing of it.
 fn stuck_replica(server: &Server) -> Conn {
     let mut conn = server.connect();
@@ -25,9 +21,9 @@ fn new_keys_make_a_save_copy_nothing_early() {
     conn.run("DEBUG POPULATE 100000 old 100");
     conn.run("BGSAVE");
     conn.run("DEBUG POPULATE 100000 new 100");
-    assert_eq!((number(&server, "rdb_bgsave_in_progress"), number(&server, "current_cow_size")), (1, 0));
+    assert_eq!((server.number::<u64>("rdb_bgsave_in_progress"), server.number::<u64>("current_cow_size")), (1, 0));
     conn.run("SET old:1 other");
-    assert!(number(&server, "current_cow_size") < 1000, "the one key that changed");
+    assert!(server.number::<u64>("current_cow_size") < 1000, "the one key that changed");
 }
 
 #[test]
@@ -42,7 +38,7 @@ fn copies_for_a_replica_that_does_not_read_count_as_its_output() {
     }
     wait_until(|| server.info("connected_slaves") == "0");
     assert!(server.log().contains("closed for overcoming of output buffer limits"));
-    assert!(number(&server, "used_memory") < 10 << 20);
+    assert!(server.number::<u64>("used_memory") < 10 << 20);
 }
 
 #[test]
@@ -50,14 +46,14 @@ fn the_logs_memory_is_what_it_holds() {
     let server = Server::start(&["--repl-backlog-size", "100mb"]);
     let _replica = stuck_replica(&server);
     let mut conn = server.connect();
-    let before = number(&server, "used_memory");
+    let before = server.number::<u64>("used_memory");
     // Long enough not to be gathered in a block.
     let value = "v".repeat(40_000);
     (0..200).for_each(|_| assert_eq!(conn.cmd(&["SET", "key", &value]), *"OK"));
-    let (grown, log) = (number(&server, "used_memory") - before, number(&server, "mem_replication_backlog"));
-    assert!(log > 200 * 40_000 && log <= number(&server, "mem_total_replication_buffers"));
+    let (grown, log) = (server.number::<u64>("used_memory") - before, server.number::<u64>("mem_replication_backlog"));
+    assert!(log > 200 * 40_000 && log <= server.number::<u64>("mem_total_replication_buffers"));
     assert!(grown < log + log / 8, "{grown} bytes more, of which {log} are told");
-    assert!(log < number(&server, "repl_backlog_histlen") * 9 / 8);
+    assert!(log < server.number::<u64>("repl_backlog_histlen") * 9 / 8);
 }
 
 #[test]
@@ -67,10 +63,10 @@ fn beyond_the_backlogs_size_the_log_is_kept_for_replicas() {
     let mut conn = server.connect();
     let value = "v".repeat(10_000);
     (0..200).for_each(|_| assert_eq!(conn.cmd(&["SET", "key", &value]), *"OK"));
-    assert_eq!(number(&server, "mem_replication_backlog"), 100 << 10);
-    assert!(number(&server, "mem_clients_slaves") > 1_900_000);
+    assert_eq!(server.number::<u64>("mem_replication_backlog"), 100 << 10);
+    assert!(server.number::<u64>("mem_clients_slaves") > 1_900_000);
     assert_eq!(conn.run("CLIENT KILL TYPE replica").int(), 1);
-    wait_until(|| number(&server, "mem_total_replication_buffers") < 300_000);
+    wait_until(|| server.number::<u64>("mem_total_replication_buffers") < 300_000);
     // Who has gone may come back for what is left.
     assert_eq!(server.info("repl_backlog_active"), "1");
 }
@@ -80,7 +76,7 @@ fn what_waits_to_be_freed_is_told_in_values_and_bytes() {
     let server = Server::start(&DEBUG);
     let mut conn = server.connect();
     conn.run("DEBUG POPULATE 200000 key 100");
-    let before = number(&server, "used_memory");
+    let before = server.number::<u64>("used_memory");
     // In one turn, so that nothing has been freed meanwhile.
     conn.send(b"FLUSHALL\r\nINFO memory\r\n");
     assert_eq!(conn.recv(), *"OK");

@@ -28,6 +28,11 @@ pub fn wait_until(mut done: impl FnMut() -> bool) {
     }
 }
 
+/// A field in the text of an INFO.
+pub fn info_field<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end)
+}
+
 /// Runs redis-cli against `server` and returns what it prints, standard error behind standard output.
 #[track_caller]
 pub fn redis_cli(server: &Server, args: &[&str]) -> String {

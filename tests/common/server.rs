@@ -6,6 +6,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net as unix;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::{Conn, PATIENCE};
@@ -307,11 +308,13 @@ impl Server {
     #[track_caller]
     pub fn info(&self, field: &str) -> String {
         let text = self.ask("INFO everything").text();
-        text.lines()
-            .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))
-            .unwrap_or_else(|| panic!("no {field} in {text}"))
-            .trim_end()
-            .to_owned()
+        super::info_field(&text, field).unwrap_or_else(|| panic!("no {field} in {text}")).to_owned()
+    }
+
+    /// The same of a number.
+    #[track_caller]
+    pub fn number<T: FromStr>(&self, field: &str) -> T {
+        self.info(field).parse().unwrap_or_else(|_| panic!("{field} is no number"))
     }
 
     /// How many changes a command counts for.

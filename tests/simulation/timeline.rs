@@ -4,7 +4,7 @@
 
 use super::{
     model::{State, digest},
-    shadow::Shadow,
+    shadow::{Shadow, Unit},
 };
 use solod::{config::AppendFsync, engine::Engine, replication::write_log::ReaderId, state::aof::AofPhase};
 use std::collections::{HashMap, HashSet};
@@ -132,15 +132,9 @@ impl Timeline {
         let bytes = log.read_from(next).ok_or("the log has forgotten what a reader needs")?.concat();
         log.move_reader(reader, log.end());
         self.reader = Some((reader, log.end()));
-        let (marks, named, lost) = (&mut self.marks, &mut self.named, &mut self.lost);
-        self.shadow.feed(&bytes, |unit| {
-            for serial in unit.serials {
-                // It was lost, and has come again.
-                lost.remove(&serial);
-                named.entry(serial).or_insert(marks.len());
-            }
-            marks.push(Mark { digest: unit.digest, logged_ns: now_ns, owes });
-        })?;
+        let mut units = Vec::new();
+        self.shadow.feed(&bytes, |unit| units.push(unit))?;
+        self.add_marks(units, owes, now_ns);
         self.looks += 1;
         if self.looks.is_multiple_of(64) && digest(&engine.server.keyspace) != self.shadow.digest() {
             let (data, log) = (State::of(&engine.server.keyspace), State::of(self.shadow.keyspace()));
@@ -148,6 +142,18 @@ impl Timeline {
             return Err(format!("its log does not lead to what it holds (data | log): {difference}"));
         }
         Ok(())
+    }
+
+    /// The node has logged these.
+    fn add_marks(&mut self, units: Vec<Unit>, owes: Owes, now_ns: u64) {
+        for unit in units {
+            for serial in unit.serials {
+                // If it was lost, it has come again.
+                self.lost.remove(&serial);
+                self.named.entry(serial).or_insert(self.marks.len());
+            }
+            self.marks.push(Mark { digest: unit.digest, logged_ns: now_ns, owes });
+        }
     }
 
     /// The node follows its log again, and has logged this in the turn in which it began to.
@@ -158,13 +164,7 @@ impl Timeline {
         let leads_there = digest != before && self.shadow.feed(&logged, |unit| units.push(unit)).is_ok() && digest == self.shadow.digest();
         if leads_there {
             // It holds what was loaded, and what it has done since: a crash may leave a part of that.
-            for unit in units {
-                for serial in unit.serials {
-                    self.named.entry(serial).or_insert(self.marks.len());
-                    self.lost.remove(&serial);
-                }
-                self.marks.push(Mark { digest: unit.digest, logged_ns: now_ns, owes });
-            }
+            self.add_marks(units, owes, now_ns);
             return Ok(());
         }
         if digest != self.shadow.digest() {

@@ -1,6 +1,6 @@
 //! Looks at a server from outside, while clients may at any moment end the connection that is used for it.
 
-use crate::common::{Conn, Server, Value, wait_until};
+use crate::common::{Conn, Server, Value, info_field, wait_until};
 use std::{
     fmt,
     net::SocketAddr,
@@ -35,8 +35,7 @@ impl Info {
 
     /// Empty when there is none of the name.
     pub fn text(&self, field: &str) -> &str {
-        let value = self.0.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        value.unwrap_or("").trim_end()
+        info_field(&self.0, field).unwrap_or("")
     }
 
     pub fn number(&self, field: &str) -> f64 {
