@@ -222,6 +222,8 @@ fn a_daemon() {
         &path("pid"),
         "--logfile",
         &path("log"),
+        "--unixsocket",
+        &path("socket"),
     ]);
     assert_eq!(output.code, Some(0), "{output:?}");
     let daemon = daemon_of(&dir.path().join("pid"));
@@ -244,7 +246,8 @@ fn a_daemon() {
         assert!(words[4].len() == 12 && [".", "-", "*", "#"].contains(&words[5]), "{line}");
     }
     assert!(log.contains(&format!("{}:M ", daemon.0)), "{log}");
-    assert!(log.contains("Ready to accept connections"), "{log}");
+    let ready: Vec<_> = log.lines().filter_map(|line| line.split_once(" * Ready to accept connections ")).map(|(_, kind)| kind).collect();
+    assert_eq!(ready, ["tcp", "unix"], "one line for each kind of listener: {log}");
 }
 
 #[test]

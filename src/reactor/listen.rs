@@ -32,6 +32,13 @@ pub struct Listeners {
 }
 
 impl Listeners {
+    /// The kinds of listeners that are open, as the log names them.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let tcp = self.open.iter().any(|l| matches!(l, Listener::Tcp(_))).then_some("tcp");
+        let unix = self.open.iter().any(|l| matches!(l, Listener::Unix(..))).then_some("unix");
+        tcp.into_iter().chain(unix)
+    }
+
     /// None yet.
     pub fn new(registry: Registry) -> Self {
         Self { registry, open: Vec::new() }

@@ -186,7 +186,7 @@ impl Reactor {
             if !self.is_ready && self.engine.server.loading.is_none() {
                 self.is_ready = true;
                 self.notifier.ready();
-                log::info!("Ready to accept connections");
+                self.listeners.borrow().kinds().for_each(|kind| log::info!("Ready to accept connections {kind}"));
             }
             let admits_in_ms = self.knocking.wait_ms(self.engine.server.mono_ms).filter(|_| !self.is_loading_quietly()).unwrap_or(u64::MAX);
             let is_idle = self.ready.is_empty() && !self.engine.has_dirty();
