@@ -247,7 +247,8 @@ fn a_daemon() {
     }
     assert!(log.contains(&format!("{}:M ", daemon.0)), "{log}");
     let ready: Vec<_> = log.lines().filter_map(|line| line.split_once(" * Ready to accept connections ")).map(|(_, kind)| kind).collect();
-    assert_eq!(ready, ["tcp", "unix"], "one line for each kind of listener: {log}");
+    // Redis 7.0 has other lines.
+    assert!(is_reference() || ready == ["tcp", "unix"], "one line for each kind of listener: {log}");
 }
 
 #[test]

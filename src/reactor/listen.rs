@@ -25,6 +25,15 @@ enum Listener {
     Unix(UnixListener, String),
 }
 
+impl Listener {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Tcp(_) => "tcp",
+            Self::Unix(..) => "unix",
+        }
+    }
+}
+
 /// The open listeners.
 pub struct Listeners {
     registry: Registry,
@@ -32,11 +41,9 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// The kinds of listeners that are open, as the log names them.
+    /// The kinds of listeners that are open, as the log names them, in Redis's order.
     pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        let tcp = self.open.iter().any(|l| matches!(l, Listener::Tcp(_))).then_some("tcp");
-        let unix = self.open.iter().any(|l| matches!(l, Listener::Unix(..))).then_some("unix");
-        tcp.into_iter().chain(unix)
+        ["tcp", "unix", "tls"].into_iter().filter(|kind| self.open.iter().any(|listener| listener.kind() == *kind))
     }
 
     /// None yet.
