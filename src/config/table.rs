@@ -398,7 +398,7 @@ directives! {
         /// Bytes of the largest single argument a request may have.
         "proto-max-bulk-len" => proto_max_bulk_len: usize = 512 << 20, memory(1 << 20, I64), [DEBUG];
         /// Keys remembered for client-side caching; 0 means no limit.
-        "tracking-table-max-keys" => tracking_table_max_keys: usize = 1_000_000, int(0, I64), [], NO_TRACKING;
+        "tracking-table-max-keys" => tracking_table_max_keys: usize = 1_000_000, int(0, I64), [];
         /// Which keyspace events are published: `K` and `E` choose the channels, letters the classes, `A` most of
         /// them; empty publishes none.
         "notify-keyspace-events" => notify_keyspace_events: NotifyFlags = NotifyFlags(0),

@@ -98,7 +98,7 @@ impl Engine {
             None => {
                 // The time of the attempts before counts with the time of this one.
                 self.nanos = self.nanos.saturating_sub(waiting.nanos);
-                self.call(conn, id, waiting.args.args(), (0, 0), reply, false)
+                self.call_tracked(conn, id, waiting.args.args(), (0, 0), reply, false)
             }
         };
         self.give_output(conn, out);

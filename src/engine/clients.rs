@@ -60,6 +60,7 @@ impl Engine {
         self.server.forget_follower(conn, &client);
         self.server.forget_blocked(conn, &client);
         self.server.forget_subscriber(conn, &client);
+        self.server.forget_reader(&client);
         if client.peer.is_primary() {
             self.upstream_gone(conn);
             if !self.server.replication.upstream.as_ref().is_some_and(|upstream| upstream.is_online()) {

@@ -77,6 +77,9 @@ impl Engine {
                 self.server.stats.cron_nanos += self.server.host.nanos().saturating_sub(started);
             }
         }
+        if self.server.keyspace.tracked.clients() > 0 {
+            self.server.end_turn_of_readers();
+        }
         self.serve_replicas();
         self.end_logging(began_unix_us);
         if self.server.shutdown.is_some() {
@@ -102,6 +105,7 @@ impl Engine {
             || self.waits_unseen > 0
             || self.owes_key_waits()
             || self.owes_tries()
+            || self.server.remembers_too_many_reads()
             || self.defrag_ms() == Some(0)
         {
             return 0;

@@ -45,6 +45,7 @@ impl Engine {
                     && c.blocked.is_none()
                     && !c.closing()
                     && !c.no_touch
+                    && !c.hears_of_own_changes
                     && !matches!(c.kind(), ClientKind::Replica | ClientKind::Pubsub)
             })
     }
@@ -292,7 +293,7 @@ impl Engine {
         // A transaction looks at it for each of its commands.
         let executes = command.name == "exec" && client.multi.is_some();
         let blocks = match executes {
-            true => self.call(conn, id, args, hashed, out, false),
+            true => self.call_tracked(conn, id, args, hashed, out, false),
             false => self.call_if_heard(conn, id, args, hashed, out, false),
         };
         if let Some(on) = blocks {
@@ -307,7 +308,7 @@ impl Engine {
         self.server.clients.get(conn).is_some_and(|client| matches!(client.reply, ReplyMode::On | ReplyMode::SkipNext))
     }
 
-    /// [`Engine::call`], whose reply is sent if the client wants to hear it.
+    /// [`Engine::call_tracked`], whose reply is sent if the client wants to hear it.
     pub(super) fn call_if_heard(
         &mut self,
         conn: ConnId,
@@ -320,10 +321,10 @@ impl Engine {
         // The confirmation of a subscription is sent like any message.
         let pushes = self.registry.get(id).flags & LISTENING == LISTENING;
         if pushes || self.is_heard(conn) {
-            return self.call(conn, id, args, hashed, out, in_exec);
+            return self.call_tracked(conn, id, args, hashed, out, in_exec);
         }
         let mut unheard = Output::new(out.protocol);
-        let blocks = self.call(conn, id, args, hashed, &mut unheard, in_exec);
+        let blocks = self.call_tracked(conn, id, args, hashed, &mut unheard, in_exec);
         out.protocol = unheard.protocol;
         // CLIENT REPLY ON answers, and from then on everything does; and a replica hears what it asked for.
         if self.is_heard(conn) || self.is_replica(conn) {
@@ -385,6 +386,7 @@ impl Engine {
                 out.error(text);
             }
         }
+        self.end_caching(conn, id);
         self.turn_reply_mode(conn);
     }
 

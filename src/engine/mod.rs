@@ -59,6 +59,7 @@ mod redact;
 mod replicas;
 mod snapshots;
 mod spool;
+mod tracking;
 mod transaction;
 mod upstream;
 
@@ -68,6 +69,8 @@ mod aof_tests;
 mod stream_waits;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tracking_tests;
 
 use crate::{
     acl::Users,

@@ -136,7 +136,7 @@ impl Engine {
         }
     }
 
-    /// Takes note of keys that expired or were evicted while no command ran, or that need not be logged.
+    /// Takes note of keys that expired or were evicted while no command ran, or that need not be logged, and tells clients what they are to be told.
     #[cold]
     pub(super) fn forget_gone(&mut self) {
         if self.server.replication.log.is_fed() {

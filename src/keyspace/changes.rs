@@ -1,5 +1,5 @@
-//! The one place where a change of a key is told to those who listen: transactions that watch it, clients that wait for it, the log of writes
-//! where the key went by itself, and what keyspace notifications are made of.
+//! The one place where a change of a key is told to those who listen: transactions that watch it, clients that wait for it, clients that keep copies of it, the
+//! log of writes where the key went by itself, and what keyspace notifications are made of.
 //!
 //! Walks are told *before* a change, since they need what was there: `Keyspace::before_change` and its like in `mod.rs`.
 
@@ -10,7 +10,7 @@ use super::{
     gone::{Gone, Went},
     watched::WatchFlag,
 };
-use crate::data::entry::Entry;
+use crate::data::{entry::Entry, rng::Rng};
 
 /// Why a key has changed.
 pub enum Cause {
@@ -43,6 +43,7 @@ impl Keyspace {
     #[inline(always)]
     pub fn key_changed(&mut self, db: usize, key: &[u8], cause: Cause) {
         let awaited = !matches!(cause, Cause::Unawaited);
+        let by_itself = matches!(cause, Cause::Expired | Cause::FieldsExpired { .. } | Cause::Evicted { .. });
         match cause {
             // No counter of 64 bits comes to its end.
             Cause::Command | Cause::Unawaited => self.dirty = self.dirty.wrapping_add(1),
@@ -51,19 +52,20 @@ impl Keyspace {
             Cause::Expired | Cause::FieldsExpired { .. } => self.went_by_itself(db, key, cause),
         }
         if self.is_listened_to() {
-            self.tell(db, key, awaited);
+            self.tell(db, key, awaited, by_itself);
         }
     }
 
     /// Whether somebody is to be told which keys change.
     #[inline(always)]
     fn is_listened_to(&self) -> bool {
-        self.watched.len() | self.awaited.len() != 0
+        self.watched.len() | self.awaited.len() | self.tracked.clients() != 0
     }
 
     #[cold]
-    fn tell(&mut self, db: usize, key: &[u8], awaited: bool) {
+    fn tell(&mut self, db: usize, key: &[u8], awaited: bool, by_itself: bool) {
         self.watched.touch(db, key);
+        self.tracked.changed(key, by_itself, &mut self.notes);
         if awaited {
             self.awaited.note(db, key);
         }
@@ -119,6 +121,23 @@ impl Keyspace {
                 self.awaited.note_all(0..self.dbs.len());
             }
         }
+        // Those who keep copies know nothing of databases.
+        self.tracked.all_changed(&mut self.notes);
+    }
+
+    /// Forgets keys that clients have read, and tells these, until there are no more than `keys_max` (0: any number), but no more than `most`.
+    pub fn limit_tracked(&mut self, keys_max: usize, most: usize, rng: &mut Rng) {
+        for _ in 0..most {
+            if !self.is_tracked_over(keys_max) {
+                return;
+            }
+            self.tracked.forget_one(rng, &mut self.notes);
+        }
+    }
+
+    /// Whether more keys are remembered for clients than that (0: any number).
+    pub fn is_tracked_over(&self, keys_max: usize) -> bool {
+        keys_max != 0 && self.tracked.keys() > keys_max
     }
 
     /// Raises `flag` when `key`, which is `live` at this moment or not, changes. `false`: it does so already.

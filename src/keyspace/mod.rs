@@ -32,6 +32,7 @@ mod indexes;
 mod load;
 mod notes;
 mod relocation;
+mod tracked;
 mod typed;
 mod upsert;
 mod walk;
@@ -44,8 +45,9 @@ pub use db::Db;
 pub use evict::{Eviction, EvictionOrder, EvictionRule};
 pub use expire::{CycleReport, ExpireMode};
 pub use gone::{Gone, Went};
-pub use notes::{Happening, Noted, Notes};
+pub use notes::{Happening, News, Noted, Notes};
 pub use relocation::RelocationPass;
+pub use tracked::{Broadcast, ChangedKeys, Reader, Stale, Tracked};
 pub use typed::WrongType;
 pub use upsert::{Occupied, Upsert, Vacant};
 pub use walk::{Sink, WalkId};
@@ -104,12 +106,14 @@ pub struct Keyspace {
     pub dirty: u64,
     /// Keys that went away by themselves and that the engine has not been told of.
     pub gone: Vec<Gone>,
-    /// What happened to keys by themselves.
+    /// What clients are to be told of keys.
     pub notes: Notes,
     /// Keys that transactions watch.
     watched: Watched,
     /// Keys that clients wait for.
     pub awaited: Awaited,
+    /// Keys that clients keep copies of.
+    pub tracked: Tracked,
     /// Tables that are out of use, but for walks.
     retired: Vec<(TableId, Dict<Entry>)>,
     /// Snapshots being taken.
@@ -139,6 +143,7 @@ impl Keyspace {
             notes: Notes::default(),
             watched: Watched::default(),
             awaited: Awaited::default(),
+            tracked: Tracked::new(seed),
             retired: Vec::new(),
             walks: Vec::new(),
             aside: Vec::new(),

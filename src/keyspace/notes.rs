@@ -1,4 +1,6 @@
-//! Events of keys that no command caused, kept for keyspace notifications.
+//! What clients are to be told of keys: events that no command caused, for keyspace notifications, and keys whose copies are stale.
+
+use super::tracked::{Reader, Stale};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +27,17 @@ pub struct Noted {
     pub what: Happening,
 }
 
-/// Events that have not been published, of the classes that are asked for.
+/// What clients are to be told.
+pub enum News {
+    /// Something happened to a key.
+    Happened(Noted),
+    /// Copies of a key are stale.
+    Stale(Stale),
+    /// All copies of all keys may be.
+    AllStale,
+}
+
+/// What clients have not been told yet: events of the classes that are asked for, and stale copies.
 #[derive(Default)]
 pub struct Notes {
     /// Keys that expire are to be noted.
@@ -36,7 +48,7 @@ pub struct Notes {
     pub evicted: bool,
     /// Reads that find nothing are to be noted.
     pub missed: bool,
-    list: Vec<Noted>,
+    list: Vec<News>,
 }
 
 impl Notes {
@@ -71,7 +83,19 @@ impl Notes {
 
     #[cold]
     fn add(&mut self, db: usize, key: &[u8], what: Happening) {
-        self.list.push(Noted { db, key: key.into(), what });
+        self.list.push(News::Happened(Noted { db, key: key.into(), what }));
+    }
+
+    /// Copies of a key that these have read are stale.
+    pub(super) fn stale(&mut self, key: Box<[u8]>, readers: Vec<Reader>, by: Option<Reader>) {
+        self.list.push(News::Stale(Stale { key, readers, by }));
+    }
+
+    /// All copies may be stale. Said once where nothing else is said meanwhile: of many databases, each says so.
+    pub(super) fn all_stale(&mut self) {
+        if !matches!(self.list.last(), Some(News::AllStale)) {
+            self.list.push(News::AllStale);
+        }
     }
 
     /// Whether there is none.
@@ -80,8 +104,8 @@ impl Notes {
         self.list.is_empty()
     }
 
-    /// The events, in order.
-    pub fn take(&mut self) -> Vec<Noted> {
+    /// All of it, in order.
+    pub fn take(&mut self) -> Vec<News> {
         std::mem::take(&mut self.list)
     }
 }

@@ -7,6 +7,7 @@ use super::{
     long_reply::LongReply,
     peer::Peer,
     pubsub::{Subscriptions, Topic},
+    tracking::Tracking,
 };
 use crate::{
     acl::UserId,
@@ -184,6 +185,10 @@ pub struct Client {
     pub long_reply: Option<Box<LongReply>>,
     /// What it listens to.
     pub subscriptions: Option<Box<Subscriptions>>,
+    /// How it is told of changes of the keys that it keeps copies of (CLIENT TRACKING).
+    pub tracking: Option<Box<Tracking>>,
+    /// A change that it makes itself may be told to it: it keeps copies, or is told in the place of one who does, or was once.
+    pub hears_of_own_changes: bool,
     /// Its connection ends once its output is sent; no more input is read.
     pub close_after_reply: bool,
     /// Its connection ends at the end of this turn, whatever is unsent.
@@ -232,6 +237,8 @@ impl Client {
             waiting: None,
             long_reply: None,
             subscriptions: None,
+            tracking: None,
+            hears_of_own_changes: false,
             close_after_reply: false,
             close_now: false,
             dirty: false,
@@ -285,6 +292,7 @@ impl Client {
             + self.multi.as_ref().map_or(0, |m| m.memory)
             + self.waiting.as_ref().map_or(0, |w| size_of::<Waiting>() + w.args.memory())
             + self.subscriptions.as_ref().map_or(0, |s| s.memory())
+            + self.tracking.as_ref().map_or(0, |t| t.memory())
             + self.out.memory()
             + self.watching_bytes
     }

@@ -38,6 +38,7 @@ pub mod shutdown;
 pub mod slowlog;
 pub mod snapshot_file;
 pub mod stats;
+pub mod tracking;
 pub mod unsafe_keys;
 pub mod write_gate;
 

@@ -17,6 +17,7 @@ mod replicas;
 mod rewriting;
 mod saving;
 mod shutdown;
+mod tracking;
 mod transactions;
 mod upstream;
 mod users;

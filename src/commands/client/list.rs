@@ -1,11 +1,11 @@
 //! CLIENT LIST and CLIENT INFO: a line for each client.
 
-use super::kind_arg;
+use super::{kind_arg, tracking::redirected_to};
 use crate::{
     commands::{Ctx, Registry, context::errors},
     data::number,
     resp::{output::Output, request::Args},
-    state::{Client, ClientKind, ConnId, Server, client::Pending, pubsub::Topic},
+    state::{Client, ClientKind, ConnId, Server, client::Pending, pubsub::Topic, tracking::TrackingMode},
 };
 use std::io::Write;
 
@@ -98,7 +98,7 @@ fn write_line(look: &Look<'_>, conn: ConnId, client: &Client, text: &mut Vec<u8>
     let _ = write!(
         text,
         " age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={multi} qbuf={qbuf} qbuf-free={qbuf_free} argv-mem={argv_mem} \
-         multi-mem={multi_mem} rbs={} rbp={} obl={} oll={} omem={} tot-mem={memory} events={events} cmd={command} user={} redir=-1 resp={} lib-name=",
+         multi-mem={multi_mem} rbs={} rbp={} obl={} oll={} omem={} tot-mem={memory} events={events} cmd={command} user={} redir={} resp={} lib-name=",
         seconds_since(client.created_ms),
         seconds_since(client.active_ms),
         flags(client),
@@ -112,6 +112,7 @@ fn write_line(look: &Look<'_>, conn: ConnId, client: &Client, text: &mut Vec<u8>
         out.pieces(),
         out.memory() - fixed + in_log,
         String::from_utf8_lossy(look.server.username(client)),
+        redirected_to(client.tracking.as_deref()),
         if out.resp3() { 3 } else { 2 },
     );
     text.extend_from_slice(&client.lib_name);
@@ -131,6 +132,7 @@ fn request_len(args: Args<'_>) -> usize {
 
 /// A letter for each state a client is in; `N` for none.
 fn flags(client: &Client) -> String {
+    let tracking = client.tracking.as_deref();
     let letters = [
         (client.peer.is_replica() && !client.monitor, 'S'),
         (client.monitor, 'O'),
@@ -138,6 +140,9 @@ fn flags(client: &Client) -> String {
         (client.kind() == ClientKind::Pubsub, 'P'),
         (client.multi.is_some(), 'x'),
         (client.shows_blocked(), 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|tracking| tracking.is_redirect_broken), 'R'),
+        (tracking.is_some_and(|tracking| tracking.mode == TrackingMode::Broadcast), 'B'),
         (client.watch.get(), 'd'),
         (client.close_after_reply, 'c'),
         (client.close_now, 'A'),
@@ -162,10 +167,11 @@ mod tests {
         client.watch.set(true);
         client.no_touch = true;
         client.origin.unix = true;
-        assert_eq!(flags(&client), "xdUT");
+        client.tracking = Some(Box::default());
+        assert_eq!(flags(&client), "xtdUT");
         client.peer.become_replica();
-        assert_eq!(flags(&client), "SxdUT");
+        assert_eq!(flags(&client), "SxtdUT");
         client.monitor = true;
-        assert_eq!(flags(&client), "OxdUT");
+        assert_eq!(flags(&client), "OxtdUT");
     }
 }

@@ -66,6 +66,7 @@ fn reset(ctx: &mut Ctx) {
     ctx.server.discard_transaction(ctx.conn);
     let conn = ctx.conn;
     ctx.server.unsubscribe_all(conn);
+    ctx.server.untrack(conn);
     ctx.server.monitors.retain(|monitor| *monitor != conn);
     let authenticated = !ctx.server.has_password();
     let client = ctx.client_mut();

@@ -3,7 +3,7 @@
 use super::Server;
 use crate::{
     config::NotifyFlags,
-    keyspace::{Cause, Happening, Noted},
+    keyspace::{Cause, Happening, News, Noted},
     state::{
         notifications::{Event, channel, class},
         pubsub::Message,
@@ -33,18 +33,27 @@ impl Server {
         self.publish_one(db, key, class(letter), event);
     }
 
-    /// Publishes what happened to keys by themselves.
+    /// Tells clients what is noted for them: what happened to keys by themselves, and which copies are stale.
     #[cold]
     pub fn publish_noted(&mut self) {
-        for Noted { db, key, what } in self.keyspace.notes.take() {
-            match what {
-                Happening::Expired => self.publish_one(db, &key, NotifyFlags::EXPIRED, "expired"),
-                Happening::FieldsExpired => self.publish_one(db, &key, NotifyFlags::HASH, "hexpired"),
-                Happening::Emptied => self.publish_one(db, &key, NotifyFlags::GENERIC, "del"),
-                Happening::Evicted => self.publish_one(db, &key, NotifyFlags::EVICTED, "evicted"),
-                Happening::Missed => self.publish_one(db, &key, NotifyFlags::KEY_MISS, "keymiss"),
+        for news in self.keyspace.notes.take() {
+            match news {
+                News::Happened(noted) => self.publish_happening(&noted),
+                News::Stale(stale) => self.invalidate(&stale),
+                News::AllStale => self.invalidate_all(),
             }
         }
+    }
+
+    fn publish_happening(&mut self, Noted { db, key, what }: &Noted) {
+        let (class, event) = match what {
+            Happening::Expired => (NotifyFlags::EXPIRED, "expired"),
+            Happening::FieldsExpired => (NotifyFlags::HASH, "hexpired"),
+            Happening::Emptied => (NotifyFlags::GENERIC, "del"),
+            Happening::Evicted => (NotifyFlags::EVICTED, "evicted"),
+            Happening::Missed => (NotifyFlags::KEY_MISS, "keymiss"),
+        };
+        self.publish_one(*db, key, class, event);
     }
 
     fn publish_one(&mut self, db: usize, key: &[u8], class: NotifyFlags, event: &str) {

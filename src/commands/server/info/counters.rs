@@ -61,12 +61,12 @@ pub(super) fn stats(info: &Info, report: &mut InfoText) {
         .field("active_defrag_key_misses", stats.defrag.key_misses)
         .field("total_active_defrag_time", stats.defrag.over_nanos / MS + over_ms)
         .field("current_active_defrag_time", over_ms);
-    report.idle(&[
-        ("tracking_total_keys", "0"),
-        ("tracking_total_items", "0"),
-        ("tracking_total_prefixes", "0"),
-        ("unexpected_error_replies", "0"),
-    ]);
+    let tracked = &info.server.keyspace.tracked;
+    report
+        .field("tracking_total_keys", tracked.keys())
+        .field("tracking_total_items", tracked.items())
+        .field("tracking_total_prefixes", tracked.prefixes());
+    report.idle(&[("unexpected_error_replies", "0")]);
     let turns_a_second = stats.turn_rate.per_second();
     let nanos_a_turn = if turns_a_second > 0.0 { stats.turn_nanos_rate.per_second() / turns_a_second } else { 0.0 };
     report

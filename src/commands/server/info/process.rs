@@ -74,7 +74,7 @@ pub(super) fn clients(info: &Info, report: &mut InfoText) {
         .field("client_recent_max_input_buffer", clients().map(|c| c.pending.as_ref().map_or(0, |p| p.buf.len())).max().unwrap_or(0))
         .field("client_recent_max_output_buffer", clients().map(|c| c.out.len()).max().unwrap_or(0))
         .field("blocked_clients", clients().filter(|c| c.shows_blocked()).count())
-        .field("tracking_clients", 0)
+        .field("tracking_clients", info.server.keyspace.tracked.clients())
         .field("clients_in_timeout_table", info.server.blocking.with_deadline() + clients().filter(|c| with_deadline(&c.blocked)).count())
         .field("total_blocking_keys", info.server.keyspace.awaited.len())
         .field("total_blocking_keys_on_nokey", 0);
