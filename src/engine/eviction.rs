@@ -126,6 +126,7 @@ impl Engine {
     pub fn begin_turn(&mut self) {
         self.refresh_time();
         let server = &mut self.server;
+        server.eviction.told_bytes = 0;
         if server.config.maxmemory > 0 {
             let used = server.host.used_memory() as u64;
             let over = used > server.config.maxmemory || server.eviction.over_since_nanos.is_some();

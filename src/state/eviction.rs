@@ -11,6 +11,8 @@ pub struct EvictionState {
     pub rests: bool,
     /// Bytes beyond which writes wait for eviction: a little more than the limit, or than was used when the limit was lowered.
     pub ceiling: u64,
+    /// Bytes of output by which clients have been told of changed keys in this turn: evicting keys makes it more, until it is sent.
+    pub told_bytes: usize,
     /// More memory is used than may be, and there are keys to evict: it goes on at once.
     pub behind: bool,
     /// Since when (monotonic nanoseconds) more memory is used than may be.

@@ -141,6 +141,7 @@ impl Server {
         let Some(client) = self.clients.get_mut(target).filter(listens) else { return };
         let is_subscriber = client.kind() == ClientKind::Pubsub;
         let out = &mut client.out;
+        let before = out.memory();
         if out.resp3() {
             out.push(2);
             out.bulk(b"invalidate");
@@ -151,7 +152,10 @@ impl Server {
         } else {
             return;
         }
-        write_keys(out, what);
+        let is_shared = write_keys(out, what);
+        if !is_shared {
+            self.eviction.told_bytes = self.eviction.told_bytes.saturating_add(out.memory().saturating_sub(before));
+        }
         self.mark_dirty(target);
         self.limit_output(target);
     }
@@ -173,10 +177,15 @@ impl Server {
     }
 }
 
-fn write_keys(out: &mut Output, what: Invalidation<'_>) {
+/// Writes the keys; whether they are shared with the output of others, and take no memory of their own.
+fn write_keys(out: &mut Output, what: Invalidation<'_>) -> bool {
     match what {
-        Invalidation::Keys(keys) if keys.len() < SHARED_MIN => out.raw(keys),
-        Invalidation::Keys(keys) => out.raw_shared(keys.clone()),
+        Invalidation::Keys(keys) if keys.len() >= SHARED_MIN => {
+            out.raw_shared(keys.clone());
+            return true;
+        }
+        Invalidation::Keys(keys) => out.raw(keys),
         Invalidation::All => out.null(),
     }
+    false
 }
