@@ -356,6 +356,24 @@ fn a_silent_client_is_told() {
 }
 
 #[test]
+fn a_reply_that_comes_in_parts_stays_whole() {
+    let server = Server::start(&[]);
+    let (mut reader, mut writer) = (tracking(&server, ""), server.connect());
+    writer.run("SADD s a b c");
+    // More than the sockets take: it goes on while this reads.
+    let count = 3_000_000;
+    reader.send(format!("SRANDMEMBER s -{count}\r\nPING\r\n").as_bytes());
+    let header = format!("*{count}\r\n");
+    assert_eq!(reader.recv_exact(header.len()), header);
+    replies!(writer, "SADD s d" => "1");
+    for _ in 0..count {
+        assert!(matches!(reader.recv(), Value::Bulk(_)));
+    }
+    hears(&mut reader, r#">["invalidate", ["s"]]"#);
+    hears(&mut reader, "PONG");
+}
+
+#[test]
 fn one_that_is_served_while_it_waits_reads_and_changes_like_any() {
     let server = Server::start(&[]);
     let (mut reader, mut writer) = (tracking(&server, "NOLOOP"), server.connect());

@@ -55,5 +55,5 @@ pub fn reply(ctx: &mut Ctx<'_>, count: u64, in_pairs: bool, draw: Draw) {
     };
     let spare = (0..SPARE).map(one).collect();
     let written = (ctx.out.len() - before) as u64;
-    ctx.server.begin_long_reply(ctx.conn, LongReply { source, draw, left, spare, written });
+    ctx.server.begin_long_reply(ctx.conn, LongReply { source, draw, left, spare, written, behind: Output::new(ctx.out.protocol) });
 }

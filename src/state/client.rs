@@ -260,6 +260,11 @@ impl Client {
         }
     }
 
+    /// Where messages that it has not asked for are written: not into the middle of a reply that comes in parts.
+    pub fn messages(&mut self) -> &mut Output {
+        self.long_reply.as_mut().map_or(&mut self.out, |reply| &mut reply.behind)
+    }
+
     /// How many bytes of its output may be sent.
     #[inline]
     pub fn sendable(&self) -> usize {
@@ -294,6 +299,7 @@ impl Client {
             + self.subscriptions.as_ref().map_or(0, |s| s.memory())
             + self.tracking.as_ref().map_or(0, |t| t.memory())
             + self.out.memory()
+            + self.long_reply.as_ref().map_or(0, |reply| reply.behind.memory())
             + self.watching_bytes
     }
 

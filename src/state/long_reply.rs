@@ -31,4 +31,6 @@ pub struct LongReply {
     pub spare: Vec<Vec<u8>>,
     /// Bytes written so far, sent or not. Redis would hold all of them at once, so this is what counts against the client's hard output limit.
     pub written: u64,
+    /// Messages that nobody asked for, which have come meanwhile: they are sent behind it.
+    pub behind: Output,
 }

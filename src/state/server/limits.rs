@@ -21,6 +21,18 @@ impl Server {
     /// Closes a client whose output has grown beyond its class's limits.
     #[inline]
     pub fn limit_output(&mut self, conn: ConnId) {
+        self.limit_owed(conn, 0);
+    }
+
+    /// The same after a message that it has not asked for, which may have to wait for the end of a long reply.
+    pub fn limit_messages(&mut self, conn: ConnId) {
+        let reply = self.clients.get(conn).and_then(|client| client.long_reply.as_ref());
+        let held_back = reply.map_or(0, |reply| reply.behind.len() as u64);
+        self.limit_owed(conn, held_back);
+    }
+
+    #[inline]
+    fn limit_owed(&mut self, conn: ConnId, held_back: u64) {
         let Some(client) = self.clients.get_mut(conn) else { return };
         let class = match client.kind() {
             ClientKind::Normal => ClientClass::Normal,
@@ -41,7 +53,7 @@ impl Server {
                 let copied_early = sync.map_or(0, |sync| sync.sink.borrow().waiting_bytes());
                 client.owed_as_replica(link, &self.replication.log) + copied_early as u64
             }
-            _ => client.out.len() as u64,
+            _ => client.out.len() as u64 + held_back,
         };
         let is_stranger = !client.authenticated && !self.users.is_open();
         let hard = limit.hard != 0 && used >= limit.hard || is_stranger && used > UNAUTHENTICATED_BYTES;

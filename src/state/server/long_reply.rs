@@ -70,11 +70,13 @@ impl Server {
         }
         let is_over = reply.left == 0;
         if let Some(client) = self.clients.get_mut(conn) {
-            client.out = out;
             if is_over {
+                out.append(reply.behind);
+                client.out = out;
                 client.blocked = None;
                 self.blocking.released.push(conn);
             } else {
+                client.out = out;
                 client.long_reply = Some(reply);
             }
         }

@@ -140,7 +140,7 @@ impl Server {
         let listens = |client: &&mut Client| matches!(client.kind(), ClientKind::Normal | ClientKind::Pubsub) && !client.close_now;
         let Some(client) = self.clients.get_mut(target).filter(listens) else { return };
         let is_subscriber = client.kind() == ClientKind::Pubsub;
-        let out = &mut client.out;
+        let out = client.messages();
         let before = out.memory();
         if out.resp3() {
             out.push(2);
@@ -157,7 +157,7 @@ impl Server {
             self.eviction.told_bytes = self.eviction.told_bytes.saturating_add(out.memory().saturating_sub(before));
         }
         self.mark_dirty(target);
-        self.limit_output(target);
+        self.limit_messages(target);
     }
 
     /// Tells a client that whom it has named to be told in its place is gone.
@@ -168,11 +168,12 @@ impl Server {
             tracking.is_redirect_broken = true;
         }
         if client.out.resp3() && !client.close_now {
-            client.out.push(2);
-            client.out.bulk(b"tracking-redir-broken");
-            client.out.int(redirect.id as i64);
+            let out = client.messages();
+            out.push(2);
+            out.bulk(b"tracking-redir-broken");
+            out.int(redirect.id as i64);
             self.mark_dirty(conn);
-            self.limit_output(conn);
+            self.limit_messages(conn);
         }
     }
 }
