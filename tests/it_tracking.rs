@@ -271,11 +271,8 @@ fn a_key_that_is_forgotten_for_want_of_room_is_told() {
     let mut told = Vec::new();
     for i in 0..10 {
         reader.send_cmd(&["GET", &format!("key:{i}")]);
-        loop {
-            match reader.recv() {
-                Value::Push(push) => told.push(push[1].items()[0].text()),
-                _ => break,
-            }
+        while let Value::Push(push) = reader.recv() {
+            told.push(push[1].items()[0].text());
         }
     }
     // The last may come in front of the next command's answer, or behind this one's.

@@ -147,6 +147,11 @@ impl Cache {
                     self.copies.insert(key.clone(), None);
                     Asked::Read(key)
                 }
+                // Where one of them has expired the client does not learn it from the answer.
+                7 if rng.below(2) == 0 => {
+                    wire += &format!("TOUCH {key} k{} k{}\r\n", rng.below(KEYS), rng.below(KEYS));
+                    Asked::Other
+                }
                 7 => {
                     wire += &format!("DEL {key}\r\n");
                     Asked::Change(key)
