@@ -88,7 +88,8 @@ impl Server {
         }
     }
 
-    /// Bytes used that do not count against the limit: these buffers, what clients that keep copies have been told in this turn, and what was given up and waits to be freed in slices, or until a snapshot has it.
+    /// Bytes used that do not count against the limit: these buffers, what clients that keep copies have been told in this turn, and what was given up and
+    /// waits to be freed in slices, or until a snapshot has it.
     pub fn uncounted_memory(&self) -> usize {
         self.uncounted_buffers() + self.keyspace.unburied_bytes() + self.eviction.told_bytes
     }
