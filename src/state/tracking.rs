@@ -3,7 +3,10 @@
 use super::conn_id::ConnId;
 use crate::{keyspace::ChangedKeys, keyspace::Reader, resp::encode};
 use bytes::Bytes;
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    ops::Bound::{Included, Unbounded},
+};
 
 /// The channel on which RESP2 connections hear of stale keys.
 pub const CHANNEL: &[u8] = b"__redis__:invalidate";
@@ -65,6 +68,11 @@ pub struct Tracking {
 /// Bytes that a prefix takes beside its name, with the client and in the table of all, roughly.
 const PREFIX_BYTES: usize = 128;
 
+/// Whether one of them begins with the other.
+pub fn overlap(a: &[u8], b: &[u8]) -> bool {
+    a.starts_with(b) || b.starts_with(a)
+}
+
 impl Tracking {
     /// Whether keys that are read now are to be remembered.
     pub fn wants_reads(&self) -> bool {
@@ -81,8 +89,16 @@ impl Tracking {
         &self.prefixes
     }
 
+    /// The first of its prefixes that begins with this one, or with which this one begins. No two of them overlap, but for the empty one: so it is a neighbour.
+    pub fn overlapping(&self, prefix: &[u8]) -> Option<&[u8]> {
+        let before = self.prefixes.range::<[u8], _>((Unbounded, Included(prefix))).next_back();
+        let behind = self.prefixes.range::<[u8], _>((Included(prefix), Unbounded)).next();
+        let neighbours = self.prefixes.first().into_iter().chain(before).chain(behind);
+        neighbours.map(|old| &**old).find(|old| overlap(prefix, old))
+    }
+
     /// Adds a prefix.
-    pub(super) fn add_prefix(&mut self, prefix: Box<[u8]>) {
+    pub fn add_prefix(&mut self, prefix: Box<[u8]>) {
         let bytes = 2 * prefix.len() + PREFIX_BYTES;
         if self.prefixes.insert(prefix) {
             self.prefix_bytes += bytes;

@@ -2,7 +2,7 @@
 
 use crate::{
     commands::{Ctx, context::errors},
-    state::tracking::{Redirect, Tracking, TrackingMode, TrackingOptions},
+    state::tracking::{Redirect, Tracking, TrackingMode, TrackingOptions, overlap},
 };
 
 /// The words behind ON or OFF, before it is known whether they go together.
@@ -106,21 +106,39 @@ fn check(words: &Words, before: Option<&Tracking>) -> Result<(), Vec<u8>> {
     check_prefixes(&words.prefixes, before)
 }
 
-/// No prefix may begin with another one: the client would be told twice.
+/// No prefix may begin with another one: the client would be told twice. The first for which that does not hold is named.
 fn check_prefixes(prefixes: &[&[u8]], before: Option<&Tracking>) -> Result<(), Vec<u8>> {
-    let overlap = |a: &[u8], b: &[u8]| a.starts_with(b) || b.starts_with(a);
     let error = |new: &[u8], which: &[u8], other: &[u8]| {
-        [b"ERR Prefix '", new, b"' overlaps with ", which, b" '", other, b"'. Prefixes for a single client must not overlap."].concat()
+        Err([b"ERR Prefix '", new, b"' overlaps with ", which, b" '", other, b"'. Prefixes for a single client must not overlap."].concat())
     };
+    let first = first_overlap(prefixes);
     for (i, new) in prefixes.iter().enumerate() {
-        if let Some(old) = before.and_then(|before| before.prefixes().iter().find(|old| overlap(new, old))) {
-            return Err(error(new, b"an existing prefix", old));
+        if let Some(old) = before.and_then(|before| before.overlapping(new)) {
+            return error(new, b"an existing prefix", old);
         }
-        if let Some(other) = prefixes[i + 1..].iter().find(|other| overlap(new, other)) {
-            return Err(error(new, b"another provided prefix", other));
+        if first == Some(i)
+            && let Some(other) = prefixes[i + 1..].iter().find(|other| overlap(new, other))
+        {
+            return error(new, b"another provided prefix", other);
         }
     }
     Ok(())
+}
+
+/// The first of them that overlaps with another one. In their order what begins with a prefix is right behind it, so that each is compared with its
+/// neighbours only, however many there are.
+fn first_overlap(prefixes: &[&[u8]]) -> Option<usize> {
+    let mut sorted: Vec<(&[u8], usize)> = prefixes.iter().enumerate().map(|(i, prefix)| (*prefix, i)).collect();
+    sorted.sort_unstable();
+    let mut first: Option<usize> = None;
+    let mut shortest: Option<(&[u8], usize)> = None;
+    for (prefix, i) in sorted {
+        match shortest {
+            Some((begin, at)) if prefix.starts_with(begin) => first = Some(first.unwrap_or(usize::MAX).min(at).min(i)),
+            _ => shortest = Some((prefix, i)),
+        }
+    }
+    first
 }
 
 pub(super) fn caching(ctx: &mut Ctx) {
@@ -172,4 +190,31 @@ pub(super) fn trackinginfo(ctx: &mut Ctx) {
     out.bulk(b"prefixes");
     out.array(tracking.map_or(0, |tracking| tracking.prefixes().len()));
     tracking.iter().flat_map(|tracking| tracking.prefixes()).for_each(|prefix| out.bulk(prefix));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::rng::Rng;
+
+    #[test]
+    fn the_first_that_overlaps_is_found_as_by_comparing_each_with_each() {
+        let mut rng = Rng::new(7);
+        for _ in 0..20_000 {
+            let mut word = || -> Vec<u8> { (0..rng.below(4)).map(|_| b'a' + rng.below(3) as u8).collect() };
+            let words: Vec<Vec<u8>> = (0..5).map(|_| word()).collect();
+            let prefixes: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            let by_pairs = (0..5).find(|i| (0..5).any(|j| *i != j && overlap(prefixes[*i], prefixes[j])));
+            assert_eq!(first_overlap(&prefixes), by_pairs, "{words:?}");
+            // Each added by itself: those that are there overlap with none of each other, but for the empty one, which is added unasked.
+            let mut tracking = Tracking::default();
+            for prefix in &prefixes {
+                let found = tracking.prefixes().iter().find(|old| overlap(prefix, old));
+                assert_eq!(tracking.overlapping(prefix), found.map(|old| &**old), "{words:?}");
+                if found.is_none() || prefix.is_empty() {
+                    tracking.add_prefix((*prefix).into());
+                }
+            }
+        }
+    }
 }
