@@ -5,12 +5,15 @@ use solod::{
     alloc::{self, Counting},
     commands::{Registry, TABLE, command::categories},
     config::{
-        Config, DirectiveId, Environment, Sources, Supervised,
+        Config, DirectiveId, Environment, REDIS_VERSION, Sources, Supervised,
         cli::{self, Invocation},
         os_reason,
     },
-    reactor::{Notifier, Reactor, daemonize, ignore_broken_writes, init_logger, move_environment, remember_invocation, watch_crashes},
-    tools::Tool,
+    reactor::{
+        Notifier, Reactor, daemonize, ignore_broken_writes, init_logger, look_up_build_id, move_environment, remember_invocation,
+        watch_crashes,
+    },
+    tools::{Tool, is_drop_in},
 };
 use std::{
     env,
@@ -95,13 +98,14 @@ fn main() -> ExitCode {
         return code;
     }
     remember_invocation();
+    let is_drop_in = env::args_os().next().is_some_and(|program| is_drop_in(&program));
     let sources = match cli::parse(env::args_os().skip(1)) {
         Ok(Invocation::Help) => {
             print!("{}", cli::HELP);
             return ExitCode::SUCCESS;
         }
         Ok(Invocation::Version) => {
-            println!("{}", cli::version());
+            println!("{}", if is_drop_in { redis_version() } else { cli::version() });
             return ExitCode::SUCCESS;
         }
         Ok(Invocation::CheckConfig(sources)) => {
@@ -117,7 +121,13 @@ fn main() -> ExitCode {
         Ok(Invocation::Run(sources)) => sources,
         Err(error) => return fail(error),
     };
-    serve(&sources)
+    serve(&sources, is_drop_in)
+}
+
+fn redis_version() -> String {
+    // The linker's id has more digits than Redis shows.
+    let build = look_up_build_id();
+    cli::redis_version(&alloc::name(), build.get(..16).unwrap_or("0"))
 }
 
 /// Runs the program beside the server that our name, or the first argument, asks for.
@@ -141,7 +151,7 @@ fn fail(error: impl std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn serve(sources: &Sources) -> ExitCode {
+fn serve(sources: &Sources, is_drop_in: bool) -> ExitCode {
     if let Err(error) = alloc::check() {
         return fail(error);
     }
@@ -172,8 +182,14 @@ fn serve(sources: &Sources) -> ExitCode {
     }
     alloc::set_background_thread(config.jemalloc_bg_thread);
     watch_crashes(&config);
-    log::warn!("oO0OoO0OoO0Oo solod is starting oO0OoO0OoO0Oo");
-    log::warn!("solod version={}, bits=64, pid={}, just started", env!("CARGO_PKG_VERSION"), std::process::id());
+    let pid = std::process::id();
+    if is_drop_in {
+        log::warn!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+        log::warn!("Redis version={REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid={pid}, just started");
+    } else {
+        log::warn!("oO0OoO0OoO0Oo solod is starting oO0OoO0OoO0Oo");
+    }
+    log::warn!("solod version={}, bits=64, pid={pid}, just started", env!("CARGO_PKG_VERSION"));
     loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     // Relative to where we were started, as it was given: the settings may have changed directory since.
     let file = sources.file.as_ref().map(|f| started_in.map_or_else(|_| f.clone(), |d| d.join(f)).to_string_lossy().into_owned());

@@ -54,7 +54,8 @@ Usage: solod [FILE] [--DIRECTIVE VALUE ...] [-]
                        at the end of that second (Unix time); needs
                        aof-timestamp-enabled, and reaches back to the base
                        These three come first; a link to solod that is called
-                       redis-check-aof or redis-check-rdb is that program.
+                       redis-check-aof or redis-check-rdb is that program, and
+                       one called redis-server answers --version as Redis does.
   -h, --help           this text
   -v, --version        version and the Redis version it stands for
 
@@ -69,6 +70,16 @@ Examples:
 The server listens on port 6379 and keeps its data in the current directory
 unless told otherwise. docs/configuration.md explains every directive.
 ";
+
+/// What there is to say to whoever wants a sentinel.
+pub const NO_SENTINEL: &str = "solod is no sentinel; the redis-sentinel of your distribution is one, and works with solod as with Redis";
+
+/// What `--version` prints by the name of redis-server, in its form: `malloc` names the allocator, `build` the build. Nothing behind the fields of Redis
+/// looks like one of them.
+pub fn redis_version(malloc: &str, build: &str) -> String {
+    let (bits, ours) = (usize::BITS, env!("CARGO_PKG_VERSION"));
+    format!("Redis server v={REDIS_VERSION} sha=00000000:0 malloc={malloc} bits={bits} build={build} (solod {ours})")
+}
 
 /// What `--version` prints, without a line end.
 pub fn version() -> String {
@@ -114,7 +125,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
 /// Refuses the other programs that redis-server's executable contains.
 fn refuse_other_programs(option: &[u8]) -> Result<(), UsageError> {
     let reason = match option.to_ascii_lowercase().as_slice() {
-        b"--sentinel" => "solod has no Sentinel mode; redis-sentinel can watch solod servers",
+        b"--sentinel" => NO_SENTINEL,
         b"--test-memory" => "solod does not test memory; use memtester or memtest86+",
         b"--check-system" => "solod has no system check; it warns in its log about what matters at start",
         _ => return Ok(()),

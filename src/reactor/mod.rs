@@ -72,6 +72,7 @@ pub use daemon::{Notifier, daemonize, local_time, move_environment};
 pub use fatal::ignore_broken_writes;
 pub use host::RealHost;
 pub use logger::init as init_logger;
+pub use report::look_up_build_id;
 pub use restart::remember_invocation;
 
 /// Bytes read from a client in one go; what is left waits for the next turn. Some four hundred short commands: a quarter of a millisecond.

@@ -25,9 +25,14 @@ pub fn set_log(fd: RawFd) {
 
 /// Looks up what cannot be looked up in a handler.
 pub fn prepare() {
-    BUILD_ID.get_or_init(|| find_build_id().unwrap_or_else(|| "none".to_owned()));
+    look_up_build_id();
     // The first call loads a library; the others do not.
     calls(&mut [std::ptr::null_mut(); 1]);
+}
+
+/// The id that the linker has given this program, looked up if nobody has yet: not for handlers.
+pub fn look_up_build_id() -> &'static str {
+    BUILD_ID.get_or_init(|| find_build_id().unwrap_or_else(|| "none".to_owned()))
 }
 
 /// The id that the linker has given this program, in hexadecimal digits.

@@ -7,6 +7,7 @@ mod console;
 mod files;
 mod restore;
 
+use crate::config::cli::NO_SENTINEL;
 use console::{Console, Failed};
 use std::{
     ffi::{OsStr, OsString},
@@ -24,13 +25,20 @@ pub enum Tool {
     CheckRdb,
     /// Takes an append-only file back to a moment.
     RestoreTo,
+    /// Says whose work that is.
+    Sentinel,
+}
+
+/// Whether a program of this name stands in for the server of another of the family: a link to ours that is called `redis-server` or `valkey-server`.
+pub fn is_drop_in(program: &OsStr) -> bool {
+    matches!(Path::new(program).file_name().unwrap_or_default().as_bytes(), b"redis-server" | b"valkey-server")
 }
 
 impl Tool {
-    /// The one that an executable of this name is, a link to ours: `redis-check-aof`, `redis-check-rdb`.
+    /// The one that an executable of this name is, a link to ours: `redis-check-aof`, `redis-check-rdb`, `redis-sentinel`.
     pub fn of_program(program: &OsStr) -> Option<Self> {
         let name = Path::new(program).file_name().unwrap_or_default().as_bytes();
-        [(&b"-check-aof"[..], Self::CheckAof), (b"-check-rdb", Self::CheckRdb)]
+        [(&b"-check-aof"[..], Self::CheckAof), (b"-check-rdb", Self::CheckRdb), (b"-sentinel", Self::Sentinel)]
             .into_iter()
             .find_map(|(ending, tool)| name.ends_with(ending).then_some(tool))
     }
@@ -52,6 +60,10 @@ impl Tool {
             Self::CheckAof => check_aof::run(&mut console, program, args),
             Self::CheckRdb => check_rdb::run(&mut console, program, args),
             Self::RestoreTo => restore::run(&mut console, args),
+            Self::Sentinel => {
+                eprintln!("{}: {NO_SENTINEL}", program.to_string_lossy());
+                Err(Failed)
+            }
         };
         console.flush();
         if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
