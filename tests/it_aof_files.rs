@@ -75,7 +75,7 @@ fn names(server: &Server) -> Vec<String> {
 }
 
 fn wait_for_rewrite(server: &Server) {
-    wait_until(|| server.info("aof_rewrite_in_progress") == "0" && server.info("aof_rewrite_scheduled") == "0");
+    wait_until(|| server.shows(&[("aof_rewrite_in_progress", "0"), ("aof_rewrite_scheduled", "0")]));
 }
 
 /// A value of each type, small and large, with deadlines, in several databases.
@@ -570,7 +570,7 @@ fn saves_and_rewrites_take_turns() {
         "BGSAVE SCHEDULE" => "Background saving scheduled",
         "CONFIG SET rdb-key-save-delay 0" => "OK",
     );
-    wait_until(|| server.info("rdb_saves") == "2" && server.info("rdb_bgsave_in_progress") == "0");
+    wait_until(|| server.shows(&[("rdb_saves", "2"), ("rdb_bgsave_in_progress", "0")]));
     replies!(conn, "MULTI" => "OK", "BGREWRITEAOF" => "QUEUED", "EXEC" => "[Background append only file rewriting scheduled]");
     wait_until(|| server.info("aof_rewrites") == "3");
     wait_for_rewrite(&server);
@@ -710,7 +710,7 @@ fn a_replica_begins_its_log_anew_with_the_data_of_its_primary() {
     let digest = primary.ask("DEBUG DIGEST").text();
     wait_until(|| replica.ask("DEBUG DIGEST").text() == digest && replica.info("aof_enabled") == "1");
     assert!(replica.log().contains("MASTER <-> REPLICA sync: Starting AOF after a successful sync"));
-    wait_until(|| replica.info("aof_buffer_length") == "0" && replica.info("aof_pending_bio_fsync") == "0");
+    wait_until(|| replica.shows(&[("aof_buffer_length", "0"), ("aof_pending_bio_fsync", "0")]));
     replica.kill9();
     replica.restart();
     assert_eq!(replica.ask("DEBUG DIGEST").text(), digest, "before it has heard of its primary");

@@ -198,7 +198,7 @@ fn a_replica_whose_disk_fails_ends_unless_it_is_to_go_on_without() {
         let ignore = if goes_on { "yes" } else { "no" };
         let mut replica =
             Server::start(&[EACH_SECOND, &["--replicaof", "127.0.0.1", &port, "--replica-ignore-disk-write-errors", ignore]].concat());
-        wait_until(|| replica.info("master_link_status") == "up" && replica.info("aof_rewrite_in_progress") == "0");
+        wait_until(|| replica.shows(&[("master_link_status", "up"), ("aof_rewrite_in_progress", "0")]));
         let mut conn = primary.connect();
         conn.run("SET k v");
         wait_until(|| replica.ask("GET k") == *"\"v\"");

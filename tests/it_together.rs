@@ -69,7 +69,7 @@ fn everything_at_once_leaves_the_same_everywhere() {
             .collect();
         let mut control = primary.connect();
         while !loads.iter().all(|load| load.is_finished()) {
-            if primary.info("aof_rewrite_in_progress") == "0" && primary.info("rdb_bgsave_in_progress") == "0" {
+            if primary.shows(&[("aof_rewrite_in_progress", "0"), ("rdb_bgsave_in_progress", "0")]) {
                 let (command, count) = if rewrites > saves { ("BGSAVE", &mut saves) } else { ("BGREWRITEAOF", &mut rewrites) };
                 let text = control.run(command).text();
                 // One may have begun by itself since.
@@ -98,7 +98,7 @@ fn everything_at_once_leaves_the_same_everywhere() {
     }
 
     // Nothing more changes: keys with a deadline are gone, or have long to live.
-    wait_until(|| primary.info("aof_rewrite_in_progress") == "0" && primary.info("rdb_bgsave_in_progress") == "0");
+    wait_until(|| primary.shows(&[("aof_rewrite_in_progress", "0"), ("rdb_bgsave_in_progress", "0")]));
     thread::sleep(Duration::from_millis(1200));
     wait_until(|| primary.info("master_repl_offset") == replica.info("slave_repl_offset"));
     let digest = redis_cli(&primary, &["DEBUG", "DIGEST"]);

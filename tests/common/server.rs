@@ -311,7 +311,14 @@ impl Server {
         super::info_field(&text, field).unwrap_or_else(|| panic!("no {field} in {text}")).to_owned()
     }
 
-    /// The same of a number.
+    /// Whether fields of INFO have these values, all at one moment.
+    #[track_caller]
+    pub fn shows(&self, fields: &[(&str, &str)]) -> bool {
+        let text = self.ask("INFO everything").text();
+        fields.iter().all(|(field, value)| super::info_field(&text, field) == Some(*value))
+    }
+
+    /// A field that is a number.
     #[track_caller]
     pub fn number<T: FromStr>(&self, field: &str) -> T {
         self.info(field).parse().unwrap_or_else(|_| panic!("{field} is no number"))
