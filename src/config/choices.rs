@@ -82,6 +82,20 @@ choices! {
         Nothing = "nothing",
     }
 
+    /// How a line of the log is written.
+    LogFormat {
+        Legacy = "legacy",
+        Logfmt = "logfmt",
+        Json = "json",
+    }
+
+    /// How the log writes the time.
+    LogTimestampFormat {
+        Legacy = "legacy",
+        Iso8601 = "iso8601",
+        Milliseconds = "milliseconds",
+    }
+
     /// The service manager that is told when the server is ready.
     Supervised {
         Upstart = "upstart",

@@ -123,7 +123,14 @@ directives! {
         "pidfile" => pidfile: Option<String> = None, TEXT, [IMMUTABLE];
         /// The least important message that is logged.
         "loglevel" => loglevel: LogLevel = LogLevel::Notice, ValueKind::Choice(LogLevel::NAMES), [];
-        /// File the log is appended to; empty means standard output.
+        /// How a line of the log is written: as Redis does, as `key=value` words, or as an object of JSON.
+        "log-format" => log_format: LogFormat = LogFormat::Legacy, ValueKind::Choice(LogFormat::NAMES), [];
+        /// How the log writes the time: `29 Nov 2026 22:05:01.123`, `2026-11-29T22:05:01.123+01:00`, or Unix milliseconds.
+        "log-timestamp-format" => log_timestamp_format: LogTimestampFormat = LogTimestampFormat::Legacy,
+            ValueKind::Choice(LogTimestampFormat::NAMES), [];
+        /// Keeps keys, and errors that may quote arguments, out of the log.
+        "hide-user-data-from-log" => hide_user_data_from_log: bool = false, YES_NO, [];
+        /// File the log is appended to; empty means standard output. One that was renamed or removed is opened anew at the next line.
         "logfile" => logfile: String = String::new(), TEXT, [IMMUTABLE];
         /// Logs to syslog as well.
         "syslog-enabled" => syslog_enabled: bool = false, YES_NO, [IMMUTABLE];

@@ -2,7 +2,7 @@
 
 use super::{Engine, executor::Step};
 use crate::{
-    config::PropagationErrorBehavior,
+    config::{PropagationErrorBehavior, UserData},
     keyspace::ExpireMode,
     resp::output::Output,
     state::{Action, ConnId, Server},
@@ -58,7 +58,7 @@ impl Engine {
     #[cold]
     fn report_failed(&mut self, conn: ConnId) {
         let last = self.server.clients.get(conn).and_then(|c| c.last_command).map_or("<unknown>", |id| self.registry.full_name(id));
-        let error = String::from_utf8_lossy(&self.server.stats.last_error);
+        let error = UserData(&self.server.stats.last_error);
         log::error!("== CRITICAL == This replica is sending an error to its master: '{error}' after processing the command '{last}'");
         let config = &self.server.config;
         if config.replica_read_only && config.propagation_error_behavior != PropagationErrorBehavior::Ignore {

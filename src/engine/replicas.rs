@@ -2,7 +2,7 @@
 
 use super::{Engine, snapshots::ms_until};
 use crate::{
-    config::ClientClass,
+    config::{ClientClass, UserData},
     persist::{rdb::Progress, snapshot::SnapshotSink},
     replication::{primary::FollowerPhase, write_log::LogPiece},
     resp::output::Output,
@@ -341,9 +341,9 @@ impl Engine {
     pub(super) fn answered_replica(&mut self, conn: ConnId, answer: &[u8], is_error: bool) {
         if let Some(client) = self.server.clients.get(conn) {
             let command = client.last_command.map_or("<unknown>", |id| self.registry.full_name(id));
-            let (error, answer) = (answer.strip_prefix(b"-").unwrap_or(answer).trim_ascii_end(), answer.escape_ascii());
+            let (error, answer) = (answer.strip_prefix(b"-").unwrap_or(answer).trim_ascii_end(), UserData(answer));
             if is_error {
-                let error = String::from_utf8_lossy(error);
+                let error = UserData(error);
                 log::error!(
                     "== CRITICAL == This master is sending an error to its replica: '{error}' after processing the command '{command}'"
                 );

@@ -2,6 +2,7 @@
 
 use super::rdb::{self, Checksum, Decoder, RdbError, RdbEvent, Reason};
 use crate::{
+    config::UserData,
     data::{entry::Entry, number},
     keyspace::Keyspace,
 };
@@ -140,7 +141,7 @@ impl Loader {
                         RdbEvent::Empty(key) => {
                             self.empty += 1;
                             if self.empty <= EMPTY_TOLD {
-                                log::info!("rdbLoadObject skipping empty key: {}", String::from_utf8_lossy(key));
+                                log::info!("rdbLoadObject skipping empty key: {}", UserData(key));
                             }
                             None
                         }

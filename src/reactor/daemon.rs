@@ -208,6 +208,23 @@ pub fn uname() -> String {
 /// The local time as Redis logs it: `20 Nov 2026 22:05:01.123`.
 pub fn local_time() -> String {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (tm, millis) = local_now();
+    let month = MONTHS.get(tm.tm_mon as usize).unwrap_or(&"???");
+    format!("{:02} {month} {} {:02}:{:02}:{:02}.{millis:03}", tm.tm_mday, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec)
+}
+
+/// The local time as ISO 8601 has it, to the millisecond: `2026-11-20T22:05:01.123+01:00`.
+pub fn local_time_iso() -> String {
+    let (tm, millis) = local_now();
+    let (sign, east_minutes) = if tm.tm_gmtoff < 0 { ('-', -tm.tm_gmtoff / 60) } else { ('+', tm.tm_gmtoff / 60) };
+    let (year, month) = (tm.tm_year + 1900, tm.tm_mon + 1);
+    let (hours, minutes) = (east_minutes / 60, east_minutes % 60);
+    let date = format!("{year:04}-{month:02}-{:02}", tm.tm_mday);
+    format!("{date}T{:02}:{:02}:{:02}.{millis:03}{sign}{hours:02}:{minutes:02}", tm.tm_hour, tm.tm_min, tm.tm_sec)
+}
+
+/// The local time in parts, and the milliseconds of its second.
+fn local_now() -> (libc::tm, u32) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let seconds = now.as_secs() as libc::time_t;
     let mut fields = std::mem::MaybeUninit::<libc::tm>::zeroed();
@@ -216,7 +233,5 @@ pub fn local_time() -> String {
         libc::localtime_r(&seconds, fields.as_mut_ptr());
         fields.assume_init()
     };
-    let month = MONTHS.get(tm.tm_mon as usize).unwrap_or(&"???");
-    let millis = now.subsec_millis();
-    format!("{:02} {month} {} {:02}:{:02}:{:02}.{millis:03}", tm.tm_mday, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec)
+    (tm, now.subsec_millis())
 }

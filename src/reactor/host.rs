@@ -229,8 +229,8 @@ impl Host for RealHost {
                 crash::set(config);
                 Ok(())
             }
-            DirectiveId::loglevel => {
-                logger::set_level(config);
+            DirectiveId::loglevel | DirectiveId::log_format | DirectiveId::log_timestamp_format | DirectiveId::hide_user_data_from_log => {
+                logger::set(config);
                 Ok(())
             }
             DirectiveId::dir => std::env::set_current_dir(&config.dir).map_err(|e| reason(&e)),

@@ -1,15 +1,33 @@
-//! Logging in Redis's line format, `pid:role day month year time.ms level message`, and to syslog when that is asked for.
+//! Logging in Redis's line format, `pid:role day month year time.ms level message`, or in those of `log-format`; to a file that may be renamed
+//! meanwhile, and to syslog when that is asked for.
 
-use crate::config::{Config, LogLevel, SyslogFacility};
+use super::report;
+use crate::config::{Config, LogFormat, LogLevel, LogTimestampFormat, SyslogFacility, hide_user_data};
 use env_logger::{Builder, Target};
 use log::{Level, LevelFilter};
 use std::{
-    fs::OpenOptions,
+    env,
+    fs::{self, File, OpenOptions},
     io::{self, Write},
-    os::fd::AsRawFd,
-    sync::Mutex,
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
 };
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
+
+/// The settings as bytes of their own, read at every line.
+static FORMAT: AtomicU8 = AtomicU8::new(LogFormat::Legacy as u8);
+static TIMESTAMPS: AtomicU8 = AtomicU8::new(LogTimestampFormat::Legacy as u8);
+static IS_REPLICA: AtomicBool = AtomicBool::new(false);
+
+/// A line may name who has written it: a primary or a replica.
+pub fn note_role(is_replica: bool) {
+    IS_REPLICA.store(is_replica, Ordering::Relaxed);
+}
 
 /// Starts logging to the file the settings name, or to standard output.
 pub fn init(config: &Config) -> io::Result<()> {
@@ -19,10 +37,7 @@ pub fn init(config: &Config) -> io::Result<()> {
     if config.logfile.is_empty() {
         builder.target(Target::Stdout);
     } else {
-        let file = OpenOptions::new().create(true).append(true).open(&config.logfile)?;
-        // It is never closed.
-        super::report::set_log(file.as_raw_fd());
-        builder.target(Target::Pipe(Box::new(file)));
+        builder.target(Target::Pipe(Box::new(LogFile::open(&config.logfile)?)));
     }
     let syslog = config.syslog_enabled.then(|| open_syslog(config)).transpose()?.map(Mutex::new);
     builder.format(move |out, record| {
@@ -38,17 +53,104 @@ pub fn init(config: &Config) -> io::Result<()> {
                 Level::Trace => syslog.debug(text),
             };
         }
-        let mark = match record.level() {
-            Level::Error | Level::Warn => '#',
-            Level::Info => '*',
-            Level::Debug => '-',
-            Level::Trace => '.',
+        let is = |setting: &AtomicU8, choice: u8| setting.load(Ordering::Relaxed) == choice;
+        let time = if is(&TIMESTAMPS, LogTimestampFormat::Iso8601 as u8) {
+            super::daemon::local_time_iso()
+        } else if is(&TIMESTAMPS, LogTimestampFormat::Milliseconds as u8) {
+            SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis().to_string()
+        } else {
+            super::daemon::local_time()
         };
-        writeln!(out, "{}:M {} {mark} {}", std::process::id(), now(), record.args())
+        let (pid, is_replica) = (std::process::id(), IS_REPLICA.load(Ordering::Relaxed));
+        let (mark, level) = match record.level() {
+            Level::Error | Level::Warn => ('#', "warning"),
+            Level::Info => ('*', "notice"),
+            Level::Debug => ('-', "info"),
+            Level::Trace => ('.', "debug"),
+        };
+        let role = if is_replica { "replica" } else { "primary" };
+        if is(&FORMAT, LogFormat::Json as u8) {
+            let message = json_text(&record.args().to_string());
+            writeln!(out, r#"{{"pid":{pid},"role":"{role}","timestamp":"{time}","level":"{level}","message":"{message}"}}"#)
+        } else if is(&FORMAT, LogFormat::Logfmt as u8) {
+            let message = logfmt_text(&record.args().to_string());
+            writeln!(out, r#"pid={pid} role={role} timestamp="{time}" level={level} message="{message}""#)
+        } else {
+            writeln!(out, "{pid}:{} {time} {mark} {}", if is_replica { 'S' } else { 'M' }, record.args())
+        }
     });
     let _ = builder.try_init();
-    set_level(config);
+    note_role(config.replicaof.is_some());
+    set(config);
     Ok(())
+}
+
+/// Text as it stands between the quotes of a string of JSON.
+fn json_text(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '"' | '\\' => safe.extend(['\\', char]),
+            '\n' => safe.push_str("\\n"),
+            '\r' => safe.push_str("\\r"),
+            '\t' => safe.push_str("\\t"),
+            char if char.is_control() => safe.push_str(&format!("\\u{:04x}", char as u32)),
+            char => safe.push(char),
+        }
+    }
+    safe
+}
+
+/// Text as Valkey puts it between the quotes of logfmt: on one line, without a quote.
+fn logfmt_text(text: &str) -> String {
+    text.replace('"', "'").replace(['\n', '\r'], " ")
+}
+
+/// The file that is logged to. What rotates logs renames it, and expects that the next line begins a new one of its name.
+struct LogFile {
+    /// Absolute: `dir` may change.
+    path: PathBuf,
+    file: File,
+    /// Device and number of what is open.
+    id: (u64, u64),
+}
+
+impl LogFile {
+    fn open(path: &str) -> io::Result<Self> {
+        let path = env::current_dir()?.join(path);
+        let (file, id) = Self::open_file(&path)?;
+        report::set_log(file.as_raw_fd());
+        Ok(Self { path, file, id })
+    }
+
+    fn open_file(path: &Path) -> io::Result<(File, (u64, u64))> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let data = file.metadata()?;
+        Ok((file, (data.dev(), data.ino())))
+    }
+
+    /// Opens the file anew if its name is another's, or nobody's. As long as that fails the one that is open will do.
+    fn follow_name(&mut self) {
+        if fs::metadata(&self.path).is_ok_and(|data| (data.dev(), data.ino()) == self.id) {
+            return;
+        }
+        if let Ok((file, id)) = Self::open_file(&self.path) {
+            // A handler of signals must not find the descriptor closed.
+            report::set_log(file.as_raw_fd());
+            (self.file, self.id) = (file, id);
+        }
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.follow_name();
+        self.file.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn open_syslog(config: &Config) -> io::Result<Logger<LoggerBackend, Formatter3164>> {
@@ -67,8 +169,11 @@ fn open_syslog(config: &Config) -> io::Result<Logger<LoggerBackend, Formatter316
     syslog::unix(formatter).map_err(|e| io::Error::other(format!("syslog: {e}")))
 }
 
-/// Logs at the level of the settings from now on.
-pub fn set_level(config: &Config) {
+/// Logs as the settings say from now on.
+pub fn set(config: &Config) {
+    FORMAT.store(config.log_format as u8, Ordering::Relaxed);
+    TIMESTAMPS.store(config.log_timestamp_format as u8, Ordering::Relaxed);
+    hide_user_data(config.hide_user_data_from_log);
     log::set_max_level(match config.loglevel {
         LogLevel::Debug => LevelFilter::Trace,
         LogLevel::Verbose => LevelFilter::Debug,
@@ -78,7 +183,13 @@ pub fn set_level(config: &Config) {
     });
 }
 
-/// The local time as Redis writes it: `20 Nov 2026 22:05:01.123`.
-fn now() -> String {
-    super::daemon::local_time()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_end_a_text_is_escaped_or_replaced() {
+        assert_eq!(json_text("a \"b\" \\ \n\t\u{1}é"), r#"a \"b\" \\ \n\t\u0001é"#);
+        assert_eq!(logfmt_text("a \"b\"\nc=d"), "a 'b' c=d");
+    }
 }

@@ -229,6 +229,7 @@ impl Reactor {
                 self.accept_knocking();
             }
             self.engine.finish_turn();
+            logger::note_role(self.engine.server.replication.upstream.is_some());
             self.signals.note_shutdown(self.engine.server.shutdown.is_some());
             self.start_disk_jobs();
             self.write_dirty();

@@ -13,7 +13,7 @@ use super::{
     string::Strings,
     value::Making,
 };
-use crate::data::entry::Entry;
+use crate::{config::UserData, data::entry::Entry};
 
 const FOOTER: usize = 10;
 
@@ -85,7 +85,7 @@ pub fn restore(payload: &[u8], key: &[u8], deadline: i64, how: Restoring) -> Res
         match making.advance(&mut input, &mut strings) {
             Err(Stop::Part) => (),
             Err(Stop::Bad(reason)) => {
-                log::warn!("The payload for key '{}' is refused: {reason}", key.escape_ascii());
+                log::warn!("The payload for key '{}' is refused: {reason}", UserData(key));
                 return Err(Refused::Value);
             }
             Ok(Built::Empty) | Err(Stop::More) => return Err(Refused::Value),
