@@ -16,19 +16,20 @@ const INFO: &[(&str, &str)] = &[
     (
         "Clients",
         "connected_clients cluster_connections maxclients client_recent_max_input_buffer client_recent_max_output_buffer \
-         blocked_clients tracking_clients clients_in_timeout_table total_blocking_keys total_blocking_keys_on_nokey",
+         blocked_clients tracking_clients pubsub_clients watching_clients clients_in_timeout_table total_watched_keys \
+         total_blocking_keys total_blocking_keys_on_nokey",
     ),
     (
         "Memory",
         "used_memory used_memory_human used_memory_rss used_memory_rss_human used_memory_peak used_memory_peak_human \
          used_memory_peak_perc used_memory_overhead used_memory_startup used_memory_dataset used_memory_dataset_perc \
-         allocator_allocated allocator_active allocator_resident total_system_memory total_system_memory_human used_memory_lua \
+         allocator_allocated allocator_active allocator_resident allocator_muzzy total_system_memory total_system_memory_human used_memory_lua \
          used_memory_vm_eval used_memory_lua_human used_memory_scripts_eval number_of_cached_scripts number_of_functions \
          number_of_libraries used_memory_vm_functions used_memory_vm_total used_memory_vm_total_human used_memory_functions \
          used_memory_scripts used_memory_scripts_human maxmemory maxmemory_human maxmemory_policy allocator_frag_ratio \
          allocator_frag_bytes allocator_rss_ratio allocator_rss_bytes rss_overhead_ratio rss_overhead_bytes \
          mem_fragmentation_ratio mem_fragmentation_bytes mem_not_counted_for_evict mem_replication_backlog \
-         mem_total_replication_buffers mem_clients_slaves mem_clients_normal mem_cluster_links mem_aof_buffer mem_allocator \
+         mem_total_replication_buffers mem_clients_slaves mem_clients_normal mem_cluster_links mem_aof_buffer mem_allocator mem_overhead_db_hashtable_rehashing \
          active_defrag_running lazyfree_pending_objects lazyfreed_objects",
     ),
     (
@@ -45,13 +46,14 @@ const INFO: &[(&str, &str)] = &[
         "total_connections_received total_commands_processed instantaneous_ops_per_sec total_net_input_bytes \
          total_net_output_bytes total_net_repl_input_bytes total_net_repl_output_bytes instantaneous_input_kbps \
          instantaneous_output_kbps instantaneous_input_repl_kbps instantaneous_output_repl_kbps rejected_connections sync_full \
-         sync_partial_ok sync_partial_err expired_keys expired_stale_perc expired_time_cap_reached_count \
-         expire_cycle_cpu_milliseconds evicted_keys evicted_clients total_eviction_exceeded_time current_eviction_exceeded_time \
+         sync_partial_ok sync_partial_err expired_subkeys expired_keys expired_stale_perc expired_time_cap_reached_count \
+         expire_cycle_cpu_milliseconds evicted_keys evicted_clients evicted_scripts total_eviction_exceeded_time current_eviction_exceeded_time \
          keyspace_hits keyspace_misses pubsub_channels pubsub_patterns pubsubshard_channels latest_fork_usec total_forks \
          migrate_cached_sockets slave_expires_tracked_keys active_defrag_hits active_defrag_misses active_defrag_key_hits \
          active_defrag_key_misses total_active_defrag_time current_active_defrag_time tracking_total_keys tracking_total_items \
          tracking_total_prefixes unexpected_error_replies total_error_replies dump_payload_sanitizations total_reads_processed \
-         total_writes_processed io_threaded_reads_processed io_threaded_writes_processed reply_buffer_shrinks \
+         total_writes_processed io_threaded_reads_processed io_threaded_writes_processed \
+         client_query_buffer_limit_disconnections client_output_buffer_limit_disconnections reply_buffer_shrinks \
          reply_buffer_expands eventloop_cycles eventloop_duration_sum eventloop_duration_cmd_sum \
          instantaneous_eventloop_cycles_per_sec instantaneous_eventloop_duration_usec acl_access_denied_auth \
          acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel",
@@ -68,11 +70,12 @@ const INFO: &[(&str, &str)] = &[
     ("Keyspace", "db0 db3"),
 ];
 
-/// Fields of 7.2 that 7.0, the reference at hand, does not have.
+/// Fields of 7.2 and 7.4 that 7.0, the reference at hand, does not have.
 const SINCE_7_2: &str = "total_blocking_keys total_blocking_keys_on_nokey current_eviction_exceeded_time \
     acl_access_denied_auth acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel eventloop_cycles \
     eventloop_duration_sum eventloop_duration_cmd_sum instantaneous_eventloop_cycles_per_sec instantaneous_eventloop_duration_usec \
-    listener0";
+    listener0 pubsub_clients watching_clients total_watched_keys allocator_muzzy mem_overhead_db_hashtable_rehashing \
+    client_query_buffer_limit_disconnections client_output_buffer_limit_disconnections expired_subkeys evicted_scripts";
 
 /// Sections of INFO: title, and the names of its fields in order.
 fn sections(text: &str) -> Vec<(String, Vec<String>)> {
@@ -87,6 +90,37 @@ fn sections(text: &str) -> Vec<(String, Vec<String>)> {
         }
     }
     sections
+}
+
+#[test]
+fn info_counts_clients_by_what_they_do_and_why_they_were_closed() {
+    if is_reference() {
+        return; // These came with 7.4.
+    }
+    let server = Server::start(&["--client-query-buffer-limit", "1mb", "--client-output-buffer-limit", "normal 100kb 0 0"]);
+    let (mut subscriber, mut watcher, mut other) = (server.connect(), server.connect(), server.connect());
+    subscriber.run("HELLO 3");
+    subscriber.run("SUBSCRIBE a");
+    replies!(watcher, "WATCH x y" => "OK", "SELECT 1" => "OK", "WATCH x" => "OK");
+    replies!(other, "WATCH y" => "OK");
+    let fields = |names: [&str; 3]| names.map(|name| server.number::<u64>(name));
+    let now = ["pubsub_clients", "watching_clients", "total_watched_keys"];
+    assert_eq!(fields(now), [1, 2, 3]);
+    replies!(other, "UNWATCH" => "OK");
+    replies!(watcher, "RESET" => "RESET");
+    drop(subscriber);
+    wait_until(|| fields(now) == [0, 0, 0]);
+    let ends =
+        || ["client_query_buffer_limit_disconnections", "client_output_buffer_limit_disconnections"].map(|name| server.number::<u64>(name));
+    assert_eq!(ends(), [0, 0]);
+    let _ = other.try_send(&[b"*2\r\n$2000000\r\n".as_slice(), &vec![b'x'; 1_500_000]].concat());
+    wait_until(|| ends()[0] == 1);
+    replies!(watcher, "SELECT 0" => "OK");
+    watcher.cmd(&["SET", "big", &"x".repeat(200_000)]);
+    let _ = watcher.try_send(b"GET big\r\nGET big\r\n");
+    wait_until(|| ends()[1] == 1);
+    replies!(server.connect(), "CONFIG RESETSTAT" => "OK");
+    assert_eq!(ends(), [0, 0]);
 }
 
 #[test]

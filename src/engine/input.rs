@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::{
     commands::{command::flags, registry::Lookup},
-    config::split_args,
+    config::{UserData, split_args},
     data::object::Near,
     resp::{
         output::Output,
@@ -157,7 +157,8 @@ impl Engine {
         let Some(client) = self.server.clients.get(conn).filter(|c| !c.peer.repeats()) else { return };
         if client.input_bytes() > limit {
             let input = client.pending.as_ref().map_or(&[][..], |pending| pending.buf.bytes());
-            let begins = input[..input.len().min(SHOWN_BYTES)].escape_ascii();
+            let begins = input[..input.len().min(SHOWN_BYTES)].escape_ascii().to_string();
+            let begins = UserData(begins.as_bytes());
             log::warn!(
                 "Closing client that reached max query buffer length: id={} addr={} (qbuf initial bytes: \"{begins}\")",
                 client.id,

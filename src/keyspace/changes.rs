@@ -145,6 +145,11 @@ impl Keyspace {
         self.watched.watch(db, key, live, flag)
     }
 
+    /// Number of keys that are watched.
+    pub fn watched_keys(&self) -> usize {
+        self.watched.len()
+    }
+
     /// No longer raises `flag` for `key`.
     pub fn unwatch(&mut self, db: usize, key: &[u8], flag: &WatchFlag) {
         self.watched.unwatch(db, key, flag);

@@ -76,6 +76,8 @@ pub(super) fn stats(info: &Info, report: &mut InfoText) {
         .field("total_writes_processed", stats.writes)
         .field("io_threaded_reads_processed", 0)
         .field("io_threaded_writes_processed", 0)
+        .field("client_query_buffer_limit_disconnections", stats.input_limit_closes)
+        .field("client_output_buffer_limit_disconnections", stats.output_limit_closes)
         .field("reply_buffer_shrinks", 0)
         .field("reply_buffer_expands", 0)
         .field("eventloop_cycles", stats.turns.count())

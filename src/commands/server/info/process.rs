@@ -75,7 +75,10 @@ pub(super) fn clients(info: &Info, report: &mut InfoText) {
         .field("client_recent_max_output_buffer", clients().map(|c| c.out.len()).max().unwrap_or(0))
         .field("blocked_clients", clients().filter(|c| c.shows_blocked()).count())
         .field("tracking_clients", info.server.keyspace.tracked.clients())
+        .field("pubsub_clients", clients().filter(|c| c.subscriptions.is_some()).count())
+        .field("watching_clients", clients().filter(|c| !c.watching.is_empty()).count())
         .field("clients_in_timeout_table", info.server.blocking.with_deadline() + clients().filter(|c| with_deadline(&c.blocked)).count())
+        .field("total_watched_keys", info.server.keyspace.watched_keys())
         .field("total_blocking_keys", info.server.keyspace.awaited.len())
         .field("total_blocking_keys_on_nokey", 0);
 }
@@ -101,6 +104,8 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         .field("allocator_allocated", facts.held.allocated)
         .field("allocator_active", facts.held.active)
         .field("allocator_resident", facts.held.resident)
+        // jemalloc gives pages back without letting them wait until the system needs them.
+        .field("allocator_muzzy", 0)
         .field("total_system_memory", process.system_memory)
         .field("total_system_memory_human", text(process.system_memory));
     // There is no script interpreter that could take memory.
@@ -140,6 +145,8 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         .field("mem_cluster_links", 0)
         .field("mem_aof_buffer", server.aof_buffer_bytes())
         .field("mem_allocator", &process.allocator)
+        // Tables grow in place.
+        .field("mem_overhead_db_hashtable_rehashing", 0)
         .field("active_defrag_running", server.defrag.shown_percent(server.host.nanos()))
         .field("lazyfree_pending_objects", server.keyspace.unburied())
         .field("lazyfree_pending_bytes", server.keyspace.unburied_bytes())
