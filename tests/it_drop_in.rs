@@ -75,6 +75,48 @@ fn a_sentinel_is_somebody_else() {
     }
 }
 
+#[test]
+fn what_of_the_machine_hurts() {
+    let output = runs(&program(), &["--check-system"]);
+    let looks: Vec<_> = output.stdout.lines().filter_map(|line| line.strip_prefix('[')?.split_once("]...")).collect();
+    for name in ["overcommit", "THP", "slow-clocksource"] {
+        assert!(looks.iter().any(|(look, _)| *look == name), "{output:?}");
+    }
+    let is_bad = looks.iter().any(|(_, found)| *found == "WARNING:");
+    assert_eq!(output.code, Some(i32::from(is_bad)), "{output:?}");
+    if is_reference() {
+        return;
+    }
+    assert!(["somaxconn", "open-files"].iter().all(|name| looks.iter().any(|(look, _)| look == name)), "{output:?}");
+    let mode = std::fs::read_to_string("/proc/sys/vm/overcommit_memory").unwrap();
+    assert_eq!(looks.contains(&("overcommit", "WARNING:")), mode.trim() == "2", "{output:?}");
+}
+
+#[test]
+fn memory_is_tested() {
+    if is_reference() {
+        return; // It takes all of a terminal.
+    }
+    let output = runs(&program(), &["--test-memory", "8", "2"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("pass 2 of 2, addresses") && output.stdout.contains("\nYour memory passed this test."), "{output:?}");
+    let most = u64::MAX.to_string();
+    for args in [
+        &["--test-memory"][..],
+        &["--test-memory", "0"],
+        &["--test-memory", "x"],
+        &["--test-memory", &most],
+        &["--port", "1", "--test-memory", "1"],
+    ] {
+        let output = runs(&program(), args);
+        assert_eq!(output.code, Some(1), "{args:?}: {output:?}");
+        assert_eq!(
+            (output.stdout + &output.stderr).lines().count(),
+            if args.len() == 2 && args[1] == most || args.len() == 4 { 1 } else { 2 }
+        );
+    }
+}
+
 /// The words of an argument are those of a line of the file.
 #[test]
 fn an_argument_may_hold_a_whole_directive() {

@@ -53,7 +53,11 @@ Usage: solod [FILE] [--DIRECTIVE VALUE ...] [-]
                        take a copy of an append-only file back to what it was
                        at the end of that second (Unix time); needs
                        aof-timestamp-enabled, and reaches back to the base
-                       These three come first; a link to solod that is called
+  --check-system       what of this machine will hurt: overcommit, huge pages,
+                       backlog, clock, open files (exit status 1 if anything)
+  --test-memory MB [PASSES]
+                       write patterns to memory and read them back
+                       All these come first. A link to solod that is called
                        redis-check-aof or redis-check-rdb is that program, and
                        one called redis-server answers --version as Redis does.
   -h, --help           this text
@@ -126,8 +130,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
 fn refuse_other_programs(option: &[u8]) -> Result<(), UsageError> {
     let reason = match option.to_ascii_lowercase().as_slice() {
         b"--sentinel" => NO_SENTINEL,
-        b"--test-memory" => "solod does not test memory; use memtester or memtest86+",
-        b"--check-system" => "solod has no system check; it warns in its log about what matters at start",
+        b"--test-memory" | b"--check-system" => "solod takes this only as the first argument",
         _ => return Ok(()),
     };
     Err(UsageError(format!("{}: {reason}", option.escape_ascii())))

@@ -68,10 +68,11 @@ use std::{
 };
 
 pub use crash::watch as watch_crashes;
-pub use daemon::{Notifier, daemonize, local_time, move_environment};
+pub use daemon::{Notifier, RESERVED_DESCRIPTORS, daemonize, local_time, move_environment, raise_descriptor_limit};
 pub use fatal::ignore_broken_writes;
 pub use host::RealHost;
 pub use logger::init as init_logger;
+pub use placement::disable_huge_pages;
 pub use report::look_up_build_id;
 pub use restart::remember_invocation;
 

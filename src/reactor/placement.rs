@@ -102,13 +102,15 @@ pub fn pin(directive: &str, list: Option<&str>) {
     }
 }
 
-/// Turns huge pages off for this process where they are on for all memory, whether it asks for them or not.
-pub fn disable_huge_pages() {
+/// Turns huge pages off for this process where they are on for all memory, whether it asks for them or not. `false`: they stay on.
+pub fn disable_huge_pages() -> bool {
     let mode = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled").unwrap_or_default();
     // SAFETY: this control takes numbers alone.
     if mode.contains("[always]") && unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) } != 0 {
         log::warn!("Can't turn transparent huge pages off: {}", reason(&io::Error::last_os_error()));
+        return false;
     }
+    true
 }
 
 #[cfg(test)]

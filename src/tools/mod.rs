@@ -1,11 +1,13 @@
 //! Programs beside the server that look at files, or mend them, and exit: `redis-check-aof`, `redis-check-rdb`, and `--restore-to`. What the bytes mean
-//! is said in [`persist`](crate::persist); here they are read.
+//! is said in [`persist`](crate::persist); here they are read. Others look at the machine: `--check-system` and `--test-memory`.
 
 mod check_aof;
 mod check_rdb;
+mod check_system;
 mod console;
 mod files;
 mod restore;
+mod test_memory;
 
 use crate::config::cli::NO_SENTINEL;
 use console::{Console, Failed};
@@ -25,6 +27,10 @@ pub enum Tool {
     CheckRdb,
     /// Takes an append-only file back to a moment.
     RestoreTo,
+    /// Does anything of this machine hurt?
+    CheckSystem,
+    /// Does memory keep what is written to it?
+    TestMemory,
     /// Says whose work that is.
     Sentinel,
 }
@@ -49,6 +55,8 @@ impl Tool {
             b"--check-aof" => Some(Self::CheckAof),
             b"--check-rdb" => Some(Self::CheckRdb),
             b"--restore-to" => Some(Self::RestoreTo),
+            b"--check-system" => Some(Self::CheckSystem),
+            b"--test-memory" => Some(Self::TestMemory),
             _ => None,
         }
     }
@@ -60,6 +68,8 @@ impl Tool {
             Self::CheckAof => check_aof::run(&mut console, program, args),
             Self::CheckRdb => check_rdb::run(&mut console, program, args),
             Self::RestoreTo => restore::run(&mut console, args),
+            Self::CheckSystem => check_system::run(&mut console),
+            Self::TestMemory => test_memory::run(&mut console, args),
             Self::Sentinel => {
                 eprintln!("{}: {NO_SENTINEL}", program.to_string_lossy());
                 Err(Failed)
