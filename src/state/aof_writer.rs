@@ -98,6 +98,8 @@ pub struct AofWriter {
     skip_answers: usize,
     /// Bytes in front of `handed` that have to be handed over once more.
     again: Vec<Bytes>,
+    /// Bytes of the job, and of those, that are copies: the others are the log's own memory.
+    copied: usize,
     /// What stands in the file and not in the log: bytes, and the offset that they are in front of.
     inserts: VecDeque<(u64, Bytes)>,
     retry_at_ms: u64,
@@ -133,6 +135,7 @@ impl AofWriter {
             job: None,
             skip_answers: 0,
             again: Vec::new(),
+            copied: 0,
             inserts: VecDeque::new(),
             retry_at_ms: 0,
             asked_ms: 0,
@@ -204,6 +207,11 @@ impl AofWriter {
     /// Bytes that the disk has been asked to write, or is to be asked again.
     pub fn in_flight(&self) -> usize {
         self.job.iter().flat_map(|job| &job.pieces).chain(&self.again).map(Bytes::len).sum()
+    }
+
+    /// Bytes of those that take memory beside the log, as long as that keeps what has not arrived.
+    pub fn copied(&self) -> usize {
+        self.copied.min(self.in_flight())
     }
 
     /// Puts bytes into the file that are not in the log, in front of what is logged from `at` on.
@@ -328,25 +336,30 @@ impl AofWriter {
     /// The bytes of the log up to `to` that have not been handed over, as they stand in the file.
     fn collect(&mut self, log: &mut WriteLog, to: u64, pieces: &mut Vec<Bytes>) {
         let mut at = self.handed;
+        if pieces.is_empty() && self.again.is_empty() && self.job.is_none() {
+            self.copied = 0;
+        }
         loop {
             // What stands in front of nothing yet waits: its command may go to another part.
             let insert = self.inserts.front().map(|(offset, _)| *offset).filter(|offset| *offset < to);
             let chatter = log.next_chatter().filter(|span| span.start < to);
             match (insert, chatter) {
                 (Some(offset), chatter) if chatter.as_ref().is_none_or(|span| offset <= span.start) => {
-                    take(log, at, offset, pieces);
+                    self.copied += take(log, at, offset, pieces);
                     at = at.max(offset);
-                    pieces.extend(self.inserts.pop_front().map(|(_, bytes)| bytes));
+                    let insert = self.inserts.pop_front().map(|(_, bytes)| bytes);
+                    self.copied += insert.as_ref().map_or(0, Bytes::len);
+                    pieces.extend(insert);
                 }
                 (_, Some(span)) => {
-                    take(log, at, span.start, pieces);
+                    self.copied += take(log, at, span.start, pieces);
                     at = at.max(span.end);
                     log.forget_chatter();
                 }
                 (_, None) => break,
             }
         }
-        take(log, at, to, pieces);
+        self.copied += take(log, at, to, pieces);
     }
 
     /// Takes note of an answer. `None`: it was known before.
@@ -532,18 +545,23 @@ impl AofWriter {
     }
 }
 
-/// Copies or shares what stands in the log between two offsets.
-fn take(log: &WriteLog, from: u64, to: u64, pieces: &mut Vec<Bytes>) {
+/// Copies or shares what stands in the log between two offsets. How many bytes it has copied.
+fn take(log: &WriteLog, from: u64, to: u64, pieces: &mut Vec<Bytes>) -> usize {
+    let mut copied = 0;
     if from >= to {
-        return;
+        return copied;
     }
     let read = log.read_until(from, usize::MAX, to, |piece| {
         pieces.push(match piece {
             LogPiece::Shared(bytes) => bytes,
-            LogPiece::Plain(bytes) => Bytes::copy_from_slice(bytes),
+            LogPiece::Plain(bytes) => {
+                copied += bytes.len();
+                Bytes::copy_from_slice(bytes)
+            }
         });
     });
     debug_assert_eq!(read, Some(to), "what a reader needs is kept");
+    copied
 }
 
 /// Leaves out the first bytes.

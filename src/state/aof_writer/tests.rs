@@ -205,6 +205,23 @@ proptest! {
 }
 
 #[test]
+fn what_the_log_holds_is_not_counted_as_memory_of_the_file() {
+    let mut world = World::new(AppendFsync::EverySecond);
+    for _ in 0..100 {
+        world.append(100_000);
+    }
+    world.turn();
+    assert!(world.writer.in_flight() > 9_000_000 && world.writer.copied() < 1_000_000, "{}", world.writer.copied());
+    world.append(100);
+    world.drain();
+    world.append(100);
+    world.turn();
+    assert!((100..200).contains(&world.writer.copied()), "the end of the log is copied: {}", world.writer.copied());
+    world.drain();
+    assert_eq!(world.writer.copied(), 0);
+}
+
+#[test]
 fn what_is_for_replicas_alone_stays_out_and_counts_as_synced() {
     let mut world = World::new(AppendFsync::Always);
     world.log.append_chatter(&[b"PING"]);

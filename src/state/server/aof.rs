@@ -138,13 +138,11 @@ impl Server {
 
     /// Bytes of memory that the append-only file takes: what the log of writes keeps beyond the backlog, and copies on their way to the disk.
     pub fn aof_buffer_bytes(&self) -> usize {
-        let writers = self.aof.writer.iter().chain(&self.aof.stopping);
-        if self.aof.writer.is_none() {
-            return writers.map(|writer| writer.in_flight()).sum();
-        }
+        let stopping = self.aof.stopping.iter().map(|writer| writer.in_flight()).sum();
+        let Some(writer) = &self.aof.writer else { return stopping };
         let log = &self.replication.log;
         let backlog = if log.has_backlog() { self.config.repl_backlog_size as usize } else { 0 };
-        log.memory().saturating_sub(backlog) + writers.map(|writer| writer.in_flight()).sum::<usize>()
+        log.memory().saturating_sub(backlog) + writer.copied() + stopping
     }
 
     /// Bytes that are logged and not in the file.
