@@ -3,7 +3,7 @@
 use super::{
     changed_beside,
     ids::{self, NewId},
-    node_limits, references,
+    node_limits,
     replies::reply_id,
     trimming::{Exact, Options, exact_command},
 };
@@ -36,6 +36,7 @@ fn xadd(ctx: &mut Ctx) {
     let fields = (first..args.len()).map(|i| args.get(i));
     let too_large = fields.clone().map(<[u8]>::len).sum::<usize>() > ENTRY_MAX;
     let (limits, hash, key, now_ms) = (node_limits(ctx), ctx.hash(1), ctx.arg(1), ctx.now_ms());
+    let repeats = ctx.client().peer.repeats();
     let (keyspace, is_logged) = (&mut ctx.server.keyspace, ctx.server.replication.log.is_fed());
     let found = if options.no_mkstream || too_large {
         keyspace.write_as::<Stream>(ctx.db, hash, key).map(|stream| stream.map(|stream| (stream, false)))
@@ -59,10 +60,9 @@ fn xadd(ctx: &mut Ctx) {
     stream.append(id, fields, limits);
     let (mut trimmed, mut exact) = (0, None);
     if let Some(trimming) = &options.trimming {
-        trimmed = references::trim(stream, &trimming.trim, options.references);
-        if is_logged && trimming.trim.approx {
-            exact = Some((trimming.at, Exact::of(stream, &trimming.trim)));
-        }
+        let (gone, form) = Exact::by(stream, &trimming.trim, options.references, repeats);
+        trimmed = gone;
+        exact = form.filter(|_| is_logged).map(|form| (trimming.at, form));
     }
     reply_id(ctx.out, id);
     if new {

@@ -201,9 +201,9 @@ impl Delivery<'_> {
             group.set_pending(*id, pending);
             effects.claim(self.consumer, IdText::new(*id).bytes(), &pending, *id);
         }
-        if self.noack {
-            effects.position(group.last_id(), group.entries_read());
-        } else {
+        // Claims say what is pending, and not how many entries the group has read.
+        effects.position(group.last_id(), group.entries_read());
+        if !self.noack {
             group.was_active(consumer, self.now_ms);
         }
         ids.len()

@@ -34,20 +34,22 @@ pub(super) fn forget(stream: &mut Stream, id: StreamId) -> bool {
     stream.groups_mut().filter_map(|group| group.ack(id).then_some(())).count() > 0
 }
 
-/// Trims a stream, and returns how many entries went.
-pub(super) fn trim(stream: &mut Stream, trim: &Trim, references: References) -> u64 {
-    if references == References::Keep {
-        return stream.trim(trim);
-    }
+/// Trims a stream. Returns how many entries went, and the ID in front of which it has looked at all entries. Whoever repeats a trim, which is exact then,
+/// goes on until it has the same effect.
+pub(super) fn trim(stream: &mut Stream, trim: &Trim, references: References, repeats: bool) -> (u64, StreamId) {
     // Trimming is not deleting: it leaves no gap.
     let max_deleted = stream.max_deleted_id();
-    let deleted = trim_by_entry(stream, trim, references);
+    let done = trim_by_entry(stream, trim, references, repeats);
     stream.set_max_deleted_id(max_deleted);
-    deleted
+    done
 }
 
 /// Looks at one node's entries after the other's, each to its end, and stops with the node in which the bound lies.
-fn trim_by_entry(stream: &mut Stream, trim: &Trim, references: References) -> u64 {
+fn trim_by_entry(stream: &mut Stream, trim: &Trim, references: References, repeats: bool) -> (u64, StreamId) {
+    let reached = match trim.bound {
+        Bound::MaxLen(_) => StreamId::MAX,
+        Bound::MinId(id) => id,
+    };
     let mut deleted = 0;
     let mut next = Some(StreamId::MIN);
     while let Some(from) = next {
@@ -55,20 +57,20 @@ fn trim_by_entry(stream: &mut Stream, trim: &Trim, references: References) -> u6
             let mut nodes = stream.nodes_from(from).map(|(master, _)| master);
             (nodes.next(), nodes.next())
         };
-        let Some(master) = two.0 else { return deleted };
+        let Some(master) = two.0 else { break };
         next = two.1;
         let last = next.and_then(|next| next.prev()).unwrap_or(StreamId::MAX);
         let ids: Vec<StreamId> = stream.range(master, last).map(|entry| entry.id()).collect();
         let len = stream.len();
         if trim.limit != 0 && deleted + ids.len() as u64 > trim.limit {
-            return deleted;
+            return (deleted, master.min(reached));
         }
         let (most, below, whole) = match trim.bound {
-            Bound::MaxLen(max) => (len.saturating_sub(max), StreamId::MAX, len.saturating_sub(ids.len() as u64) >= max),
+            Bound::MaxLen(max) => (len.saturating_sub(max), StreamId::MAX, repeats || len.saturating_sub(ids.len() as u64) >= max),
             Bound::MinId(id) => (u64::MAX, id, ids.last().is_none_or(|last| *last < id)),
         };
         if most == 0 {
-            return deleted;
+            break;
         }
         let mut gone = 0;
         for id in ids {
@@ -86,8 +88,8 @@ fn trim_by_entry(stream: &mut Stream, trim: &Trim, references: References) -> u6
         }
         deleted += gone;
         if !whole {
-            return deleted;
+            break;
         }
     }
-    deleted
+    (deleted, reached)
 }

@@ -46,12 +46,27 @@ pub(super) enum Exact {
 
 impl Exact {
     /// The exact form of a trim that has just been carried out.
-    pub(super) fn of(stream: &Stream, trim: &Trim) -> Self {
+    fn of(stream: &Stream, trim: &Trim) -> Self {
         match trim.bound {
             Bound::MaxLen(_) => Self::Len(stream.len()),
             // Of an empty stream as Redis writes it.
             Bound::MinId(_) => Self::Id(stream.nodes_from(StreamId::MIN).next().map_or(StreamId::MAX, |(master, _)| master)),
         }
+    }
+
+    /// Trims a stream. Returns how many entries went and, where the trim as it is given may come to something else when it is repeated, its exact form.
+    pub(super) fn by(stream: &mut Stream, trim: &Trim, references: References, repeats: bool) -> (u64, Option<Self>) {
+        if references == References::Keep {
+            let gone = stream.trim(trim);
+            return (gone, trim.approx.then(|| Self::of(stream, trim)));
+        }
+        let (gone, reached) = references::trim(stream, trim, references, repeats);
+        let exact = match trim.bound {
+            // Where it stops goes by how entries are laid out in nodes.
+            Bound::MaxLen(_) => Self::Len(stream.len()),
+            Bound::MinId(_) => Self::Id(reached),
+        };
+        (gone, Some(exact))
     }
 
     pub(super) fn push_to(&self, args: &mut OwnedArgs) {
@@ -173,7 +188,7 @@ pub(super) fn exact_command(ctx: &Ctx<'_>, bound: Option<(usize, Exact)>, id: Op
     let mut command = OwnedArgs::default();
     for i in 0..ctx.argc() {
         match (&bound, &id) {
-            (Some((at, _)), _) if i + 1 == *at => command.push(b"="),
+            (Some((at, _)), _) if i + 1 == *at && ctx.arg(i) == b"~" => command.push(b"="),
             (Some((at, exact)), _) if i == *at => exact.push_to(&mut command),
             (_, Some((at, id))) if i == *at => command.push(IdText::new(*id).bytes()),
             _ => ctx.keep_args(&mut command, i..i + 1),
@@ -185,8 +200,9 @@ pub(super) fn exact_command(ctx: &Ctx<'_>, bound: Option<(usize, Exact)>, id: Op
 fn xtrim(ctx: &mut Ctx) {
     let Some(Options { trimming: Some(Trimming { trim, at }), references, .. }) = Options::parse(ctx, false) else { return };
     let (hash, key) = (ctx.hash(1), ctx.arg(1));
+    let repeats = ctx.client().peer.repeats();
     let (deleted, exact) = match ctx.server.keyspace.write_as::<Stream>(ctx.db, hash, key) {
-        Ok(Some(stream)) => (references::trim(stream, &trim, references), Exact::of(stream, &trim)),
+        Ok(Some(stream)) => Exact::by(stream, &trim, references, repeats),
         Ok(None) => return ctx.out.int(0),
         Err(_) => return ctx.wrong_type(),
     };
@@ -196,7 +212,7 @@ fn xtrim(ctx: &mut Ctx) {
     }
     ctx.changed_unawaited(1, Event('t', "xtrim"));
     ctx.server.keyspace.dirty += deleted - 1;
-    if trim.approx && ctx.is_logged() {
+    if let Some(exact) = exact.filter(|_| ctx.is_logged()) {
         ctx.log_owned(exact_command(ctx, Some((at, exact)), None));
     }
 }
