@@ -116,4 +116,10 @@ pub const DIRECTIVES: &[(&str, &[&str])] = &[
     ("tcp-keepalive", &["0", "300"]),
     ("loglevel", &["debug", "notice"]),
     ("save", &["", "3600 1"]),
+    ("appendonly", &["yes", "yes", "no"]),
+    ("appendfsync", &["always", "everysec", "no"]),
+    ("no-appendfsync-on-rewrite", &["yes", "no"]),
+    ("aof-use-rdb-preamble", &["yes", "no"]),
+    ("aof-timestamp-enabled", &["yes", "no"]),
+    ("auto-aof-rewrite-min-size", &["100kb", "64mb"]),
 ];

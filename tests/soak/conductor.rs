@@ -128,6 +128,11 @@ impl<'a> Conductor<'a> {
                 self.tell(&format!("CONFIG SET {name} \"{value}\""));
                 self.count("directives set");
             }
+            18 | 19 => {
+                // An error where no log is kept at the moment and a save is under way, and where a rewrite is.
+                self.tell("BGREWRITEAOF");
+                self.count("rewrites asked for");
+            }
             _ => (),
         }
         self.set_addresses();
@@ -312,7 +317,37 @@ impl<'a> Conductor<'a> {
         if let Some(what) = self.difference(fresh.address()) {
             self.stage.fault(format!("the file that was saved holds something else: {what}"));
         }
+        if let Some(what) = self.different_in_log() {
+            self.stage.fault(format!("the append-only file holds something else: {what}"));
+        }
         Weight { lived: watch::dataset_bytes(&self.primary), fresh: watch::dataset_bytes(&fresh) }
+    }
+}
+
+/// Its append-only file.
+impl Conductor<'_> {
+    /// What is not the same in a server that has loaded a copy of the primary's append-only file, rewritten in silence.
+    fn different_in_log(&mut self) -> Option<String> {
+        self.tell("CONFIG SET appendonly yes");
+        let busy = |name: &str| self.primary.info(name) != "0";
+        let settled = || !busy("aof_rewrite_in_progress") && !busy("aof_rewrite_scheduled");
+        wait_until(settled);
+        self.tell("BGREWRITEAOF");
+        wait_until(settled);
+        assert_eq!(self.primary.info("aof_last_bgrewrite_status"), "ok");
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (self.primary.dir.join("appendonlydir"), dir.path().join("appendonlydir"));
+        std::fs::create_dir(&to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+        let mut settings: Vec<&str> = self.settings.iter().map(String::as_str).collect();
+        settings.extend(["--appendonly", "yes", "--dir", dir.path().to_str().unwrap()]);
+        let fresh = Server::start(&settings);
+        let different = self.difference(fresh.address());
+        self.count("append-only files loaded");
+        different
     }
 }
 
