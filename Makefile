@@ -13,6 +13,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR := $(PREFIX)/bin
 DOCDIR := $(PREFIX)/share/doc/solod
+MANDIR := $(PREFIX)/share/man
 UNITDIR := $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/systemd/system
 CONFDIR := /etc/solod
 
@@ -31,10 +32,10 @@ SKIPPED ?=
 # test: these run a second time, against the very release binary
 RELEASE_TESTS := it_strings it_lists it_sets it_hashes it_sorted_sets it_hostile it_persistence it_primary it_replica it_tools
 
-.PHONY: help run build test compat bench asan fuzz simulate differential soak kills together docs install uninstall clean
+.PHONY: help run build test compat bench asan fuzz simulate differential soak kills together docs install uninstall deb test-deb clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.* ## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 12
 
 run: build ## build and serve on port 6379; ARGS="--port 7000" passes arguments on
 	$(BINARY) $(ARGS)
@@ -110,14 +111,27 @@ $(BINARY):
 install: $(BINARY) ## install below PREFIX=/usr/local, for packages with DESTDIR
 	install -Dm755 $(BINARY) $(DESTDIR)$(BINDIR)/solod
 	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(CONFDIR) $(DESTDIR)$(DOCDIR)
+	install -Dm644 docs/solod.1 $(DESTDIR)$(MANDIR)/man1/solod.1
+	install -Dm644 scripts/debian/solod.sysusers $(DESTDIR)/usr/lib/sysusers.d/solod.conf
 	sed 's|/usr/bin/solod|$(BINDIR)/solod|' scripts/solod.service > $(DESTDIR)$(UNITDIR)/solod.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/solod.service
 	test -e $(DESTDIR)$(CONFDIR)/solod.conf || install -m600 scripts/solod.conf $(DESTDIR)$(CONFDIR)/solod.conf
 	install -m644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)
+	# The service runs as a user of its own, who writes its configuration.
+	test -n "$(DESTDIR)" || { systemd-sysusers solod.conf && chown root:solod $(CONFDIR) && chmod 2770 $(CONFDIR) && \
+		chown solod:solod $(CONFDIR)/solod.conf && chmod 640 $(CONFDIR)/solod.conf; }
 
 uninstall: ## remove what install put there; the configuration stays
-	rm -f $(DESTDIR)$(BINDIR)/solod $(DESTDIR)$(UNITDIR)/solod.service
+	rm -f $(DESTDIR)$(BINDIR)/solod $(DESTDIR)$(UNITDIR)/solod.service $(DESTDIR)$(MANDIR)/man1/solod.1 $(DESTDIR)/usr/lib/sysusers.d/solod.conf
 	rm -rf $(DESTDIR)$(DOCDIR)
+
+deb: build ## build a Debian package below target/deb
+	scripts/setup-tests dpkg-shlibdeps
+	scripts/make-deb $(BINARY) $(TARGET_DIR)/deb
+
+test-deb: deb ## install that package in a throw-away copy of this system, look at it, and remove it; needs root
+	scripts/setup-tests lintian
+	scripts/test-deb $(TARGET_DIR)/deb/*.deb
 
 clean: ## remove everything that was built
 	$(CARGO) clean

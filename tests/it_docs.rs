@@ -45,3 +45,15 @@ fn the_commands_that_are_missing_are_listed() {
     missing.sort();
     assert_eq!(listed, missing);
 }
+
+/// The man page names every option that --help does.
+#[test]
+fn man_page() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/solod.1")).unwrap().replace('\\', "");
+    let options = solod::config::cli::HELP
+        .split_whitespace()
+        .filter(|word| word.starts_with("--") && word.ends_with(|c: char| c.is_ascii_lowercase()));
+    for option in options.filter(|option| !["--port", "--dir", "--loglevel", "--replicaof", "--save"].contains(option)) {
+        assert!(page.contains(option), "docs/solod.1 lacks {option}");
+    }
+}
