@@ -52,8 +52,9 @@ test: ## install what tests need, then format, clippy, all tests, and a part of 
 	$(CARGO) build --release
 	SOLOD_TEST_BINARY=$(abspath $(BINARY)) scripts/run-tests $(CHECKED) $(addprefix --test ,$(RELEASE_TESTS))
 	scripts/compat --ours $(CHECKED_BINARY) --cache $(TARGET_DIR)/compat --quick
+	scripts/compat --ours $(CHECKED_BINARY) --cache $(TARGET_DIR)/compat --quick --tls
 
-compat: ## let the suite of redis 7.0.15 judge solod; UNIT=type/list one unit, ONLY="a test", SKIPPED=1 what is skipped
+compat: ## let the suite of redis 7.0.15 judge solod; UNIT=type/list one unit, ONLY="a test", SKIPPED=1 what is skipped, ARGS=--tls over TLS
 	scripts/setup-tests python3 tclsh
 	$(CARGO) build $(CHECKED)
 	scripts/compat --ours $(SOLOD) --cache $(TARGET_DIR)/compat $(if $(UNIT),--unit "$(UNIT)") $(if $(ONLY),--only '$(ONLY)') \

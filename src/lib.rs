@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `main.rs` | argv to settings to reactor; exit codes |
 //! | [`tools`] | programs beside the server, which work on files and exit: `redis-check-aof`, `redis-check-rdb`, `--restore-to` |
-//! | [`reactor`] | the only room of the server that does I/O: mio poll loop, sockets, listeners, signals, clocks, service manager |
+//! | [`reactor`] | the only room of the server that does I/O: mio poll loop, sockets, TLS, listeners, signals, clocks, service manager |
 //! | [`engine`] | bytes in, bytes out: the gate, the call, transactions, background slices. No socket, no file, no clock |
 //! | [`commands`] | one table of every command, and one file a group |
 //! | [`state`] | what commands act on beside the data: connections without sockets, the write gate, saves, MIGRATE, statistics, the [`state::Host`] they ask |

@@ -200,7 +200,7 @@ fn serve(sources: &Sources, is_drop_in: bool) -> ExitCode {
         ),
     }
     let pidfile = config.pidfile.clone().filter(|p| !p.is_empty()).or_else(|| config.daemonize.then(|| "/var/run/redis.pid".to_owned()));
-    let port = config.port;
+    let port = if config.port == 0 { config.tls_port } else { config.port };
     // What waits for a server to come up may look for these words; a terminal's user wants to see them.
     let show_logo = config.always_show_logo || config.logfile.is_empty() && !config.syslog_enabled && io::stdout().is_terminal();
     let mut reactor = match Reactor::new(config, file, Notifier::new(supervised)) {

@@ -13,8 +13,7 @@ fn check_config(conf: &str) -> common::Output {
 }
 
 /// What would leave data open, or lose it, where the feature is not there.
-const REFUSED: &[(&str, &str)] =
-    &[("tls-port", "6380"), ("tls-replication", "yes"), ("cluster-enabled", "yes"), ("loadmodule", "/usr/lib/module.so")];
+const REFUSED: &[(&str, &str)] = &[("cluster-enabled", "yes"), ("loadmodule", "/usr/lib/module.so")];
 
 #[test]
 fn a_promise_that_cannot_be_kept_stops_the_start_at_its_line() {
@@ -43,10 +42,10 @@ fn config_set_refuses_what_a_start_would() {
         return;
     }
     let server = Server::start(&[]);
-    let reply = server.ask("CONFIG SET tls-replication yes").text();
-    assert!(reply.starts_with("ERR CONFIG SET failed (possibly related to argument 'tls-replication') - solod "), "{reply}");
-    assert_eq!(server.ask("CONFIG GET tls-replication").items()[1].text(), "no");
-    assert_eq!(server.ask("CONFIG SET tls-replication no").text(), "OK");
+    let reply = server.ask("CONFIG SET tls-protocols TLSv1.1").text();
+    assert!(reply.starts_with("ERR CONFIG SET failed (possibly related to argument 'tls-protocols') - rustls does not speak"), "{reply}");
+    assert_eq!(server.ask("CONFIG GET tls-protocols").items()[1].text(), "");
+    assert_eq!(check_config("tls-protocols TLSv1.1\n").code, Some(1));
 }
 
 #[test]
@@ -70,8 +69,8 @@ fn what_else_has_no_effect_is_warned_of_once_by_name() {
 
 #[test]
 fn what_a_later_line_takes_back_counts_for_nothing() {
-    let server = Server::with_conf("tls-replication yes\ndynamic-hz no\n", &["--tls-replication", "no", "--dynamic-hz", "yes"]);
-    assert_eq!(server.ask("CONFIG GET tls-replication").items()[1].text(), "no");
+    let server = Server::with_conf("cluster-enabled yes\ndynamic-hz no\n", &["--cluster-enabled", "no", "--dynamic-hz", "yes"]);
+    assert_eq!(server.ask("CONFIG GET cluster-enabled").items()[1].text(), "no");
     assert!(!server.log().contains("has no effect"), "{}", server.log());
 }
 
@@ -195,7 +194,7 @@ fn the_manual_marks_what_is_not_served() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
     let page = fs::read_to_string(path).unwrap();
     let row = |name: &str| page.lines().find(|line| line.starts_with(&format!("| `{name}`"))).unwrap().to_owned();
-    assert!(row("tls-replication").contains("**Refused**: "));
+    assert!(row("cluster-enabled").contains("**Refused**: "));
     assert!(row("io-threads").contains("**No effect**: "));
     assert!(!row("port").contains("**"));
 }

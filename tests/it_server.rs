@@ -56,7 +56,7 @@ const INFO: &[(&str, &str)] = &[
          client_query_buffer_limit_disconnections client_output_buffer_limit_disconnections reply_buffer_shrinks \
          reply_buffer_expands eventloop_cycles eventloop_duration_sum eventloop_duration_cmd_sum \
          instantaneous_eventloop_cycles_per_sec instantaneous_eventloop_duration_usec acl_access_denied_auth \
-         acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel",
+         acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel acl_access_denied_tls_cert",
     ),
     (
         "Replication",
@@ -72,7 +72,7 @@ const INFO: &[(&str, &str)] = &[
 
 /// Fields of 7.2 and 7.4 that 7.0, the reference at hand, does not have.
 const SINCE_7_2: &str = "total_blocking_keys total_blocking_keys_on_nokey current_eviction_exceeded_time \
-    acl_access_denied_auth acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel eventloop_cycles \
+    acl_access_denied_auth acl_access_denied_cmd acl_access_denied_key acl_access_denied_channel acl_access_denied_tls_cert eventloop_cycles \
     eventloop_duration_sum eventloop_duration_cmd_sum instantaneous_eventloop_cycles_per_sec instantaneous_eventloop_duration_usec \
     listener0 pubsub_clients watching_clients total_watched_keys allocator_muzzy mem_overhead_db_hashtable_rehashing \
     client_query_buffer_limit_disconnections client_output_buffer_limit_disconnections expired_subkeys evicted_scripts";

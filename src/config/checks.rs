@@ -1,5 +1,7 @@
 //! What text a directive accepts, in the words Redis refuses it with.
 
+use super::tls::{TlsVersions, tls12_ciphers, tls13_ciphers};
+
 /// Longest host name, in bytes, with the terminating byte Redis counts.
 const HOST_LEN_MAX: usize = 256;
 
@@ -10,6 +12,18 @@ pub(super) fn any(_: &str) -> Result<(), &'static str> {
 /// Not a check of the directory itself, which is entered later; an empty name never leads to one.
 pub(super) fn directory(text: &str) -> Result<(), &'static str> {
     if text.is_empty() { Err("No such file or directory") } else { Ok(()) }
+}
+
+pub(super) fn tls_protocols(text: &str) -> Result<(), &'static str> {
+    TlsVersions::parse(text).map(|_| ())
+}
+
+pub(super) fn tls_ciphers(text: &str) -> Result<(), &'static str> {
+    tls12_ciphers(text).map(|_| ())
+}
+
+pub(super) fn tls_ciphersuites(text: &str) -> Result<(), &'static str> {
+    tls13_ciphers(text).map(|_| ())
 }
 
 fn is_path(text: &str) -> bool {

@@ -127,6 +127,13 @@ choices! {
         Optional = "optional",
     }
 
+    /// By which name in its certificate a TLS client is a user.
+    TlsAuthClientsUser {
+        Off = "off",
+        CommonName = "CN",
+        Uri = "URI",
+    }
+
     OomScoreAdj {
         No = "no",
         /// The values are added to the score we were started with.

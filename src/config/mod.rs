@@ -36,6 +36,7 @@ mod runtime;
 mod scalar;
 mod support;
 mod table;
+mod tls;
 mod unsupported;
 mod value;
 mod words;
@@ -53,6 +54,7 @@ pub use runtime::{SetContext, SetError, is_secret};
 pub use scalar::MemoryOrPercent;
 pub use support::Support;
 pub use table::{Config, Directive, DirectiveId, TABLE, lookup};
+pub use tls::{TLS12_CIPHERS, TLS13_CIPHERS, TlsVersions, tls12_ciphers, tls13_ciphers};
 pub use value::{Notation, ValueKind};
 pub use words::{quote, quote_into, split_args};
 

@@ -14,10 +14,7 @@ pub enum Support {
 
 use Support::{Ignored, Refused};
 
-pub(super) const NO_TLS: Support = Ignored("solod does not speak TLS yet.");
-pub(super) const NO_TLS_LISTENER: Support =
-    Refused("solod does not speak TLS yet: clients of this port would not be served. Put a TLS proxy in front of it.");
-pub(super) const NO_TLS_LINK: Support = Refused("solod does not speak TLS yet: what goes to and from the primary would not be encrypted.");
+pub(super) const NO_DH: Support = Ignored("Keys are exchanged over elliptic curves alone, which need no such file.");
 pub(super) const NO_MODULES: Support = Refused("solod cannot load modules: data and commands of this one would be missing.");
 pub(super) const NO_NODE: Support =
     Refused("solod cannot be a node of a cluster yet: its slots would not be served and its clients not be redirected.");

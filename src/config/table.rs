@@ -66,46 +66,51 @@ directives! {
 
     section "TLS" {
         /// TCP port for TLS connections; 0 opens none.
-        "tls-port" => tls_port: u16 = 0, PORT, [], NO_TLS_LISTENER;
+        "tls-port" => tls_port: u16 = 0, PORT, [];
         /// The server's certificate, a PEM file.
-        "tls-cert-file" => tls_cert_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
+        "tls-cert-file" => tls_cert_file: Option<String> = None, TEXT, [VOLATILE];
         /// The private key of the server's certificate, a PEM file.
-        "tls-key-file" => tls_key_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
+        "tls-key-file" => tls_key_file: Option<String> = None, TEXT, [VOLATILE];
         /// Password of the private key, if it has one.
-        "tls-key-file-pass" => tls_key_file_pass: Option<String> = None, TEXT, [SECRET], NO_TLS;
+        "tls-key-file-pass" => tls_key_file_pass: Option<String> = None, TEXT, [SECRET];
         /// Certificate shown where we are the client (replication, cluster); without it the server's is shown.
-        "tls-client-cert-file" => tls_client_cert_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
+        "tls-client-cert-file" => tls_client_cert_file: Option<String> = None, TEXT, [VOLATILE];
         /// The private key of the client certificate.
-        "tls-client-key-file" => tls_client_key_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
+        "tls-client-key-file" => tls_client_key_file: Option<String> = None, TEXT, [VOLATILE];
         /// Password of the client certificate's key.
-        "tls-client-key-file-pass" => tls_client_key_file_pass: Option<String> = None, TEXT, [SECRET], NO_TLS;
+        "tls-client-key-file-pass" => tls_client_key_file_pass: Option<String> = None, TEXT, [SECRET];
         /// Diffie-Hellman parameters for old clients, a PEM file.
-        "tls-dh-params-file" => tls_dh_params_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
+        "tls-dh-params-file" => tls_dh_params_file: Option<String> = None, TEXT, [VOLATILE], NO_DH;
         /// Authorities whose certificates are trusted, a PEM file.
-        "tls-ca-cert-file" => tls_ca_cert_file: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
+        "tls-ca-cert-file" => tls_ca_cert_file: Option<String> = None, TEXT, [VOLATILE];
         /// Directory of certificates of trusted authorities.
-        "tls-ca-cert-dir" => tls_ca_cert_dir: Option<String> = None, TEXT, [VOLATILE], NO_TLS;
+        "tls-ca-cert-dir" => tls_ca_cert_dir: Option<String> = None, TEXT, [VOLATILE];
         /// Whether clients must show a trusted certificate, may show one, or are not asked.
         "tls-auth-clients" => tls_auth_clients: TlsAuthClients = TlsAuthClients::Yes,
-            ValueKind::Choice(TlsAuthClients::NAMES), [], NO_TLS;
+            ValueKind::Choice(TlsAuthClients::NAMES), [];
+        /// The user that a client is at once whose certificate is trusted: the one called as its common name, or as a URI of it.
+        "tls-auth-clients-user" => tls_auth_clients_user: TlsAuthClientsUser = TlsAuthClientsUser::Off,
+            ValueKind::Choice(TlsAuthClientsUser::NAMES), [];
         /// Speaks TLS to the primary.
-        "tls-replication" => tls_replication: bool = false, YES_NO, [], NO_TLS_LINK;
-        /// Speaks TLS on the cluster bus.
-        "tls-cluster" => tls_cluster: bool = false, YES_NO, [], NO_TLS;
+        "tls-replication" => tls_replication: bool = false, YES_NO, [];
+        /// Speaks TLS to servers that keys are moved to.
+        "tls-cluster" => tls_cluster: bool = false, YES_NO, [];
         /// Protocol versions that may be negotiated, in one word with blanks between them; empty takes the library's.
-        "tls-protocols" => tls_protocols: Option<String> = None, TEXT, [], NO_TLS;
+        "tls-protocols" => tls_protocols: Option<String> = None, ValueKind::Text(checks::tls_protocols), [];
         /// Cipher list for TLS 1.2 and older; empty takes the library's.
-        "tls-ciphers" => tls_ciphers: Option<String> = None, TEXT, [], NO_TLS;
+        "tls-ciphers" => tls_ciphers: Option<String> = None, ValueKind::Text(checks::tls_ciphers), [];
         /// Cipher suites for TLS 1.3; empty takes the library's.
-        "tls-ciphersuites" => tls_ciphersuites: Option<String> = None, TEXT, [], NO_TLS;
+        "tls-ciphersuites" => tls_ciphersuites: Option<String> = None, ValueKind::Text(checks::tls_ciphersuites), [];
         /// Follows the server's order of ciphers instead of the client's.
-        "tls-prefer-server-ciphers" => tls_prefer_server_ciphers: bool = false, YES_NO, [], NO_TLS;
+        "tls-prefer-server-ciphers" => tls_prefer_server_ciphers: bool = false, YES_NO, [];
         /// Lets clients resume earlier TLS sessions.
-        "tls-session-caching" => tls_session_caching: bool = true, YES_NO, [], NO_TLS;
+        "tls-session-caching" => tls_session_caching: bool = true, YES_NO, [];
         /// TLS sessions kept for resumption; 0 means no limit.
-        "tls-session-cache-size" => tls_session_cache_size: u32 = 20 * 1024, int(0, I32), [], NO_TLS;
+        "tls-session-cache-size" => tls_session_cache_size: u32 = 20 * 1024, int(0, I32), [];
         /// Seconds for which a TLS session can be resumed.
-        "tls-session-cache-timeout" => tls_session_cache_timeout: u32 = 300, int(0, I32), [], NO_TLS;
+        "tls-session-cache-timeout" => tls_session_cache_timeout: u32 = 300, int(0, I32), [];
+        /// Seconds between looks at the files of certificates and keys, which are read again when they have changed; 0 never looks.
+        "tls-auto-reload-interval" => tls_auto_reload_interval: u32 = 0, int(0, I32), [];
     }
 
     section "General" {

@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_would_lose_or_open_data_stops_the_start_at_its_line() {
-        for line in ["tls-port 6380", "tls-replication yes", "loadmodule /m.so a b", "cluster-enabled yes"] {
+        for line in ["loadmodule /m.so a b", "cluster-enabled yes"] {
             assert_eq!(load(&format!("port 1\n{line}\nport 2")), Err(format!("2: {line}")));
         }
     }
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn what_says_the_default_says_nothing() {
-        let text = "appendonly no\ntls-port 0\ncluster-enabled no\nio-threads 1\ndynamic-hz yes";
+        let text = "appendonly no\ntls-dh-params-file \"\"\ncluster-enabled no\nio-threads 1\ndynamic-hz yes";
         assert_eq!(load(text), Ok(vec![]));
     }
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     /// Unsupported directives whose fields are read all the same, to show or to rewrite them.
-    const SHOWN_ONLY: &[DirectiveId] = &[DirectiveId::tls_port, DirectiveId::cluster_enabled];
+    const SHOWN_ONLY: &[DirectiveId] = &[DirectiveId::cluster_enabled];
 
     /// The program's text without the tests and the table: where it says `config.port`, it reads that field.
     fn program() -> String {

@@ -46,6 +46,16 @@ impl Engine {
         Ok(())
     }
 
+    /// What a client has shown vouches for it: it is the first of these users that there is, if that one may authenticate.
+    pub fn vouch(&mut self, conn: ConnId, names: &[Vec<u8>]) {
+        let users = &self.server.users;
+        let user = names.iter().find_map(|name| users.find(name)).filter(|user| users.get(*user).is_some_and(|user| user.is_enabled()));
+        match user {
+            Some(user) => self.server.log_in(conn, user),
+            None => self.server.stats.certificates_denied += 1,
+        }
+    }
+
     /// A connection is gone.
     pub fn disconnect(&mut self, conn: ConnId) {
         let Some(client) = self.server.clients.remove(conn) else { return };
@@ -156,6 +166,11 @@ impl Engine {
             Some(client) => client.close_now || client.close_after_reply && client.out.is_empty(),
             None => true,
         }
+    }
+
+    /// The same, but whether it is to be closed without regard to what is on its way to it.
+    pub fn closes_at_once(&self, conn: ConnId) -> bool {
+        self.server.clients.get(conn).is_none_or(|client| client.close_now)
     }
 
     /// Whether a client has more that may be sent now.

@@ -9,7 +9,7 @@ use crate::{
         replica::{Handshake, Heard, Offer, Refusal, Upstream, UpstreamPhase},
     },
     resp::encode,
-    state::{Action, Client, ConnId, Peer, client::Origin},
+    state::{Action, Client, ConnId, LinkPurpose, Peer, client::Origin},
 };
 
 /// Milliseconds between attempts to reach the primary, and between acknowledgements.
@@ -54,7 +54,7 @@ impl Engine {
             upstream.heard_ms = now;
             let source = self.server.config.bind_source_addr.clone();
             let (host, port) = (upstream.host.clone(), upstream.port);
-            let link = self.server.dial(host, port, source);
+            let link = self.server.dial(LinkPurpose::Replication, host, port, source);
             if let Some(upstream) = self.server.replication.upstream.as_mut() {
                 upstream.attempt = link;
             }
@@ -154,7 +154,11 @@ impl Engine {
     fn offer(&self) -> Offer {
         let (config, replication) = (&self.server.config, &self.server.replication);
         let upstream = replication.upstream.as_ref();
-        let port = if config.replica_announce_port != 0 { config.replica_announce_port } else { config.port };
+        let port = match config.replica_announce_port {
+            0 if config.tls_replication && config.tls_port != 0 => config.tls_port,
+            0 => config.port,
+            port => port,
+        };
         Offer {
             user: config.masteruser.clone().filter(|u| !u.is_empty()),
             password: config.masterauth.clone().filter(|p| !p.is_empty()),

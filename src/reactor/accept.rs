@@ -84,7 +84,7 @@ impl Reactor {
         while self.engine.server.host.nanos() <= until {
             let accepted = self.listeners.borrow().accept(listener);
             match accepted {
-                Ok((socket, peer)) => self.admit(socket, peer),
+                Ok((socket, peer, secure)) => self.admit(socket, peer, secure),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Accepted::All,
                 // The client has closed before it was accepted.
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => (),
@@ -126,8 +126,11 @@ impl Reactor {
         spare.is_some()
     }
 
-    fn admit(&mut self, mut socket: Socket, peer: Origin) {
+    fn admit(&mut self, mut socket: Socket, peer: Origin, secure: bool) {
         socket.configure(peer.local, self.engine.server.config.tcp_keepalive);
+        if secure {
+            return self.admit_secure(socket, peer);
+        }
         let mut refuse = |refusal: &str| _ = socket.write_vectored(&[IoSlice::new(refusal.as_bytes())]);
         if !self.make_room(0) {
             self.engine.server.stats.rejected_connections += 1;
@@ -143,7 +146,28 @@ impl Reactor {
             self.engine.disconnect(ConnId(key as u32));
             return;
         }
-        entry.insert(Conn { socket, ready: false, ending: false });
+        entry.insert(Conn::new(socket));
+    }
+
+    /// Begins the handshake of a connection that will be a client's when that is over. Until then it counts as one, and who is refused is told nothing:
+    /// it would not understand.
+    fn admit_secure(&mut self, mut socket: Socket, peer: Origin) {
+        let clients = self.engine.server.clients.len() + self.handshakes.incoming;
+        if clients >= self.engine.server.config.maxclients as usize || !self.make_room(0) {
+            self.engine.server.stats.rejected_connections += 1;
+            return;
+        }
+        let session = match self.tls.borrow().accept() {
+            Ok(session) => session,
+            Err(error) => return log::warn!("Accepting client connection: TLS: {error}"),
+        };
+        let entry = self.conns.vacant_entry();
+        let key = entry.key();
+        if let Err(error) = self.poll.registry().register(&mut socket, Token(key), Interest::READABLE | Interest::WRITABLE) {
+            return log::warn!("Error registering fd event for the new client: {}", reason(&error));
+        }
+        entry.insert(Conn::new(socket));
+        self.begin_handshake(key, session, peer, false);
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     logger, placement, restart,
     signals::Urgency,
     title::Title,
+    tls::Tls,
 };
 use crate::{
     alloc,
@@ -18,12 +19,18 @@ use crate::{
 };
 use std::{cell::RefCell, fs, io, path::Path, rc::Rc, time::Duration};
 
+/// What the loop and the host both have.
+pub struct Shared {
+    pub listeners: Rc<RefCell<Listeners>>,
+    pub disk: Rc<RefCell<Disk>>,
+    pub tls: Rc<RefCell<Tls>>,
+}
+
 /// The real clock, files and process.
 pub struct RealHost {
     clock: Clock,
     process: Rc<ProcessFacts>,
-    listeners: Rc<RefCell<Listeners>>,
-    disk: Rc<RefCell<Disk>>,
+    shared: Shared,
     title: Title,
     urgency: Urgency,
     oom_score: placement::OomScore,
@@ -31,19 +38,12 @@ pub struct RealHost {
 
 impl RealHost {
     /// `config_file` is empty when there is none.
-    pub fn new(
-        config_file: String,
-        listeners: Rc<RefCell<Listeners>>,
-        disk: Rc<RefCell<Disk>>,
-        urgency: Urgency,
-        supervised: bool,
-    ) -> Self {
+    pub fn new(config_file: String, shared: Shared, urgency: Urgency, supervised: bool) -> Self {
         let title = Title::new(&config_file);
         Self {
             clock: Clock::new(),
             process: Rc::new(process_facts(config_file, supervised)),
-            listeners,
-            disk,
+            shared,
             title,
             urgency,
             oom_score: placement::OomScore::default(),
@@ -78,6 +78,9 @@ impl RealHost {
         Ok(config)
     }
 }
+
+/// Why settings of TLS could not be put into effect.
+const NO_TLS_UPDATE: &str = "Unable to update TLS configuration. Check server logs.";
 
 /// Physical memory of the machine in bytes.
 fn system_memory() -> usize {
@@ -144,7 +147,7 @@ impl Host for RealHost {
         if begins {
             self.urgency.hold();
         }
-        let done = self.disk.borrow_mut().run(job);
+        let done = self.shared.disk.borrow_mut().run(job);
         if ends || begins && done.result.is_err() {
             self.urgency.release();
         }
@@ -213,12 +216,44 @@ impl Host for RealHost {
             }
             // The log has the addresses.
             DirectiveId::port | DirectiveId::bind => {
-                self.listeners.borrow_mut().open(config).map_err(|_| match changed {
+                self.shared.listeners.borrow_mut().open(config).map_err(|_| match changed {
                     DirectiveId::port => "Unable to listen on this port. Check server logs.".to_owned(),
                     _ => "Failed to bind to specified addresses.".to_owned(),
                 })?;
                 self.title.show(config);
                 Ok(())
+            }
+            DirectiveId::tls_port => {
+                let tls = self.shared.tls.borrow_mut().configure(config);
+                tls.map_err(|_| NO_TLS_UPDATE.to_owned())?;
+                self.shared
+                    .listeners
+                    .borrow_mut()
+                    .open(config)
+                    .map_err(|_| "Unable to listen on this port. Check server logs.".to_owned())?;
+                self.title.show(config);
+                Ok(())
+            }
+            DirectiveId::tls_cert_file
+            | DirectiveId::tls_key_file
+            | DirectiveId::tls_key_file_pass
+            | DirectiveId::tls_client_cert_file
+            | DirectiveId::tls_client_key_file
+            | DirectiveId::tls_client_key_file_pass
+            | DirectiveId::tls_ca_cert_file
+            | DirectiveId::tls_ca_cert_dir
+            | DirectiveId::tls_auth_clients
+            | DirectiveId::tls_auth_clients_user
+            | DirectiveId::tls_replication
+            | DirectiveId::tls_cluster
+            | DirectiveId::tls_protocols
+            | DirectiveId::tls_ciphers
+            | DirectiveId::tls_ciphersuites
+            | DirectiveId::tls_prefer_server_ciphers
+            | DirectiveId::tls_session_caching
+            | DirectiveId::tls_session_cache_size
+            | DirectiveId::tls_session_cache_timeout => {
+                self.shared.tls.borrow_mut().configure(config).map_err(|_| NO_TLS_UPDATE.to_owned())
             }
             DirectiveId::oom_score_adj | DirectiveId::oom_score_adj_values => self.oom_score.apply(config),
             DirectiveId::jemalloc_bg_thread => {

@@ -21,23 +21,34 @@ use std::{
 pub(super) const TOKEN_LISTENER: usize = 1 << 40;
 
 enum Listener {
-    Tcp(TcpListener),
+    /// By IP, and whether TLS is spoken there.
+    Tcp(TcpListener, bool),
     Unix(UnixListener, String),
 }
 
 impl Listener {
     fn kind(&self) -> &'static str {
         match self {
-            Self::Tcp(_) => "tcp",
+            Self::Tcp(_, false) => "tcp",
+            Self::Tcp(_, true) => "tls",
             Self::Unix(..) => "unix",
         }
     }
+}
+
+/// What the listeners of one kind were opened with.
+#[derive(Default, PartialEq)]
+struct Opened {
+    port: u16,
+    bind: Vec<String>,
 }
 
 /// The open listeners.
 pub struct Listeners {
     registry: Registry,
     open: Vec<Listener>,
+    /// By IP: the plain ones, and those with TLS.
+    opened: [Opened; 2],
 }
 
 impl Listeners {
@@ -48,56 +59,22 @@ impl Listeners {
 
     /// None yet.
     pub fn new(registry: Registry) -> Self {
-        Self { registry, open: Vec::new() }
+        Self { registry, open: Vec::new(), opened: Default::default() }
     }
 
-    /// Opens what the settings ask for, and closes what was open before once that has worked.
+    /// Opens what the settings ask for. What they ask for and is open stays so.
     pub fn open(&mut self, config: &Config) -> Result<(), String> {
-        let mut fresh = Vec::new();
-        if config.port != 0 {
-            // An address that we hold already cannot be bound again: let go of the old ones first, and come back to them if it fails.
-            let mut old = std::mem::take(&mut self.open);
-            old.retain_mut(|l| match l {
-                Listener::Unix(..) => true,
-                Listener::Tcp(tcp) => {
-                    let _ = self.registry.deregister(tcp);
-                    false
-                }
-            });
-            self.open = old;
-            for spec in &config.bind {
-                let optional = spec.starts_with('-');
-                let name = spec.trim_start_matches('-');
-                match bind(name, config) {
-                    Ok(listener) => fresh.push(Listener::Tcp(listener)),
-                    Err(error) => {
-                        let quiet = optional
-                            && matches!(
-                                error.raw_os_error(),
-                                Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ENOPROTOOPT)
-                            );
-                        if !quiet {
-                            log::warn!(
-                                "Warning: Could not create server TCP listening socket {name}:{}: bind: {}",
-                                config.port,
-                                reason(&error)
-                            );
-                        }
-                        if !optional || !quiet {
-                            log::error!("Failed listening on port {} (tcp), aborting.", config.port);
-                            return Err(format!("Could not listen on {name}:{}: {}", config.port, reason(&error)));
-                        }
-                    }
-                }
+        // All that is over goes first: one kind may come where the other was.
+        for secure in [false, true] {
+            if self.opened[usize::from(secure)] != wanted(config, secure) {
+                self.shut(secure);
             }
-        } else {
-            self.open.retain_mut(|l| match l {
-                Listener::Unix(..) => true,
-                Listener::Tcp(tcp) => {
-                    let _ = self.registry.deregister(tcp);
-                    false
-                }
-            });
+        }
+        for secure in [false, true] {
+            let wanted = wanted(config, secure);
+            if self.opened[usize::from(secure)] != wanted {
+                self.open_kind(config, wanted, secure)?;
+            }
         }
         if let Some(path) = config.unixsocket.as_deref().filter(|p| !p.is_empty())
             && !self.open.iter().any(|l| matches!(l, Listener::Unix(..)))
@@ -112,19 +89,60 @@ impl Listeners {
                     log::warn!("Failed opening Unix socket: bind: {}", reason(&e));
                     format!("Could not listen on the Unix socket {path}: {}", reason(&e))
                 })?;
-            fresh.push(Listener::Unix(listener, path.to_owned()));
+            self.open.push(Listener::Unix(listener, path.to_owned()));
         }
-        self.open.append(&mut fresh);
         for index in 0..self.open.len() {
             self.watch(index).map_err(|e| format!("Could not watch a listener: {e}"))?;
         }
         Ok(())
     }
 
+    /// Closes the listeners of one kind.
+    fn shut(&mut self, secure: bool) {
+        self.opened[usize::from(secure)] = Opened::default();
+        self.open.retain_mut(|listener| match listener {
+            Listener::Tcp(tcp, is_secure) if *is_secure == secure => {
+                let _ = self.registry.deregister(tcp);
+                false
+            }
+            _ => true,
+        });
+    }
+
+    /// Opens the listeners of one kind, all or none.
+    fn open_kind(&mut self, config: &Config, wanted: Opened, secure: bool) -> Result<(), String> {
+        let mut fresh = Vec::new();
+        let port = wanted.port;
+        for spec in &wanted.bind {
+            let optional = spec.starts_with('-');
+            let name = spec.trim_start_matches('-');
+            match bind(name, port, config) {
+                Ok(listener) => fresh.push(Listener::Tcp(listener, secure)),
+                Err(error) => {
+                    let quiet = optional
+                        && matches!(
+                            error.raw_os_error(),
+                            Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT | libc::ENOPROTOOPT)
+                        );
+                    if !quiet {
+                        log::warn!("Warning: Could not create server TCP listening socket {name}:{port}: bind: {}", reason(&error));
+                    }
+                    if !optional || !quiet {
+                        log::error!("Failed listening on port {port} ({}), aborting.", if secure { "tls" } else { "tcp" });
+                        return Err(format!("Could not listen on {name}:{port}: {}", reason(&error)));
+                    }
+                }
+            }
+        }
+        self.open.append(&mut fresh);
+        self.opened[usize::from(secure)] = wanted;
+        Ok(())
+    }
+
     fn watch(&mut self, index: usize) -> io::Result<()> {
         let token = Token(TOKEN_LISTENER + index);
         match &mut self.open[index] {
-            Listener::Tcp(l) => {
+            Listener::Tcp(l, _) => {
                 self.registry.register(l, token, Interest::READABLE).or_else(|_| self.registry.reregister(l, token, Interest::READABLE))
             }
             Listener::Unix(l, _) => {
@@ -138,28 +156,29 @@ impl Listeners {
         self.open.is_empty()
     }
 
-    /// Accepts one connection.
-    pub fn accept(&self, index: usize) -> io::Result<(Socket, Origin)> {
+    /// Accepts one connection: its socket, where it comes from, and whether it is to speak TLS.
+    pub fn accept(&self, index: usize) -> io::Result<(Socket, Origin, bool)> {
         match self.open.get(index) {
             None => Err(io::ErrorKind::WouldBlock.into()),
-            Some(Listener::Tcp(listener)) => {
+            Some(Listener::Tcp(listener, secure)) => {
                 let (stream, addr) = listener.accept()?;
                 let local = addr.ip().to_canonical().is_loopback();
                 let laddr = stream.local_addr().map(plain).map(|a| a.to_string()).unwrap_or_default();
                 let peer = Origin { addr: plain(addr).to_string(), laddr, fd: stream.as_raw_fd(), unix: false, local };
-                Ok((Socket::Tcp(stream), peer))
+                Ok((Socket::Tcp(stream), peer, *secure))
             }
             Some(Listener::Unix(listener, path)) => {
                 let (stream, _) = listener.accept()?;
                 let name = format!("{path}:0");
                 let peer = Origin { addr: name.clone(), laddr: name, fd: stream.as_raw_fd(), unix: true, local: true };
-                Ok((Socket::Unix(stream), peer))
+                Ok((Socket::Unix(stream), peer, false))
             }
         }
     }
 
     /// Closes everything, and removes the Unix socket's file; `tells`: the log says so.
     pub fn close(&mut self, tells: bool) {
+        self.opened = Default::default();
         for listener in self.open.drain(..) {
             if let Listener::Unix(_, path) = listener {
                 if tells {
@@ -176,8 +195,15 @@ pub(super) fn plain(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
-fn bind(name: &str, config: &Config) -> io::Result<TcpListener> {
-    let port = config.port;
+/// What the settings ask for of one kind.
+fn wanted(config: &Config, secure: bool) -> Opened {
+    match if secure { config.tls_port } else { config.port } {
+        0 => Opened::default(),
+        port => Opened { port, bind: config.bind.clone() },
+    }
+}
+
+fn bind(name: &str, port: u16, config: &Config) -> io::Result<TcpListener> {
     let addr = match name {
         "*" => SocketAddr::new(IpAddr::from([0u8; 4]), port),
         "::*" => SocketAddr::new(IpAddr::from([0u16; 8]), port),

@@ -45,6 +45,7 @@ mod restart;
 mod signals;
 mod socket;
 mod title;
+mod tls;
 mod turn;
 mod write;
 
@@ -94,6 +95,22 @@ struct Conn {
     ready: bool,
     /// The other end has closed, or half closed: read on until the end.
     ending: bool,
+    /// It is encrypted.
+    tls: Option<Box<tls::Session>>,
+    /// The handshake of that is not over.
+    shaking: Option<Box<tls::Shaking>>,
+}
+
+impl Conn {
+    fn new(socket: Socket) -> Self {
+        Self { socket, ready: false, ending: false, tls: None, shaking: None }
+    }
+
+    /// Whether it has ciphertext that its socket has not taken.
+    #[inline]
+    fn has_unsent(&self) -> bool {
+        self.tls.as_ref().is_some_and(|session| session.has_unsent())
+    }
 }
 
 /// The loop and its sockets.
@@ -107,6 +124,10 @@ pub struct Reactor {
     /// Clients that may have more to read.
     ready: VecDeque<usize>,
     buf: Box<[u8]>,
+    /// Room for plaintext, empty between reads.
+    plain: Vec<u8>,
+    tls: Rc<RefCell<tls::Tls>>,
+    handshakes: tls::Handshakes,
     signals: signals::Signals,
     notifier: Notifier,
     /// Connections that we are making.
@@ -124,6 +145,9 @@ impl Reactor {
         let poll = Poll::new().map_err(|e| text("Can't create the poll", e))?;
         let registry = poll.registry().try_clone().map_err(|e| text("Can't clone the poll's registry", e))?;
         let signals = signals::Signals::new(poll.registry(), TOKEN_SIGNAL).map_err(|e| text("Can't watch for signals", e))?;
+        let mut tls = tls::Tls::default();
+        tls.configure(&config).map_err(|_| "Failed to configure TLS. Check logs for more info.".to_owned())?;
+        let tls = Rc::new(RefCell::new(tls));
         let mut listeners = Listeners::new(registry);
         listeners.open(&config)?;
         if listeners.is_empty() {
@@ -134,7 +158,8 @@ impl Reactor {
         let disk = start_disk(&config, waker).map_err(|e| text("Can't start the disk threads", e))?;
         let disk = Rc::new(RefCell::new(disk));
         let file = config_file.unwrap_or_default();
-        let mut host = RealHost::new(file, Rc::clone(&listeners), Rc::clone(&disk), signals.urgency(), notifier.is_supervised());
+        let shared = host::Shared { listeners: Rc::clone(&listeners), disk: Rc::clone(&disk), tls: Rc::clone(&tls) };
+        let mut host = RealHost::new(file, shared, signals.urgency(), notifier.is_supervised());
         let config = host.raise_file_limit(config)?;
         host.show_title(&config);
         let random = Randomness { hash: daemon::random_u64(), choices: daemon::random_u64() };
@@ -150,6 +175,9 @@ impl Reactor {
             engine,
             ready: VecDeque::new(),
             buf: vec![0; READ_BYTES].into_boxed_slice(),
+            plain: Vec::new(),
+            tls,
+            handshakes: tls::Handshakes::default(),
             signals,
             notifier,
             attempts: Vec::new(),
@@ -192,7 +220,8 @@ impl Reactor {
             }
             let admits_in_ms = self.knocking.wait_ms(self.engine.server.mono_ms).filter(|_| !self.is_loading_quietly()).unwrap_or(u64::MAX);
             let is_idle = self.ready.is_empty() && !self.engine.has_dirty();
-            let sleep_ms = if is_idle { self.engine.sleep_ms().min(admits_in_ms) } else { 0 };
+            let shakes_in_ms = self.handshakes.wait_ms(self.engine.server.mono_ms).unwrap_or(u64::MAX);
+            let sleep_ms = if is_idle { self.engine.sleep_ms().min(admits_in_ms).min(shakes_in_ms) } else { 0 };
             if let Err(error) = self.poll.poll(&mut events, Some(Duration::from_millis(sleep_ms)))
                 && error.kind() != ErrorKind::Interrupted
             {
@@ -218,13 +247,16 @@ impl Reactor {
                         {
                             c.ending = true;
                         }
-                        if event.is_writable() && self.engine.has_output(ConnId(conn as u32)) {
-                            self.engine.server.mark_dirty(ConnId(conn as u32));
+                        if event.is_writable() {
+                            self.writable(conn);
                         }
                     }
                 }
             }
             self.read_ready();
+            if self.handshakes.wait_ms(self.engine.server.mono_ms) == Some(0) {
+                self.shake_hands();
+            }
             // Behind the reads: who has just left makes room for who comes.
             if !self.is_loading_quietly() {
                 self.accept_knocking();
@@ -236,6 +268,9 @@ impl Reactor {
             self.write_dirty();
             if !self.attempts.is_empty() {
                 self.poll_resolvers();
+            }
+            if self.engine.server.config.tls_auto_reload_interval != 0 {
+                self.tls.borrow_mut().look_at_files(&self.engine.server.config, self.engine.server.mono_ms);
             }
             let server = &mut self.engine.server;
             let elapsed = server.host.nanos().saturating_sub(started);
@@ -250,7 +285,7 @@ impl Reactor {
             match action {
                 Action::Exit(code) => return Some(code),
                 Action::Disk(job) => self.disk.borrow_mut().send(job),
-                Action::Connect { link, host, port, source } => self.connect(link, host, port, source),
+                Action::Connect { link, host, port, source, purpose } => self.connect(link, host, port, source, purpose),
                 Action::CancelConnect { link } => self.cancel_connect(link),
                 Action::Read(conn) => self.make_ready(conn.0 as usize),
             }
@@ -304,9 +339,23 @@ impl Reactor {
         }
     }
 
+    /// A socket takes more.
+    fn writable(&mut self, key: usize) {
+        let id = ConnId(key as u32);
+        let Some(conn) = self.conns.get(key) else { return };
+        if conn.shaking.is_some() {
+            self.make_ready(key);
+        } else if self.engine.has_output(id) || conn.has_unsent() {
+            self.engine.server.mark_dirty(id);
+        }
+    }
+
     /// Reads once from a client, and hands over what came.
     fn read(&mut self, key: usize) {
         let Some(conn) = self.conns.get_mut(key) else { return };
+        if conn.tls.is_some() {
+            return self.read_secure(key);
+        }
         let id = ConnId(key as u32);
         if !self.engine.wants_input(id) {
             if conn.ending && self.engine.ends_unread(id) {
@@ -357,12 +406,21 @@ impl Reactor {
             && !conn.ready
         {
             conn.ready = true;
-            self.ready.push_back(key);
+            match conn.shaking {
+                None => self.ready.push_back(key),
+                Some(_) => self.handshakes.ready.push_back(key),
+            }
         }
     }
 
     fn close(&mut self, key: usize) {
         if let Some(mut conn) = self.conns.try_remove(key) {
+            if conn.shaking.as_ref().is_some_and(|shaking| !shaking.is_link) {
+                self.handshakes.incoming -= 1;
+            }
+            if let Some(session) = &mut conn.tls {
+                session.say_goodbye(&mut conn.socket);
+            }
             let _ = self.poll.registry().deregister(&mut conn.socket);
             self.engine.disconnect(ConnId(key as u32));
         }

@@ -43,8 +43,12 @@ impl Title {
         let unixsocket = || config.unixsocket.clone().unwrap_or_default();
         Some(match variable {
             "title" => self.name.clone(),
-            "listen-addr" if config.port == 0 => format!("unixsocket:{}", unixsocket()),
-            "listen-addr" => format!("{}:{}", config.bind.first().map_or("*", String::as_str), config.port),
+            "listen-addr" if config.port == 0 && config.tls_port == 0 => format!("unixsocket:{}", unixsocket()),
+            "listen-addr" => format!(
+                "{}:{}",
+                config.bind.first().map_or("*", String::as_str),
+                if config.port == 0 { config.tls_port } else { config.port }
+            ),
             "server-mode" => String::new(),
             "port" => config.port.to_string(),
             "tls-port" => config.tls_port.to_string(),

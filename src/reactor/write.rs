@@ -1,7 +1,7 @@
 //! Replies leave: clients that were read first are written to first. Each client gets so much a turn and all together so much a turn; who could take more
 //! keeps its place for the next one, before which the poll does not sleep.
 
-use super::Reactor;
+use super::{Conn, Reactor};
 use crate::state::ConnId;
 use std::io::{self, ErrorKind, IoSlice};
 
@@ -34,6 +34,9 @@ impl Reactor {
     pub(super) fn write(&mut self, key: usize, budget: usize) -> usize {
         let id = ConnId(key as u32);
         let mut written = 0;
+        if self.conns.get(key).is_some_and(Conn::has_unsent) && !self.send_unsent(key) {
+            return written;
+        }
         while self.engine.has_output(id) {
             if written == budget {
                 // Its socket may take more, so no edge will come.
@@ -45,9 +48,9 @@ impl Reactor {
                 true => self.write_once::<PIECES>(key, budget - written),
             };
             match sent {
-                Ok((n, is_all)) => {
+                Ok((n, takes_more)) => {
                     written += n;
-                    if !is_all {
+                    if !takes_more {
                         break;
                     }
                 }
@@ -60,13 +63,28 @@ impl Reactor {
                 }
             }
         }
-        if self.engine.wants_close(id) {
+        // What is encrypted has left the engine, and is owed all the same.
+        if self.engine.wants_close(id) && (self.engine.closes_at_once(id) || !self.conns.get(key).is_some_and(Conn::has_unsent)) {
             self.close(key);
         }
         written
     }
 
-    /// One system call. Returns how many bytes it took, and whether that was all that it was given.
+    /// Sends ciphertext that its socket has not taken before. Whether all is sent; a connection that has failed, or is to be closed, is closed.
+    fn send_unsent(&mut self, key: usize) -> bool {
+        let Some(Conn { socket, tls: Some(session), .. }) = self.conns.get_mut(key) else { return true };
+        let result = session.flush(socket);
+        if let Err(error) = &result {
+            log::debug!("Error writing to client: {error}");
+        }
+        if result.is_err() || self.engine.closes_at_once(ConnId(key as u32)) {
+            self.close(key);
+            return false;
+        }
+        result.unwrap_or(false)
+    }
+
+    /// One system call. Returns how many bytes it took, and whether the socket may take more.
     #[inline(always)]
     fn write_once<const N: usize>(&mut self, key: usize, budget: usize) -> io::Result<(usize, bool)> {
         let id = ConnId(key as u32);
@@ -78,8 +96,15 @@ impl Reactor {
         if wanted == 0 {
             return Ok((0, false));
         }
-        let n = conn.socket.write_vectored(pieces)?;
+        let (n, takes_more) = match &mut conn.tls {
+            None => {
+                let n = conn.socket.write_vectored(pieces)?;
+                (n, n == wanted)
+            }
+            // It takes no more at once than may lie in it, which says nothing of the socket.
+            Some(session) => (session.write_vectored(&mut conn.socket, pieces)?, !session.has_unsent()),
+        };
         self.engine.sent(id, n);
-        Ok((n, n == wanted))
+        Ok((n, takes_more))
     }
 }

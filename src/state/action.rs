@@ -2,6 +2,15 @@
 
 use super::{conn_id::ConnId, disk::DiskJob};
 
+/// What a connection to another server is for: each kind may be made in its own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkPurpose {
+    /// It is to our primary.
+    Replication,
+    /// Keys are to go there.
+    Migration,
+}
+
 /// What the engine asks of its driver.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
@@ -17,6 +26,8 @@ pub enum Action {
         port: u16,
         /// The address of ours that it is to come from (`bind-source-addr`).
         source: Option<String>,
+        /// What it is for.
+        purpose: LinkPurpose,
     },
     /// Gives up an attempt that may not have ended yet.
     CancelConnect {

@@ -42,7 +42,7 @@ pub mod tracking;
 pub mod unsafe_keys;
 pub mod write_gate;
 
-pub use action::Action;
+pub use action::{Action, LinkPurpose};
 pub use client::{Client, ClientKind, Multi};
 pub use clients::Clients;
 pub use conn_id::ConnId;

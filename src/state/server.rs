@@ -24,10 +24,27 @@ mod users;
 mod write_gate;
 
 use super::{
-    action::Action, aof::Aof, aof_files::AofFiles, blocking::Blocking, client_memory::ClientMemory, clients::Clients, conn_id::ConnId,
-    defrag::Defrag, eviction::EvictionState, host::Host, latency::LatencyMonitor, loading::LoadingState, migration::Migrations,
-    pause::Pause, pubsub::PubSub, replicas::Followers, rewriting::Rewriting, saving::Persistence, shutdown::ShutdownState,
-    slowlog::Slowlog, stats::Stats,
+    action::{Action, LinkPurpose},
+    aof::Aof,
+    aof_files::AofFiles,
+    blocking::Blocking,
+    client_memory::ClientMemory,
+    clients::Clients,
+    conn_id::ConnId,
+    defrag::Defrag,
+    eviction::EvictionState,
+    host::Host,
+    latency::LatencyMonitor,
+    loading::LoadingState,
+    migration::Migrations,
+    pause::Pause,
+    pubsub::PubSub,
+    replicas::Followers,
+    rewriting::Rewriting,
+    saving::Persistence,
+    shutdown::ShutdownState,
+    slowlog::Slowlog,
+    stats::Stats,
 };
 use crate::{acl, acl::Users, config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
 use std::collections::VecDeque;
@@ -151,10 +168,10 @@ impl Server {
     }
 
     /// Asks for a connection to another server, from this address of ours if one is given. Returns the name by which the answer will come.
-    pub fn dial(&mut self, host: String, port: u16, source: Option<String>) -> u64 {
+    pub fn dial(&mut self, purpose: LinkPurpose, host: String, port: u16, source: Option<String>) -> u64 {
         self.links_dialed += 1;
         let link = self.links_dialed;
-        self.actions.push_back(Action::Connect { link, host, port, source });
+        self.actions.push_back(Action::Connect { link, host, port, source, purpose });
         link
     }
 

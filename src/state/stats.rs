@@ -200,6 +200,8 @@ pub struct Stats {
     pub eviction_exceeded_nanos: u64,
     /// AUTH and HELLO AUTH that were refused.
     pub auth_denied: u64,
+    /// Clients whose certificate names no user that may authenticate.
+    pub certificates_denied: u64,
     /// Commands that their users may not run.
     pub commands_denied: u64,
     /// Commands with keys that their users may not access.

@@ -1,10 +1,15 @@
-// What programs in JavaScript do with ioredis, a function for each group of commands. usage: node smoke.cjs PORT PROTOCOL
+// What programs in JavaScript do with ioredis, a function for each group of commands. usage: node smoke.cjs PORT PROTOCOL [DIR]
+// with the directory of the certificates over TLS
 "use strict";
 const assert = require("node:assert");
+const fs = require("node:fs");
 const Redis = require("ioredis");
 
 const [port, protocol] = process.argv.slice(2).map(Number);
-const connect = () => new Redis({ port, protocol, retryStrategy: null });
+const directory = process.argv[4];
+const file = (name) => fs.readFileSync(`${directory}/${name}`);
+const tls = directory && { ca: file("ca.crt"), cert: file("client.crt"), key: file("client.key") };
+const connect = () => new Redis({ port, protocol, retryStrategy: null, ...(tls && { tls }) });
 
 // Scores, fields and pairs come in the shapes of RESP2 in both protocols: that is how ioredis maps replies unless told otherwise.
 const sorted = (list) => [...list].sort();

@@ -1,4 +1,5 @@
-"""What programs in Python do with redis-py, a function for each group of commands. usage: smoke.py PORT PROTOCOL"""
+"""What programs in Python do with redis-py, a function for each group of commands. usage: smoke.py PORT PROTOCOL [DIR]
+with the directory of the certificates over TLS"""
 
 import sys
 import threading
@@ -7,10 +8,14 @@ import time
 import redis
 
 PORT, PROTOCOL = int(sys.argv[1]), int(sys.argv[2])
+TLS = {}
+if sys.argv[3:]:
+    files = {"ssl_ca_certs": "ca.crt", "ssl_certfile": "client.crt", "ssl_keyfile": "client.key"}
+    TLS = {"ssl": True} | {option: f"{sys.argv[3]}/{file}" for option, file in files.items()}
 
 
 def connect(**options):
-    return redis.Redis(port=PORT, protocol=PROTOCOL, decode_responses=True, **options)
+    return redis.Redis(port=PORT, protocol=PROTOCOL, decode_responses=True, **TLS, **options)
 
 
 def equal(found, wanted):
@@ -57,7 +62,7 @@ def keys(r):
     equal(r.copy("key:x", "key:y"), True)
     equal(r.object("encoding", "key:x"), "int")
     equal((r.delete("key:x", "key:y"), r.unlink("key:2"), r.touch("key:3")), (2, 1, 1))
-    equal(r.restore("key:r", 0, redis.Redis(port=PORT).dump("key:3")), "OK")
+    equal(r.restore("key:r", 0, redis.Redis(port=PORT, **TLS).dump("key:3")), "OK")
     equal(r.get("key:r"), "3")
     assert r.randomkey()
     equal(r.dbsize(), 99)

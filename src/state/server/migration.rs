@@ -5,7 +5,7 @@ use crate::{
     keyspace::Cause,
     resp::{request::OwnedArgs, status::StatusReader},
     state::{
-        action::Action,
+        action::{Action, LinkPurpose},
         client::{Blocked, Client, Origin, ReplyMode},
         conn_id::ConnId,
         link::Link,
@@ -69,7 +69,7 @@ impl Server {
                 self.close(conn, false);
             }
         }
-        let link = self.dial(host, port, None);
+        let link = self.dial(LinkPurpose::Migration, host, port, None);
         if let Some(migration) = self.migrations.under_way.as_deref_mut() {
             migration.step = MigrationStep::Connecting(link);
         }
