@@ -23,6 +23,7 @@ TARGET ?= request
 SECONDS ?= 600
 SEEDS ?= 1000
 COMMANDS ?= 1000000
+USERS ?= 20
 KILLS ?= 200
 # compat: SOLOD names the binary that is judged; UNIT and ONLY choose, SKIPPED=1 turns to what is skipped
 SOLOD ?= $(CHECKED_BINARY)
@@ -32,7 +33,7 @@ SKIPPED ?=
 # test: these run a second time, against the very release binary
 RELEASE_TESTS := it_strings it_lists it_sets it_hashes it_sorted_sets it_hostile it_persistence it_primary it_replica it_tools
 
-.PHONY: help run build test compat bench asan fuzz simulate differential soak kills together docs install uninstall deb test-deb clean
+.PHONY: help run build test compat bench asan fuzz simulate differential users soak kills together docs install uninstall deb test-deb clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.* ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.* ## /\1\t/' | expand -t 12
@@ -92,6 +93,10 @@ simulate: ## run the simulator on SEEDS=1000 fresh seeds; a failing one prints i
 differential: ## run COMMANDS=1000000 random commands against redis-server too, and compare all that can be seen
 	scripts/setup-tests redis-server
 	SOLOD_DIFF_COMMANDS=$(COMMANDS) $(CARGO) test $(CHECKED) --test differential -- --nocapture
+
+users: ## run 200,000 random commands as each of USERS=20 users with random rules, against redis-server too
+	scripts/setup-tests redis-server
+	SOLOD_DIFF_USERS=$(USERS) SOLOD_DIFF_USER_COMMANDS=200000 $(CARGO) test $(CHECKED) --test differential who_has_rules -- --nocapture
 
 soak: ## everything at once for SECONDS=600: clients, saves, replicas, kills; memory and the longest turn are watched
 	SOLOD_SOAK_SECONDS=$(SECONDS) $(CARGO) test $(CHECKED) --test soak -- --nocapture

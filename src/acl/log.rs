@@ -1,9 +1,12 @@
-//! The log of refusals: what was denied to whom, the latest first. What repeats within a minute is one entry.
+//! The log of refusals: what was denied to whom, the latest first. What repeats within a minute is one entry, unless much else was refused between.
 
 use std::collections::VecDeque;
 
 /// Milliseconds within which the same refusal again only counts.
 const GROUPED_MS: i64 = 60_000;
+
+/// How many of the latest entries are looked at for the same refusal, as in Redis: one is noted while somebody waits.
+const LOOKED_AT: usize = 10;
 
 /// Where a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +96,7 @@ impl Log {
     /// Takes note of a refusal; at most so many entries are kept.
     pub fn add(&mut self, refusal: Refusal, client: Vec<u8>, now_ms: i64, most: usize) {
         let same = |entry: &Entry| entry.refusal == refusal && now_ms - entry.updated_ms <= GROUPED_MS;
-        let entry = match self.entries.iter().position(same).and_then(|at| self.entries.remove(at)) {
+        let entry = match self.entries.iter().take(LOOKED_AT).position(same).and_then(|at| self.entries.remove(at)) {
             Some(old) => Entry { count: old.count + 1, client, updated_ms: now_ms, ..old },
             None => {
                 let id = self.next_id;
@@ -140,5 +143,21 @@ mod tests {
         assert_eq!(log.iter().map(|entry| entry.id).collect::<Vec<_>>(), [3, 2, 0]);
         log.clear();
         assert_eq!(log.iter().count(), 0);
+    }
+
+    #[test]
+    fn what_is_far_back_is_not_looked_for() {
+        let refusal = |object: usize| Refusal {
+            reason: Reason::Command,
+            context: Context::TopLevel,
+            object: object.to_string().into_bytes(),
+            username: b"alice".to_vec(),
+        };
+        let mut log = Log::default();
+        (0..=LOOKED_AT).for_each(|object| log.add(refusal(object), Vec::new(), 0, 100));
+        log.add(refusal(1), Vec::new(), 0, 100);
+        assert_eq!(log.iter().next().map(|entry| entry.count), Some(2));
+        log.add(refusal(0), Vec::new(), 0, 100);
+        assert_eq!(log.iter().next().map(|entry| entry.count), Some(1));
     }
 }

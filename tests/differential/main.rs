@@ -1,7 +1,7 @@
 //! solod and redis-server side by side: the same random commands to both, over all types and with all options, made from solod's own
 //! table of commands. Replies, encodings, deadlines and DEBUG DIGEST have to agree.
 //!
-//! A short run belongs to every test run; `make differential COMMANDS=1000000` takes longer. `SOLOD_DIFF_SEED` replays a run.
+//! A short run belongs to every test run; `make differential COMMANDS=1000000` and `make users USERS=20` take longer. `SOLOD_DIFF_SEED` replays a run.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -10,11 +10,15 @@ mod compare;
 #[path = "../common/generate.rs"]
 mod generate;
 mod pair;
+mod restricted;
+#[path = "../common/rules.rs"]
+mod rules;
 mod users;
 mod waiting;
 
 use generate::{Generator, Profile};
 use pair::Pair;
+use restricted::Restricted;
 
 use solod::commands::{Command, command::Group, flags};
 use users::Users;
@@ -97,7 +101,7 @@ fn weight(command: &Command, name: &str) -> u64 {
         Group::Stream,
     ];
     let left_out = LEFT_OUT.iter().any(|out| name == *out || name.starts_with(&format!("{out} ")));
-    if left_out || !groups.contains(&command.group) || version(command.since) > REFERENCE {
+    if left_out || !groups.contains(&command.group) || !is_of_reference(command) {
         return 0;
     }
     match name {
@@ -110,8 +114,19 @@ fn weight(command: &Command, name: &str) -> u64 {
     }
 }
 
+/// Whether the reference knows it.
+fn is_of_reference(command: &Command) -> bool {
+    version(command.since) <= REFERENCE
+}
+
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// The seed that is asked for, or a fresh one.
+fn seed() -> u64 {
+    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
+    setting("SOLOD_DIFF_SEED", fresh)
 }
 
 #[test]
@@ -119,8 +134,7 @@ fn solod_answers_as_redis_does() {
     if common::is_reference() {
         return;
     }
-    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
-    let (seed, commands) = (setting("SOLOD_DIFF_SEED", fresh), setting("SOLOD_DIFF_COMMANDS", COMMANDS));
+    let (seed, commands) = (seed(), setting("SOLOD_DIFF_COMMANDS", COMMANDS));
     println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_COMMANDS={commands}");
     let mut generator = Generator::new(seed, PROFILE);
     let mut pair = Pair::start();
@@ -145,15 +159,18 @@ fn who_waits_is_served_as_by_redis() {
     if common::is_reference() {
         return;
     }
-    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
-    let (seed, steps) = (setting("SOLOD_DIFF_SEED", fresh), setting("SOLOD_DIFF_WAITS", WAITS));
+    let (seed, steps) = (seed(), setting("SOLOD_DIFF_WAITS", WAITS));
     println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_WAITS={steps}");
     let mut waiting = Waiting::start(seed);
     (0..steps).for_each(|_| waiting.step());
     println!("{:?} answers, with and without an error", waiting.served);
 }
 
-/// Commands of users with random rules, in the run that belongs to every test run.
+/// Commands that are asked about and not run: any, but those that 7.2 lets go without arguments.
+const ASKED_ABOUT: Profile =
+    Profile { weight: |command, name| u64::from(is_of_reference(command) && !name.starts_with("command getkeys")), ..PROFILE };
+
+/// Commands that users with random rules are asked about, in the run that belongs to every test run.
 const ASKED: u64 = 10_000;
 
 #[test]
@@ -161,11 +178,26 @@ fn users_may_do_what_they_may_with_redis() {
     if common::is_reference() {
         return;
     }
-    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
-    let (seed, asked) = (setting("SOLOD_DIFF_SEED", fresh), setting("SOLOD_DIFF_ASKED", ASKED));
+    let (seed, asked) = (seed(), setting("SOLOD_DIFF_ASKED", ASKED));
     println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_ASKED={asked}");
-    let mut users = Users::start(seed, Generator::new(seed, PROFILE));
+    let mut users = Users::start(seed, Generator::new(seed, ASKED_ABOUT));
     (0..asked).for_each(|_| users.step());
     println!("{} allowed, {} refused", users.allowed, users.refused);
     assert!(users.allowed > asked / 20 && users.refused > asked / 20, "most rules decide something");
+}
+
+/// Users with random rules, and commands of each, in the run that belongs to every test run.
+const RESTRICTED: [u64; 2] = [4, 2_500];
+
+#[test]
+fn who_has_rules_is_served_as_by_redis() {
+    if common::is_reference() {
+        return;
+    }
+    let (seed, users) = (seed(), setting("SOLOD_DIFF_USERS", RESTRICTED[0]));
+    let commands = setting("SOLOD_DIFF_USER_COMMANDS", RESTRICTED[1]);
+    for seed in seed..seed + users {
+        println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_USERS=1 SOLOD_DIFF_USER_COMMANDS={commands}");
+        Restricted::start(seed, Generator::new(seed, PROFILE)).run(commands);
+    }
 }

@@ -5,6 +5,7 @@ use crate::{
     common::{Conn, Server, Value},
     compare::{self, Chance},
     generate::{Call, KEY_PREFIXES},
+    restricted::reworded,
 };
 use solod::data::stream::StreamId;
 use std::{collections::VecDeque, path::Path, time::Duration};
@@ -24,6 +25,10 @@ const PATIENCE: usize = 50;
 pub struct Pair {
     ours: Conn,
     theirs: Conn,
+    /// Connections of the user with rules.
+    users: Option<[Conn; 2]>,
+    /// Commands of the user with rules that were not refused.
+    pub allowed: u64,
     /// The last commands, and what they were answered.
     last: VecDeque<String>,
     /// What has been sent and not been answered.
@@ -31,12 +36,17 @@ pub struct Pair {
     errors: u64,
     protocol: u8,
     count: u64,
-    _servers: [Server; 2],
+    servers: [Server; 2],
 }
 
 fn words<A: AsRef<[u8]>>(args: &[A]) -> String {
     let word = |arg: &A| format!("\"{}\"", arg.as_ref().escape_ascii());
     args.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether it is a refusal of the rules for users.
+fn is_refusal(reply: &Value) -> bool {
+    matches!(reply, Value::Error(text) if text.starts_with("NOPERM"))
 }
 
 impl Pair {
@@ -66,12 +76,14 @@ impl Pair {
         Self {
             ours: ours.connect(),
             theirs: theirs.connect(),
+            users: None,
+            allowed: 0,
             last: VecDeque::new(),
             open: String::new(),
             errors: 0,
             protocol: 2,
             count: 0,
-            _servers: [ours, theirs],
+            servers: [ours, theirs],
         }
     }
 
@@ -80,6 +92,17 @@ impl Pair {
         self.ours.send_cmd(args);
         self.theirs.send_cmd(args);
         let replies = (self.ours.recv(), self.theirs.recv());
+        self.open.clear();
+        replies
+    }
+
+    /// Asks as the user with rules.
+    fn ask_as_user<A: AsRef<[u8]>>(&mut self, args: &[A]) -> (Value, Value) {
+        self.open = words(args);
+        let [ours, theirs] = self.users.as_mut().expect("there is such a user");
+        ours.send_cmd(args);
+        theirs.send_cmd(args);
+        let replies = (ours.recv(), reworded(&theirs.recv()));
         self.open.clear();
         replies
     }
@@ -104,17 +127,11 @@ impl Pair {
 
     /// Runs a command on both and compares what they answer.
     pub fn run(&mut self, call: &Call) {
-        self.count += 1;
-        if self.count.is_multiple_of(500) {
-            self.protocol = 5 - self.protocol;
-            self.ask(&["HELLO".to_owned(), self.protocol.to_string()]);
-        }
-        self.create_consumers(call);
+        self.prepare(call);
         if call.name == "xsetid" && self.is_refused_by_newer(call) {
             return;
         }
-        let chance = Chance::of(&call.name, &call.args);
-        if chance == Chance::Takes {
+        if Chance::of(&call.name, &call.args) == Chance::Takes {
             return self.run_taking(call);
         }
         let (ours, mut theirs) = self.ask(&call.args);
@@ -125,13 +142,137 @@ impl Pair {
         }
         self.keep(format!("{}\n    solod {ours}\n    redis {theirs}", words(&call.args)));
         self.errors += u64::from(matches!(ours, Value::Error(_)));
-        let same = compare::same(call, chance, &ours, &theirs)
-            || compare::is_collated(&call.args) && compare::same(call, Chance::Chooses, &ours, &theirs) && self.holds_nul(&call.args[1]);
+        self.compare(call, &ours, &theirs);
+    }
+
+    /// What comes before each command: the protocol changes at times, and there are the consumers it names.
+    fn prepare(&mut self, call: &Call) {
+        self.count += 1;
+        if self.count.is_multiple_of(500) {
+            self.protocol = 5 - self.protocol;
+            let hello = ["HELLO".to_owned(), self.protocol.to_string()];
+            self.ask(&hello);
+            if self.users.is_some() {
+                self.ask_as_user(&hello);
+            }
+        }
+        self.create_consumers(call);
+    }
+
+    fn compare(&mut self, call: &Call, ours: &Value, theirs: &Value) {
+        let chance = Chance::of(&call.name, &call.args);
+        let same = compare::same(call, chance, ours, theirs)
+            || compare::is_collated(&call.args) && compare::same(call, Chance::Chooses, ours, theirs) && self.holds_nul(&call.args[1]);
         if !same {
             // What was done to its keys tells more than what came last.
             let keys = call.args.iter().skip(1).filter(|arg| arg.len() == 2).map(|key| key.escape_ascii().to_string());
             self.fail_at(&keys.collect::<Vec<_>>(), &format!("{} is answered otherwise", words(&call.args)));
         }
+    }
+
+    /// Opens connections of the user `u`.
+    pub fn add_user(&mut self) {
+        self.users = Some([0, 1].map(|of| self.servers[of].connect()));
+        self.ask_as_user(&["AUTH", "u", "x"]);
+    }
+
+    /// Sets rules of the user on both, and tells whether they took them.
+    pub fn set_rules(&mut self, setuser: &[Vec<u8>]) -> bool {
+        let (ours, theirs) = self.ask(setuser);
+        self.keep(format!("{}\n    solod {ours}\n    redis {theirs}", words(setuser)));
+        if ours != theirs {
+            self.fail("a rule is taken otherwise");
+        }
+        ours == *"OK"
+    }
+
+    /// Runs a command as the user with rules on both.
+    pub fn run_as_user(&mut self, call: &Call) {
+        self.prepare(call);
+        if call.name == "xsetid" && self.is_refused_by_newer(call) {
+            return;
+        }
+        if Chance::of(&call.name, &call.args) == Chance::Takes {
+            // The user of one takes what chance gives it, so the other is asked whether it might.
+            let dryrun = [&[b"ACL".to_vec(), b"DRYRUN".to_vec(), b"u".to_vec()], &call.args[..]].concat();
+            let (ours, theirs) = self.ask(&dryrun);
+            if (ours == *"OK") != (theirs == *"OK") {
+                self.fail(&format!("{} may be run: {ours}, and {theirs} by redis", words(&call.args)));
+            }
+            return if ours == *"OK" { self.run_taking(call) } else { self.compare_as_user(call) };
+        }
+        self.compare_as_user(call);
+    }
+
+    fn compare_as_user(&mut self, call: &Call) {
+        let (ours, mut theirs) = self.ask_as_user(&call.args);
+        if ours != theirs && theirs == Value::Error(NO_SCORE.to_owned()) {
+            self.theirs.cmd(&["INCRBYFLOAT", "nothing", "x"]);
+            theirs = self.users.as_mut().expect("there is such a user")[1].cmd(&call.args);
+        }
+        self.keep(format!("u: {}\n    solod {ours}\n    redis {theirs}", words(&call.args)));
+        self.allowed += u64::from(!is_refusal(&ours));
+        self.compare(call, &ours, &theirs);
+    }
+
+    /// Whether a transaction may have it: it is not up to chance, and the reference is of one mind with us.
+    pub fn may_be_queued(call: &Call) -> bool {
+        let differs = matches!(call.name.as_str(), "xsetid" | "xclaim" | "xautoclaim" | "xreadgroup") || call.name.starts_with("sort");
+        !differs && Chance::of(&call.name, &call.args) != Chance::Takes
+    }
+
+    /// The user begins a transaction.
+    pub fn begin(&mut self) {
+        self.same_as_user(&[b"MULTI".to_vec()]);
+    }
+
+    /// The user adds a command to the transaction. Whether it was taken.
+    pub fn queue(&mut self, call: &Call) -> bool {
+        let (ours, theirs) = self.ask_as_user(&call.args);
+        self.keep(format!("u: {}\n    solod {ours}\n    redis {theirs}", words(&call.args)));
+        // MULTI may be what is refused.
+        self.compare(call, &ours, &theirs);
+        ours == *"QUEUED"
+    }
+
+    /// The user runs what was queued, and leaves whatever state it is in.
+    pub fn execute(&mut self, queued: &[&Call]) {
+        let (ours, theirs) = self.ask_as_user(&["EXEC"]);
+        self.keep(format!("u: EXEC\n    solod {ours}\n    redis {theirs}"));
+        match (&ours, &theirs) {
+            (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() && ours.len() == queued.len() => {
+                queued.iter().zip(ours.iter().zip(theirs)).for_each(|(call, (ours, theirs))| self.compare(call, ours, theirs));
+            }
+            _ if ours == theirs => (),
+            _ => self.fail("EXEC is answered otherwise"),
+        }
+        self.same_as_user(&[b"DISCARD".to_vec()]);
+        self.same_as_user(&[b"RESET".to_vec()]);
+        let hello = ["HELLO", &self.protocol.to_string(), "AUTH", "u", "x"].map(|word| word.as_bytes().to_vec());
+        self.ask_as_user(&hello);
+    }
+
+    fn same_as_user(&mut self, args: &[Vec<u8>]) {
+        let (ours, theirs) = self.ask_as_user(args);
+        self.keep(format!("u: {}\n    solod {ours}\n    redis {theirs}", words(args)));
+        if ours != theirs {
+            self.fail(&format!("{} is answered otherwise", words(args)));
+        }
+    }
+
+    /// Compares the log of refusals, and empties it.
+    pub fn check_refusals(&mut self) {
+        let (ours, theirs) = self.ask(&["ACL", "LOG", "1000"]);
+        let told = |log: &Value| -> Vec<String> {
+            let entry =
+                |entry: &Value| ["count", "reason", "context", "object", "username"].map(|field| entry.get(field).to_string()).join(" ");
+            log.items().iter().map(entry).collect()
+        };
+        let (ours, theirs) = (told(&ours), told(&theirs));
+        if let Some(at) = (0..ours.len().max(theirs.len())).find(|at| ours.get(*at) != theirs.get(*at)) {
+            self.fail(&format!("the log of refusals has {:?}, and {:?} by redis, at {at}", ours.get(at), theirs.get(at)));
+        }
+        self.ask(&["ACL", "LOG", "RESET"]);
     }
 
     /// Makes the consumers that a command names: 7.2 does so even if it finds nothing, and 7.0 does not.
