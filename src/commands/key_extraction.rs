@@ -30,6 +30,8 @@ pub fn keys(command: &Command, args: &Args<'_>) -> Option<Vec<KeyAt>> {
 
 /// Hands over the keys of a request as [`keys`] finds them, each with what is done with it, as long as that answers `true`; where they are as the
 /// specifications say, without allocating. Whether it always did.
+///
+/// Keys that may be left out, and are, do not hide the others as they do from [`keys`]: PFMERGE with nothing but a destination writes that.
 pub fn each_key(command: &Command, args: &Args<'_>, each: &mut dyn FnMut(usize, u32) -> bool) -> bool {
     let specs = || command.keys.iter().filter(|spec| spec.flags & key_flags::NOT_KEY == 0);
     let is_plain =
@@ -37,7 +39,7 @@ pub fn each_key(command: &Command, args: &Args<'_>, each: &mut dyn FnMut(usize, 
     if command.key_finder.is_none() && specs().all(is_plain) {
         let found = |spec: &KeySpec| begin(spec, args).flatten().and_then(|first| positions(spec, first, args));
         // Where one of them cannot be found there are none.
-        return !specs().all(|spec| found(spec).is_some())
+        return !specs().all(|spec| found(spec).is_some() || is_left_out(spec, args))
             || specs().all(|spec| found(spec).is_none_or(|mut places| places.all(|at| each(at, spec.flags))));
     }
     keys(command, args).unwrap_or_default().into_iter().all(|(at, does)| each(at, does))
@@ -74,6 +76,11 @@ fn begin(spec: &KeySpec, args: &Args<'_>) -> Option<Option<usize>> {
         }
         Begin::Unknown => None,
     }
+}
+
+/// Whether a specification's keys are all that follow, and nothing does.
+fn is_left_out(spec: &KeySpec, args: &Args<'_>) -> bool {
+    matches!(spec.find, Find::Range { last: ..0, limit: 0, .. }) && begin(spec, args) == Some(Some(args.len()))
 }
 
 fn positions(spec: &KeySpec, first: usize, args: &Args<'_>) -> Option<impl Iterator<Item = usize> + use<>> {
