@@ -46,8 +46,9 @@ impl World {
             self.connect(index);
             if self.clients[index].listens {
                 self.clients[index].say(&words(&format!("SUBSCRIBE {CHANNEL}")));
-                self.flush_client(index);
             }
+            // It may have had requests before there was anybody to connect to.
+            self.flush_client(index);
             return;
         }
         if client.listens {
