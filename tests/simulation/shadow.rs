@@ -36,6 +36,8 @@ pub struct Unit {
     pub digest: u64,
     /// Serial numbers of the values that it names.
     pub serials: Vec<u64>,
+    /// It changes what is held. What does not is for replicas alone, and in no file.
+    pub writes: bool,
 }
 
 pub struct Shadow {
@@ -111,7 +113,7 @@ impl Shadow {
         self.rest.extend_from_slice(bytes);
         let bytes = std::mem::take(&mut self.rest);
         let (mut done, mut at) = (0, 0);
-        let (mut scope, mut in_multi) = (Scope::default(), false);
+        let (mut scope, mut in_multi, mut writes) = (Scope::default(), false, false);
         let mut serials = Vec::new();
         while let Some((words, len)) = request(&bytes[at..])? {
             at += len;
@@ -123,12 +125,13 @@ impl Shadow {
                 continue;
             };
             match &name.to_ascii_uppercase()[..] {
-                // It tells of values, and changes nothing.
-                b"PUBLISH" => (),
+                // It may tell of values, and changes nothing.
+                b"PUBLISH" | b"PING" | b"REPLCONF" | b"SELECT" => (),
                 b"MULTI" => in_multi = true,
                 b"EXEC" => in_multi = false,
-                b"FLUSHDB" | b"FLUSHALL" | b"SWAPDB" => scope.whole = true,
+                b"FLUSHDB" | b"FLUSHALL" | b"SWAPDB" => (scope.whole, writes) = (true, true),
                 _ => {
+                    writes = true;
                     scope.keys.extend(words[1..].iter().map(|word| word.to_vec()));
                     serials.extend(marked::find(&bytes[at - len..at]));
                 }
@@ -136,7 +139,7 @@ impl Shadow {
             if !in_multi {
                 let unit = &bytes[done..at];
                 self.execute_as_one(unit, &std::mem::take(&mut scope));
-                each(Unit { digest: self.digest, serials: std::mem::take(&mut serials) });
+                each(Unit { digest: self.digest, serials: std::mem::take(&mut serials), writes: std::mem::take(&mut writes) });
                 done = at;
             }
         }
@@ -208,6 +211,7 @@ fn its_sum_is_that_of_what_it_holds_behind_each_command() {
     let mut shadow = Shadow::new();
     let lines = [
         "SET a v1;",
+        "PING",
         "SELECT 1",
         "SET a v2;",
         "RPUSH l x y",
@@ -223,12 +227,16 @@ fn its_sum_is_that_of_what_it_holds_behind_each_command() {
         "FLUSHDB",
     ];
     let bytes: Vec<u8> = lines.iter().flat_map(|l| wire(&l.split(' ').map(|w| w.as_bytes().to_vec()).collect::<Vec<_>>())).collect();
-    let mut serials = Vec::new();
+    let (mut serials, mut idle) = (Vec::new(), 0);
     for piece in bytes.chunks(7) {
-        shadow.feed(piece, |unit| serials.extend(unit.serials)).unwrap();
+        let each = |unit: Unit| {
+            serials.extend(unit.serials);
+            idle += usize::from(!unit.writes);
+        };
+        shadow.feed(piece, each).unwrap();
         assert_eq!(shadow.digest(), digest(shadow.keyspace()));
     }
-    assert_eq!(serials, [1, 2, 3]);
+    assert_eq!((serials, idle), (vec![1, 2, 3], 2));
     let copy = Shadow::of(&State::of(shadow.keyspace()));
     assert!(shadow.left_over() == 0 && copy.digest() == shadow.digest() && copy.digest() != 0);
     assert!(shadow.feed(b"x", |_| ()).is_err());

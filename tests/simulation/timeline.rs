@@ -152,6 +152,8 @@ impl Timeline {
                 self.lost.remove(&serial);
                 self.named.entry(serial).or_insert(self.marks.len());
             }
+            // What is for replicas alone is in no file, and not lost with one.
+            let owes = if owes == Owes::Window && !unit.writes { Owes::Nothing } else { owes };
             self.marks.push(Mark { digest: unit.digest, logged_ns: now_ns, owes });
         }
     }
@@ -245,7 +247,13 @@ impl Timeline {
             && let Some(last) = lost.next_back()
             && last - first > WINDOW_NS + SLACK_NS
         {
-            return Err(format!("{index} of {count} commands are on the disk: the others are of {} ms", (last - first) / 1_000_000));
+            let stamp = |ns: u64| ns as f64 / 1e9;
+            return Err(format!(
+                "{index} of {count} commands are on the disk: the others are of {} ms, from {:.6} to {:.6}",
+                (last - first) / 1_000_000,
+                stamp(first),
+                stamp(last)
+            ));
         }
         Ok(())
     }
