@@ -317,6 +317,17 @@ impl Server {
     /// An answer about history that is removed. That it could not be is no reason for anything: the next start tries again.
     fn cleaned(&mut self, done: &DiskDone) -> bool {
         let Some(cleaning) = &mut self.aof_files.cleaning else { return false };
+        if cleaning.confirming == Some(done.file) {
+            match &done.result {
+                Ok(Done::Committed) => self.remove_aof_history(),
+                Ok(_) => (),
+                Err(reason) => {
+                    log_manifest_error(reason);
+                    self.aof_files.cleaning = None;
+                }
+            }
+            return true;
+        }
         if let Some(at) = cleaning.removing.iter().position(|file| *file == done.file) {
             if let Err(reason) = &done.result {
                 log::warn!("Error trying to remove a history file of the AOF: {reason}");

@@ -325,7 +325,7 @@ impl Engine {
         }
         if !self.server.config.appendonly {
             self.server.aof_files.manifest = std::mem::take(&mut start.manifest);
-            self.server.clean_aof_history(false);
+            self.server.confirm_and_clean_aof_history();
             self.load_rdb_file();
             return Ok(true);
         }
@@ -344,7 +344,7 @@ impl Engine {
         // While there is a rewrite the manifest in force is about to change, and is known best here.
         if self.server.aof_files.rewrite.is_none() && self.server.aof_files.cleaning.is_none() {
             self.server.aof_files.manifest = start.manifest.clone();
-            self.server.clean_aof_history(false);
+            self.server.confirm_and_clean_aof_history();
         }
         if start.manifest.is_empty() {
             return Err(());
@@ -459,6 +459,7 @@ impl Engine {
         server.aof.phase = AofPhase::On;
         server.aof_start(file, size);
         server.loading = None;
+        // Opening the increment has had the manifest on the disk, which is in the same directory.
         server.clean_aof_history(false);
     }
 

@@ -269,11 +269,9 @@ impl Files {
                 _ => Ok(Done::Removed),
             },
             DiskJob::OpenLog { file, size, .. } => {
-                let is_new = !path.try_exists()?;
                 let (log, size) = LogFile::open(path, size)?;
-                if is_new {
-                    sync_directory(directory_of(path))?;
-                }
+                // Though it is not new: a process that was killed may have left names, this one and that of the manifest, that are not on the disk.
+                sync_directory(directory_of(path))?;
                 self.logs.insert(file, log);
                 Ok(Done::Opened(Some(size)))
             }

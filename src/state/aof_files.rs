@@ -9,6 +9,8 @@
 //! Cleaning      history is removed, and then forgotten by the manifest
 //! ```
 //!
+//! Nothing is removed that a manifest may name which a power cut brings back: what is removed is history of a manifest that is on the disk.
+//!
 //! Writing has begun with the cut: the two do not wait for each other. Where the log is being turned on there is nothing to announce: the
 //! increment has a temporary name too, and gets its own together with the base. Where it is off there is no increment.
 
@@ -112,6 +114,8 @@ pub struct Publishing {
 
 /// History is being removed.
 pub struct Cleaning {
+    /// Names the writing of the manifest that history is none of the data of, where it is not known to be on the disk: nothing is removed before it is.
+    pub confirming: Option<FileId>,
     /// Files whose removal has not been answered.
     pub removing: Vec<FileId>,
     /// Names the writing of the manifest that has forgotten them.

@@ -105,7 +105,7 @@ pub enum DiskJob {
         /// Its path, relative to the working directory of this moment.
         path: String,
     },
-    /// Opens a file to append to, and creates it if it is not there. What is in it, and its entry in the directory, are on the disk before this is answered.
+    /// Opens a file to append to, and creates it if it is not there. What is in it, and all names in its directory, are on the disk before this is answered.
     OpenLog {
         /// The name that later jobs use.
         file: FileId,
@@ -123,7 +123,7 @@ pub enum DiskJob {
         at: u64,
         /// The bytes.
         pieces: Vec<Bytes>,
-        /// Has these, and all that was written before, on the disk before this is answered.
+        /// Has these, and all that was written before, on the disk before this is answered. Once that has failed for a file, it fails for good.
         sync: bool,
         /// Microseconds to sleep before anything is written (`DEBUG AOF-FLUSH-SLEEP`).
         sleep_us: u64,

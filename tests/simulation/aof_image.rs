@@ -3,7 +3,7 @@
 use super::{filesystem::Filesystem, shadow::Shadow};
 
 pub const DIRECTORY: &str = "appendonlydir";
-const MANIFEST: &str = "appendonlydir/appendonly.aof.manifest";
+pub const MANIFEST: &str = "appendonlydir/appendonly.aof.manifest";
 
 /// What would be loaded; `None` where nothing is. The error says why it cannot be.
 pub fn read(disk: &Filesystem) -> Result<Option<Shadow>, String> {

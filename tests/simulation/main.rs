@@ -19,6 +19,7 @@ mod net;
 mod node;
 mod plan;
 mod planted;
+mod restart_tests;
 mod shadow;
 mod talk;
 mod timeline;

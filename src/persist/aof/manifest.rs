@@ -219,10 +219,14 @@ impl Manifest {
         }
     }
 
-    /// Gives no new file a number that another manifest of this log may have given.
-    pub fn leave_names_to(&mut self, other: &Self) {
+    /// Takes the place of another manifest of this log, which was on its way to the disk and may be there: gives no new file a name of its, and has its
+    /// files as history.
+    pub fn supersede(&mut self, other: &Self) {
         self.base_seq = self.base_seq.max(other.base_seq);
         self.increment_seq = self.increment_seq.max(other.increment_seq);
+        let is_known = |name: &str| self.files().any(|(_, file)| file.name == name);
+        let vain: Vec<_> = other.data().filter(|file| !is_known(&file.name)).cloned().collect();
+        self.history.extend(vain);
     }
 
     /// Makes history of the increments, but for the last `keep`. They stand in front of what was replaced before, in their own order.
@@ -377,9 +381,10 @@ mod tests {
     fn names_that_were_given_in_vain_are_not_given_again() {
         let mut manifest = parse(FULL).unwrap();
         let mut other = manifest.clone();
-        other.add_base("appendonly.aof", true);
-        other.add_increment("appendonly.aof");
-        manifest.leave_names_to(&other);
+        let vain = [other.add_base("appendonly.aof", true), other.add_increment("appendonly.aof")];
+        let known = manifest.history.len();
+        manifest.supersede(&other);
+        assert!(manifest.history.iter().skip(known).map(|file| &file.name).eq(&vain), "they are to be removed");
         assert_eq!(manifest.add_base("appendonly.aof", true), "appendonly.aof.4.base.rdb");
         assert_eq!(manifest.add_increment("appendonly.aof"), "appendonly.aof.9.incr.aof");
     }

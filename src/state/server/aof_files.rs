@@ -7,7 +7,7 @@ use crate::{
     persist::{
         aof::{
             commands::CommandSink,
-            manifest::{self, Manifest},
+            manifest::{self, LogFile, Manifest},
         },
         rdb::{SaveInfo, Settings},
         snapshot::RdbSink,
@@ -229,14 +229,15 @@ impl Server {
                 self.ask_disk(DiskJob::Abort { file: base.file });
             }
         }
+        let mut is_named = false;
         if let Some(publishing) = rewrite.publishing {
-            // A file that the other manifest names must not get another one's name: it would be read with what belongs to this one.
-            self.aof_files.manifest.leave_names_to(&publishing.manifest);
+            is_named = !publishing.renaming;
+            self.aof_files.manifest.supersede(&publishing.manifest);
             self.restore_manifest();
         }
         let Some(increment) = rewrite.increment else { return };
         match increment.phase {
-            _ if self.aof.phase == AofPhase::Waiting => self.drop_waiting_log(increment),
+            _ if self.aof.phase == AofPhase::Waiting => self.drop_waiting_log(increment, is_named),
             IncrementPhase::Opening => self.ask_disk(DiskJob::Abort { file: increment.file }),
             IncrementPhase::Cutting => {
                 self.aof_continue_in(None);
@@ -254,20 +255,18 @@ impl Server {
     /// Whether the manifest that was on its way is on the disk or not: the one in force is written behind it.
     fn restore_manifest(&mut self) {
         let current = self.aof_files.manifest.clone();
-        if current.files().next().is_some() {
-            self.write_manifest(&current);
-            return;
-        }
-        let file = self.next_file(Lane::Log);
-        let path = self.aof_files.path(&manifest::manifest_name(&self.config.appendfilename));
-        self.ask_disk(DiskJob::Remove { file, path });
+        debug_assert!(current.files().next().is_some(), "the other one had files");
+        self.write_manifest(&current);
     }
 
-    /// Drops what has been logged for a base that does not come.
-    fn drop_waiting_log(&mut self, increment: NewIncrement) {
+    /// Drops what has been logged for a base that does not come. Where a manifest may name it, it is history by now.
+    fn drop_waiting_log(&mut self, increment: NewIncrement, is_named: bool) {
         match increment.phase {
             IncrementPhase::Open => self.aof_stop(),
             _ => self.ask_disk(DiskJob::Abort { file: increment.file }),
+        }
+        if is_named {
+            return;
         }
         let path = self.aof_files.path(&increment.name);
         log::info!("Removing the temp incr aof file {} in the background", increment.name);
@@ -276,26 +275,61 @@ impl Server {
         self.ask_disk(DiskJob::Remove { file, path });
     }
 
-    /// Has history removed, and then forgotten by the manifest.
+    /// Has history removed, and then forgotten by the manifest, which is on the disk.
     pub fn clean_aof_history(&mut self, ends_rewrite: bool) {
-        if self.config.aof_disable_auto_gc || self.aof_files.manifest.history.is_empty() || self.aof_files.cleaning.is_some() {
-            return;
+        if self.begin_cleaning(ends_rewrite) {
+            self.remove_aof_history();
         }
+    }
+
+    /// The same, where the manifest may not be on the disk: a process that was killed has put it in its place, and this one has read it. After a power cut
+    /// there may be the one before, whose data is what is history here.
+    pub fn confirm_and_clean_aof_history(&mut self) {
+        if self.begin_cleaning(false) {
+            let current = self.aof_files.manifest.clone();
+            let file = self.write_manifest(&current);
+            if let Some(cleaning) = &mut self.aof_files.cleaning {
+                cleaning.confirming = Some(file);
+            }
+        }
+    }
+
+    fn begin_cleaning(&mut self, ends_rewrite: bool) -> bool {
+        if self.config.aof_disable_auto_gc || self.aof_files.manifest.history.is_empty() || self.aof_files.cleaning.is_some() {
+            return false;
+        }
+        self.aof_files.cleaning = Some(Cleaning { confirming: None, removing: Vec::new(), manifest: None, ends_rewrite });
+        true
+    }
+
+    /// Removes what is history of the manifest on the disk.
+    pub fn remove_aof_history(&mut self) {
+        let removing = self.ask_to_remove_history();
+        if let Some(cleaning) = &mut self.aof_files.cleaning {
+            (cleaning.confirming, cleaning.removing) = (None, removing);
+        }
+        self.go_on_cleaning();
+    }
+
+    /// Has the files of history removed, which the manifest in force no longer has. What a name stands for in the data is none.
+    fn ask_to_remove_history(&mut self) -> Vec<FileId> {
         let mut removing = Vec::new();
-        for name in self.take_history() {
+        for LogFile { name, .. } in std::mem::take(&mut self.aof_files.manifest.history) {
+            if self.aof_files.manifest.is_data(&name) {
+                continue;
+            }
             log::info!("Removing the history file {name} in the background");
-            let file = self.next_file(Lane::Bulk);
-            let path = self.aof_files.path(&name);
+            let (file, path) = (self.next_file(Lane::Bulk), self.aof_files.path(&name));
             self.ask_disk(DiskJob::Remove { file, path });
             removing.push(file);
         }
-        self.aof_files.cleaning = Some(Cleaning { removing, manifest: None, ends_rewrite });
-        self.go_on_cleaning();
+        removing
     }
 
     /// Writes the manifest that has forgotten history, once all of that is removed.
     pub fn go_on_cleaning(&mut self) {
-        if self.aof_files.cleaning.as_ref().is_some_and(|cleaning| cleaning.removing.is_empty() && cleaning.manifest.is_none()) {
+        let is_removed = |cleaning: &Cleaning| cleaning.confirming.is_none() && cleaning.removing.is_empty() && cleaning.manifest.is_none();
+        if self.aof_files.cleaning.as_ref().is_some_and(is_removed) {
             let current = self.aof_files.manifest.clone();
             let file = self.write_manifest(&current);
             if let Some(cleaning) = &mut self.aof_files.cleaning {
@@ -304,31 +338,20 @@ impl Server {
         }
     }
 
-    /// The names of history, which the manifest in force no longer has. What a name stands for in the data is none.
-    fn take_history(&mut self) -> Vec<String> {
-        let manifest = &mut self.aof_files.manifest;
-        let names = std::mem::take(&mut manifest.history).into_iter().map(|file| file.name);
-        names.filter(|name| !manifest.is_data(name)).collect()
-    }
-
     /// The same as [`Server::clean_aof_history`], and comes back when the manifest has forgotten it: `aof-disable-auto-gc` has been turned off.
     pub fn clean_aof_history_now(&mut self) {
         // A rewrite under way does it in the end.
         if self.aof_files.manifest.history.is_empty() || self.aof_files.rewrite.is_some() || self.aof_files.cleaning.is_some() {
             return;
         }
-        let names = self.take_history();
         let file = self.next_file(Lane::Log);
-        let current = self.aof_files.manifest.clone();
-        let results = self.manifest_jobs(file, &current).map(|job| self.host.disk_now(job).result);
+        let mut forgetful = self.aof_files.manifest.clone();
+        forgetful.history.clear();
+        let results = self.manifest_jobs(file, &forgetful).map(|job| self.host.disk_now(job).result);
         if let Some(reason) = results.into_iter().find_map(Result::err) {
             return log::warn!("Error trying to write the AOF manifest: {reason}");
         }
-        for name in names {
-            log::info!("Removing the history file {name} in the background");
-            let (file, path) = (self.next_file(Lane::Bulk), self.aof_files.path(&name));
-            self.ask_disk(DiskJob::Remove { file, path });
-        }
+        self.ask_to_remove_history();
     }
 
     /// Bytes of all files of data.
