@@ -359,6 +359,29 @@ fn a_failed_sync_stops_writes_until_there_is_a_new_base() {
 }
 
 #[test]
+fn a_base_that_was_begun_before_a_sync_failed_does_not_make_up_for_it() {
+    let mut log = logging(AppendFsync::EverySecond);
+    log.say(A, "SET k v");
+    log.answer();
+    // A rewrite: the base is of this moment, and the log goes on in another file.
+    log.bench.engine.server.aof_cut();
+    log.turn();
+    log.answer_if_asked();
+    assert!(log.bench.engine.server.aof_is_cut_done());
+    log.bench.engine.server.aof_continue_in(Some(NEXT));
+    log.turn();
+    log.answer_if_asked();
+    log.bench.pass(1000);
+    log.say(A, "SET k w");
+    assert!(matches!(log.jobs.front(), Some(DiskJob::WriteLog { sync: true, file: NEXT, .. })));
+    log.answer_with(Some((LogError::Sync(FULL.into()), 0)));
+    log.turn();
+    log.bench.engine.server.aof_base_made();
+    assert!(log.bench.engine.server.aof.needs_base, "another one is to be made");
+    assert_eq!(log.say(A, "SET k x"), MISCONF);
+}
+
+#[test]
 fn a_write_that_fails_later_refuses_writes_until_there_is_room() {
     for policy in [AppendFsync::EverySecond, AppendFsync::No] {
         let mut log = logging(policy);

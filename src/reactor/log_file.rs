@@ -18,22 +18,25 @@ pub struct LogFile {
     file: File,
     /// Its length, as long as nobody else writes to it.
     size: u64,
+    /// A sync of it has failed.
+    is_broken: bool,
 }
 
 impl LogFile {
     /// Opens or creates it, cuts it off to `size` bytes if it is longer, and returns it with its length, all of which is on the disk.
     pub fn open(path: &Path, size: Option<u64>) -> io::Result<(Self, u64)> {
         let file = OpenOptions::new().append(true).create(true).open(path)?;
-        let mut length = file.metadata()?.len();
-        if let Some(size) = size.filter(|size| *size < length) {
-            file.set_len(size)?;
-            length = size;
+        let found = file.metadata()?.len();
+        let length = size.map_or(found, |size| size.min(found));
+        if length < found {
+            file.set_len(length)?;
         }
-        // A process that was killed may have left more in the page cache than on the disk. Whoever is told of it from here on is to find it again.
-        if length > 0 {
+        // A process that was killed may have left more in the page cache than on the disk. Whoever is told of it from here on is to find it again. And what
+        // has been cut off must not come back.
+        if found > 0 {
             file.sync_all()?;
         }
-        Ok((Self { file, size: length }, length))
+        Ok((Self { file, size: length, is_broken: false }, length))
     }
 
     /// Writes these bytes, if the file has `at` bytes before them, and syncs it where that is asked for.
@@ -63,9 +66,13 @@ impl LogFile {
         done
     }
 
-    /// Has all that was written on the disk.
+    /// Has all that was written on the disk. Once that has failed it fails for good: the kernel may have dropped what it could not write, and the next sync
+    /// would only seem to succeed.
     pub fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        if self.is_broken {
+            return Err(io::Error::from_raw_os_error(libc::EIO));
+        }
+        self.file.sync_data().inspect_err(|_| self.is_broken = true)
     }
 
     fn put(&mut self, pieces: &[Bytes]) -> io::Result<()> {
@@ -161,5 +168,17 @@ mod tests {
         let failed = log.write(0, &pieces(&["abc"]), true);
         assert!(matches!(failed.error, Some(LogError::Sync(_))), "{failed:?}");
         assert_eq!((failed.written, failed.synced), (3, false));
+    }
+
+    #[test]
+    fn after_a_failed_sync_no_other_one_succeeds() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut log, _) = LogFile::open(&dir.path().join("log"), None).unwrap();
+        assert!(log.write(0, &pieces(&["abc"]), true).synced);
+        log.is_broken = true;
+        let failed = log.write(3, &pieces(&["d"]), true);
+        assert_eq!((failed.written, failed.synced), (1, false));
+        assert_eq!(failed.error, Some(LogError::Sync("Input/output error".into())));
+        assert_eq!(log.write(4, &pieces(&["e"]), false).error, None);
     }
 }

@@ -194,6 +194,11 @@ impl AofWriter {
         self.parts.front().map(|part| (part.file, part.synced_size))
     }
 
+    /// Whether a sync of a file has failed that holds what no base has made up for.
+    pub fn is_broken(&self) -> bool {
+        self.parts.iter().any(|part| part.is_broken)
+    }
+
     /// All files that it has open.
     pub fn files(&self) -> impl Iterator<Item = FileId> {
         self.parts.iter().map(|part| part.file)
@@ -305,12 +310,13 @@ impl AofWriter {
         let sync = self.syncs(rule, !pieces.is_empty(), now_ms);
         if pieces.is_empty() && !sync {
             // What was logged was for replicas alone.
-            if self.written == self.synced {
-                self.arrived(to, true);
+            let is_synced = self.written == self.synced;
+            self.arrived(to, is_synced);
+            if is_synced {
                 self.since_ms = None;
-                log.move_reader(self.reader, to);
-                self.finish_part();
             }
+            log.move_reader(self.reader, to);
+            self.finish_part();
             return None;
         }
         let part = self.parts.front()?;
@@ -496,8 +502,14 @@ impl AofWriter {
     pub fn flushed(&mut self, log: &WriteLog, done: &Logged) {
         let Some(part) = self.parts.front_mut() else { return };
         let is_written = !matches!(done.error, Some(LogError::Write(_)));
-        if is_written && let Some(job) = self.job.take() {
+        // Nothing is written but in its place: what has gone into the file at all stands behind what was under way.
+        if (is_written || done.written > 0)
+            && let Some(job) = self.job.take()
+        {
             part.size += job.bytes;
+            self.written = job.to;
+            self.written_db = job.db;
+            self.since_ms = job.since_ms.or(self.since_ms);
             self.skip_answers += 1;
         }
         if is_written {
@@ -514,6 +526,12 @@ impl AofWriter {
         } else if self.job.is_none() {
             part.size += done.written;
             drop_front(&mut self.again, done.written);
+            // What is in the file has not been synced, by this job or by the one before.
+            self.wants_sync = true;
+            if self.again.is_empty() {
+                self.written_db = if self.handed == log.end() { log.db() } else { None };
+                self.arrived(self.handed, false);
+            }
         }
         self.finish_part();
     }

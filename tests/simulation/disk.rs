@@ -33,6 +33,8 @@ struct Open {
     read_at: usize,
     unfinished: bool,
     failed: Option<String>,
+    /// A sync of it has failed, and none succeeds any more.
+    is_broken: bool,
 }
 
 /// One node's disk.
@@ -247,7 +249,7 @@ impl Disk {
     }
 
     fn opened(&mut self, file: FileId, inode: Inode, path: String, unfinished: bool) {
-        self.open.insert(file, Open { inode, path, read_at: 0, unfinished, failed: None });
+        self.open.insert(file, Open { inode, path, read_at: 0, unfinished, failed: None, is_broken: false });
     }
 
     /// A file that has not failed.
@@ -363,7 +365,7 @@ impl Disk {
         if known.is_none() && self.planted == Some(Planted::ManifestFirst) {
             self.files.remove(&path);
             self.nameless.insert(inode, path);
-        } else if known.is_none() {
+        } else {
             self.sync_directory(&path)?;
         }
         Ok(Done::Opened(Some(self.files.bytes(inode).len() as u64)))
@@ -371,7 +373,7 @@ impl Disk {
 
     fn write_log(&mut self, file: FileId, at: u64, pieces: &[Bytes], sync: bool) -> Result<Logged, String> {
         let open = self.sound(file)?;
-        let (inode, path) = (open.inode, open.path.clone());
+        let (inode, path, is_broken) = (open.inode, open.path.clone(), open.is_broken);
         let mut done = Logged::default();
         if self.files.bytes(inode).len() as u64 != at {
             done.error = Some(LogError::Write("it does not fit its place".into()));
@@ -396,10 +398,11 @@ impl Disk {
             return Ok(done);
         }
         done.written = written as u64;
-        if sync && self.trouble.failing_syncs > 0 {
-            self.trouble.failing_syncs -= 1;
+        if sync && (is_broken || self.trouble.failing_syncs > 0) {
+            self.trouble.failing_syncs = self.trouble.failing_syncs.saturating_sub(1);
             self.failed_syncs += 1;
             self.files.fail_sync(inode, self.trouble.sticks);
+            self.sound(file)?.is_broken = true;
             done.error = Some(LogError::Sync(BROKEN.into()));
         } else if sync {
             if !late && self.planted != Some(Planted::CutUnsynced) {

@@ -617,8 +617,9 @@ impl World {
     fn unsettled(&mut self) -> Option<String> {
         let primary = self.nodes[self.primary].engine.as_ref().filter(|_| self.nodes[self.primary].is_plain_primary());
         let Some(primary) = primary else {
-            let gate = self.nodes[self.primary].engine.as_ref().map(|engine| engine.server.write_gate());
-            return Some(format!("n{} is no primary that takes writes: {gate:?}", self.primary));
+            let server = self.nodes[self.primary].engine.as_ref().map(|engine| &engine.server);
+            let state = server.map(|server| (server.write_gate(), &server.aof.failure, server.aof.needs_base));
+            return Some(format!("n{} is no primary that takes writes (gate, failure, needs a base): {state:?}", self.primary));
         };
         for (i, client) in self.clients.iter().enumerate() {
             if client.link.is_some() && !client.asked.is_empty() {

@@ -98,8 +98,11 @@ impl Server {
         self.aof_hand_over();
     }
 
-    /// A rewrite has made a new base that holds all data: what was lost of the files before is no longer needed.
+    /// A rewrite has made a new base: what was lost of the files before is no longer needed. What has been lost since it began still is.
     pub fn aof_base_made(&mut self) {
+        if self.aof.writer.as_ref().is_some_and(|writer| writer.is_broken()) {
+            return;
+        }
         self.aof.needs_base = false;
         if self.aof.failure.as_ref().is_some_and(|failure| failure.is_final) {
             self.aof.failure = None;
@@ -385,8 +388,8 @@ impl Server {
                 Err(reason) => Logged { error: Some(LogError::Write(reason)), ..Logged::default() },
             };
             writer.flushed(&self.replication.log, &done);
-            if let Some(LogError::Write(reason) | LogError::Sync(reason)) = done.error {
-                result = Err(reason);
+            if let Some(error) = done.error {
+                result = Err(error);
             } else if writer.is_flushed(&self.replication.log) {
                 break;
             }
@@ -395,13 +398,15 @@ impl Server {
         self.aof.increment_size = writer.size();
         writer.take_finished().into_iter().for_each(|file| self.ask_disk(DiskJob::Abort { file }));
         self.aof.writer = Some(writer);
-        match &result {
+        let is_flushed = result.is_ok();
+        match result {
             Ok(()) => self.written_again(),
-            Err(reason) => log::warn!("Fail to fsync the AOF file: {reason}."),
+            Err(LogError::Write(reason)) => log::warn!("Fail to fsync the AOF file: {reason}."),
+            Err(LogError::Sync(reason)) => self.sync_failed(reason),
         }
         self.release_committed();
         self.settle_aof_gate();
-        result.is_ok()
+        is_flushed
     }
 
     /// Lets replies go that wait for what is on the disk by now.
