@@ -325,7 +325,8 @@ impl AofWriter {
         let since_ms = if sync { self.since_ms.take() } else { None };
         if sync {
             self.sync_began_ms = now_ms;
-            self.wants_sync = false;
+            // What stands behind a cut is to be synced as well, once it is in a file.
+            self.wants_sync &= to < log.end();
         }
         let db = if to == log.end() { log.db() } else { None };
         self.job = Some(Job { to, db, pieces: pieces.clone(), bytes, asked_ms: now_ms, sync, since_ms });
@@ -519,7 +520,7 @@ impl AofWriter {
             if done.synced {
                 part.synced_size = part.size;
                 self.since_ms = None;
-                self.wants_sync = false;
+                self.wants_sync &= self.handed < log.end();
             }
             self.written_db = if self.handed == log.end() { log.db() } else { None };
             self.arrived(self.handed, done.synced);

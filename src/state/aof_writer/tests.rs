@@ -274,6 +274,25 @@ fn a_part_whose_sync_failed_is_whole_though_it_was_cut_behind_what_is_for_replic
 }
 
 #[test]
+fn a_sync_that_is_wanted_soon_reaches_what_stands_behind_a_cut() {
+    let mut world = World::new(AppendFsync::No);
+    world.append(1);
+    world.cut();
+    world.append(1);
+    world.writer.sync_soon();
+    world.turn();
+    world.answer(None);
+    assert!(world.writer.is_cut_done() && world.writer.synced() < world.log.end());
+    world.go_on(true);
+    world.turn();
+    world.answer(None);
+    assert_eq!(world.writer.synced(), world.log.end());
+    world.append(1);
+    world.turn();
+    assert!(world.job.as_ref().is_some_and(|(_, _, _, sync)| !*sync), "what comes later is not meant");
+}
+
+#[test]
 fn every_second_one_write_syncs_what_was_written_before() {
     let mut world = World::new(AppendFsync::EverySecond);
     let mut synced = Vec::new();
