@@ -146,7 +146,9 @@ impl World {
     pub fn gives_up(&mut self, node: usize) {
         trace!("{} n{node} gives up", self.stamp());
         log::take_error();
-        self.dies(node, false);
+        // It has said that the machine is to be restarted.
+        let power = self.nodes[node].disk.borrow().failed_cut;
+        self.dies(node, power);
     }
 
     fn dies(&mut self, node: usize, power: bool) {

@@ -55,6 +55,8 @@ pub struct Disk {
     /// Jobs, and syncs among them, that have failed in the program's present life.
     pub failures: u64,
     pub failed_syncs: u64,
+    /// What a failed sync may have lost could not be cut off: it is in memory, and may never be on the disk.
+    pub failed_cut: bool,
     /// What a test has made wrong on purpose.
     pub planted: Option<Planted>,
     /// Files that get their names with their first bytes, by [`Planted::ManifestFirst`].
@@ -81,6 +83,7 @@ impl Disk {
             trouble: Trouble { error_one_in, ..Trouble::default() },
             failures: 0,
             failed_syncs: 0,
+            failed_cut: false,
             planted: None,
             nameless: BTreeMap::new(),
             safe: Rc::default(),
@@ -140,7 +143,7 @@ impl Disk {
 
     /// The program is started again.
     pub fn begin_life(&mut self) {
-        (self.failures, self.failed_syncs) = (0, 0);
+        (self.failures, self.failed_syncs, self.failed_cut) = (0, 0, false);
     }
 
     /// Whether a value is in an append-only file, and a sync has covered it.
@@ -333,9 +336,11 @@ impl Disk {
             DiskJob::OpenLog { file, path, size } => self.open_log(file, path, size),
             DiskJob::WriteLog { file, at, pieces, sync, .. } => self.write_log(file, at, &pieces, sync).map(Done::Logged),
             DiskJob::CutLog { file, size } => {
-                self.change()?;
                 let inode = self.sound(file)?.inode;
+                self.failed_cut = true;
+                self.change()?;
                 self.files.cut(inode, size as usize);
+                self.failed_cut = false;
                 Ok(Done::Cut)
             }
             DiskJob::MakeDir { path, .. } => {

@@ -301,8 +301,13 @@ impl Server {
         }
         log::error!("Can't persist AOF for fsync error when the AOF fsync policy is 'always': {reason}. Exiting...");
         // Nobody has been answered for what is behind; who loads the file must not find it now, and not find it after a power cut.
-        if let Some((file, size)) = writer.synced_file() {
-            self.host.disk_now(DiskJob::CutLog { file, size });
+        if let Some((file, size)) = writer.synced_file()
+            && let Err(reason) = self.host.disk_now(DiskJob::CutLog { file, size }).result
+        {
+            log::error!(
+                "The end of the AOF file, behind its first {size} bytes, could not be cut off: {reason}. It can be read and may yet not be on the disk: \
+                 restart the machine before this server is started again."
+            );
         }
         self.aof.failure = Some(AofFailure { reason, is_final: true, synced: writer.synced() });
         self.actions.push_back(Action::Exit(1));
