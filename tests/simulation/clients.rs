@@ -51,6 +51,8 @@ pub struct Client {
     /// Bytes handed over for this connection, and bytes of those that have arrived.
     queued: u64,
     arrived: u64,
+    /// Those of them that belong to whole requests.
+    whole: u64,
     replies: Vec<u8>,
     /// What its next WAIT is about.
     pub promise: Option<Promise>,
@@ -96,7 +98,13 @@ impl Client {
         self.arrived += bytes as u64;
         for asked in self.asked.iter_mut().filter(|a| a.expect.is_none() && a.end <= self.arrived) {
             asked.expect = Some(each(&mut self.session, &asked.words));
+            self.whole = asked.end;
         }
+    }
+
+    /// Bytes that have arrived of a request that is not whole.
+    pub fn unfinished(&self) -> u64 {
+        self.arrived - self.whole
     }
 
     /// Takes replies. Every whole one is checked and returned with its request.

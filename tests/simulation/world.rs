@@ -412,7 +412,11 @@ impl World {
                 None => Expect::Any,
             }
         });
-        let waits = engine.server.clients.get(conn).is_some_and(|c| c.blocked == Some(Blocked::Pause));
+        let waits = engine.server.clients.get(conn).is_some_and(|c| {
+            // What lies behind a request of many bytes has to wait for the next turn.
+            let is_left = c.pending.as_ref().is_some_and(|pending| pending.buf.len() as u64 > client.unfinished());
+            c.blocked == Some(Blocked::Pause) || is_left
+        });
         if said > 0 && (waits || !exact) {
             // What was asked is done later, or nobody knows what it does: begin anew when that is over.
             client.exact = false;
