@@ -96,6 +96,18 @@ choices! {
         Milliseconds = "milliseconds",
     }
 
+    /// Whether RDB files of later versions are tried.
+    RdbVersionCheck {
+        Strict = "strict",
+        Relaxed = "relaxed",
+    }
+
+    /// Whether a node of a cluster ends when it cannot write what it knows.
+    ClusterConfigSave {
+        Sync = "sync",
+        BestEffort = "best-effort",
+    }
+
     /// The service manager that is told when the server is ready.
     Supervised {
         Upstart = "upstart",

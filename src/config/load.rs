@@ -227,6 +227,7 @@ fn finish(mut config: Config) -> Result<Loaded, LoadError> {
         config.databases = 1;
     }
     warnings.extend(config.unsupported_warnings());
+    warnings.extend(config.module_values.iter().map(|(name, _)| format!("WARNING: {name} has no effect: solod cannot load modules.")));
     Ok(Loaded { config, warnings })
 }
 

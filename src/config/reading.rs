@@ -73,7 +73,7 @@ impl Reading {
         if is_obsolete(&name) && values.len() == 1 {
             return Ok(());
         }
-        if name.contains(&b'.') {
+        if is_module_setting(&name) {
             if values.is_empty() {
                 return Err("Module config specified without value".into());
             }
@@ -100,7 +100,12 @@ fn is_obsolete(name: &[u8]) -> bool {
 /// Whether a line that begins with `name`, in any case, can be right.
 pub(super) fn is_known(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
-    lookup(&name).is_some() || is_obsolete(&name) || name.contains(&b'.') || name == b"sentinel"
+    lookup(&name).is_some() || is_obsolete(&name) || is_module_setting(&name) || name == b"sentinel"
+}
+
+/// Whether `name`, in lower case, is a setting of a module's: with the module's name in front of a dot, or one of those that come with Redis 8.
+fn is_module_setting(name: &[u8]) -> bool {
+    name.contains(&b'.') || [&b"search-"[..], b"ts-", b"bf-", b"cf-"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 impl Config {

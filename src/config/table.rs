@@ -54,6 +54,10 @@ directives! {
         /// Permissions of the Unix socket; 0 leaves them to the umask.
         "unixsocketperm" => unixsocketperm: u32 = 0,
             ValueKind::Integer { min: 0, max: 0o777, unit: Notation::Octal }, [IMMUTABLE];
+        /// The group of the Unix socket; without one it is the process's.
+        "unixsocketgroup" => unixsocketgroup: Option<String> = None, TEXT, [IMMUTABLE];
+        /// The part of a cloud that this server is in, as INFO tells clients that look for the nearest.
+        "availability-zone" => availability_zone: String = String::new(), TEXT, [];
         /// Seconds after which a silent client is disconnected; 0 means never.
         "timeout" => timeout: u32 = 0, int(0, I32), [];
         /// Seconds between TCP keepalive probes on client connections; 0 sends none.
@@ -175,13 +179,13 @@ directives! {
         /// Lets those threads read too.
         "io-threads-do-reads" => io_threads_do_reads: bool = false, YES_NO, [DEBUG, IMMUTABLE], ONE_THREAD;
         /// Processors the main thread may run on, such as `0-3,8:2`.
-        "server_cpulist" => server_cpulist: Option<String> = None, TEXT, [IMMUTABLE];
+        "server_cpulist" | "server-cpulist" => server_cpulist: Option<String> = None, TEXT, [IMMUTABLE, HIDDEN_ALIAS];
         /// Processors for the thread that does blocking disk work.
-        "bio_cpulist" => bio_cpulist: Option<String> = None, TEXT, [IMMUTABLE];
+        "bio_cpulist" | "bio-cpulist" => bio_cpulist: Option<String> = None, TEXT, [IMMUTABLE, HIDDEN_ALIAS];
         /// Processors for rewriting the append-only file.
-        "aof_rewrite_cpulist" => aof_rewrite_cpulist: Option<String> = None, TEXT, [IMMUTABLE], NO_FORK;
+        "aof_rewrite_cpulist" | "aof-rewrite-cpulist" => aof_rewrite_cpulist: Option<String> = None, TEXT, [IMMUTABLE, HIDDEN_ALIAS], NO_FORK;
         /// Processors for background saving.
-        "bgsave_cpulist" => bgsave_cpulist: Option<String> = None, TEXT, [IMMUTABLE], NO_FORK;
+        "bgsave_cpulist" | "bgsave-cpulist" => bgsave_cpulist: Option<String> = None, TEXT, [IMMUTABLE, HIDDEN_ALIAS], NO_FORK;
         /// Tells the kernel which process to sacrifice first when memory runs out.
         "oom-score-adj" => oom_score_adj: OomScoreAdj = OomScoreAdj::No, ValueKind::Choice(OomScoreAdj::NAMES), [];
         /// The scores of a primary, a replica and a background process, each -2000 to 2000.
@@ -267,9 +271,9 @@ directives! {
         /// The primary to replicate; `no one` for none. REPLICAOF changes it at run time.
         "replicaof" | "slaveof" => replicaof: Option<Endpoint> = None, ValueKind::Words("HOST PORT"), [IMMUTABLE];
         /// The password the primary asks for.
-        "masterauth" => masterauth: Option<Vec<u8>> = None, TEXT, [SECRET];
+        "masterauth" | "primaryauth" => masterauth: Option<Vec<u8>> = None, TEXT, [SECRET, HIDDEN_ALIAS];
         /// The user to authenticate as; empty means the primary's default user.
-        "masteruser" => masteruser: Option<String> = None, TEXT, [SECRET];
+        "masteruser" | "primaryuser" => masteruser: Option<String> = None, TEXT, [SECRET, HIDDEN_ALIAS];
         /// Answers from the data at hand while the link to the primary is down or the first synchronisation runs.
         "replica-serve-stale-data" | "slave-serve-stale-data" => replica_serve_stale_data: bool = true,
             YES_NO, [];
@@ -483,9 +487,13 @@ directives! {
 
     section "Slow log and latency" {
         /// Microseconds above which a command enters the slow log; 0 takes all, -1 none.
-        "slowlog-log-slower-than" => slowlog_log_slower_than: i64 = 10_000, int(-1, I64), [];
+        "slowlog-log-slower-than" | "commandlog-execution-slower-than" => slowlog_log_slower_than: i64 = 10_000, int(-1, I64), [HIDDEN_ALIAS];
         /// Commands the slow log remembers.
-        "slowlog-max-len" => slowlog_max_len: usize = 128, int(0, I64), [];
+        "slowlog-max-len" | "commandlog-slow-execution-max-len" => slowlog_max_len: usize = 128, int(0, I64), [HIDDEN_ALIAS];
+        /// Arguments of a command that the slow log keeps; the last of more says how many.
+        "slowlog-entry-max-argc" => slowlog_entry_max_argc: usize = 32, int(2, I32), [];
+        /// Bytes of each argument that the slow log keeps.
+        "slowlog-entry-max-string-len" => slowlog_entry_max_string_len: usize = 128, int(1, I32), [];
         /// Milliseconds above which LATENCY records an event; 0 records none.
         "latency-monitor-threshold" => latency_monitor_threshold: u64 = 0, int(0, I64), [];
         /// Keeps a histogram of the latency of each command.
@@ -526,6 +534,147 @@ directives! {
         "stream-node-max-bytes" => stream_node_max_bytes: usize = 4096, memory(0, I64), [];
         /// Entries of a stream's node; 0 means no limit.
         "stream-node-max-entries" => stream_node_max_entries: u64 = 100, int(0, I64), [];
+    }
+
+    // What Redis 8 and Valkey 9 have added and has no meaning here: configurations that were written for them are read, and say so.
+    section "Of later servers" {
+        /// A certificate of a server that we connect to must have one of these names.
+        "tls-expected-peer-name" => tls_expected_peer_name: Option<String> = None, TEXT, [], NO_PEER_NAMES;
+        /// A file that is loaded at the start instead of the server's own.
+        "preload-file" => preload_file: Option<String> = None, TEXT, [IMMUTABLE], NO_PRELOAD;
+        /// Neither expires nor evicts keys while they are imported.
+        "import-mode" => import_mode: bool = false, YES_NO, [], NO_IMPORT_MODE;
+        /// Port for RDMA connections; 0 opens none.
+        "rdma-port" => rdma_port: u16 = 0, PORT, [IMMUTABLE], NO_RDMA_LISTENER;
+        /// Addresses for RDMA connections.
+        "rdma-bind" => rdma_bind: Option<String> = None, TEXT, [], NO_RDMA;
+        /// Bytes of the buffer of an RDMA connection.
+        "rdma-rx-size" => rdma_rx_size: u32 = 1 << 20, int(64 * 1024, 16 << 20), [IMMUTABLE], NO_RDMA;
+        /// The processor's queue for RDMA events; -1 takes any.
+        "rdma-completion-vector" => rdma_completion_vector: i32 = -1, int(-1, 1024), [IMMUTABLE], NO_RDMA;
+        /// Listens for multipath TCP.
+        "mptcp" => mptcp: bool = false, YES_NO, [IMMUTABLE], NO_MPTCP;
+        /// Connects to the primary by multipath TCP.
+        "repl-mptcp" => repl_mptcp: bool = false, YES_NO, [], NO_MPTCP;
+        /// Connections accepted in a turn.
+        "max-new-connections-per-cycle" => max_new_connections_per_cycle: u32 = 10, int(1, 1000), [], TIMED_ACCEPT;
+        /// TLS connections accepted in a turn.
+        "max-new-tls-connections-per-cycle" => max_new_tls_connections_per_cycle: u32 = 1, int(1, 1000), [], TIMED_ACCEPT;
+        /// Keeps threads awake.
+        "io-threads-always-active" => io_threads_always_active: bool = false, YES_NO, [HIDDEN], ONE_THREAD;
+        /// Events for which a thread is worth its while.
+        "events-per-io-thread" => events_per_io_thread: u32 = 2, int(0, I32), [HIDDEN], ONE_THREAD;
+        /// Threads from which on replies are sent without being copied.
+        "min-io-threads-avoid-copy-reply" => min_io_threads_avoid_copy_reply: u32 = 7, int(0, I32), [HIDDEN], SHARED_REPLIES;
+        /// Bytes from which on a reply is sent without being copied.
+        "min-string-size-avoid-copy-reply" => min_string_size_avoid_copy_reply: u32 = 16 << 10, int(0, I32), [HIDDEN], SHARED_REPLIES;
+        /// The same with threads.
+        "min-string-size-avoid-copy-reply-threaded"
+            => min_string_size_avoid_copy_reply_threaded: u32 = 64 << 10, int(0, I32), [HIDDEN], SHARED_REPLIES;
+        /// Commands of a pipeline whose keys are fetched ahead.
+        "prefetch-batch-max-size" => prefetch_batch_max_size: u32 = 16, int(0, 128), [], OWN_LOOK_AHEAD;
+        /// Commands of a pipeline that are parsed ahead.
+        "lookahead" => lookahead: u32 = 16, int(1, I32), [], OWN_LOOK_AHEAD;
+        /// The seed of hash tables.
+        "hash-seed" => hash_seed: Option<String> = None, TEXT, [IMMUTABLE], SECRET_SEED;
+        /// Microseconds of defragmentation at a time.
+        "active-defrag-cycle-us" => active_defrag_cycle_us: u32 = 500, int(0, 100_000), [], OWN_SLICES;
+        /// Keeps histograms of the memory that keys take.
+        "key-memory-histograms" => key_memory_histograms: bool = false, YES_NO, [IMMUTABLE], NO_HISTOGRAMS;
+        /// Whether RDB files of later versions are tried.
+        "rdb-version-check" => rdb_version_check: RdbVersionCheck = RdbVersionCheck::Strict,
+            ValueKind::Choice(RdbVersionCheck::NAMES), [], STRICT_VERSIONS;
+        /// Bytes of changes that a replica gathers while it loads a snapshot.
+        "replica-full-sync-buffer-limit" => replica_full_sync_buffer_limit: u64 = 0, memory(0, I64), [], OWN_SNAPSHOT;
+        /// A connection of its own for the snapshot.
+        "repl-rdb-channel" => repl_rdb_channel: bool = true, YES_NO, [HIDDEN], OWN_SNAPSHOT;
+        /// The same by Valkey's name.
+        "dual-channel-replication-enabled" => dual_channel_replication_enabled: bool = false, YES_NO, [], OWN_SNAPSHOT;
+        /// Says Redis where Valkey says its own name.
+        "extended-redis-compatibility" => extended_redis_compatibility: bool = false, YES_NO, [], ALWAYS_REDIS;
+        /// Lets scripts use what Lua has deprecated.
+        "lua-enable-deprecated-api" => lua_enable_deprecated_api: bool = false, YES_NO, [IMMUTABLE, HIDDEN], NO_OLD_LUA;
+        /// Lets scripts use what is not safe.
+        "lua-enable-insecure-api" => lua_enable_insecure_api: bool = false, YES_NO, [HIDDEN], NO_OLD_LUA;
+        /// Bytes of a request from which on it is remembered.
+        "commandlog-request-larger-than" => commandlog_request_larger_than: i64 = 1 << 20, int(-1, I64), [], SLOW_ONLY;
+        /// Large requests that are remembered.
+        "commandlog-large-request-max-len" => commandlog_large_request_max_len: usize = 128, int(0, I64), [], SLOW_ONLY;
+        /// Bytes of a reply from which on its command is remembered.
+        "commandlog-reply-larger-than" => commandlog_reply_larger_than: i64 = 1 << 20, int(-1, I64), [], SLOW_ONLY;
+        /// Commands with large replies that are remembered.
+        "commandlog-large-reply-max-len" => commandlog_large_reply_max_len: usize = 128, int(0, I64), [], SLOW_ONLY;
+        /// Seconds for which a stream remembers what its producers have added.
+        "stream-idmp-duration" => stream_idmp_duration: u32 = 100, int(1, 86_400), [], NO_IDMP;
+        /// How many of a producer's entries a stream remembers.
+        "stream-idmp-maxsize" => stream_idmp_maxsize: u32 = 100, int(1, 1_000_000), [], NO_IDMP;
+        /// Searches sets of vectors in one thread.
+        "vset-force-single-threaded-execution" => vset_force_single_threaded_execution: bool = false, YES_NO, [], NO_SUCH_TYPE;
+        /// Elements of a slice of an array.
+        "array-slice-size" => array_slice_size: u32 = 4096, int(1, I32), [], NO_SUCH_TYPE;
+        /// Elements up to which a slice is sparse.
+        "array-sparse-kmax" => array_sparse_kmax: u32 = 10, int(0, I32), [], NO_SUCH_TYPE;
+        /// Elements below which a slice becomes sparse.
+        "array-sparse-kmin" => array_sparse_kmin: u32 = 5, int(0, I32), [], NO_SUCH_TYPE;
+        /// Fields from which on a hash shares their names with others.
+        "hash-min-template-entries" => hash_min_template_entries: u64 = 0, int(0, I64), [HIDDEN], NO_TEMPLATES;
+        /// Fields up to which it does.
+        "hash-max-template-entries" => hash_max_template_entries: u64 = 0, int(0, I64), [HIDDEN], NO_TEMPLATES;
+        /// The same of hashes that are loaded: from so many fields on.
+        "hash-rdb-load-min-template-entries" => hash_rdb_load_min_template_entries: u64 = 0, int(0, I64), [HIDDEN], NO_TEMPLATES;
+        /// The same of hashes that are loaded: up to so many fields.
+        "hash-rdb-load-max-template-entries" => hash_rdb_load_max_template_entries: u64 = 0, int(0, I64), [HIDDEN], NO_TEMPLATES;
+        /// Hashes that must share names for it to stay so after a load.
+        "hash-rdb-load-template-disassembly-threshold"
+            => hash_rdb_load_template_disassembly_threshold: u64 = 0, int(0, I64), [HIDDEN], NO_TEMPLATES;
+        /// The directory of BACKUP, in `dir`.
+        "backupdirname" => backupdirname: String = "backupdir".into(), ValueKind::Text(checks::append_dirname), [IMMUTABLE], NO_BACKUP;
+        /// Seconds for which a backup is kept; 0 keeps it.
+        "backup-sealed-ttl" => backup_sealed_ttl: u64 = 0, int(0, I64), [], NO_BACKUP;
+        /// Checks for developers.
+        "enable-debug-assert" => enable_debug_assert: bool = false, YES_NO, [IMMUTABLE, HIDDEN], NO_SUCH_CHECKS;
+        /// What developers are told in a crash report.
+        "debug-context" => debug_context: Option<String> = None, TEXT, [IMMUTABLE, HIDDEN], NO_SUCH_CHECKS;
+        /// Databases of a node.
+        "cluster-databases" => cluster_databases: u32 = 1, int(1, I32), [IMMUTABLE], NO_CLUSTER;
+        /// The address that clients are told, by IPv4.
+        "cluster-announce-client-ipv4" => cluster_announce_client_ipv4: Option<String> = None, TEXT, [], NO_CLUSTER;
+        /// The address that clients are told, by IPv6.
+        "cluster-announce-client-ipv6" => cluster_announce_client_ipv6: Option<String> = None, TEXT, [], NO_CLUSTER;
+        /// The port that clients are told.
+        "cluster-announce-client-port" => cluster_announce_client_port: u16 = 0, PORT, [], NO_CLUSTER;
+        /// The TLS port that clients are told.
+        "cluster-announce-client-tls-port" => cluster_announce_client_tls_port: u16 = 0, PORT, [], NO_CLUSTER;
+        /// Seconds for which a node that was forgotten stays so.
+        "cluster-blacklist-ttl" => cluster_blacklist_ttl: u64 = 60, int(0, I64), [], NO_CLUSTER;
+        /// Whether a node ends when it cannot write what it knows.
+        "cluster-config-save-behavior" => cluster_config_save_behavior: ClusterConfigSave = ClusterConfigSave::Sync,
+            ValueKind::Choice(ClusterConfigSave::NAMES), [], NO_CLUSTER;
+        /// Milliseconds that a manual failover may take.
+        "cluster-manual-failover-timeout" => cluster_manual_failover_timeout: u64 = 5000, int(1, I32), [], NO_CLUSTER;
+        /// Percentage of nodes that a ping tells of.
+        "cluster-message-gossip-perc" => cluster_message_gossip_perc: u32 = 10, int(0, 100), [HIDDEN], NO_CLUSTER;
+        /// Percentage of commands that are looked at: whether a cluster would run them.
+        "cluster-compatibility-sample-ratio" => cluster_compatibility_sample_ratio: u32 = 0, int(0, 100), [], NO_CLUSTER;
+        /// Counts what each slot costs.
+        "cluster-slot-stats-enabled" => cluster_slot_stats_enabled: bool = false, YES_NO, [], NO_CLUSTER;
+        /// Migrations of slots that are remembered.
+        "cluster-slot-migration-log-max-len" => cluster_slot_migration_log_max_len: u64 = 1000, int(0, I64), [], NO_CLUSTER;
+        /// The same by Redis's name.
+        "cluster-slot-migration-max-archived-tasks"
+            => cluster_slot_migration_max_archived_tasks: u32 = 32, int(1, I32), [HIDDEN], NO_CLUSTER;
+        /// Bytes that a slot's new owner may lack when writes are paused.
+        "cluster-slot-migration-handoff-max-lag-bytes"
+            => cluster_slot_migration_handoff_max_lag_bytes: u64 = 1 << 20, memory(0, I64), [], NO_CLUSTER;
+        /// Milliseconds for which a migration may pause writes.
+        "cluster-slot-migration-write-pause-timeout"
+            => cluster_slot_migration_write_pause_timeout: u64 = 10_000, int(0, I64), [], NO_CLUSTER;
+        /// Milliseconds for which a slot's new owner may take what has piled up.
+        "cluster-slot-migration-sync-buffer-drain-timeout"
+            => cluster_slot_migration_sync_buffer_drain_timeout: u64 = 60_000, int(0, I64), [HIDDEN], NO_CLUSTER;
+        /// Bytes that a slot's new owner may lack when it takes over.
+        "slot-migration-max-failover-repl-bytes"
+            => slot_migration_max_failover_repl_bytes: i64 = 0, memory(-1, I64), [], NO_CLUSTER;
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         ClientKind, ConnId,
         blocking::BlockOn,
         client::{Blocked, ReplyMode},
+        slowlog::SlowlogLimits,
         write_gate::{GateReason, WriteGate},
     },
 };
@@ -507,9 +508,9 @@ impl Engine {
             return;
         }
         if let Some(client) = server.clients.get(conn) {
-            let keep = server.config.slowlog_max_len;
+            let limits = SlowlogLimits::of(&server.config);
             let shown = redact::redacted(self.registry.full_name(id), args);
-            server.slowlog.push(keep, seconds, us, shown, &client.origin.addr, &client.name);
+            server.slowlog.push(&limits, seconds, us, shown, &client.origin.addr, &client.name);
         }
     }
 }

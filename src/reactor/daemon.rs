@@ -175,6 +175,19 @@ fn sync_range(file: &File, bytes: &Range<u64>, how: libc::c_uint) -> io::Result<
     }
 }
 
+/// The number of a group of users.
+pub fn group_id(name: &str) -> Option<u32> {
+    /// Of a group's line: members and all.
+    const TEXT_BYTES: usize = 64 * 1024;
+    let name = std::ffi::CString::new(name).ok()?;
+    let (mut group, mut found) = (std::mem::MaybeUninit::<libc::group>::zeroed(), std::ptr::null_mut());
+    let mut text = vec![0; TEXT_BYTES];
+    // SAFETY: all pointers are to values of ours that outlive the call, and the length is that of `text`.
+    let failed = unsafe { libc::getgrnam_r(name.as_ptr(), group.as_mut_ptr(), text.as_mut_ptr(), text.len(), &mut found) };
+    // SAFETY: zeroed, and filled by a call that succeeded.
+    (failed == 0 && !found.is_null()).then(|| unsafe { group.assume_init() }.gr_gid)
+}
+
 /// Bytes of a page of memory.
 pub fn page_bytes() -> usize {
     // SAFETY: has no precondition.

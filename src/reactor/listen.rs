@@ -1,6 +1,6 @@
 //! Listeners: several addresses, IPv6, optional ones, and the Unix socket.
 
-use super::socket::Socket;
+use super::{daemon::group_id, socket::Socket};
 pub(super) use crate::config::os_reason as reason;
 use crate::{config::Config, state::client::Origin};
 use mio::{
@@ -13,7 +13,7 @@ use std::{
     net::{IpAddr, SocketAddr, ToSocketAddrs},
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::fs::PermissionsExt,
+        unix::fs::{PermissionsExt, chown},
     },
 };
 
@@ -79,7 +79,7 @@ impl Listeners {
         if let Some(path) = config.unixsocket.as_deref().filter(|p| !p.is_empty())
             && !self.open.iter().any(|l| matches!(l, Listener::Unix(..)))
         {
-            let listener = bind_unix(path, config.unixsocketperm)
+            let listener = bind_unix(path, config.unixsocketperm, config.unixsocketgroup.as_deref())
                 .and_then(|socket| {
                     socket.listen(config.tcp_backlog as i32)?;
                     socket.set_nonblocking(true)?;
@@ -229,10 +229,14 @@ fn bind(name: &str, port: u16, config: &Config) -> io::Result<TcpListener> {
 }
 
 /// A socket with a path and its permissions, to which nobody can connect before it listens. No permissions at all leave it to the umask.
-fn bind_unix(path: &str, permissions: u32) -> io::Result<RawSocket> {
+fn bind_unix(path: &str, permissions: u32, group: Option<&str>) -> io::Result<RawSocket> {
     let _ = fs::remove_file(path);
     let socket = RawSocket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
+    if let Some(group) = group.filter(|group| !group.is_empty()) {
+        let id = group_id(group).ok_or_else(|| io::Error::other(format!("there is no group {group} (unixsocketgroup)")))?;
+        chown(path, None, Some(id))?;
+    }
     if permissions != 0 {
         fs::set_permissions(path, fs::Permissions::from_mode(permissions))?;
     }
@@ -248,7 +252,7 @@ mod tests {
     fn nobody_comes_in_by_a_path_before_it_has_its_permissions() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("socket").into_os_string().into_string().unwrap();
-        let socket = bind_unix(&path, 0o600).unwrap();
+        let socket = bind_unix(&path, 0o600, None).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(UnixStream::connect(&path).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
         socket.listen(5).unwrap();

@@ -1,10 +1,24 @@
 //! SLOWLOG: the commands that took longest, newest first.
 
+use crate::config::Config;
 use std::collections::VecDeque;
 
-/// Most arguments kept of a command, and most bytes of each.
-const ARGS_MAX: usize = 32;
-const ARG_BYTES_MAX: usize = 128;
+/// How much is kept.
+pub struct SlowlogLimits {
+    /// Commands.
+    pub entries: usize,
+    /// Arguments of each.
+    pub args: usize,
+    /// Bytes of each argument.
+    pub arg_bytes: usize,
+}
+
+impl SlowlogLimits {
+    /// What the settings allow.
+    pub fn of(config: &Config) -> Self {
+        Self { entries: config.slowlog_max_len, args: config.slowlog_entry_max_argc, arg_bytes: config.slowlog_entry_max_string_len }
+    }
+}
 
 /// One slow command.
 pub struct SlowEntry {
@@ -30,10 +44,10 @@ pub struct Slowlog {
 }
 
 impl Slowlog {
-    /// Adds a command and forgets the oldest beyond `keep`.
+    /// Adds a command and forgets the oldest beyond the limit.
     pub fn push<'a>(
         &mut self,
-        keep: usize,
+        limits: &SlowlogLimits,
         unix_seconds: i64,
         duration_us: u64,
         args: impl ExactSizeIterator<Item = &'a [u8]>,
@@ -41,8 +55,8 @@ impl Slowlog {
         name: &[u8],
     ) {
         let count = args.len();
-        let shown = if count > ARGS_MAX { ARGS_MAX - 1 } else { count };
-        let mut kept: Vec<Vec<u8>> = args.take(shown).map(shorten).collect();
+        let shown = if count > limits.args { limits.args - 1 } else { count };
+        let mut kept: Vec<Vec<u8>> = args.take(shown).map(|arg| shorten(arg, limits.arg_bytes)).collect();
         if count > shown {
             kept.push(format!("... ({} more arguments)", count - shown).into_bytes());
         }
@@ -55,7 +69,7 @@ impl Slowlog {
             name: name.to_owned(),
         });
         self.next_id += 1;
-        self.entries.truncate(keep);
+        self.entries.truncate(limits.entries);
     }
 
     /// Forgets the oldest beyond `keep`.
@@ -84,11 +98,11 @@ impl Slowlog {
     }
 }
 
-fn shorten(arg: &[u8]) -> Vec<u8> {
-    if arg.len() <= ARG_BYTES_MAX {
+fn shorten(arg: &[u8], most: usize) -> Vec<u8> {
+    if arg.len() <= most {
         return arg.to_vec();
     }
-    let mut kept = arg[..ARG_BYTES_MAX].to_vec();
-    kept.extend_from_slice(format!("... ({} more bytes)", arg.len() - ARG_BYTES_MAX).as_bytes());
+    let mut kept = arg[..most].to_vec();
+    kept.extend_from_slice(format!("... ({} more bytes)", arg.len() - most).as_bytes());
     kept
 }

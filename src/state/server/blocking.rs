@@ -7,6 +7,7 @@ use crate::{
         blocking::{BlockOn, InVain, Waiting},
         client::{Blocked, Client, ReplyMode},
         conn_id::ConnId,
+        slowlog::SlowlogLimits,
     },
 };
 
@@ -115,8 +116,8 @@ impl Server {
         if u64::try_from(slower_than_us).is_ok_and(|slower_than_us| us >= slower_than_us)
             && let Some(client) = self.clients.get(conn)
         {
-            let (keep, seconds) = (self.config.slowlog_max_len, self.unix_seconds());
-            self.slowlog.push(keep, seconds, us, waiting.args.args().iter(), &client.origin.addr, &client.name);
+            let (limits, seconds) = (SlowlogLimits::of(&self.config), self.unix_seconds());
+            self.slowlog.push(&limits, seconds, us, waiting.args.args().iter(), &client.origin.addr, &client.name);
         }
     }
 

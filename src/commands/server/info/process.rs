@@ -40,6 +40,10 @@ pub(super) fn server(info: &Info, report: &mut InfoText) {
         .field("executable", &process.executable)
         .field("config_file", &process.config_file)
         .field("io_threads_active", 0);
+    // Valkey's field.
+    if !config.availability_zone.is_empty() {
+        report.field("availability_zone", &config.availability_zone);
+    }
     if let Some(shutdown) = &server.shutdown {
         report.field("shutdown_in_milliseconds", shutdown.left_ms(server.mono_ms));
     }
