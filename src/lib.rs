@@ -11,6 +11,7 @@
 //! | [`commands`] | one table of every command, and one file a group |
 //! | [`state`] | what commands act on beside the data: connections without sockets, the write gate, saves, MIGRATE, statistics, the [`state::Host`] they ask |
 //! | [`acl`] | who may do what: users, their rules, the log of refusals; knows no client and no command |
+//! | [`scripting`] | Lua: scripts and what they are run with; asks for commands and is answered |
 //! | [`replication`] | the one log of writes, and what each side of a link knows |
 //! | [`persist`] | data as streams of bytes: RDB encoder and decoder, DUMP payloads |
 //! | [`keyspace`] | databases: look-up, expiry, who is told of a change, walks |
@@ -25,7 +26,7 @@
 //!
 //! Everywhere else it does not compile. In [`data::pair`] (a key and its value in one allocation), [`data::block`] (a small buffer),
 //! [`data::member`] (a member of a large set or sorted set), [`data::zset`]'s `table` (the tree that leads to its members),
-//! [`data::moving`] (allocations that are given another place), [`data::prefetch`] (a hint to the processor), [`data::wide`] (loops that are compiled for wider registers too), [`alloc`] (the global allocator), and in the reactor's `clock` (the processor's counter),
+//! [`data::moving`] (allocations that are given another place), [`data::prefetch`] (a hint to the processor), [`data::wide`] (loops that are compiled for wider registers too), [`alloc`] (the global allocator), `scripting::lua` (the interpreter and its stack), and in the reactor's `clock` (the processor's counter),
 //! `daemon` (fork, limits, local time), `placement` (processors, huge pages), `fatal` and `report` (handlers of signals, and what they write). Their tests also run under AddressSanitizer: `make asan`.
 #![deny(unsafe_code)]
 
@@ -41,6 +42,7 @@ pub mod persist;
 pub mod reactor;
 pub mod replication;
 pub mod resp;
+pub mod scripting;
 pub mod state;
 pub mod tools;
 

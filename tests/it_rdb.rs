@@ -131,7 +131,7 @@ fn decode(path: &Path) -> File {
 
 fn encode(data: &Data, settings: Settings) -> Vec<u8> {
     let mut encoder = Encoder::new(settings);
-    let info = SaveInfo { unix_seconds: 1_700_000_000, used_memory: 1_000_000, replication: None, aof_base: false };
+    let info = SaveInfo { unix_seconds: 1_700_000_000, used_memory: 1_000_000, replication: None, aof_base: false, libraries: &[] };
     encoder.begin(rdb::VERSION_WRITTEN, info.aux());
     for db in [0, 3, 15] {
         let of_db = || data.iter().filter(|((of, _), _)| *of == db);

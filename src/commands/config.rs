@@ -106,6 +106,10 @@ pub fn apply_all_inside(server: &mut Server) {
 fn apply_inside(server: &mut Server, id: DirectiveId) {
     let config = &server.config;
     match id {
+        DirectiveId::lua_memory_limit => {
+            let limit = usize::try_from(config.lua_memory_limit).unwrap_or(usize::MAX);
+            server.scripting.set_memory_limit(limit);
+        }
         DirectiveId::maxmemory_clients => server.apply_client_memory_limit(),
         DirectiveId::maxmemory => {
             server.apply_eviction_settings();

@@ -1,6 +1,9 @@
 //! What a command is given: the server, its client, its arguments, and the reply to write.
 
-use super::registry::{CommandId, Registry};
+use super::{
+    registry::{CommandId, Registry},
+    scripting::ScriptCall,
+};
 use crate::{
     config::ClientClass,
     data::{
@@ -47,6 +50,8 @@ pub enum Outcome {
     Done,
     /// The queued transaction is to be run.
     Exec,
+    /// A script is to be run.
+    Script(Box<ScriptCall>),
     /// The client waits until one of its keys has something for it, and the command is run again.
     Block(Box<BlockOn>),
 }

@@ -299,6 +299,8 @@ pub enum Group {
     Server,
     /// The nodes of a cluster.
     Cluster,
+    /// Scripts and functions.
+    Scripting,
 }
 
 impl Group {
@@ -320,6 +322,7 @@ impl Group {
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Cluster => "cluster",
+            Self::Scripting => "scripting",
         }
     }
 
@@ -339,6 +342,7 @@ impl Group {
             Self::Pubsub => categories::PUBSUB,
             Self::Transactions => categories::TRANSACTION,
             Self::Connection => categories::CONNECTION,
+            Self::Scripting => categories::SCRIPTING,
             Self::Server | Self::Cluster => 0,
         }
     }

@@ -25,6 +25,7 @@ pub mod deadline;
 pub mod description;
 pub mod dump;
 pub mod failover;
+pub mod functions;
 pub mod geo;
 pub mod hashes;
 mod help;
@@ -43,6 +44,7 @@ pub mod replication;
 mod rows;
 mod sampling;
 pub mod scanning;
+pub mod scripting;
 pub mod server;
 pub mod sets;
 pub mod sort;
@@ -137,6 +139,9 @@ pub static TABLE: &[&[Command]] = &[
     config::COMMANDS,
     introspection::COMMANDS,
     transactions::COMMANDS,
+    scripting::COMMANDS,
+    scripting::admin::COMMANDS,
+    functions::COMMANDS,
     replication::COMMANDS,
     upstream::COMMANDS,
     failover::COMMANDS,

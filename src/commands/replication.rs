@@ -172,8 +172,8 @@ fn replconf(ctx: &mut Ctx) {
             }
             b"rdb-filter-only" => {
                 let Some(parts) = split_args(value) else { return ctx.error("ERR Missing rdb-filter-only values") };
-                told(ctx, |link| link.without_data = true);
-                // There are no functions to send, so asking for them makes no difference.
+                let functions = parts.iter().any(|part| part.eq_ignore_ascii_case(b"functions"));
+                told(ctx, |link| (link.without_data, link.without_functions) = (true, !functions));
                 if let Some(other) = parts.iter().find(|part| !part.eq_ignore_ascii_case(b"functions")) {
                     return ctx.error([b"ERR Unsupported rdb-filter-only option: ", &other[..]].concat());
                 }

@@ -7,6 +7,7 @@ use super::{
     permissions, storing,
     strings::reply_value,
 };
+use crate::state::ConnId;
 use crate::{
     data::{
         entry::Value,
@@ -302,12 +303,14 @@ fn read(object: &Object, rows: &mut Rows, options: &SortOptions<'_>) -> Option<R
 
 fn sort_generic(ctx: &mut Ctx<'_>, read_only: bool) {
     let Some(mut options) = parse(ctx, read_only) else { return };
+    let for_script = ctx.conn == ConnId::SCRIPT;
     let mut rows = Rows::default();
     let mut wanted = 0..0;
     if let Some(entry) = ctx.read(1) {
         let Value::Object(object) = entry.value() else { return ctx.wrong_type() };
-        // The order of a set is nobody's business, but what is stored has to be the same on every replica.
-        if options.keep_order && options.store.is_some() && matches!(object, Object::Set(_)) {
+        // The order of a set is nobody's business, but what is stored has to be the same on every replica, and what a script sees in each run.
+        let for_all = options.store.is_some() || for_script;
+        if options.keep_order && for_all && matches!(object, Object::Set(_)) {
             options = SortOptions { keep_order: false, alpha: true, by: None, ..options };
         }
         match read(object, &mut rows, &options) {

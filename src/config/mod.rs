@@ -39,7 +39,7 @@ mod table;
 mod tls;
 mod unsupported;
 mod value;
-mod words;
+pub mod words;
 
 pub use bits::{NotifyFlags, ShutdownOnSignal};
 pub use checks::expand_title;

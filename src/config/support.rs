@@ -19,7 +19,6 @@ pub(super) const NO_MODULES: Support = Refused("solod cannot load modules: data 
 pub(super) const NO_NODE: Support =
     Refused("solod cannot be a node of a cluster yet: its slots would not be served and its clients not be redirected.");
 pub(super) const NO_CLUSTER: Support = Ignored("solod cannot be a node of a cluster yet.");
-pub(super) const NO_SCRIPTS: Support = Ignored("solod runs no scripts yet.");
 pub(super) const NO_FORK: Support = Ignored("No process is forked.");
 pub(super) const ONE_THREAD: Support = Ignored("One thread serves all clients.");
 pub(super) const OWN_SNAPSHOT: Support = Ignored("Each replica has a snapshot of its own, through its socket, which begins at once.");

@@ -431,7 +431,9 @@ directives! {
         "shutdown-on-sigterm" => shutdown_on_sigterm: ShutdownOnSignal = ShutdownOnSignal::default(),
             ValueKind::Flags(ShutdownOnSignal::NAMES), [];
         /// Milliseconds a script or function runs before other clients are answered with BUSY; 0 means never.
-        "busy-reply-threshold" | "lua-time-limit" => busy_reply_threshold: u64 = 5000, int(0, I64), [], NO_SCRIPTS;
+        "busy-reply-threshold" | "lua-time-limit" => busy_reply_threshold: u64 = 5000, int(0, I64), [];
+        /// Bytes that scripts and functions may hold while they run: one that wants more ends with an error. 0 means any number.
+        "lua-memory-limit" => lua_memory_limit: u64 = 1024 * 1024 * 1024, memory(0, U64), [];
     }
 
     section "Cluster" {

@@ -232,7 +232,10 @@ impl Engine {
 
     /// What follows a snapshot is commands.
     fn snapshot_loaded(&mut self, part: &mut PartLoad) {
-        let Content::Snapshot(loader) = &part.content else { return };
+        let Content::Snapshot(loader) = &mut part.content else { return };
+        if let Err(reason) = self.server.adopt_libraries(loader.take_libraries(), true, true) {
+            log::error!("The append-only file has a library of functions that is none: {reason}");
+        }
         note_loaded(&mut self.server, loader);
         if part.part.name == self.server.config.appendfilename {
             log::info!("Reading the remaining AOF tail...");

@@ -88,7 +88,7 @@ impl Engine {
         let denied = self.denied(conn, id, waiting.args.args());
         let refusal = match denied {
             Some(denied) => Some(Cow::Owned(self.note_denied(conn, id, waiting.args.args(), denied, Context::TopLevel))),
-            None => self.refusal_by_state(conn, id),
+            None => self.refusal_by_state(conn, id, waiting.args.args()),
         };
         let again = match refusal {
             Some(text) => {
@@ -133,7 +133,8 @@ impl Engine {
     /// Whether no command of a waiting client is to run now: the clients are paused, or the data are being loaded.
     fn is_held_back(&self) -> bool {
         let server = &self.server;
-        server.write_gate().holds() || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous)
+        // What a script has done so far is not to be seen.
+        self.is_script_slow() || server.write_gate().holds() || server.loading.as_ref().is_some_and(|loading| !loading.asynchronous)
     }
 
     /// Whether the wait of some client for keys has timed out.

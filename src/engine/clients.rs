@@ -188,6 +188,13 @@ impl Engine {
     #[inline]
     pub fn wants_input(&self, conn: ConnId) -> bool {
         self.server.clients.get(conn).is_some_and(|client| self.held_input != Some(conn) && !client.closing() && !self.is_full(client))
+            && !(self.is_script_slow() && self.is_synchronising_with(conn))
+    }
+
+    /// Whether this is our primary, and what it sends could put other data in the place of ours.
+    #[cold]
+    fn is_synchronising_with(&self, conn: ConnId) -> bool {
+        self.server.replication.upstream.as_ref().is_some_and(|upstream| upstream.conn == Some(conn.0) && !upstream.is_online())
     }
 
     /// Whether a client that waits has sent enough meanwhile: what else it sends is left in the kernel until it goes on.

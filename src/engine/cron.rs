@@ -1,7 +1,7 @@
 //! Background work: slices of long work between events, and a cron that runs ten times a second.
 
 use super::Engine;
-use crate::keyspace::ExpireMode;
+use crate::{keyspace::ExpireMode, state::Action};
 
 /// How long a slice of background work may take, in nanoseconds: a request may have to wait for it that long.
 const SLICE_NANOS: u64 = 25_000;
@@ -16,6 +16,13 @@ impl Engine {
         let began_unix_us = self.server.unix_us;
         self.refresh_time();
         self.server.stats.turn_ended();
+        // One that is to go with the process need not go on.
+        if self.is_script_slow() && !self.is_ending() {
+            self.script_slice();
+        }
+        if self.is_script_slow() {
+            return self.finish_busy_turn(began_unix_us);
+        }
         if self.server.migrations.is_under_way() {
             self.server.expire_migration();
         }
@@ -53,6 +60,9 @@ impl Engine {
             self.server.go_on_replying();
             self.forget_gone();
         }
+        if self.server.scripting.has_garbage() {
+            self.collect_slice();
+        }
         self.upstream_turn();
         if self.wants_save_slice()
             && let Some(slice_nanos) = self.pace.slice(self.nanos, self.server.stats.commands)
@@ -87,9 +97,21 @@ impl Engine {
         }
     }
 
+    /// The end of a turn beside a slow script: links are kept alive, what has been written goes on its way, and nothing else happens to the data.
+    fn finish_busy_turn(&mut self, began_unix_us: i64) {
+        self.upstream_turn();
+        self.serve_replicas();
+        self.end_logging(began_unix_us);
+        if self.server.shutdown.is_some() {
+            self.server.go_on_shutting_down();
+        }
+    }
+
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
     pub fn sleep_ms(&self) -> u64 {
-        if self.expire_due()
+        if self.is_script_slow()
+            || self.server.scripting.has_garbage()
+            || self.expire_due()
             || self.server.keyspace.has_unburied()
             || self.server.eviction.behind
             || !self.resumable.is_empty()
@@ -133,6 +155,17 @@ impl Engine {
             .min(self.server.migration_left_ms())
             .min(self.server.aof_sleep_ms())
             .max(1)
+    }
+
+    /// Whether the process is about to end.
+    fn is_ending(&self) -> bool {
+        self.server.shutdown.is_some() || self.server.actions.iter().any(|action| matches!(action, Action::Exit(_)))
+    }
+
+    /// Looks for what scripts have left.
+    fn collect_slice(&mut self) {
+        let (host, started) = (&self.server.host, self.nanos);
+        self.server.scripting.collect(&mut || host.nanos().saturating_sub(started) < SLICE_NANOS);
     }
 
     fn expire_due(&self) -> bool {

@@ -39,6 +39,7 @@ impl Engine {
             && self.barred & DATA != DATA
             && (server.loading.is_none() || conn == ConnId::FILE)
             && server.monitors.is_empty()
+            && self.suspended.is_none()
             && server.clients.get(conn).is_some_and(|c| {
                 !server.wants_password(c)
                     && c.multi.is_none()
@@ -79,12 +80,12 @@ impl Engine {
     }
 
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.
-    pub(super) fn refusal_by_state(&self, conn: ConnId, id: CommandId) -> Option<Cow<'static, [u8]>> {
+    pub(super) fn refusal_by_state(&self, conn: ConnId, id: CommandId, args: Args<'_>) -> Option<Cow<'static, [u8]>> {
         let (server, config, command) = (&self.server, &self.server.config, self.registry.get(id));
         // Commands of our primary are never refused.
         let client = server.clients.get(conn).filter(|c| !c.peer.repeats())?;
         let queued = client.multi.as_ref().filter(|_| command.name == "exec").map_or(&[][..], |m| &m.queue);
-        let run = || queued.iter().map(|(id, _)| self.registry.get(*id).flags).chain([command.flags]);
+        let run = || queued.iter().map(|(id, args)| self.flags_for(*id, args.args())).chain([self.flags_for(id, args)]);
         let writes = run().any(|f| f & flags::WRITE != 0);
         let gate = server.write_gate();
         // PING reports a failed save too, as in Redis.
@@ -223,8 +224,20 @@ impl Engine {
             self.refuse(conn, Some(id), out, &text);
             return true;
         }
-        if let Some(text) = self.refusal_by_memory(conn, id) {
+        if let Some(text) = self.refusal_by_memory(conn, id, args) {
             self.refuse(conn, Some(id), out, text);
+            return true;
+        }
+        if let Some(text) = self.server.scripts.busy().filter(|_| command.flags & flags::ALLOW_BUSY == 0)
+            && let Some(client) = self.server.clients.get_mut(conn)
+        {
+            // What our primary has done is done here too, later.
+            if client.peer.repeats() {
+                client.blocked = Some(Blocked::Pause);
+                self.paused.push_back(conn);
+                return false;
+            }
+            self.refuse(conn, Some(id), out, text.as_bytes());
             return true;
         }
         let Some(client) = self.server.clients.get(conn) else { return false };
@@ -236,13 +249,14 @@ impl Engine {
             self.refuse(conn, Some(id), out, text.as_bytes());
             return true;
         }
-        if let Some(text) = self.refusal_by_state(conn, id) {
+        if let Some(text) = self.refusal_by_state(conn, id, args) {
             self.refuse(conn, Some(id), out, &text);
             return true;
         }
         if self.server.write_gate().is_disk_failing() {
             self.check_disk(conn, id, &args);
         }
+        let run_flags = self.flags_for(id, args);
         let server = &mut self.server;
         let (holds_writes, holds_reads) = (server.write_gate().holds(), server.holds_reads());
         let Some(client) = server.clients.get_mut(conn) else { return false };
@@ -254,7 +268,7 @@ impl Engine {
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
         if holds_writes && conn != ConnId::FILE {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
-            let writes = (command.flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
+            let writes = (run_flags | exec) & (flags::WRITE | flags::MAY_REPLICATE) != 0;
             // Commands of our primary wait too, so that nothing changes meanwhile.
             let replica = client.peer.is_replica();
             if !replica && (writes || holds_reads) {
@@ -270,7 +284,7 @@ impl Engine {
                 let owned = OwnedArgs::from_args(args);
                 multi.bytes += owned.bytes();
                 multi.memory += owned.memory() + size_of::<(CommandId, OwnedArgs)>();
-                multi.flags |= command.flags;
+                multi.flags |= run_flags;
                 multi.queue.push((id, owned));
             }
             let reply = client.reply;
@@ -300,7 +314,10 @@ impl Engine {
         if let Some(on) = blocks {
             self.server.wait_for_keys(conn, id, args, *on, self.tried_nanos);
         }
-        self.turn_reply_mode(conn);
+        // The mode of one command lasts as long as its script.
+        if !self.server.clients.get(conn).is_some_and(|client| client.blocked == Some(Blocked::Script)) {
+            self.turn_reply_mode(conn);
+        }
         true
     }
 
@@ -352,7 +369,7 @@ impl Engine {
     }
 
     /// CLIENT REPLY SKIP is for one command.
-    fn turn_reply_mode(&mut self, conn: ConnId) {
+    pub(super) fn turn_reply_mode(&mut self, conn: ConnId) {
         if let Some(client) = self.server.clients.get_mut(conn) {
             client.reply = match client.reply {
                 ReplyMode::SkipNext => ReplyMode::Skip,
@@ -429,7 +446,12 @@ impl Engine {
         };
         (command.handler)(&mut ctx);
         let Ctx { outcome, effect, .. } = ctx;
-        if matches!(outcome, Outcome::Exec) {
+        if let Outcome::Script(script) = &outcome {
+            // What a slow one does is counted and told when it has ended.
+            if !self.run_script(conn, id, args, script, out, in_exec) {
+                return None;
+            }
+        } else if matches!(outcome, Outcome::Exec) {
             self.exec(conn, out);
         } else if fed {
             // SAVE lowers it, and changes no data.
@@ -460,6 +482,16 @@ impl Engine {
             self.tried_nanos = nanos;
             return Some(on);
         }
+        self.count_call(conn, id, args, nanos);
+        if self.server.keyspace.awaited.has_ready() && !in_exec {
+            self.serve_ready();
+        }
+        None
+    }
+
+    /// Counts a call that is over.
+    #[inline(always)]
+    pub(super) fn count_call(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, nanos: u64) {
         let stats = &mut self.server.stats;
         // No 64-bit counter of calls or nanoseconds comes to its end.
         stats.commands = stats.commands.wrapping_add(1);
@@ -477,10 +509,6 @@ impl Engine {
         if nanos >= SLOW_NANOS || (0..1000).contains(&self.server.config.slowlog_log_slower_than) {
             self.note_slow(conn, id, args, nanos);
         }
-        if self.server.keyspace.awaited.has_ready() && !in_exec {
-            self.serve_ready();
-        }
-        None
     }
 
     /// A writable replica must itself expire keys that its own clients gave a deadline.

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::{
     commands::{CommandId, command::flags},
     keyspace::Eviction,
+    resp::request::Args,
     state::{
         ConnId,
         client::Blocked,
@@ -50,7 +51,7 @@ impl Engine {
     }
 
     /// The error for a command that may take memory where there is none, for an EXEC that would run one, and for whatever a transaction would queue.
-    pub(super) fn refusal_by_memory(&mut self, conn: ConnId, id: CommandId) -> Option<&'static [u8]> {
+    pub(super) fn refusal_by_memory(&mut self, conn: ConnId, id: CommandId, args: Args<'_>) -> Option<&'static [u8]> {
         if !self.server.is_memory_limited() {
             return None;
         }
@@ -59,7 +60,7 @@ impl Engine {
             _ if client.peer.is_primary() => false,
             Some(multi) if command.name == "exec" => multi.flags & flags::DENYOOM != 0,
             Some(_) => !matches!(command.name, "discard" | "quit" | "reset"),
-            None => command.flags & flags::DENYOOM != 0,
+            None => self.flags_for(id, args) & flags::DENYOOM != 0,
         };
         let is_short = takes && self.server.host.used_memory() as u64 > self.server.config.maxmemory;
         (is_short && self.make_room() == Room::No).then_some(OUT_OF_MEMORY)

@@ -114,7 +114,7 @@ impl Engine {
             loader.finish().map_err(|e| e.to_string())?;
         }
         match self.arriving.take() {
-            Some(Arriving::Straight(loader)) => self.end_load(&loader),
+            Some(Arriving::Straight(mut loader)) => self.end_load(&mut loader),
             Some(Arriving::Spooled(spool)) => self.load_spooled(spool),
             None => return Err("no snapshot was announced".into()),
         }
@@ -122,7 +122,10 @@ impl Engine {
     }
 
     /// The whole snapshot is loaded: it takes its place.
-    pub(super) fn end_load(&mut self, loader: &Loader) {
+    pub(super) fn end_load(&mut self, loader: &mut Loader) {
+        if let Err(reason) = self.server.adopt_libraries(loader.take_libraries(), true, true) {
+            log::warn!("MASTER <-> REPLICA sync: a library of functions of the MASTER is not loaded: {reason}");
+        }
         // Done already if the old data had to go first.
         self.server.stop_aof_for_sync();
         self.server.close_replicas();

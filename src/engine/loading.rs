@@ -169,7 +169,11 @@ impl Engine {
     fn loaded(&mut self) {
         let Some(mut load) = self.load.take() else { return };
         if load.is_sync {
-            return self.end_spool(&load.loader);
+            return self.end_spool(&mut load.loader);
+        }
+        if let Err(reason) = self.server.adopt_libraries(load.loader.take_libraries(), true, true) {
+            self.load = Some(load);
+            return self.load_failed(&reason);
         }
         let left_out = load.loader.take_left_out();
         let server = &mut self.server;

@@ -57,6 +57,8 @@ mod permissions;
 mod propagation;
 mod redact;
 mod replicas;
+mod script_calls;
+mod scripts;
 mod snapshots;
 mod spool;
 mod tracking;
@@ -79,7 +81,7 @@ use crate::{
     data::{key_hash::Seed, rng::Rng},
     keyspace::Keyspace,
     replication::Replication,
-    resp::request::Parser,
+    resp::{output::Output, request::Parser},
     state::{Action, Clients, ConnId, DiskDone, DiskJob, Host, Server},
 };
 
@@ -140,6 +142,10 @@ pub struct Engine {
     tried_nanos: u64,
     /// Error replies counted at the end of the last command, to tell whether the next one fails.
     errors_before: u64,
+    /// The script that runs, or the transaction that waits for it, between two slices.
+    suspended: Option<Box<scripts::Suspended>>,
+    /// Replies of the commands that scripts run.
+    script_out: Output,
     /// Monotonic milliseconds at which the log was last told that a replica goes on without its disk.
     disk_logged_ms: Option<u64>,
     /// Monotonic milliseconds at which the log was last told of a client that speaks HTTP.
@@ -207,6 +213,9 @@ impl Engine {
             shutdown: None,
             eviction: Default::default(),
             pause: None,
+            scripting: Default::default(),
+            functions: Default::default(),
+            scripts: Default::default(),
             users: Users::new(categories::NAMES),
             acl_log: Default::default(),
             monitors: Vec::new(),
@@ -249,9 +258,13 @@ impl Engine {
             nanos,
             tried_nanos: 0,
             errors_before: 0,
+            suspended: None,
+            script_out: Output::default(),
             disk_logged_ms: None,
             http_logged_ms: None,
         };
+        let seed = engine.server.rng.next_u64() as u32;
+        engine.server.scripting.set_seed(seed);
         crate::commands::config::apply_all_inside(&mut engine.server);
         engine.add_configured_users();
         engine.refresh_time();

@@ -13,7 +13,9 @@ impl Engine {
     pub(super) fn feed_monitors(&mut self, conn: ConnId, id: CommandId, args: Args<'_>) {
         let Some(client) = self.server.clients.get(conn).filter(|_| conn != ConnId::FILE) else { return };
         let (db, us) = (client.db, self.server.host.unix_us());
-        let addr = if client.origin.unix {
+        let addr = if conn == ConnId::SCRIPT {
+            "lua".to_owned()
+        } else if client.origin.unix {
             format!("unix:{}", self.server.config.unixsocket.as_deref().unwrap_or_default())
         } else {
             client.origin.addr.clone()

@@ -31,6 +31,9 @@ pub(super) struct Logged<'a> {
     pub changed: bool,
 }
 
+/// What a script says of its writes that are for replicas and not for the append-only file (`redis.REPL_REPLICA`).
+const REPLICAS_ALONE: u8 = 2;
+
 #[inline]
 fn append(log: &mut WriteLog, db: usize, args: Args<'_>, for_replicas: bool) {
     match for_replicas {
@@ -43,6 +46,17 @@ impl Engine {
     /// Logs what a call did.
     #[inline(never)]
     pub(super) fn log_call(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, in_exec: bool) {
+        let mut for_replicas = matches!(call.effect, Effect::ForReplicas);
+        if conn == ConnId::SCRIPT
+            && let Some(running) = &self.server.scripts.running
+        {
+            match running.propagates {
+                // What a script wants to be known to nobody; keys that have gone by themselves are gone for everybody.
+                0 => return self.log_gone(false),
+                REPLICAS_ALONE => for_replicas = true,
+                _ => (),
+            }
+        }
         let own = match call.effect {
             Effect::Verbatim if call.changed => Some(call.args),
             Effect::Always | Effect::ForReplicas => Some(call.args),
@@ -50,24 +64,31 @@ impl Engine {
             _ => None,
         };
         if in_exec || matches!(call.effect, Effect::Several(_)) || !self.server.keyspace.gone.is_empty() {
-            return self.log_several(conn, id, call, own, in_exec);
+            return self.log_several(conn, id, call, (own, for_replicas), in_exec);
         }
         if let Some(args) = own {
-            append(&mut self.server.replication.log, call.db, args, matches!(call.effect, Effect::ForReplicas));
+            append(&mut self.server.replication.log, call.db, args, for_replicas);
             self.note_write(conn);
         }
     }
 
     #[cold]
-    fn log_several(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, own: Option<Args<'_>>, in_exec: bool) {
+    fn log_several(
+        &mut self,
+        conn: ConnId,
+        id: CommandId,
+        call: &Logged<'_>,
+        (own, for_replicas): (Option<Args<'_>>, bool),
+        in_exec: bool,
+    ) {
         // Keys that a command met along its way have nothing to do with each other.
         let apart = !in_exec && self.registry.get(id).flags & flags::TOUCHES_ARBITRARY_KEYS != 0;
         self.log_gone(apart);
         if let Some(args) = own {
-            self.log_one(call.db, args, apart, matches!(call.effect, Effect::ForReplicas));
+            self.log_one(call.db, args, apart, for_replicas);
         }
         if let Effect::Several(commands) = call.effect {
-            commands.iter().for_each(|args| self.log_one(call.db, args.args(), apart, false));
+            commands.iter().for_each(|args| self.log_one(call.db, args.args(), apart, for_replicas));
         }
         if !in_exec {
             self.end_unit(conn);

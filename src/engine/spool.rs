@@ -197,7 +197,7 @@ impl Engine {
     }
 
     /// The snapshot is loaded: the link goes on, or a new one is to be made.
-    pub(super) fn end_spool(&mut self, loader: &Loader) {
+    pub(super) fn end_spool(&mut self, loader: &mut Loader) {
         let Some(Arriving::Spooled(spool)) = self.arriving.take() else { return };
         self.remove_spool(&spool);
         self.end_load(loader);

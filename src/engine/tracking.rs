@@ -2,7 +2,11 @@
 
 use super::Engine;
 use crate::{
-    commands::{CommandId, command::flags, key_extraction},
+    commands::{
+        CommandId,
+        command::{Group, flags},
+        key_extraction,
+    },
     keyspace::Reader,
     resp::{output::Output, request::Args},
     state::{ConnId, blocking::BlockOn},
@@ -36,10 +40,11 @@ impl Engine {
     }
 
     /// Remembers what a command has read, if its client wants that. No command that only reads lets others change what it has read before it returns.
-    fn note_reads(&mut self, reader: Reader, id: CommandId, args: &Args<'_>) {
+    pub(super) fn note_reads(&mut self, reader: Reader, id: CommandId, args: &Args<'_>) {
         let command = self.registry.get(id);
         // Channels of shards are keys to a client that looks for their node only.
-        if command.flags & (flags::READONLY | flags::PUBSUB) != flags::READONLY {
+        // A script reads what it calls for, not what it is said to.
+        if command.flags & (flags::READONLY | flags::PUBSUB) != flags::READONLY || command.group == Group::Scripting {
             return;
         }
         let client = self.server.clients.get(ConnId(reader.conn)).and_then(|client| client.tracking.as_ref());

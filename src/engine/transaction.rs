@@ -4,9 +4,14 @@ use super::Engine;
 use crate::{
     acl::{Context, Denied},
     commands::CommandId,
-    resp::{output::Output, request::Args},
+    resp::{
+        output::Output,
+        request::{Args, OwnedArgs},
+    },
     state::ConnId,
 };
+
+use std::vec::IntoIter;
 
 impl Engine {
     // A function of its own, so that the stack frame of other calls is small.
@@ -42,16 +47,24 @@ impl Engine {
         if self.is_heard(conn) {
             out.array(multi.queue.len());
         }
-        for (id, args) in &multi.queue {
+        self.run_queue(conn, multi.queue.into_iter(), out);
+    }
+
+    /// Runs what is left of a transaction. Where a script is slow, the rest waits for its end.
+    pub(super) fn run_queue(&mut self, conn: ConnId, mut queue: IntoIter<(CommandId, OwnedArgs)>, out: &mut Output) {
+        while let Some((id, args)) = queue.next() {
             let mut rest = Output::new(out.protocol);
-            if let Some(denied) = self.denied(conn, *id, args.args()) {
-                self.deny_queued(conn, *id, args.args(), denied, out);
+            if let Some(denied) = self.denied(conn, id, args.args()) {
+                self.deny_queued(conn, id, args.args(), denied, out);
                 continue;
             }
             // A client whose connection is about to end for the length of its output is sent nothing more; what it asked for is done.
             let is_cut = self.server.is_output_cut(conn, out.len() as u64);
-            let blocks = self.call_if_heard(conn, *id, args.args(), (0, 0), if is_cut { &mut rest } else { out }, true);
+            let blocks = self.call_if_heard(conn, id, args.args(), (0, 0), if is_cut { &mut rest } else { out }, true);
             debug_assert!(blocks.is_none());
+            if self.is_script_slow() {
+                return self.keep_rest(queue);
+            }
         }
         self.end_unit(conn);
     }

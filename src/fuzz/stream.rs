@@ -154,7 +154,7 @@ fn comes_back(keyspace: &Keyspace) {
 /// What is there goes through a walk into a file and comes back.
 fn travels(keyspace: &mut Keyspace) {
     let expected = dumped(keyspace);
-    let info = SaveInfo { unix_seconds: 1, used_memory: 1, replication: None, aof_base: false };
+    let info = SaveInfo { unix_seconds: 1, used_memory: 1, replication: None, aof_base: false, libraries: &[] };
     let (walk, sink) = RdbSink::begin(Settings::default(), &info, keyspace);
     while keyspace.step_walk(walk) {}
     sink.borrow_mut().finish();

@@ -69,6 +69,8 @@ pub struct Loader {
     db: usize,
     waiting: VecDeque<Prefetched>,
     facts: LoadFacts,
+    /// The code of the libraries met, until it is taken.
+    libraries: Vec<Box<[u8]>>,
     keys: u64,
     expired: u64,
     /// Database and name of what was left out; what there is no room for is not counted here.
@@ -88,6 +90,7 @@ impl Loader {
             db: 0,
             waiting: VecDeque::with_capacity(WAITING),
             facts: LoadFacts::default(),
+            libraries: Vec::new(),
             keys: 0,
             expired: 0,
             left_out: Vec::new(),
@@ -162,7 +165,10 @@ impl Loader {
                             }
                             None
                         }
-                        RdbEvent::Function(_) => Some(Reason::Foreign("libraries of functions")),
+                        RdbEvent::Function(code) => {
+                            self.libraries.push(code.into());
+                            None
+                        }
                         RdbEvent::ModuleAux(_) => Some(Reason::Foreign("data of modules")),
                         // The table grows without a stop for it, so that it need not be told how large it will be.
                         RdbEvent::Version { .. } | RdbEvent::ResizeDb { .. } | RdbEvent::SlotInfo { .. } => None,
@@ -235,6 +241,11 @@ impl Loader {
         self.empty
     }
 
+    /// The code of the libraries of functions met so far.
+    pub fn take_libraries(&mut self) -> Vec<Box<[u8]>> {
+        std::mem::take(&mut self.libraries)
+    }
+
     /// What the stream has said about itself so far.
     pub fn facts(&self) -> &LoadFacts {
         &self.facts
@@ -282,7 +293,7 @@ mod tests {
         },
     };
 
-    const INFO: SaveInfo<'static> = SaveInfo { unix_seconds: 7, used_memory: 1 << 20, replication: None, aof_base: false };
+    const INFO: SaveInfo<'static> = SaveInfo { unix_seconds: 7, used_memory: 1 << 20, replication: None, aof_base: false, libraries: &[] };
 
     fn set(keyspace: &mut Keyspace, db: usize, key: &[u8], value: &[u8], deadline: i64) {
         let hash = keyspace.hash(key);

@@ -65,6 +65,7 @@ impl RdbSink {
     pub fn new(settings: Settings, info: &SaveInfo<'_>, keyspace: &Keyspace) -> Rc<RefCell<Self>> {
         let mut encoder = Encoder::new(settings);
         encoder.begin(version_needed(settings, keyspace), info.aux());
+        info.libraries.iter().for_each(|code| encoder.library(code));
         let sizes = keyspace.iter().map(|(_, db)| Size { keys: db.len(), volatile: db.volatile(), told: false }).collect();
         Rc::new(RefCell::new(Self {
             encoder,

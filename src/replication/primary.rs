@@ -66,6 +66,8 @@ pub struct ReplicaLink {
     pub rdb_only: bool,
     /// It wants a snapshot without data.
     pub without_data: bool,
+    /// Nor does it want functions.
+    pub without_functions: bool,
     /// It said SYNC: it will never acknowledge anything.
     pub is_old: bool,
     /// It reads the log of writes, or will.

@@ -95,6 +95,8 @@ pub enum Blocked {
     Reload,
     /// The end of [`Client::long_reply`].
     LongReply,
+    /// The end of its script, which is slow.
+    Script,
     /// The next turn, in which keys are evicted to make room for what it wants to write.
     Memory,
     /// A change of one of the keys of [`Client::waiting`].
@@ -280,7 +282,10 @@ impl Client {
     /// Whether it is shown as blocked. One in MIGRATE, CONFIG REWRITE or DEBUG LOADAOF, or whose reply is made in parts, is not: in Redis nobody could look meanwhile.
     pub fn shows_blocked(&self) -> bool {
         self.blocked.is_some_and(|blocked| {
-            !matches!(blocked, Blocked::Migration | Blocked::Rewrite | Blocked::Reload | Blocked::LongReply | Blocked::Memory)
+            !matches!(
+                blocked,
+                Blocked::Migration | Blocked::Rewrite | Blocked::Reload | Blocked::LongReply | Blocked::Memory | Blocked::Script
+            )
         })
     }
 

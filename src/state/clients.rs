@@ -8,6 +8,8 @@ pub struct Clients {
     slots: Vec<Option<Box<Client>>>,
     /// What executes the commands of a file ([`ConnId::FILE`]).
     file: Option<Box<Client>>,
+    /// What executes the commands of scripts ([`ConnId::SCRIPT`]).
+    script: Option<Box<Client>>,
     /// Number of clients.
     len: usize,
     /// Where [`Clients::some_in_turn`] goes on.
@@ -30,6 +32,7 @@ impl Clients {
     pub fn get(&self, id: ConnId) -> Option<&Client> {
         match self.slots.get(id.0 as usize) {
             Some(slot) => slot.as_deref(),
+            None if id == ConnId::SCRIPT => self.script.as_deref(),
             None => self.file.as_deref().filter(|_| id == ConnId::FILE),
         }
     }
@@ -39,6 +42,7 @@ impl Clients {
     pub fn get_mut(&mut self, id: ConnId) -> Option<&mut Client> {
         match self.slots.get_mut(id.0 as usize) {
             Some(slot) => slot.as_deref_mut(),
+            None if id == ConnId::SCRIPT => self.script.as_deref_mut(),
             None => self.file.as_deref_mut().filter(|_| id == ConnId::FILE),
         }
     }
@@ -46,6 +50,11 @@ impl Clients {
     /// Sets what executes the commands of a file, or forgets it.
     pub fn set_file_client(&mut self, client: Option<Client>) {
         self.file = client.map(Box::new);
+    }
+
+    /// What executes the commands of scripts: made once.
+    pub fn script_client(&mut self, new: impl FnOnce() -> Client) -> &mut Client {
+        self.script.get_or_insert_with(|| Box::new(new()))
     }
 
     /// Adds a connection that has just been made.

@@ -7,4 +7,6 @@ pub struct ConnId(pub u32);
 impl ConnId {
     /// What executes the commands of a file. There is no connection.
     pub const FILE: Self = Self(u32::MAX);
+    /// What executes the commands of a script, on behalf of its caller. There is no connection.
+    pub const SCRIPT: Self = Self(u32::MAX - 1);
 }

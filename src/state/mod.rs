@@ -33,6 +33,7 @@ pub mod pubsub;
 pub mod replicas;
 pub mod rewriting;
 pub mod saving;
+pub mod scripts;
 pub mod server;
 pub mod shutdown;
 pub mod slowlog;

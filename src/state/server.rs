@@ -8,6 +8,7 @@ mod blocking;
 mod client_memory;
 mod eviction;
 mod failover;
+mod functions;
 mod limits;
 mod long_reply;
 mod migration;
@@ -42,11 +43,20 @@ use super::{
     replicas::Followers,
     rewriting::Rewriting,
     saving::Persistence,
+    scripts::Scripts,
     shutdown::ShutdownState,
     slowlog::Slowlog,
     stats::Stats,
 };
-use crate::{acl, acl::Users, config::Config, data::rng::Rng, keyspace::Keyspace, replication::Replication};
+use crate::{
+    acl,
+    acl::Users,
+    config::Config,
+    data::rng::Rng,
+    keyspace::Keyspace,
+    replication::Replication,
+    scripting::{Scripting, functions::Functions},
+};
 use std::collections::VecDeque;
 
 /// Everything the engine owns.
@@ -111,6 +121,12 @@ pub struct Server {
     pub eviction: EvictionState,
     /// CLIENT PAUSE, while it lasts.
     pub pause: Option<Pause>,
+    /// Scripts and functions, and what runs them.
+    pub scripting: Scripting,
+    /// The libraries of functions.
+    pub functions: Functions,
+    /// The script that runs.
+    pub scripts: Scripts,
     /// Who may do what.
     pub users: Users,
     /// What has been refused.

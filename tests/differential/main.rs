@@ -13,12 +13,14 @@ mod pair;
 mod restricted;
 #[path = "../common/rules.rs"]
 mod rules;
+mod scripts;
 mod users;
 mod waiting;
 
 use generate::{Generator, Profile};
 use pair::Pair;
 use restricted::Restricted;
+use scripts::Scripts;
 
 use solod::commands::{Command, command::Group, flags};
 use users::Users;
@@ -200,4 +202,21 @@ fn who_has_rules_is_served_as_by_redis() {
         println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_USERS=1 SOLOD_DIFF_USER_COMMANDS={commands}");
         Restricted::start(seed, Generator::new(seed, PROFILE)).run(commands);
     }
+}
+
+/// Scripts of the run that belongs to every test run.
+const SCRIPTS: u64 = 5_000;
+
+#[test]
+fn scripts_make_of_values_what_they_make_with_redis() {
+    if common::is_reference() {
+        return;
+    }
+    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
+    let (seed, count) = (setting("SOLOD_DIFF_SEED", fresh), setting("SOLOD_DIFF_SCRIPTS", SCRIPTS));
+    println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_SCRIPTS={count}");
+    let mut scripts = Scripts::start(seed, Generator::new(seed, PROFILE));
+    (0..count).for_each(|_| scripts.step());
+    println!("{} scripts without an error, {} with one", scripts.done, scripts.failed);
+    assert!(scripts.done * 3 > count, "many scripts do something");
 }

@@ -71,8 +71,12 @@ fn debug(ctx: &mut Ctx) {
         (b"stringmatch-test", 2) => stringmatch_test(ctx),
         (b"structsize", 2) => debug_object::structsize(ctx),
         (b"set-skip-checksum-validation", 3) => set_skip_checksum_validation(ctx),
-        // They switch features that do not exist here: tables that resize as a whole, scripts, a cluster.
-        (b"dict-resizing" | b"set-disable-deny-scripts" | b"drop-cluster-packet-filter", 3) => {
+        (b"set-disable-deny-scripts", 3) => {
+            ctx.server.scripts.allows_more = is_on(ctx.arg(2));
+            ctx.out.ok();
+        }
+        // They switch features that do not exist here: tables that resize as a whole, a cluster.
+        (b"dict-resizing" | b"drop-cluster-packet-filter", 3) => {
             ctx.out.ok();
         }
         (b"aof-flush-sleep", 3) => aof_flush_sleep(ctx),

@@ -66,8 +66,8 @@ fn stats(ctx: &mut Ctx) {
         ("clients.normal", bytes(facts.clients_normal)),
         ("cluster.links", Bytes(0)),
         ("aof.buffer", Bytes(0)),
-        ("lua.caches", Bytes(0)),
-        ("functions.caches", Bytes(0)),
+        ("lua.caches", bytes(ctx.server.scripting.script_bytes())),
+        ("functions.caches", bytes(ctx.server.functions.memory())),
     ];
     let behind = [
         ("overhead.total", bytes(facts.overhead())),

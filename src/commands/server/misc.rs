@@ -75,6 +75,10 @@ fn shutdown(ctx: &mut Ctx) {
         return if ctx.server.abort_shutdown() { ctx.out.ok() } else { ctx.error("ERR No shutdown in progress.") };
     }
     let ShutdownOptions { save, nosave, now, force, .. } = options;
+    // Half of what a script does is not to be saved.
+    if let Some(text) = ctx.server.scripts.busy().filter(|_| !nosave) {
+        return ctx.error(text);
+    }
     let conn = ctx.conn;
     match ctx.server.shut_down(Shutdown { save, nosave, now, force }) {
         // The only answer is the end of the connection; what follows in the pipeline is not executed.

@@ -95,7 +95,7 @@ pub(super) fn reload(ctx: &mut Ctx) {
             keyspace.flush(db);
         }
     }
-    match load_now(ctx.server, merge) {
+    match load_now(ctx.server, flush, merge) {
         Ok(()) => {
             log::info!("DB reloaded by DEBUG RELOAD");
             ctx.out.ok();
@@ -108,7 +108,7 @@ pub(super) fn reload(ctx: &mut Ctx) {
 }
 
 /// Loads the file in one go; no client is served meanwhile.
-fn load_now(server: &mut Server, replace: bool) -> Result<(), String> {
+fn load_now(server: &mut Server, alone: bool, replace: bool) -> Result<(), String> {
     /// Bytes read at a time.
     const READ_BYTES: usize = 1 << 20;
     /// Bytes decoded at a time.
@@ -133,6 +133,8 @@ fn load_now(server: &mut Server, replace: bool) -> Result<(), String> {
         }
     };
     let result = load();
+    let libraries = loader.take_libraries();
+    let result = result.and_then(|()| server.adopt_libraries(libraries, alone, replace || alone));
     server.host.disk_now(DiskJob::Abort { file });
     (server.persistence.loaded_keys, server.persistence.loaded_expired) = (loader.keys(), loader.expired());
     result

@@ -109,6 +109,11 @@ struct Names {
 }
 
 impl CommandSink {
+    /// Writes what loads a library of functions: behind the beginning, and in front of all keys.
+    pub fn library(&mut self, code: &[u8]) {
+        request(&mut self.out.tail, &[b"FUNCTION", b"LOAD", code]);
+    }
+
     /// For what `keyspace` holds now: the walk is to begin in the same turn. Where a file says times, `unix_seconds` is its first.
     pub fn begin(unix_seconds: Option<i64>, keyspace: &mut Keyspace) -> (WalkId, Rc<RefCell<Self>>) {
         let mut out = Out::default();

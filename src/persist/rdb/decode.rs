@@ -516,7 +516,7 @@ impl Decoder {
 }
 
 /// The bytes of a string that is no value.
-fn text<'a>(input: &'a Input, scratch: &'a mut Vec<u8>, text: Text) -> &'a [u8] {
+pub(super) fn text<'a>(input: &'a Input, scratch: &'a mut Vec<u8>, text: Text) -> &'a [u8] {
     match text {
         Text::Span(range) => return input.at(range),
         Text::Scratch => (),

@@ -85,6 +85,8 @@ pub struct SaveInfo<'a> {
     pub replication: Option<ReplicationPosition<'a>>,
     /// Whether it is the base of an append-only file.
     pub aof_base: bool,
+    /// The code of the libraries of functions.
+    pub libraries: &'a [&'a [u8]],
 }
 
 impl SaveInfo<'_> {
@@ -175,6 +177,12 @@ impl Encoder {
             self.packer.string(&mut self.out.tail, name.as_ref());
             self.packer.string(&mut self.out.tail, value.as_ref());
         }
+    }
+
+    /// Writes a library of functions: they stand in front of all keys.
+    pub fn library(&mut self, code: &[u8]) {
+        self.out.tail.push(opcode::FUNCTION2);
+        self.packer.string(&mut self.out.tail, code);
     }
 
     /// Selects the database of the keys that follow.

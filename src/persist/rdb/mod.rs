@@ -37,6 +37,7 @@ mod decode;
 mod encode;
 mod format;
 mod input;
+pub mod libraries;
 mod outline;
 mod packer;
 pub mod payload;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{config::UserData, data::entry::Entry};
 
-const FOOTER: usize = 10;
+pub(super) const FOOTER: usize = 10;
 
 /// Why a payload is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub fn dump(entry: &Entry, settings: Settings) -> Vec<u8> {
 }
 
 /// Puts the footer behind a type and a value.
-fn sign(out: &mut Vec<u8>, version: u32) {
+pub(super) fn sign(out: &mut Vec<u8>, version: u32) {
     out.extend_from_slice(&(version as u16).to_le_bytes());
     let sum = crc::checksum(out);
     out.extend_from_slice(&sum.to_le_bytes());

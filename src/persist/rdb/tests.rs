@@ -291,7 +291,7 @@ fn marks_of_access_are_written_for_the_policies_that_need_them() {
 #[test]
 fn a_file_tells_about_itself_as_redis_does() {
     let replication = Some(ReplicationPosition { stream_db: 3, id: "0123456789012345678901234567890123456789", offset: 99 });
-    let info = SaveInfo { unix_seconds: 1_700_000_000, used_memory: 1_000_000, replication, aof_base: true };
+    let info = SaveInfo { unix_seconds: 1_700_000_000, used_memory: 1_000_000, replication, aof_base: true, libraries: &[] };
     let fields: Vec<_> = info.aux().iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(
         fields[1..].join(" "),

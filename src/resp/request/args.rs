@@ -145,6 +145,11 @@ impl<'a> Args<'a> {
     pub fn skip(&self, from: usize) -> Args<'a> {
         Args { args: self.args.get(from..).unwrap_or_default(), ..*self }
     }
+
+    /// The first `count` of them.
+    pub fn take(&self, count: usize) -> Args<'a> {
+        Args { args: self.args.get(..count).unwrap_or(self.args), ..*self }
+    }
 }
 
 /// Bytes of small arguments that an [`OwnedArgs`] keeps in one buffer, so that any place in it has 32 bits. What is more gets buffers of its own.
@@ -176,6 +181,23 @@ impl OwnedArgs {
         let mut owned = Self::default();
         parts.iter().for_each(|p| owned.push(p));
         owned
+    }
+
+    /// Takes all arguments away; the room for small ones stays.
+    pub fn clear(&mut self) {
+        self.buf.clear();
+        self.args.clear();
+        self.own.clear();
+    }
+
+    /// Gives back room that was needed once; no argument is left.
+    pub fn give_back_room(&mut self) {
+        /// Bytes, and arguments, that are kept room for.
+        const KEPT: usize = 4096;
+        self.clear();
+        self.buf.shrink_to(KEPT);
+        self.args.shrink_to(KEPT);
+        self.own.shrink_to(KEPT);
     }
 
     /// Adds an argument.

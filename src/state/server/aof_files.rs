@@ -178,9 +178,17 @@ impl Server {
         if !self.config.aof_use_rdb_preamble {
             let timestamp = self.config.aof_timestamp_enabled.then_some(now);
             let (walk, sink) = CommandSink::begin(timestamp, &mut self.keyspace);
+            self.functions.codes().into_iter().for_each(|code| sink.borrow_mut().library(code));
             return (walk, sink);
         }
-        let info = SaveInfo { unix_seconds: now, used_memory: self.host.used_memory() as u64, replication: None, aof_base: true };
+        let libraries = self.functions.codes();
+        let info = SaveInfo {
+            unix_seconds: now,
+            used_memory: self.host.used_memory() as u64,
+            replication: None,
+            aof_base: true,
+            libraries: &libraries,
+        };
         let (walk, sink) = RdbSink::begin(Settings::from_config(&self.config), &info, &mut self.keyspace);
         (walk, sink)
     }

@@ -93,7 +93,8 @@ impl Server {
                 | Blocked::Rewrite
                 | Blocked::Reload
                 | Blocked::LongReply
-                | Blocked::Memory,
+                | Blocked::Memory
+                | Blocked::Script,
             )
             | None => false,
         }

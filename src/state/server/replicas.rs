@@ -60,11 +60,15 @@ impl Server {
         if !self.replication.is_replica() {
             self.replication.log.forget_db();
         }
+        let link = self.clients.get(conn).and_then(|client| client.peer.as_replica());
+        let wants_functions = !link.is_some_and(|link| link.without_functions);
+        let libraries = if wants_functions { self.functions.codes() } else { Vec::new() };
         let info = SaveInfo {
             unix_seconds: self.unix_us / 1_000_000,
             used_memory: self.host.used_memory() as u64,
             replication: position(&self.replication),
             aof_base: false,
+            libraries: &libraries,
         };
         let link = self.clients.get(conn).and_then(|client| client.peer.as_replica());
         let (without_data, marked) = link.map_or((false, false), |link| (link.without_data, link.capabilities.eof));

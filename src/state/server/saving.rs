@@ -40,11 +40,13 @@ impl Server {
     }
 
     fn snapshot(&mut self) -> (WalkId, Rc<RefCell<RdbSink>>) {
+        let libraries: Vec<&[u8]> = self.functions.codes();
         let info = SaveInfo {
             unix_seconds: self.unix_us / 1_000_000,
             used_memory: self.host.used_memory() as u64,
             replication: position(&self.replication),
             aof_base: false,
+            libraries: &libraries,
         };
         RdbSink::begin(Settings::from_config(&self.config), &info, &mut self.keyspace)
     }

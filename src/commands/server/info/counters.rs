@@ -42,7 +42,7 @@ pub(super) fn stats(info: &Info, report: &mut InfoText) {
         .field("expire_cycle_cpu_milliseconds", keyspace.expire_cycle_nanos / MS)
         .field("evicted_keys", keyspace.evicted)
         .field("evicted_clients", stats.evicted_clients)
-        .field("evicted_scripts", 0)
+        .field("evicted_scripts", info.server.scripting.evicted_scripts())
         .field("total_eviction_exceeded_time", (stats.eviction_exceeded_nanos + exceeded) / MS)
         .field("current_eviction_exceeded_time", exceeded / MS)
         .field("keyspace_hits", keyspace.hits)

@@ -112,22 +112,22 @@ pub(super) fn memory(info: &Info, report: &mut InfoText) {
         .field("allocator_muzzy", 0)
         .field("total_system_memory", process.system_memory)
         .field("total_system_memory_human", text(process.system_memory));
-    // There is no script interpreter that could take memory.
-    report.idle(&[
-        ("used_memory_lua", "0"),
-        ("used_memory_vm_eval", "0"),
-        ("used_memory_lua_human", "0B"),
-        ("used_memory_scripts_eval", "0"),
-        ("number_of_cached_scripts", "0"),
-        ("number_of_functions", "0"),
-        ("number_of_libraries", "0"),
-        ("used_memory_vm_functions", "0"),
-        ("used_memory_vm_total", "0"),
-        ("used_memory_vm_total_human", "0B"),
-        ("used_memory_functions", "0"),
-        ("used_memory_scripts", "0"),
-        ("used_memory_scripts_human", "0B"),
-    ]);
+    // One interpreter runs scripts and functions; all it takes is shown with the scripts.
+    let (vm, scripts, functions) = (server.scripting.lua_bytes(), server.scripting.script_bytes(), server.functions.memory());
+    report
+        .field("used_memory_lua", vm)
+        .field("used_memory_vm_eval", vm)
+        .field("used_memory_lua_human", text(vm))
+        .field("used_memory_scripts_eval", scripts)
+        .field("number_of_cached_scripts", server.scripting.script_count())
+        .field("number_of_functions", server.functions.function_count())
+        .field("number_of_libraries", server.functions.len())
+        .field("used_memory_vm_functions", 0)
+        .field("used_memory_vm_total", vm)
+        .field("used_memory_vm_total_human", text(vm))
+        .field("used_memory_functions", functions)
+        .field("used_memory_scripts", scripts + functions)
+        .field("used_memory_scripts_human", text(scripts + functions));
     let apart = |of: usize, from: usize| of as i64 - from as i64;
     report
         .field("maxmemory", server.config.maxmemory)

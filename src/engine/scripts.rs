@@ -1,0 +1,374 @@
+//! Scripts: what they ask for is done between two steps of theirs, so that nothing is entered twice.
+//!
+//! One that runs for longer than `busy-reply-threshold` is suspended, and goes on in slices at the end of each turn. Its client waits, everybody else
+//! is told that the server is busy, and the data stand still until it has ended: no key expires, is evicted or served.
+
+use super::Engine;
+use crate::{
+    commands::{
+        CommandId,
+        scripting::{FIRST_KEY, ScriptCall},
+    },
+    resp::{
+        output::{Output, Protocol},
+        request::{Args, OwnedArgs},
+    },
+    scripting::{Answer, Asked, RunFacts, ScriptFlags, log_level},
+    state::{
+        Action, Client, ConnId, Peer,
+        client::{Blocked, Origin},
+        scripts::{Kind, Running},
+        write_gate::GateReason,
+    },
+};
+
+use std::{borrow::Cow, vec::IntoIter};
+
+/// How long a slow script goes on in a turn.
+const SLICE_NANOS: u64 = 2_000_000;
+
+/// A buffer of replies that has grown larger than this is given back.
+const REPLY_KEPT: usize = 64 * 1024;
+
+/// Where the effects of a script go, unless it says otherwise (`redis.REPL_ALL`).
+const EVERYWHERE: u8 = 3;
+
+/// A script between two slices, and what goes on behind it.
+pub(super) struct Suspended {
+    /// The command that its client has called.
+    id: CommandId,
+    args: OwnedArgs,
+    /// It is part of a transaction.
+    in_exec: bool,
+    /// What of that transaction is still to run.
+    pub rest: Option<IntoIter<(CommandId, OwnedArgs)>>,
+}
+
+/// Where a script has come to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// To its end.
+    Finished,
+    /// It is slow, and others have to have their turn.
+    Slow,
+}
+
+impl Engine {
+    /// Runs the script that a command has named. `false`: it is slow, and will go on by itself; the command is not over.
+    // A function of its own, so that the stack frame of other calls is small.
+    #[inline(never)]
+    pub(super) fn run_script(
+        &mut self,
+        conn: ConnId,
+        id: CommandId,
+        args: Args<'_>,
+        script: &ScriptCall,
+        out: &mut Output,
+        in_exec: bool,
+    ) -> bool {
+        // Room is made here or not at all: no key may go while the script runs.
+        let lacks_memory = self.server.is_memory_limited() && !self.has_memory();
+        if let Some(text) = self.script_refusal(conn, script.flags, script.read_only, lacks_memory) {
+            self.server.count_error(&text);
+            out.error(text);
+            return true;
+        }
+        // In front of what the script calls.
+        if !self.server.monitors.is_empty() && conn != ConnId::FILE {
+            self.feed_monitors(conn, id, args);
+        }
+        let Some(mut running) = self.running(conn, args, script) else { return true };
+        running.denies_oom = lacks_memory && !running.allow_oom;
+        self.set_script_client(conn);
+        let facts = RunFacts { name: running.name.clone(), is_function: script.is_function };
+        self.server.scripts.running = Some(Box::new(running));
+        let arguments = args.skip(FIRST_KEY);
+        self.server.scripting.begin(script.function, arguments.take(script.keys), arguments.skip(script.keys), facts);
+        match self.advance_script(Answer::Begin, u64::MAX) {
+            Step::Finished => {
+                self.end_script(out);
+                if !in_exec {
+                    self.end_unit(conn);
+                }
+                true
+            }
+            Step::Slow => {
+                if let Some(running) = &mut self.server.scripts.running {
+                    running.args = Some(OwnedArgs::from_args(args));
+                }
+                self.suspended = Some(Box::new(Suspended { id, args: OwnedArgs::from_args(args), in_exec, rest: None }));
+                if let Some(client) = self.server.clients.get_mut(conn) {
+                    client.blocked = Some(Blocked::Script);
+                }
+                false
+            }
+        }
+    }
+
+    fn running(&self, conn: ConnId, args: Args<'_>, script: &ScriptCall) -> Option<Running> {
+        let client = self.server.clients.get(conn)?;
+        let flags = script.flags;
+        Some(Running {
+            kind: if script.is_function { Kind::Function } else { Kind::Script },
+            name: if script.is_function { args.get(1).into() } else { self.server.scripting.sha(script.function).into() },
+            caller: conn,
+            caller_id: client.id,
+            repeats: client.peer.repeats(),
+            read_only: script.read_only || flags.has_shebang && flags.no_writes,
+            allow_oom: flags.has_shebang && flags.allow_oom,
+            denies_oom: false,
+            wrote: false,
+            killed: false,
+            began: self.nanos,
+            unix_us: self.server.unix_us,
+            propagates: EVERYWHERE,
+            args: None,
+        })
+    }
+
+    /// Makes the client that runs a script's commands what its caller is. What those commands do to their client ends with the script.
+    fn set_script_client(&mut self, caller: ConnId) {
+        let Some(client) = self.server.clients.get(caller) else { return };
+        let (db, user, authenticated) = (client.db, client.user, client.authenticated);
+        let (no_touch, repeats) = (client.no_touch, client.peer.repeats());
+        let now = self.server.mono_ms;
+        let client = self.server.clients.script_client(|| Client::new(0, Origin::default(), now, true));
+        (client.db, client.user, client.authenticated, client.no_touch) = (db, user, authenticated, no_touch);
+        client.peer = if repeats { Peer::File } else { Peer::Client };
+        self.script_out.protocol = Protocol::Resp2;
+    }
+
+    /// Why a script may not begin, if it says of itself what it does, or the server's state allows none.
+    fn script_refusal(&self, conn: ConnId, flags: ScriptFlags, read_only: bool, lacks_memory: bool) -> Option<Cow<'static, [u8]>> {
+        let (server, config) = (&self.server, &self.server.config);
+        let obeys = server.clients.get(conn).is_some_and(|client| client.peer.repeats());
+        let upstream = server.replication.upstream.as_ref();
+        let is_stale = upstream.is_some_and(|upstream| !upstream.is_online()) && !config.replica_serve_stale_data;
+        if !flags.has_shebang {
+            return is_stale.then_some(MASTERDOWN.into());
+        }
+        if is_stale && !flags.allow_stale {
+            return Some(STALE.into());
+        }
+        if !flags.no_writes && !obeys {
+            if upstream.is_some() && config.replica_read_only {
+                return Some(READONLY.into());
+            }
+            let refusing = server.write_gate().refusing();
+            match (refusing, &server.aof.failure) {
+                (Some(GateReason::SaveFailed), _) => return Some(MISCONF.into()),
+                (Some(GateReason::AofFailed), failure) => {
+                    let reason = failure.as_ref().map_or("", |failure| &*failure.reason);
+                    return Some([MISCONF_AOF, reason.as_bytes()].concat().into());
+                }
+                _ => (),
+            }
+            if read_only {
+                return Some(b"ERR Can not execute a script with write flag using *_ro command.".into());
+            }
+            if refusing == Some(GateReason::FewReplicas) {
+                return Some(b"NOREPLICAS Not enough good replicas to write.".into());
+            }
+        }
+        if !flags.allow_oom && !flags.no_writes && !obeys && lacks_memory {
+            return Some(b"OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'".into());
+        }
+        None
+    }
+
+    /// Has the script go on until it ends or, where it is slow, until this moment of monotonic time.
+    fn advance_script(&mut self, answer: Answer<'_>, until: u64) -> Step {
+        let mut reply = std::mem::take(&mut self.script_out);
+        let step = self.advance_with(answer, until, &mut reply);
+        if reply.tail_capacity() > REPLY_KEPT || !reply.rewind(0) {
+            reply = Output::new(reply.protocol);
+        }
+        self.script_out = reply;
+        step
+    }
+
+    fn advance_with(&mut self, answer: Answer<'_>, until: u64, reply: &mut Output) -> Step {
+        let mut whole;
+        let mut asked = self.server.scripting.resume(answer);
+        loop {
+            let answer = match asked {
+                Asked::Call => {
+                    if !reply.rewind(0) {
+                        *reply = Output::new(reply.protocol);
+                    }
+                    self.call_for_script(reply);
+                    // As a rule the reply is in one piece.
+                    if reply.pieces() == 0 {
+                        Answer::Reply(reply.since(0))
+                    } else {
+                        whole = reply.take_all();
+                        Answer::Reply(&whole)
+                    }
+                }
+                Asked::AclCheck => match self.is_allowed_to_script() {
+                    Ok(allowed) => Answer::Bool(allowed),
+                    Err(text) => Answer::Error(text.as_bytes()),
+                },
+                Asked::Interrupted => match self.interrupted(until) {
+                    Some(answer) => answer,
+                    None => return Step::Slow,
+                },
+                Asked::Log { level } => {
+                    log::log!(log_level(level), "{}", String::from_utf8_lossy(self.server.scripting.log_text()));
+                    Answer::Go
+                }
+                Asked::Propagate(what) => {
+                    if let Some(running) = &mut self.server.scripts.running {
+                        running.propagates = what;
+                    }
+                    Answer::Go
+                }
+                Asked::SetResp(version) => {
+                    reply.protocol = if version == 3 { Protocol::Resp3 } else { Protocol::Resp2 };
+                    Answer::Go
+                }
+                Asked::Finished { .. } => return Step::Finished,
+            };
+            asked = self.server.scripting.resume(answer);
+        }
+    }
+
+    /// The hook has fired: what the script is told; `None` when it is to stop for a while.
+    fn interrupted(&mut self, until: u64) -> Option<Answer<'static>> {
+        let nanos = self.server.host.nanos();
+        let threshold = self.server.config.busy_reply_threshold;
+        let scripts = &mut self.server.scripts;
+        let Some(running) = &scripts.running else { return Some(Answer::Go) };
+        if running.killed {
+            return Some(Answer::Kill(running.kind.killed()));
+        }
+        if scripts.is_slow {
+            return (nanos < until).then_some(Answer::Go);
+        }
+        let ms = nanos.saturating_sub(running.began) / 1_000_000;
+        // What comes from a file or from our primary is in nobody's way: nobody is served before it has been executed.
+        if threshold == 0 || ms < threshold || running.repeats {
+            return Some(Answer::Go);
+        }
+        scripts.is_slow = true;
+        log::warn!(
+            "Slow script detected: still in execution after {ms} milliseconds. You can try killing the script using the {} command. Script name \
+             is: {}.",
+            running.kind.kill_command(),
+            running.name.escape_ascii()
+        );
+        None
+    }
+
+    /// Writes what came of a script.
+    fn end_script(&mut self, out: &mut Output) {
+        let written = self.server.scripting.write_result(out);
+        // What its calls have counted is not its failure.
+        self.errors_before = self.server.stats.errors;
+        written.uncounted.iter().for_each(|text| self.server.count_error(text));
+        if written.is_error && written.uncounted.is_empty() {
+            // It fails with an error that is counted already.
+            self.errors_before = self.server.stats.errors.wrapping_sub(1);
+        }
+        self.server.scripts.running = None;
+        self.server.scripts.is_slow = false;
+    }
+
+    /// Whether the data stand still for everybody but the script that runs.
+    #[inline]
+    pub(super) fn is_script_slow(&self) -> bool {
+        self.suspended.is_some()
+    }
+
+    /// Whether what follows in a transaction has to wait for the end of a script.
+    pub(super) fn keep_rest(&mut self, rest: IntoIter<(CommandId, OwnedArgs)>) {
+        if let Some(suspended) = &mut self.suspended {
+            suspended.rest = Some(rest);
+        }
+    }
+
+    /// Has the script that is slow go on for a slice.
+    pub(super) fn script_slice(&mut self) {
+        let Some(running) = &self.server.scripts.running else { return };
+        let (caller, caller_id) = (running.caller, running.caller_id);
+        let answer = if running.killed { Answer::Kill(running.kind.killed()) } else { Answer::Go };
+        let (unix_us, now_ms) = (self.server.unix_us, self.server.keyspace.now_ms);
+        let until = self.server.host.nanos().saturating_add(SLICE_NANOS);
+        // What others have been refused meanwhile is no failure of the script's.
+        self.errors_before = self.server.stats.errors;
+        let is_there = self.server.clients.get(caller).is_some_and(|client| client.id == caller_id);
+        // What it reads and changes is its client's doing.
+        self.server.keyspace.tracked.current = if is_there { self.server.reader(caller) } else { None };
+        let step = self.advance_script(answer, until);
+        self.server.keyspace.tracked.current = None;
+        (self.server.unix_us, self.server.keyspace.now_ms) = (unix_us, now_ms);
+        if step != Step::Finished {
+            return;
+        }
+        let Some(suspended) = self.suspended.take() else { return };
+        let began = self.server.scripts.running.as_ref().map_or(self.nanos, |running| running.began);
+        // One that has gone hears nothing; what it asked for is done all the same.
+        let protocol = self.server.clients.get(caller).filter(|_| is_there).map_or(Protocol::Resp2, |client| client.out.protocol);
+        let (mut out, heard) = (Output::new(protocol), is_there && self.is_heard(caller));
+        self.end_script(&mut out);
+        let Suspended { id, args, in_exec, rest } = *suspended;
+        self.nanos = self.server.host.nanos();
+        let nanos = self.nanos.saturating_sub(began);
+        self.count_call(if is_there { caller } else { ConnId::SCRIPT }, id, args.args(), nanos);
+        if !heard {
+            out = Output::new(protocol);
+        }
+        if in_exec && is_there {
+            self.run_queue(caller, rest.unwrap_or_default(), &mut out);
+        } else {
+            self.end_unit(caller);
+        }
+        if is_there {
+            self.give_late_output(caller, out);
+        }
+        if self.suspended.is_none() {
+            self.script_ended(caller, is_there);
+        }
+    }
+
+    /// Everybody goes on where the script has left off.
+    fn script_ended(&mut self, caller: ConnId, is_there: bool) {
+        if is_there {
+            if let Some(client) = self.server.clients.get_mut(caller) {
+                client.blocked = None;
+            }
+            self.turn_reply_mode(caller);
+            self.server.blocking.released.push(caller);
+        }
+        if let Some(conn) = self.server.replication.upstream.as_ref().and_then(|upstream| upstream.conn) {
+            self.server.actions.push_back(Action::Read(ConnId(conn)));
+        }
+        if !self.server.keyspace.gone.is_empty() || !self.server.keyspace.notes.is_empty() {
+            self.forget_gone();
+        }
+        if self.server.keyspace.awaited.has_ready() {
+            self.serve_ready();
+        }
+    }
+
+    /// Puts what came late behind what a client has to be sent.
+    fn give_late_output(&mut self, conn: ConnId, late: Output) {
+        if let Some(client) = self.server.clients.get_mut(conn) {
+            let protocol = client.out.protocol;
+            let mut out = std::mem::replace(&mut client.out, Output::new(protocol));
+            out.append(late);
+            self.give_output(conn, out);
+        }
+    }
+}
+
+const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+const STALE: &[u8] =
+    b"MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and 'allow-stale' flag is not set on the script.";
+const READONLY: &[u8] = b"READONLY Can not run script with write flag on readonly replica.";
+const MISCONF: &[u8] =
+    b"MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Writable scripts are \
+blocked. Use 'no-writes' flag for read only scripts.";
+const MISCONF_AOF: &[u8] =
+    b"MISCONF Redis is configured to persist data to AOF, but it's currently unable to persist to disk. Writable scripts are \
+blocked. Use 'no-writes' flag for read only scripts. AOF error: ";

@@ -1,0 +1,388 @@
+//! The machine: one state of Lua, the stack that scripts run on, and the switch between the two. One of the rooms where `unsafe` is allowed
+//! (see lib.rs).
+//!
+//! - **The engine's side** (`is_host`) never lets Lua raise an error: memory is not refused to it, it looks at no metatable, and compiles in
+//!   protected mode.
+//! - **The script's side** runs in one protected call on a coroutine that is made once. An error, also that which ends a script, is a jump over
+//!   frames of Rust; none of those owns anything.
+//! - A run that is suspended for ever is never unwound: machine, stack and memory are leaked (`abandon`).
+#![allow(unsafe_code)]
+
+mod calls;
+mod env;
+mod frame;
+mod libraries;
+mod random;
+mod registering;
+mod shared;
+mod stack;
+mod strings;
+mod values;
+
+use super::{Answer, Asked, FunctionRef, RegisteredFunction, RunFacts};
+use crate::resp::{
+    output::Output,
+    request::{Args, OwnedArgs},
+};
+use corosensei::{Coroutine, CoroutineResult, stack::DefaultStack};
+use mlua_sys as ffi;
+pub(super) use registering::is_name;
+use shared::{Given, Shared, ask, bound};
+use std::ffi::{CString, c_int};
+
+/// Bytes of the stack that scripts run on: Lua's own limit of nested C calls needs less.
+const STACK_BYTES: usize = 4 << 20;
+/// Instructions between two looks at what the engine wants.
+const INSTRUCTIONS: c_int = 100_000;
+/// Runs between two steps of the collector that the machine asks for.
+const RUNS_PER_STEP: u32 = 50;
+
+/// Bytes below which garbage waits for the next script.
+const GARBAGE_MIN: usize = 8 << 20;
+
+/// Lua, and its stack.
+pub(super) struct Machine {
+    main: *mut ffi::lua_State,
+    /// Owned; the state and the coroutine point at it.
+    shared: *mut Shared,
+    coroutine: Option<Coroutine<(), Asked, ()>>,
+    facts: Option<RunFacts>,
+    failed: bool,
+    is_running: bool,
+    runs: u32,
+    /// The globals have KEYS and ARGV.
+    has_keys: bool,
+    /// Bytes that were held when the collector had last gone through all of it.
+    live: usize,
+    /// There may be much that nothing leads to any more: so many times the collector is still to go through all of it. The first time may have begun
+    /// while it was in use.
+    cycles_left: u32,
+}
+
+/// What a script's end has written.
+#[derive(Default)]
+pub(in crate::scripting) struct Written {
+    pub(in crate::scripting) is_error: bool,
+    pub(in crate::scripting) uncounted: Vec<Vec<u8>>,
+}
+
+impl Machine {
+    /// Makes Lua with its environment.
+    pub(super) fn new(limit: usize, seed: u32) -> Self {
+        let shared = Box::into_raw(Shared::new(limit, seed));
+        // SAFETY: `shared` lives until the state is closed. Memory is not refused to the host, so that nothing below raises an error.
+        unsafe {
+            let main = ffi::lua_newstate(shared::allocate, shared.cast());
+            assert!(!main.is_null(), "no memory for Lua");
+            env::install(main);
+            (*shared).thread = ffi::lua_newthread(main);
+            ffi::lua_setfield(main, ffi::LUA_REGISTRYINDEX, c"solod.thread".as_ptr());
+            let stack = DefaultStack::new(STACK_BYTES).expect("address space for a stack");
+            let coroutine = Coroutine::with_stack(stack, move |yielder, ()| {
+                (*shared).yielder = yielder;
+                loop {
+                    let failed = run(shared);
+                    yielder.suspend(Asked::Finished { failed });
+                }
+            });
+            Self {
+                main,
+                shared,
+                coroutine: Some(coroutine),
+                facts: None,
+                failed: false,
+                is_running: false,
+                runs: 0,
+                has_keys: false,
+                live: 0,
+                cycles_left: 0,
+            }
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        // SAFETY: the script's side does not run while the engine's does.
+        unsafe { &*self.shared }
+    }
+
+    fn shared_mut(&mut self) -> &mut Shared {
+        // SAFETY: as above.
+        unsafe { &mut *self.shared }
+    }
+
+    pub(super) fn set_limit(&mut self, bytes: usize) {
+        self.shared_mut().limit = bound(bytes);
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.shared().used
+    }
+
+    /// Compiles a text. An error is Lua's.
+    pub(super) fn compile(&mut self, body: &[u8], chunk: &str) -> Result<FunctionRef, Vec<u8>> {
+        let chunk = CString::new(chunk).map_err(|_| b"a NUL in a chunk's name".to_vec())?;
+        // What begins as byte code does is not to be read as that: one space in front makes it a text, with the same lines.
+        let spaced = if body.first() == Some(&0x1b) { [b" ", body].concat() } else { Vec::new() };
+        let body = if spaced.is_empty() { body } else { &spaced[..] };
+        let l = self.main;
+        // SAFETY: loading is protected. The collector rests, so that it does not meet what is half made.
+        unsafe {
+            ffi::lua_gc(l, ffi::LUA_GCSTOP, 0);
+            let failed = ffi::luaL_loadbuffer(l, body.as_ptr().cast(), body.len(), chunk.as_ptr());
+            ffi::lua_gc(l, ffi::LUA_GCRESTART, 0);
+            if failed != 0 {
+                let text = stack::bytes_at(l, -1).to_vec();
+                ffi::lua_settop(l, 0);
+                return Err(text);
+            }
+            let at = ffi::luaL_ref(l, ffi::LUA_REGISTRYINDEX);
+            Ok(FunctionRef(at as u32))
+        }
+    }
+
+    /// Lets a function go.
+    pub(super) fn release(&mut self, function: FunctionRef) {
+        // SAFETY: it came from `luaL_ref`, and its owner lets it go once.
+        unsafe { ffi::luaL_unref(self.main, ffi::LUA_REGISTRYINDEX, function.0 as c_int) };
+    }
+
+    /// Puts a function and its parameters where the coroutine finds them.
+    pub(super) fn begin(&mut self, function: FunctionRef, keys: Args, argv: Args, facts: RunFacts) {
+        assert!(!self.is_running, "one script runs at a time");
+        let shared = self.shared_mut();
+        (shared.kill, shared.resp, shared.params) = (None, 2, if facts.is_function { 2 } else { 0 });
+        let l = shared.thread;
+        // SAFETY: the thread is at rest; memory is not refused.
+        unsafe {
+            ffi::lua_settop(l, 0);
+            ffi::lua_pushcclosure(l, calls::error_handler, 0);
+            ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, function.0 as c_int);
+            if facts.is_function {
+                push_list(l, keys);
+                push_list(l, argv);
+                if std::mem::take(&mut self.has_keys) {
+                    // They are a script's.
+                    ffi::lua_getfield_(l, ffi::LUA_REGISTRYINDEX, env::GLOBALS.as_ptr());
+                    for name in [c"KEYS", c"ARGV"] {
+                        ffi::lua_pushnil(l);
+                        ffi::lua_setfield(l, -2, name.as_ptr());
+                    }
+                    ffi::lua_settop(l, -2);
+                }
+            } else {
+                self.has_keys = true;
+                ffi::lua_getfield_(l, ffi::LUA_REGISTRYINDEX, env::GLOBALS.as_ptr());
+                push_list(l, keys);
+                ffi::lua_setfield(l, -2, c"KEYS".as_ptr());
+                push_list(l, argv);
+                ffi::lua_setfield(l, -2, c"ARGV".as_ptr());
+                ffi::lua_settop(l, -2);
+            }
+            ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, INSTRUCTIONS);
+        }
+        self.facts = Some(facts);
+        self.is_running = true;
+    }
+
+    /// Runs a library's code, which is compiled, and gives what it has registered. `is_late` is asked as it runs. An error is the text behind
+    /// `Error registering functions: `.
+    pub(super) fn register(&mut self, code: FunctionRef, is_late: &mut dyn FnMut() -> bool) -> Result<Vec<RegisteredFunction>, Vec<u8>> {
+        let none = OwnedArgs::default();
+        // SAFETY: the state is at rest; memory is not refused.
+        unsafe {
+            ffi::lua_rawgeti_(self.main, ffi::LUA_REGISTRYINDEX, code.0 as c_int);
+            env::set_library_environment(self.main);
+            ffi::lua_settop(self.main, 0);
+            env::set_loading(self.main, true);
+        }
+        self.begin(code, none.args(), none.args(), RunFacts { name: Box::default(), is_function: true });
+        self.shared_mut().params = 0;
+        // A library's code takes no parameters.
+        // SAFETY: the two lists are on top.
+        unsafe { ffi::lua_settop(self.shared().thread, -3) };
+        self.shared_mut().registered = Some(Vec::new());
+        let mut answer = Answer::Begin;
+        let failed = loop {
+            answer = match self.resume(answer) {
+                Asked::Finished { failed } => break failed,
+                Asked::Log { level } => {
+                    log::log!(super::log_level(level), "{}", String::from_utf8_lossy(self.call_args().get(0)));
+                    Answer::Go
+                }
+                Asked::Interrupted if is_late() => Answer::Kill("ERR FUNCTION LOAD timeout"),
+                _ => Answer::Go,
+            };
+        };
+        let registered = self.shared_mut().registered.take().unwrap_or_default();
+        let l = self.shared().thread;
+        // SAFETY: as above.
+        unsafe { env::set_loading(self.main, false) };
+        // SAFETY: the run has ended; its error is on top.
+        let error = failed.then(|| unsafe { calls::plain_error(l) });
+        // SAFETY: as above.
+        unsafe { ffi::lua_settop(l, 0) };
+        match error {
+            None => Ok(registered),
+            Some(text) => {
+                registered.iter().for_each(|one| self.release(one.function));
+                Err(text)
+            }
+        }
+    }
+
+    /// Runs the script until it asks for something.
+    #[inline]
+    pub(super) fn resume(&mut self, answer: Answer) -> Asked {
+        assert!(self.is_running, "a script runs");
+        self.shared_mut().given = Given::of(answer);
+        self.shared_mut().is_host = false;
+        let Some(coroutine) = &mut self.coroutine else { unreachable!("it is there as long as the machine is") };
+        let asked = match coroutine.resume(()) {
+            CoroutineResult::Yield(asked) => asked,
+            CoroutineResult::Return(()) => unreachable!("it never returns"),
+        };
+        self.shared_mut().is_host = true;
+        if let Asked::Finished { failed } = asked {
+            (self.failed, self.is_running) = (failed, false);
+        }
+        asked
+    }
+
+    #[inline]
+    pub(super) fn call_args(&self) -> Args<'_> {
+        self.shared().args.args()
+    }
+
+    pub(super) fn take_call(&mut self) -> OwnedArgs {
+        std::mem::take(&mut self.shared_mut().args)
+    }
+
+    pub(super) fn give_back_call(&mut self, mut args: OwnedArgs) {
+        args.clear();
+        self.shared_mut().args = args;
+    }
+
+    /// Writes what has been returned, or the error, and lets it go.
+    pub(super) fn write_result(&mut self, out: &mut Output) -> Written {
+        let l = self.shared().thread;
+        let mut written = Written { is_error: self.failed, uncounted: Vec::new() };
+        // SAFETY: the script has ended; its value, or its error, is on top.
+        unsafe {
+            if self.failed {
+                let name = self.facts.as_ref().map_or(&[][..], |facts| &facts.name);
+                let (text, is_counted) = calls::error_text(l, name);
+                out.error(&text);
+                if !is_counted {
+                    written.uncounted.push(text);
+                }
+            } else {
+                let (resp, used, limit) = (self.shared().resp, self.shared().used, self.shared().limit);
+                let mut writer = values::Writer::new(out, resp, used, limit);
+                writer.write(l);
+                written = writer.end();
+            }
+            ffi::lua_settop(l, 0);
+            // A step also wakes a collector that a script has stopped.
+            self.runs = (self.runs + 1) % RUNS_PER_STEP;
+            if self.runs == 0 {
+                ffi::lua_gc(self.main, ffi::LUA_GCSTEP, 0);
+            }
+        }
+        let shared = self.shared_mut();
+        shared.libraries.begin();
+        shared.args.give_back_room();
+        if self.shared().used > GARBAGE_MIN.max(2 * self.live) {
+            self.cycles_left = 2;
+        }
+        written
+    }
+
+    /// Whether it is time to look for what nothing leads to any more, rather than wait for the next script to do so.
+    #[inline]
+    pub(super) fn has_garbage(&self) -> bool {
+        self.cycles_left > 0
+    }
+
+    /// Has the collector go on as long as `within` says, or until it has gone through all of it.
+    pub(super) fn collect(&mut self, within: &mut dyn FnMut() -> bool) {
+        while self.cycles_left > 0 && !self.is_running && within() {
+            // SAFETY: the state is at rest. No value of a script's has a finaliser.
+            if unsafe { ffi::lua_gc(self.main, ffi::LUA_GCSTEP, 0) } != 0 {
+                self.live = self.shared().used;
+                self.cycles_left -= 1;
+            }
+        }
+    }
+
+    /// Leaks all of it, a suspended script too.
+    pub(super) fn abandon(mut self) {
+        if let Some(mut coroutine) = self.coroutine.take() {
+            // SAFETY: no frame on its stack owns anything.
+            unsafe { coroutine.force_reset() };
+            if self.is_running {
+                // Lua still has frames on that stack.
+                std::mem::forget(coroutine);
+            }
+        }
+        if self.is_running {
+            std::mem::forget(self);
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(mut coroutine) = self.coroutine.take() {
+            // SAFETY: no frame on its stack owns anything, and it is not run again.
+            unsafe { coroutine.force_reset() };
+            if self.is_running {
+                std::mem::forget(coroutine);
+                return;
+            }
+        }
+        // SAFETY: nothing runs in the state. What it points at goes after it.
+        unsafe {
+            ffi::lua_close(self.main);
+            drop(Box::from_raw(self.shared));
+        }
+    }
+}
+
+/// Pushes a list of strings.
+unsafe fn push_list(l: *mut ffi::lua_State, args: Args) {
+    // SAFETY: pushes two values at most.
+    unsafe {
+        ffi::lua_createtable(l, c_int::try_from(args.len()).unwrap_or(0), 0);
+        for (i, arg) in (1..).zip(args.iter()) {
+            stack::push_bytes(l, arg);
+            ffi::lua_rawseti_(l, -2, i);
+        }
+    }
+}
+
+/// Runs what `begin` has put on the thread's stack; true where it failed.
+unsafe fn run(shared: *mut Shared) -> bool {
+    // SAFETY: on the coroutine, as its only frame beside the loop.
+    unsafe { ffi::lua_pcall((*shared).thread, (*shared).params, 1, 1) != 0 }
+}
+
+/// The count hook: asks the engine, and ends a script that is to end. It is armed again at each instruction until the script is gone,
+/// because the script's own `pcall` catches this error as any other.
+unsafe extern "C-unwind" fn look_up(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
+    // SAFETY: nothing is owned.
+    unsafe {
+        let shared = shared::shared(l);
+        if (*shared).is_host {
+            return;
+        }
+        if (*shared).kill.is_none() {
+            ask(shared, Asked::Interrupted);
+        }
+        if let Some(text) = (*shared).kill {
+            ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, 1);
+            ffi::lua_checkstack(l, 4);
+            stack::push_error(l, text.as_bytes(), true);
+            ffi::lua_error(l)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What a machine and the functions that its scripts call both look at. It is found through the allocator's argument, so that functions of
+//! Lua's C interface need no global.
+
+use super::libraries::Libraries;
+pub(super) use crate::scripting::RegisteredFunction as Registered;
+use crate::{
+    resp::request::OwnedArgs,
+    scripting::{Answer, Asked},
+};
+use corosensei::Yielder;
+use mlua_sys as ffi;
+use std::{
+    ffi::{c_int, c_void},
+    ptr,
+};
+
+/// An answer whose bytes are borrowed for as long as `resume` runs: the script looks at them before it is suspended again.
+#[derive(Clone, Copy)]
+pub(super) enum Given {
+    Go,
+    Reply(*const [u8]),
+    Error(*const [u8]),
+    Bool(bool),
+    Kill(&'static str),
+}
+
+impl Given {
+    pub(super) fn of(answer: Answer) -> Self {
+        match answer {
+            Answer::Begin | Answer::Go => Self::Go,
+            Answer::Reply(bytes) => Self::Reply(bytes),
+            Answer::Error(text) => Self::Error(text),
+            Answer::Bool(yes) => Self::Bool(yes),
+            Answer::Kill(text) => Self::Kill(text),
+        }
+    }
+}
+
+/// Both sides' state. Only one of them runs at a time.
+pub(super) struct Shared {
+    /// Bytes Lua holds.
+    pub(super) used: usize,
+    /// Bytes it may hold; `usize::MAX`: any number.
+    pub(super) limit: usize,
+    /// The machine itself asks for memory, outside any protected call, where Lua could not tell it that there is none.
+    pub(super) is_host: bool,
+    pub(super) yielder: *const Yielder<(), Asked>,
+    /// The thread that runs scripts.
+    pub(super) thread: *mut ffi::lua_State,
+    pub(super) given: Given,
+    pub(super) args: OwnedArgs,
+    /// The script is to end with this.
+    pub(super) kill: Option<&'static str>,
+    /// The protocol of replies to the script: 2 or 3.
+    pub(super) resp: u8,
+    /// Parameters of what is run, beside itself.
+    pub(super) params: c_int,
+    /// Room for the libraries' work.
+    pub(super) libraries: Libraries,
+    /// State of `math.random`.
+    pub(super) random: u64,
+    /// What a library has registered, while its code runs.
+    pub(super) registered: Option<Vec<Registered>>,
+}
+
+impl Shared {
+    pub(super) fn new(limit: usize, seed: u32) -> Box<Self> {
+        Box::new(Self {
+            used: 0,
+            limit: bound(limit),
+            is_host: true,
+            yielder: ptr::null(),
+            thread: ptr::null_mut(),
+            given: Given::Go,
+            args: OwnedArgs::default(),
+            kill: None,
+            resp: 2,
+            params: 0,
+            libraries: Libraries::default(),
+            random: super::random::seeded(seed),
+            registered: None,
+        })
+    }
+}
+
+/// A limit of 0 is none.
+pub(super) fn bound(limit: usize) -> usize {
+    if limit == 0 { usize::MAX } else { limit }
+}
+
+/// What the state of this thread was made with.
+///
+/// # Safety
+/// `l` belongs to a machine.
+#[inline]
+pub(super) unsafe fn shared(l: *mut ffi::lua_State) -> *mut Shared {
+    let mut argument: *mut c_void = ptr::null_mut();
+    // SAFETY: the caller's.
+    unsafe { ffi::lua_getallocf(l, &raw mut argument) };
+    argument.cast()
+}
+
+/// Suspends the script until the engine has answered.
+///
+/// # Safety
+/// The script runs on the machine's stack, and no frame between here and Lua owns anything.
+#[inline]
+pub(super) unsafe fn ask(shared: *mut Shared, asked: Asked) -> Given {
+    // SAFETY: the yielder lives at the bottom of the stack this runs on. `asked` owns nothing.
+    unsafe {
+        (*(*shared).yielder).suspend(asked);
+        if let Given::Kill(text) = (*shared).given {
+            (*shared).kill = Some(text);
+        }
+        (*shared).given
+    }
+}
+
+// The allocator of the data, but not counted with it.
+#[cfg(system_allocator)]
+use libc::{free, realloc};
+#[cfg(not(system_allocator))]
+use tikv_jemalloc_sys::{free, realloc};
+
+/// Lua's allocator: the process's, counted and bounded. What Lua gives back is never refused.
+pub(super) unsafe extern "C" fn allocate(ud: *mut c_void, at: *mut c_void, old: usize, new: usize) -> *mut c_void {
+    let shared: *mut Shared = ud.cast();
+    // SAFETY: `ud` is the machine's; `at` came from here with `old` bytes, as Lua promises.
+    unsafe {
+        if new == 0 {
+            if !at.is_null() {
+                free(at);
+                (*shared).used = (*shared).used.wrapping_sub(old);
+            }
+            return ptr::null_mut();
+        }
+        let old = if at.is_null() { 0 } else { old };
+        let grown = new.saturating_sub(old);
+        if grown > 0 && !(*shared).is_host && (*shared).used.saturating_add(grown) > (*shared).limit {
+            return ptr::null_mut();
+        }
+        let given = realloc(at, new);
+        if given.is_null() {
+            // Lua takes a smaller block for granted.
+            return if grown == 0 { at } else { given };
+        }
+        (*shared).used = (*shared).used.wrapping_add(new).wrapping_sub(old);
+        given
+    }
+}

@@ -1,0 +1,114 @@
+//! Small steps on Lua's stack. None owns memory of Rust's while Lua may raise an error.
+
+use crate::data::float;
+use mlua_sys as ffi;
+use std::{
+    ffi::{CStr, c_char, c_int},
+    slice,
+};
+
+/// Pushes a string.
+#[inline]
+pub(super) unsafe fn push_bytes(l: *mut ffi::lua_State, bytes: &[u8]) {
+    // SAFETY: Lua copies the bytes.
+    unsafe { ffi::lua_pushlstring_(l, bytes.as_ptr().cast::<c_char>(), bytes.len()) };
+}
+
+/// Sets a field of the table on top.
+pub(super) unsafe fn set_text(l: *mut ffi::lua_State, name: &CStr, text: &[u8]) {
+    // SAFETY: the table is on top, without a metatable.
+    unsafe {
+        push_bytes(l, text);
+        ffi::lua_setfield(l, -2, name.as_ptr());
+    }
+}
+
+/// Sets a field of the table on top to true.
+pub(super) unsafe fn set_flag(l: *mut ffi::lua_State, name: &CStr) {
+    // SAFETY: as above.
+    unsafe {
+        ffi::lua_pushboolean(l, 1);
+        ffi::lua_setfield(l, -2, name.as_ptr());
+    }
+}
+
+/// Pushes a field of the table on top, whatever its metatable; gives the type.
+pub(super) unsafe fn field(l: *mut ffi::lua_State, name: &CStr) -> c_int {
+    // SAFETY: the table is on top.
+    unsafe {
+        push_bytes(l, name.to_bytes());
+        ffi::lua_rawget_(l, -2);
+        ffi::lua_type(l, -1)
+    }
+}
+
+/// Pushes an error as scripts see it. A text that `has_code` and more than one word stays as it is, any other is given the code `ERR`.
+pub(super) unsafe fn push_error(l: *mut ffi::lua_State, text: &[u8], has_code: bool) {
+    let end = text.iter().rposition(|&b| b != b'\r' && b != b'\n').map_or(0, |last| last + 1);
+    let text = &text[..end];
+    // SAFETY: three slots at most, and `lua_concat` takes two strings.
+    unsafe {
+        ffi::lua_createtable(l, 0, 1);
+        if has_code && memchr::memchr(b' ', text).is_some() {
+            push_bytes(l, text);
+        } else {
+            push_bytes(l, b"ERR ");
+            push_bytes(l, text);
+            ffi::lua_concat(l, 2);
+        }
+        ffi::lua_setfield(l, -2, c"err".as_ptr());
+    }
+}
+
+/// A string's bytes; none where the value is no string.
+///
+/// # Safety
+/// They are looked at before the value leaves the stack.
+pub(super) unsafe fn bytes_at<'a>(l: *mut ffi::lua_State, index: c_int) -> &'a [u8] {
+    // SAFETY: the type is looked at, so nothing is converted.
+    unsafe {
+        if ffi::lua_type(l, index) != ffi::LUA_TSTRING {
+            return &[];
+        }
+        let mut len = 0;
+        let at = ffi::lua_tolstring(l, index, &raw mut len);
+        slice::from_raw_parts(at.cast(), len)
+    }
+}
+
+/// A number's text, in place.
+pub(super) struct NumberText {
+    bytes: [u8; 40],
+    len: usize,
+}
+
+impl NumberText {
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// A number as an argument of a command: whole numbers without exponent, others with the fewest digits that say which number it is.
+pub(super) fn number_text(number: f64) -> NumberText {
+    let mut text = NumberText { bytes: [0; 40], len: 0 };
+    let whole = number as i64;
+    // 2^63 as a double is one too many.
+    if whole as f64 == number && whole != i64::MAX {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(whole).as_bytes();
+        text.bytes[..digits.len()].copy_from_slice(digits);
+        text.len = digits.len();
+        return text;
+    }
+    if number.is_finite() {
+        let mut digits = Vec::with_capacity(text.bytes.len());
+        float::write(&mut digits, number);
+        text.len = digits.len().min(text.bytes.len());
+        text.bytes[..text.len].copy_from_slice(&digits[..text.len]);
+        return text;
+    }
+    // SAFETY: the buffer takes what 17 digits, a sign, a point and an exponent need; the length is bounded by it.
+    let written = unsafe { libc::snprintf(text.bytes.as_mut_ptr().cast(), text.bytes.len(), c"%.17g".as_ptr(), number) };
+    text.len = usize::try_from(written).unwrap_or(0).min(text.bytes.len() - 1);
+    text
+}
