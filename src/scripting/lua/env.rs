@@ -7,6 +7,7 @@
 use super::{
     calls, libraries,
     random::{random, randomseed},
+    shared::shared,
     stack::{bytes_at, field, push_bytes, set_text},
     strings,
 };
@@ -119,6 +120,7 @@ pub(super) unsafe fn install(l: *mut ffi::lua_State) {
         set_function(l, c"ipairs", ipairs);
         set_function(l, c"load", load);
         set_function(l, c"pcall", pcall);
+        set_function(l, c"xpcall", xpcall);
         ffi::lua_getfield_(l, ffi::LUA_GLOBALSINDEX, c"math".as_ptr());
         let randoms: [(&CStr, ffi::lua_CFunction); 2] = [(c"random", random), (c"randomseed", randomseed)];
         for (name, function) in randoms {
@@ -383,6 +385,38 @@ unsafe extern "C-unwind" fn pcall(l: *mut ffi::lua_State) -> c_int {
             ffi::lua_insert(l, 1);
         }
         ffi::lua_gettop(l)
+    }
+}
+
+/// `xpcall`. Lua's own calls the function that looks at the error where it was raised: of an error that ends the script that is inside the hook, where no
+/// hook would end the function. Scripts cannot see the difference, since they cannot look at the stack.
+unsafe extern "C-unwind" fn xpcall(l: *mut ffi::lua_State) -> c_int {
+    // SAFETY: nothing is owned. The function that looks at the error is at 1, the one that is called at 2.
+    unsafe {
+        ffi::luaL_checkany(l, 2);
+        ffi::lua_settop(l, 2);
+        ffi::lua_insert(l, 1);
+        let mut status = ffi::lua_pcall(l, 0, ffi::LUA_MULTRET, 0);
+        if status == 0 {
+            ffi::lua_pushboolean(l, 1);
+            ffi::lua_replace(l, 1);
+            return ffi::lua_gettop(l);
+        }
+        if status != ffi::LUA_ERRMEM && (*shared(l)).kill.is_none() {
+            ffi::lua_pushvalue(l, 1);
+            ffi::lua_insert(l, -2);
+            status = ffi::lua_pcall(l, 1, 1, 0);
+            if status != 0 && (*shared(l)).kill.is_none() {
+                ffi::lua_settop(l, 1);
+                push_bytes(l, b"error in error handling");
+            }
+        }
+        if (*shared(l)).kill.is_some() {
+            ffi::lua_error(l);
+        }
+        ffi::lua_pushboolean(l, 0);
+        ffi::lua_replace(l, 1);
+        2
     }
 }
 

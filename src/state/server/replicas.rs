@@ -4,7 +4,7 @@ use super::Server;
 use crate::{
     persist::{
         rdb::{SaveInfo, Settings},
-        snapshot::{RdbSink, SnapshotSink},
+        snapshot::RdbSink,
     },
     replication::primary::{FollowerPhase, ReplicaLink},
     state::{
@@ -74,9 +74,7 @@ impl Server {
         let (without_data, marked) = link.map_or((false, false), |link| (link.without_data, link.capabilities.eof));
         let settings = Settings::from_config(&self.config);
         let (walk, sink) = if without_data {
-            let sink = RdbSink::new(settings, &info, &self.keyspace);
-            sink.borrow_mut().finish();
-            (None, sink)
+            (None, RdbSink::new(settings, &info, &self.keyspace))
         } else {
             let (walk, sink) = RdbSink::begin(settings, &info, &mut self.keyspace);
             (Some(walk), sink)
