@@ -89,11 +89,6 @@ impl Engine {
         }
         if self.server.keyspace.tracked.clients() > 0 {
             self.server.end_turn_of_readers();
-            // What they are told may be too much.
-            if self.server.client_memory.is_limited {
-                self.server.note_changed_clients();
-                self.server.evict_clients();
-            }
         }
         self.serve_replicas();
         self.end_logging(began_unix_us);
