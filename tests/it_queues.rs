@@ -110,3 +110,11 @@ fn sidekiq() {
     succeeds(Command::new("ruby").arg("tests/clients/sidekiq_jobs.rb").arg(server.port.to_string()), "100 jobs");
     all_is_well(&server);
 }
+
+/// Laravel's components, Debian's.
+#[test]
+fn laravel() {
+    let server = Server::start(&[]);
+    succeeds(Command::new("php").arg("tests/clients/laravel_queue.php").arg(server.port.to_string()), "100 jobs");
+    all_is_well(&server);
+}
