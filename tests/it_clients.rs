@@ -22,7 +22,7 @@ fn smoke(command: impl Fn() -> Command) {
         let server = Server::start(&[]);
         let output = common::run(command().args([&server.port.to_string(), protocol]));
         assert_eq!(output.code, Some(0), "RESP{protocol}\n{}{}", output.stdout, output.stderr);
-        assert!(output.stdout.contains("15 groups"), "{}", output.stdout);
+        assert!(output.stdout.contains("17 groups"), "{}", output.stdout);
     }
 }
 

@@ -207,6 +207,46 @@ const groups = {
     assert.match(wrong.message, /^WRONGTYPE/);
   },
 
+  async scripts(r) {
+    assert.deepStrictEqual(await r.eval("return {KEYS[1], ARGV[1], ARGV[2]}", 1, "k", "a", 2), ["k", "a", "2"]);
+    assert.deepStrictEqual(await r.eval("return {1, 2.9, 'x', false, {4, {5}}, nil, 6}", 0), [1, 2, "x", null, [4, [5]]]);
+    r.defineCommand("add", { numberOfKeys: 1, lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])" });
+    assert.strictEqual(await r.add("n", 1), 1);
+    assert.strictEqual(await r.add("n", 2), 3);
+    r.defineCommand("echoed", { lua: "return {#KEYS, ARGV[1]}" });
+    const bytes = Buffer.from([0, 13, 10, 255]);
+    assert.deepStrictEqual(await r.echoedBuffer(2, "a", "b", bytes), [2, bytes]);
+    r.defineCommand("look", { numberOfKeys: 1, lua: "return redis.call('GET', KEYS[1])", readOnly: true });
+    assert.strictEqual(await r.look("n"), "3");
+    // The text is sent anew to a server that has forgotten it, also from within a pipeline and a transaction.
+    assert.strictEqual(await r.script("FLUSH"), "OK");
+    assert.strictEqual(await r.add("n", 3), 6);
+    await r.script("FLUSH");
+    assert.deepStrictEqual(await r.pipeline().add("n", 4).look("n").exec(), [[null, 10], [null, "10"]]);
+    assert.deepStrictEqual(await r.multi().add("n", 5).get("n").exec(), [[null, 15], [null, "15"]]);
+    const hash = await r.script("LOAD", "return 1");
+    assert.strictEqual(hash, "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
+    assert.deepStrictEqual(await r.script("EXISTS", hash, "0".repeat(40)), [1, 0]);
+    assert.strictEqual(await r.evalsha(hash, 0), 1);
+    await assert.rejects(r.evalsha("0".repeat(40), 0), /^ReplyError: NOSCRIPT No matching script/);
+    await assert.rejects(r.eval("return redis.call('LPUSH', KEYS[1], 1)", 1, "n"), /WRONGTYPE/);
+    await assert.rejects(r.eval("return redis.error_reply('MINE it is')", 0), /^ReplyError: MINE it is$/);
+    await assert.rejects(r.script("KILL"), /NOTBUSY/);
+  },
+
+  async functions(r) {
+    const code = "#!lua name=smoke\nredis.register_function('put', function(keys, args) return redis.call('SET', keys[1], args[1]) end)";
+    assert.strictEqual(await r.function("LOAD", code), "smoke");
+    await assert.rejects(r.function("LOAD", code), /Library 'smoke' already exists/);
+    assert.strictEqual(await r.fcall("put", 1, "k", "v"), "OK");
+    await assert.rejects(r.fcall_ro("put", 1, "k", "v"), /Can not execute a script with write flag/);
+    const payload = await r.functionBuffer("DUMP");
+    assert.strictEqual(await r.function("FLUSH"), "OK");
+    assert.strictEqual(await r.function("RESTORE", payload), "OK");
+    assert.strictEqual((await r.function("LIST")).length, 1);
+    assert.strictEqual(await r.function("DELETE", "smoke"), "OK");
+  },
+
   async publishing(r) {
     const subscriber = connect();
     const got = [];

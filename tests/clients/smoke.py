@@ -225,6 +225,69 @@ def transactions(r):
         assert "WRONGTYPE" in str(replies[1])
 
 
+def scripts(r):
+    equal(r.eval("return {KEYS[1], ARGV[1], ARGV[2]}", 1, "k", "a", 2), ["k", "a", "2"])
+    equal(r.eval("return {1, 2.9, 'x', false, true, {4, {5}}, nil, 6}", 0), [1, 2, "x", None, 1, [4, [5]]])
+    add = r.register_script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
+    equal([add(keys=["n"], args=[n]) for n in (1, 2, 3)], [1, 3, 6])
+    equal(r.script_exists(add.sha, "0" * 40), [True, False])
+    equal(r.evalsha(add.sha, 1, "n", 4), 10)
+    # The text is sent anew to a server that has forgotten it, also from within a pipeline.
+    equal((r.script_flush(), r.script_exists(add.sha)), (True, [False]))
+    equal(add(keys=["n"], args=[5]), 15)
+    r.script_flush("ASYNC")
+    with r.pipeline() as p:
+        p.set("m", 1)
+        add(keys=["m"], args=[2], client=p)
+        add(keys=["m"], args=[3], client=p)
+        equal(p.execute(), [True, 3, 6])
+    equal(r.script_load("return 1"), "e0e1f9fabfc9d4800c877a703b823ac0578ff8db")
+    equal(r.eval_ro("return redis.call('GET', KEYS[1])", 1, "m"), "6")
+    equal(r.evalsha_ro(r.script_load("return #ARGV"), 0, "a", "b"), 2)
+    for error, script in [
+        ("Write commands are not allowed from read-only scripts", "return redis.call('SET', KEYS[1], 1)"),
+        ("WRONGTYPE|wrong kind of value", "redis.call('LPUSH', KEYS[1], 1)"),
+        ("MINE it is", "return redis.error_reply('MINE it is')"),
+        ("user_script:1: oh", "error('oh')"),
+        ("Error compiling script", "return +"),
+    ]:
+        try:
+            (r.eval_ro if "read-only" in error else r.eval)(script, 1, "m")
+        except redis.ResponseError as e:
+            assert any(part in str(e) for part in error.split("|")), e
+        else:
+            raise AssertionError(f"{script} did not fail")
+    equal(r.evalsha(r.script_load("return cjson.encode({1, 'x', {a = 1.5}})"), 0), '[1,"x",{"a":1.5}]')
+    equal(r.eval("return redis.status_reply('FINE')", 0), "FINE")
+    try:
+        r.script_kill()
+    except redis.exceptions.NoScriptError as e:
+        raise AssertionError(e)
+    except redis.ResponseError as e:
+        assert "No scripts in execution right now" in str(e), e
+
+
+def functions(r):
+    code = "#!lua name=smoke\nredis.register_function('put', function(keys, args) return redis.call('SET', keys[1], args[1]) end)\n"
+    code += "redis.register_function{function_name='look', callback=function(keys) return redis.call('GET', keys[1]) end, flags={'no-writes'}}"
+    equal(r.function_load(code), "smoke")
+    equal(r.function_load(code, replace=True), "smoke")
+    equal(r.fcall("put", 1, "k", "v"), "OK")
+    equal((r.fcall("look", 1, "k"), r.fcall_ro("look", 1, "k")), ("v", "v"))
+    [library] = r.function_list(withcode=True)
+    if not isinstance(library, dict):
+        library = dict(zip(library[::2], library[1::2]))
+    equal((library["library_name"], library["engine"], library["library_code"]), ("smoke", "LUA", code))
+    raw = redis.Redis(port=PORT, protocol=PROTOCOL)
+    payload = raw.function_dump()
+    equal(r.function_flush(), True)
+    equal(r.function_list(), [])
+    equal(raw.function_restore(payload), True)
+    equal(r.fcall("look", 1, "k"), "v")
+    assert "LUA" in str(r.function_stats())
+    equal(r.function_delete("smoke"), True)
+
+
 def publishing(r):
     with r.pubsub() as p:
         p.subscribe("news")
@@ -257,7 +320,8 @@ def server(r):
     equal((r.flushdb(), r.dbsize()), (True, 0))
 
 
-GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, bitmaps, hyperloglogs, places, streams, sorting, transactions, publishing, server]
+GROUPS = [connection, strings, keys, lists, sets, hashes, sorted_sets, bitmaps, hyperloglogs, places, streams, sorting, transactions]
+GROUPS += [scripts, functions, publishing, server]
 for group in GROUPS:
     client = connect()
     client.flushall()
