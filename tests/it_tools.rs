@@ -86,6 +86,47 @@ fn redis_cli_looks_through_the_keys() {
 }
 
 #[test]
+fn redis_cli_runs_scripts() {
+    let server = Server::start(&[]);
+    let cli = |args: &[&str]| redis_cli(&server, args);
+    let script = server.dir.join("script.lua");
+    std::fs::write(&script, "redis.call('SET', KEYS[1], ARGV[1])\nreturn {#KEYS, ARGV[2], redis.call('GET', KEYS[1])}\n").unwrap();
+    let path = script.to_str().unwrap();
+    assert_eq!(cli(&["--eval", path, "k", "k2", ",", "v", "w x"]), "2\nw x\nv\n");
+    assert_eq!(cli(&["--no-raw", "EVAL", "return {1, {ok = 'fine'}, {false}}", "0"]), "1) (integer) 1\n2) fine\n3) 1) (nil)\n");
+    assert_eq!(cli(&["-3", "--json", "EVAL", "redis.setresp(3) return {map = {a = 1.5}}", "0"]), "{\"a\":1}\n");
+    assert_eq!(redis_cli_with_input(&server, &["-x", "SCRIPT", "LOAD"], b"return 1"), "e0e1f9fabfc9d4800c877a703b823ac0578ff8db\n");
+    assert_eq!(cli(&["EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"]), "1\n");
+    std::fs::write(&script, "return redis.call('NOSUCH')").unwrap();
+    assert!(cli(&["--eval", path]).contains("ERR Unknown Redis command called from script script: "));
+}
+
+/// By a payload, and by a file of nothing but functions.
+#[test]
+fn redis_cli_takes_functions_elsewhere() {
+    let code = b"#!lua name=lib\nredis.register_function('double', function(_, args) return 2 * args[1] end)";
+    let source = Server::start(&[]);
+    source.ask("SET not function");
+    assert_eq!(redis_cli_with_input(&source, &["-x", "FUNCTION", "LOAD"], code), "lib\n");
+    assert_eq!(redis_cli(&source, &["FCALL", "double", "0", "21"]), "42\n");
+
+    let by_payload = Server::start(&[]);
+    let [from, to] = [&source, &by_payload].map(|server| format!("redis-cli -p {}", server.port));
+    let output = run(Command::new("sh").args(["-c", &format!("{from} -D '' FUNCTION DUMP | {to} -x FUNCTION RESTORE")]));
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "OK\n"), "{output:?}");
+    assert_eq!(redis_cli(&by_payload, &["FCALL", "double", "0", "4"]), "8\n");
+
+    let file = by_payload.dir.join("functions.rdb");
+    let text = redis_cli(&source, &["--functions-rdb", file.to_str().unwrap()]);
+    assert!(text.contains("Transfer finished with success"), "{text}");
+    for program in [program(), "redis-server".into()] {
+        let by_file = Server::prepared(&program, &[], |dir| drop(std::fs::copy(&file, dir.join("dump.rdb")).unwrap()));
+        assert_eq!(redis_cli(&by_file, &["FCALL", "double", "0", "5"]), "10\n");
+        assert_eq!(redis_cli(&by_file, &["DBSIZE"]), "0\n");
+    }
+}
+
+#[test]
 fn redis_cli_watches() {
     let server = Server::start(&[]);
     let port = server.port.to_string();
@@ -124,5 +165,28 @@ fn redis_benchmark_ends_without_an_error() {
         for sign in ["rror", "ERR", "WARNING: Could not"] {
             assert!(!text.contains(sign), "{options}: {text}");
         }
+    }
+}
+
+#[test]
+fn redis_benchmark_runs_scripts() {
+    let server = Server::start(&[]);
+    server.connect().cmd(&[
+        "FUNCTION",
+        "LOAD",
+        "#!lua name=l\nredis.register_function('f', function(keys) return redis.call('INCR', keys[1]) end)",
+    ]);
+    let script = "return redis.call('INCR', KEYS[1])";
+    for command in [["eval", script, "1", "evals"], ["fcall", "f", "1", "fcalls"]] {
+        for options in ["-n 5000", "-n 5000 -P 16 -c 10"] {
+            let mut benchmark = Command::new("redis-benchmark");
+            let output = run(benchmark.args(["-p", &server.port.to_string(), "-q"]).args(options.split(' ')).args(command));
+            assert_eq!(output.code, Some(0), "{options}: {output:?}");
+            assert!(output.stdout.contains("requests per second") && !output.stdout.contains("rror"), "{output:?}");
+        }
+    }
+    // As many as it had sent.
+    for key in ["evals", "fcalls"] {
+        assert!(server.ask(&format!("GET {key}")).text().parse::<u64>().unwrap() >= 10_000);
     }
 }
