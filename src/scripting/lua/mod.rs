@@ -52,8 +52,6 @@ pub(super) struct Machine {
     runs: u32,
     /// The globals have KEYS and ARGV.
     has_keys: bool,
-    /// Bytes that were held when the collector had last gone through all of it.
-    live: usize,
     /// There may be much that nothing leads to any more: so many times the collector is still to go through all of it. The first time may have begun
     /// while it was in use.
     cycles_left: u32,
@@ -94,7 +92,6 @@ impl Machine {
                 is_running: false,
                 runs: 0,
                 has_keys: false,
-                live: 0,
                 cycles_left: 0,
             }
         }
@@ -291,7 +288,7 @@ impl Machine {
         let shared = self.shared_mut();
         shared.libraries.begin();
         shared.args.give_back_room();
-        if self.shared().used > GARBAGE_MIN.max(2 * self.live) {
+        if self.shared().used > GARBAGE_MIN.max(2 * self.shared().live) {
             self.cycles_left = 2;
         }
         written
@@ -308,8 +305,10 @@ impl Machine {
         while self.cycles_left > 0 && !self.is_running && within() {
             // SAFETY: the state is at rest. No value of a script's has a finaliser.
             if unsafe { ffi::lua_gc(self.main, ffi::LUA_GCSTEP, 0) } != 0 {
-                self.live = self.shared().used;
                 self.cycles_left -= 1;
+                if self.cycles_left == 0 {
+                    self.shared_mut().live = self.shared().used;
+                }
             }
         }
     }
@@ -363,7 +362,36 @@ unsafe fn push_list(l: *mut ffi::lua_State, args: Args) {
 /// Runs what `begin` has put on the thread's stack; true where it failed.
 unsafe fn run(shared: *mut Shared) -> bool {
     // SAFETY: on the coroutine, as its only frame beside the loop.
-    unsafe { ffi::lua_pcall((*shared).thread, (*shared).params, 1, 1) != 0 }
+    unsafe {
+        // What a cycle that is under way has freed was not live.
+        (*shared).live = (*shared).live.min((*shared).used);
+        if (*shared).used - (*shared).live > (*shared).limit / 4 {
+            make_room(shared);
+        }
+        ffi::lua_pcall((*shared).thread, (*shared).params, 1, 1) != 0
+    }
+}
+
+/// What scripts before have left is in this one's way: Lua looks for garbage in its own time, not when the limit is reached. The script
+/// waits for it, and counts as slow if that takes long.
+#[cold]
+unsafe fn make_room(shared: *mut Shared) {
+    // SAFETY: as `run`. Outside of a protected call memory must not be refused, and the collector may ask for some.
+    unsafe {
+        // One may have been under way before that garbage was any.
+        let mut cycles_left = 2;
+        while cycles_left > 0 && (*shared).kill.is_none() {
+            (*shared).is_host = true;
+            cycles_left -= ffi::lua_gc((*shared).thread, ffi::LUA_GCSTEP, 0);
+            (*shared).is_host = false;
+            ask(shared, Asked::Interrupted);
+        }
+        if (*shared).kill.is_some() {
+            ffi::lua_sethook((*shared).thread, Some(look_up), ffi::LUA_MASKCOUNT, 1);
+        } else {
+            (*shared).live = (*shared).used;
+        }
+    }
 }
 
 /// The count hook: asks the engine, and ends a script that is to end. It is armed again at each instruction until the script is gone,

@@ -40,6 +40,8 @@ impl Given {
 pub(super) struct Shared {
     /// Bytes Lua holds.
     pub(super) used: usize,
+    /// What it held when the collector had last gone through all of it.
+    pub(super) live: usize,
     /// Bytes it may hold; `usize::MAX`: any number.
     pub(super) limit: usize,
     /// The machine itself asks for memory, outside any protected call, where Lua could not tell it that there is none.
@@ -67,6 +69,7 @@ impl Shared {
     pub(super) fn new(limit: usize, seed: u32) -> Box<Self> {
         Box::new(Self {
             used: 0,
+            live: 0,
             limit: bound(limit),
             is_host: true,
             yielder: ptr::null(),
