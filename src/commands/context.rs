@@ -51,7 +51,7 @@ pub enum Outcome {
     /// The queued transaction is to be run.
     Exec,
     /// A script is to be run.
-    Script(Box<ScriptCall>),
+    Script(ScriptCall),
     /// The client waits until one of its keys has something for it, and the command is run again.
     Block(Box<BlockOn>),
 }

@@ -81,7 +81,7 @@ impl Engine {
         running.denies_oom = lacks_memory && !running.allow_oom;
         self.set_script_client(conn);
         let facts = RunFacts { name: running.name.clone(), is_function: script.is_function };
-        self.server.scripts.running = Some(Box::new(running));
+        self.server.scripts.running = Some(running);
         let arguments = args.skip(FIRST_KEY);
         self.server.scripting.begin(script.function, arguments.take(script.keys), arguments.skip(script.keys), facts);
         match self.advance_script(Answer::Begin, u64::MAX) {
@@ -110,7 +110,7 @@ impl Engine {
         let flags = script.flags;
         Some(Running {
             kind: if script.is_function { Kind::Function } else { Kind::Script },
-            name: if script.is_function { args.get(1).into() } else { self.server.scripting.sha(script.function).into() },
+            name: if script.is_function { args.get(1).into() } else { self.server.scripting.sha(script.function) },
             caller: conn,
             caller_id: client.id,
             repeats: client.peer.repeats(),

@@ -2,15 +2,26 @@
 
 use super::{FunctionRef, Origin, ScriptFlags};
 use sha1::{Digest, Sha1};
-use std::{cell::Cell, collections::HashMap};
+use std::{cell::Cell, collections::HashMap, rc::Rc};
 
 /// EVAL's scripts that are kept.
 const EVAL_SCRIPTS_MAX: usize = 500;
 
+/// Scripts that are found by comparing their texts.
+const RECENT: usize = 32;
+
+/// Where a script of this text is among the recent ones.
+fn place(body: &[u8]) -> usize {
+    // Scripts of a library are alike where they begin and of different lengths; what they end with is mostly their own.
+    let end = body.last_chunk::<8>().map_or(0, |end| u64::from_le_bytes(*end));
+    let mixed = (end ^ body.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 59) as usize % RECENT
+}
+
 /// One script.
 pub(super) struct Script {
     pub(super) body: Box<[u8]>,
-    pub(super) sha: [u8; 40],
+    pub(super) sha: Rc<[u8]>,
     pub(super) flags: ScriptFlags,
     function: FunctionRef,
     /// It is let go when there are many.
@@ -22,11 +33,13 @@ pub(super) struct Script {
 /// The scripts.
 #[derive(Default)]
 pub(super) struct Cache {
-    by_function: HashMap<FunctionRef, Script>,
-    by_sha: HashMap<[u8; 40], FunctionRef>,
+    /// By the number of the function: Lua gives small ones, and gives them again.
+    by_function: Vec<Option<Script>>,
+    by_sha: HashMap<Rc<[u8]>, FunctionRef>,
     by_text: HashMap<Box<[u8]>, FunctionRef>,
-    /// The one that was used last: comparing its text is cheaper than hashing.
-    last: Option<FunctionRef>,
+    /// Those that were used lately, by something of their texts: comparing a text is cheaper than hashing it.
+    recent: [Option<FunctionRef>; RECENT],
+    len: usize,
     evictable: usize,
     evicted: u64,
     bytes: usize,
@@ -53,19 +66,22 @@ impl Cache {
     }
 
     pub(super) fn get(&self, function: FunctionRef) -> Option<&Script> {
-        self.by_function.get(&function)
+        self.by_function.get(function.0 as usize)?.as_ref()
     }
 
     /// The script of this text. One that is loaded stays from then on.
     pub(super) fn find_text(&mut self, body: &[u8], origin: Origin) -> Option<FunctionRef> {
-        let last = self.last.filter(|last| self.get(*last).is_some_and(|script| *script.body == *body));
-        let function = match last {
+        let place = place(body);
+        let recent = self.recent[place].filter(|recent| self.get(*recent).is_some_and(|script| *script.body == *body));
+        let function = match recent {
             Some(function) => function,
             None => *self.by_text.get(body)?,
         };
-        self.last = Some(function);
-        let script = self.by_function.get_mut(&function)?;
-        if origin == Origin::Load && script.is_evictable {
+        self.recent[place] = Some(function);
+        if origin == Origin::Load
+            && let Some(script) = self.by_function.get_mut(function.0 as usize)?
+            && script.is_evictable
+        {
             script.is_evictable = false;
             self.evictable -= 1;
         }
@@ -76,7 +92,7 @@ impl Cache {
 
     pub(super) fn find_sha(&self, sha1_hex: &[u8]) -> Option<FunctionRef> {
         let sha = <[u8; 40]>::try_from(sha1_hex).ok()?.map(|b| b.to_ascii_lowercase());
-        let function = *self.by_sha.get(&sha)?;
+        let function = *self.by_sha.get(&sha[..])?;
         self.touch(self.get(function)?);
         Some(function)
     }
@@ -86,22 +102,28 @@ impl Cache {
         let is_evictable = origin == Origin::Eval;
         let gone = (is_evictable && self.evictable >= EVAL_SCRIPTS_MAX).then(|| self.evict()).flatten();
         self.evictable += usize::from(is_evictable);
-        let sha = sha1_hex(body);
-        let script = Script { body: body.into(), sha, flags, function, is_evictable, used: Cell::new(0) };
+        let sha: Rc<[u8]> = Rc::from(sha1_hex(body));
+        let script = Script { body: body.into(), sha: sha.clone(), flags, function, is_evictable, used: Cell::new(0) };
         self.touch(&script);
         self.bytes += 2 * body.len() + size_of::<Script>();
         self.by_sha.insert(sha, function);
         self.by_text.insert(body.into(), function);
-        self.by_function.insert(function, script);
-        self.last = Some(function);
+        self.recent[place(body)] = Some(function);
+        let number = function.0 as usize;
+        if number >= self.by_function.len() {
+            self.by_function.resize_with(number + 1, || None);
+        }
+        self.by_function[number] = Some(script);
+        self.len += 1;
         gone
     }
 
     /// Lets the script go that was used longest ago. It looks at all of them, whose number is bounded.
     fn evict(&mut self) -> Option<FunctionRef> {
-        let oldest = self.by_function.values().filter(|script| script.is_evictable).min_by_key(|script| script.used.get())?;
+        let oldest = self.by_function.iter().flatten().filter(|script| script.is_evictable).min_by_key(|script| script.used.get())?;
         let function = oldest.function;
-        let script = self.by_function.remove(&function)?;
+        let script = self.by_function.get_mut(function.0 as usize)?.take()?;
+        self.len -= 1;
         self.by_sha.remove(&script.sha);
         self.by_text.remove(&script.body);
         self.bytes -= 2 * script.body.len() + size_of::<Script>();
@@ -112,13 +134,13 @@ impl Cache {
 
     /// Lets all go.
     pub(super) fn clear(&mut self) -> Vec<FunctionRef> {
-        let all = self.by_function.keys().copied().collect();
+        let all = self.by_function.iter().flatten().map(|script| script.function).collect();
         *self = Self { evicted: self.evicted, ..Self::default() };
         all
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_function.len()
+        self.len
     }
 
     pub(super) fn evicted(&self) -> u64 {

@@ -25,6 +25,7 @@ use crate::resp::{
 use cache::Cache;
 use lua::Machine;
 pub use shebang::{ScriptFlags, Shebang, parse_flag};
+use std::rc::Rc;
 
 /// A script that is compiled, or a function of a library. It stays valid until what it refers to is let go; then its number is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,7 +90,7 @@ pub fn log_level(level: u8) -> log::Level {
 #[derive(Clone, Debug)]
 pub struct RunFacts {
     /// What errors call it: its SHA-1 in hexadecimal, or a function's name.
-    pub name: Box<[u8]>,
+    pub name: Rc<[u8]>,
     /// A function of a library gets its keys and arguments as parameters; a script finds them in KEYS and ARGV.
     pub is_function: bool,
 }
@@ -206,8 +207,8 @@ impl Scripting {
     }
 
     /// The script's SHA-1 in lower case.
-    pub fn sha(&self, script: FunctionRef) -> [u8; 40] {
-        self.cache.get(script).map_or([b'0'; 40], |s| s.sha)
+    pub fn sha(&self, script: FunctionRef) -> Rc<[u8]> {
+        self.cache.get(script).map_or_else(Rc::default, |script| script.sha.clone())
     }
 
     /// The script's text.

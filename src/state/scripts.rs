@@ -2,6 +2,7 @@
 
 use super::conn_id::ConnId;
 use crate::resp::request::OwnedArgs;
+use std::rc::Rc;
 
 /// What a running script came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct Running {
     /// What it came from.
     pub kind: Kind,
     /// Its SHA1, or the function's name.
-    pub name: Box<[u8]>,
+    pub name: Rc<[u8]>,
     /// The client that called it. It may be gone by now: then nobody hears what comes of it.
     pub caller: ConnId,
     /// CLIENT ID of that client.
@@ -84,7 +85,7 @@ pub struct Shown<'a> {
 #[derive(Default)]
 pub struct Scripts {
     /// The one that runs.
-    pub running: Option<Box<Running>>,
+    pub running: Option<Running>,
     /// It has run for longer than `busy-reply-threshold`, and the loop goes on beside it.
     pub is_slow: bool,
     /// Some commands that scripts may not call they may call all the same: for tests (DEBUG SET-DISABLE-DENY-SCRIPTS).
@@ -122,7 +123,7 @@ impl Scripts {
     pub fn running_function(&self, nanos: u64) -> Option<Shown<'_>> {
         let running = self.running.as_ref().filter(|running| running.kind == Kind::Function)?;
         Some(Shown {
-            name: running.name.clone(),
+            name: Box::from(&*running.name),
             args: running.args.as_ref().map(|args| args.args().iter().collect()).unwrap_or_default(),
             ms: nanos.saturating_sub(running.began) / 1_000_000,
         })
@@ -150,7 +151,7 @@ mod tests {
             propagates: 3,
             args: None,
         };
-        Scripts { running: Some(Box::new(running)), is_slow: true, allows_more: false }
+        Scripts { running: Some(running), is_slow: true, allows_more: false }
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub fn numkeys(ctx: &mut Ctx<'_>, not_a_number: &str) -> Option<usize> {
 
 fn run(ctx: &mut Ctx<'_>, function: FunctionRef, keys: usize, read_only: bool) {
     let flags = ctx.server.scripting.flags(function);
-    ctx.outcome = Outcome::Script(Box::new(ScriptCall { function, is_function: false, read_only, flags, keys }));
+    ctx.outcome = Outcome::Script(ScriptCall { function, is_function: false, read_only, flags, keys });
 }
 
 fn by_text(ctx: &mut Ctx<'_>, read_only: bool) {
@@ -93,7 +93,7 @@ fn fcall_any(ctx: &mut Ctx<'_>, read_only: bool) {
         return ctx.error("ERR Function not found");
     };
     let Some(keys) = numkeys(ctx, BAD_NUMKEYS) else { return };
-    ctx.outcome = Outcome::Script(Box::new(ScriptCall { function, is_function: true, read_only, flags, keys }));
+    ctx.outcome = Outcome::Script(ScriptCall { function, is_function: true, read_only, flags, keys });
 }
 
 fn fcall(ctx: &mut Ctx) {

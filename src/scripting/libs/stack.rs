@@ -98,6 +98,9 @@ pub trait Stack {
     /// Takes a value and, below it, a key from the top and puts them into a table. The key is neither nil nor NaN.
     fn set(&mut self, table: i32);
 
+    /// Puts the table that is read through the one on top in its place, if that is empty and protects another.
+    fn look_behind(&mut self) {}
+
     /// Marks the table on top as an array also when it is empty: a metatable with `__is_cjson_array`.
     fn mark_array(&mut self);
     /// Whether the table's metatable has `__is_cjson_array`.

@@ -2,7 +2,7 @@
 
 use super::{
     shared::{Given, Shared, ask, shared},
-    stack::{bytes_at, field, number_text, push_bytes, push_error, set_text},
+    stack::{bytes_at, field, number_text, push_bytes, push_error, set_text, up_to_zero},
     values::push_reply,
 };
 use crate::scripting::{Asked, cache::sha1_hex};
@@ -198,8 +198,8 @@ unsafe extern "C-unwind" fn log(l: *mut ffi::lua_State) -> c_int {
             raise(l, b"First argument must be a number (log level).");
         }
         let level = ffi::lua_tonumber(l, 1);
-        if !(0.0..4.0).contains(&level) {
-            raise(l, b"Invalid log level.");
+        if !(-1.0 < level && level < 4.0) {
+            raise(l, b"Invalid debug level.");
         }
         if ffi::lua_checkstack(l, top.saturating_mul(2)) == 0 {
             raise(l, b"reached lua stack limit");
@@ -254,7 +254,7 @@ unsafe extern "C-unwind" fn set_repl(l: *mut ffi::lua_State) -> c_int {
             raise(l, b"redis.set_repl() requires one argument.");
         }
         let flags = ffi::lua_tonumber(l, -1);
-        if !(0.0..4.0).contains(&flags) {
+        if !(-1.0 < flags && flags < 4.0) {
             raise(l, b"Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
         }
         let shared = shared(l);
@@ -354,11 +354,14 @@ pub(super) unsafe fn error_text(l: *mut ffi::lua_State, name: &[u8]) -> (Vec<u8>
     unsafe {
         if ffi::lua_type(l, -1) != ffi::LUA_TTABLE {
             // Memory has run out, or the handler has failed: a text.
-            return ([b"ERR ", bytes_at(l, -1)].concat(), false);
+            return ([b"ERR ", up_to_zero(bytes_at(l, -1))].concat(), false);
         }
         field(l, c"err");
         let mut text = match ffi::lua_type(l, -1) {
-            ffi::LUA_TSTRING => bytes_at(l, -1).to_vec(),
+            ffi::LUA_TSTRING | ffi::LUA_TNUMBER => {
+                ffi::lua_tolstring(l, -1, std::ptr::null_mut());
+                up_to_zero(bytes_at(l, -1)).to_vec()
+            }
             _ => b"ERR unknown error".to_vec(),
         };
         ffi::lua_settop(l, -2);

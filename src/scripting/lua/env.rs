@@ -5,10 +5,9 @@
 //! `table.insert` and their like) is given our own face here: with a proxy it reads the table behind it, or refuses to write.
 
 use super::{
-    calls, libraries,
+    base, calls, libraries,
     random::{random, randomseed},
-    shared::shared,
-    stack::{bytes_at, field, push_bytes, set_text},
+    stack::{bytes_at, push_bytes, set_text},
     strings,
 };
 use crate::config::REDIS_VERSION;
@@ -16,7 +15,7 @@ use mlua_sys as ffi;
 use std::ffi::{CStr, c_int};
 
 /// Where the registry keeps the tables behind proxies.
-const PROXIES: &CStr = c"solod.proxies";
+pub(super) const PROXIES: &CStr = c"solod.proxies";
 /// Where the registry keeps the table of globals that the machine itself writes to.
 pub(super) const GLOBALS: &CStr = c"solod.globals";
 
@@ -25,6 +24,8 @@ const STRICT: &CStr = c"solod.strict";
 /// Where it keeps the environment of libraries, and what they find in it while they are loaded.
 const LIBRARIES: &CStr = c"solod.libraries";
 const LOADING: &CStr = c"solod.loading";
+/// Bytes that `load` joins between two looks at whether the script is to end.
+const JOINED_BETWEEN_LOOKS: usize = 4 << 20;
 
 const READONLY: &[u8] = b"Attempt to modify a readonly table";
 
@@ -105,6 +106,7 @@ pub(super) unsafe fn install(l: *mut ffi::lua_State) {
         ffi::lua_settop(l, 0);
         libraries::register(l);
         strings::register(l);
+        base::register(l);
         ffi::lua_createtable(l, 0, 16);
         ffi::lua_setfield(l, ffi::LUA_REGISTRYINDEX, PROXIES.as_ptr());
 
@@ -119,8 +121,6 @@ pub(super) unsafe fn install(l: *mut ffi::lua_State) {
         set_function(l, c"pairs", pairs);
         set_function(l, c"ipairs", ipairs);
         set_function(l, c"load", load);
-        set_function(l, c"pcall", pcall);
-        set_function(l, c"xpcall", xpcall);
         ffi::lua_getfield_(l, ffi::LUA_GLOBALSINDEX, c"math".as_ptr());
         let randoms: [(&CStr, ffi::lua_CFunction); 2] = [(c"random", random), (c"randomseed", randomseed)];
         for (name, function) in randoms {
@@ -355,69 +355,10 @@ unsafe fn push_behind(l: *mut ffi::lua_State) -> bool {
     }
 }
 
-/// Goes on as the function behind a face, in its frame: an error says where the script has called it. None of these functions has upvalues of its own.
-unsafe fn pass_on(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: upvalue 1 is a function of Lua's libraries.
-    unsafe {
-        match ffi::lua_tocfunction(l, ffi::lua_upvalueindex(1)) {
-            Some(function) => function(l),
-            None => 0,
-        }
-    }
-}
-
-/// `pcall`, whose error is a text where the script's would be a table with one.
-unsafe extern "C-unwind" fn pcall(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is owned. The place of the first result is made before the call.
-    unsafe {
-        ffi::luaL_checkany(l, 1);
-        ffi::lua_pushboolean(l, 1);
-        ffi::lua_insert(l, 1);
-        if ffi::lua_pcall(l, ffi::lua_gettop(l) - 2, ffi::LUA_MULTRET, 0) != 0 {
-            ffi::lua_remove(l, 1);
-            if ffi::lua_type(l, -1) == ffi::LUA_TTABLE {
-                match field(l, c"err") {
-                    ffi::LUA_TSTRING | ffi::LUA_TNUMBER => ffi::lua_replace(l, -2),
-                    _ => ffi::lua_settop(l, -2),
-                }
-            }
-            ffi::lua_pushboolean(l, 0);
-            ffi::lua_insert(l, 1);
-        }
-        ffi::lua_gettop(l)
-    }
-}
-
-/// `xpcall`. Lua's own calls the function that looks at the error where it was raised: of an error that ends the script that is inside the hook, where no
-/// hook would end the function. Scripts cannot see the difference, since they cannot look at the stack.
-unsafe extern "C-unwind" fn xpcall(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is owned. The function that looks at the error is at 1, the one that is called at 2.
-    unsafe {
-        ffi::luaL_checkany(l, 2);
-        ffi::lua_settop(l, 2);
-        ffi::lua_insert(l, 1);
-        let mut status = ffi::lua_pcall(l, 0, ffi::LUA_MULTRET, 0);
-        if status == 0 {
-            ffi::lua_pushboolean(l, 1);
-            ffi::lua_replace(l, 1);
-            return ffi::lua_gettop(l);
-        }
-        if status != ffi::LUA_ERRMEM && (*shared(l)).kill.is_none() {
-            ffi::lua_pushvalue(l, 1);
-            ffi::lua_insert(l, -2);
-            status = ffi::lua_pcall(l, 1, 1, 0);
-            if status != 0 && (*shared(l)).kill.is_none() {
-                ffi::lua_settop(l, 1);
-                push_bytes(l, b"error in error handling");
-            }
-        }
-        if (*shared(l)).kill.is_some() {
-            ffi::lua_error(l);
-        }
-        ffi::lua_pushboolean(l, 0);
-        ffi::lua_replace(l, 1);
-        2
-    }
+/// Has the function behind a face go on in its frame: what it says of its arguments and of where it is called is as without the face.
+pub(super) unsafe fn pass_on(l: *mut ffi::lua_State) -> c_int {
+    // SAFETY: functions with a face have no upvalues of their own.
+    unsafe { ffi::lua_tocfunction(l, ffi::lua_upvalueindex(1)).map_or(0, |function| function(l)) }
 }
 
 unsafe extern "C-unwind" fn refuse(l: *mut ffi::lua_State) -> c_int {
@@ -542,6 +483,7 @@ unsafe extern "C-unwind" fn load(l: *mut ffi::lua_State) -> c_int {
         ffi::luaL_checktype(l, 1, ffi::LUA_TFUNCTION);
         ffi::lua_settop(l, 2);
         ffi::lua_pushlstring_(l, c"".as_ptr(), 0);
+        let mut joined = 0_usize;
         loop {
             ffi::lua_pushvalue(l, 1);
             ffi::lua_call(l, 0, 1);
@@ -549,6 +491,14 @@ unsafe extern "C-unwind" fn load(l: *mut ffi::lua_State) -> c_int {
                 break;
             }
             ffi::lua_concat(l, 2);
+            // The function may be none of Lua's, in which no hook fires.
+            joined = joined.saturating_add(ffi::lua_objlen(l, -1));
+            if joined > JOINED_BETWEEN_LOOKS {
+                joined = 0;
+                if let Err(fault) = libraries::look(super::shared::shared(l)) {
+                    return libraries::finish(l, Err(fault));
+                }
+            }
         }
         ffi::lua_settop(l, 3);
         let name =

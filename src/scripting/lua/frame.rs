@@ -138,6 +138,25 @@ impl Stack for Frame {
         unsafe { ffi::lua_rawset(self.0, table) }
     }
 
+    fn look_behind(&mut self) {
+        unsafe {
+            // A proxy has a metatable, and hardly any other table has.
+            if ffi::lua_getmetatable(self.0, -1) == 0 {
+                return;
+            }
+            ffi::lua_getfield_(self.0, ffi::LUA_REGISTRYINDEX, super::env::PROXIES.as_ptr());
+            ffi::lua_pushvalue(self.0, -3);
+            ffi::lua_rawget_(self.0, -2);
+            // The table, its metatable, the proxies, and what is behind the table.
+            if ffi::lua_type(self.0, -1) == ffi::LUA_TTABLE {
+                ffi::lua_replace(self.0, -4);
+                ffi::lua_settop(self.0, -3);
+            } else {
+                ffi::lua_settop(self.0, -4);
+            }
+        }
+    }
+
     fn mark_array(&mut self) {
         unsafe {
             ffi::lua_createtable(self.0, 0, 1);

@@ -30,12 +30,22 @@ pub(super) struct Libraries {
 impl Libraries {
     /// An empty buffer for a result, and one for what is on the way.
     pub(super) fn begin(&mut self) -> &mut Self {
-        for buffer in [&mut self.out, &mut self.scratch] {
-            buffer.clear();
-            buffer.shrink_to(BUFFER_KEPT);
+        self.trim();
+        self.out.clear();
+        self.scratch.clear();
+        self
+    }
+
+    /// Gives back what has grown large: it is beside what Lua counts.
+    #[inline]
+    pub(super) fn trim(&mut self) {
+        if self.out.capacity().max(self.scratch.capacity()) > BUFFER_KEPT {
+            for buffer in [&mut self.out, &mut self.scratch] {
+                buffer.clear();
+                buffer.shrink_to(BUFFER_KEPT);
+            }
         }
         self.matcher.let_go();
-        self
     }
 }
 
@@ -57,7 +67,11 @@ pub(super) unsafe fn look(shared: *mut Shared) -> Result<(), Fault> {
 /// The caller owns nothing.
 pub(super) unsafe fn finish(l: *mut ffi::lua_State, result: Result<c_int, Fault>) -> c_int {
     let fault = match result {
-        Ok(results) => return results,
+        Ok(results) => {
+            // SAFETY: no library's function runs in the state until the next call.
+            unsafe { (*shared(l)).libraries.trim() };
+            return results;
+        }
         Err(fault) => fault,
     };
     // SAFETY: the buffer is the machine's, and not looked at by others until the next call.

@@ -8,6 +8,7 @@
 //! - A run that is suspended for ever is never unwound: machine, stack and memory are leaked (`abandon`).
 #![allow(unsafe_code)]
 
+mod base;
 mod calls;
 mod env;
 mod frame;
@@ -28,12 +29,18 @@ use corosensei::{Coroutine, CoroutineResult, stack::DefaultStack};
 use mlua_sys as ffi;
 pub(super) use registering::is_name;
 use shared::{Given, Shared, ask, bound};
-use std::ffi::{CString, c_int};
+use std::{
+    ffi::{CString, c_int},
+    rc::Rc,
+};
 
 /// Bytes of the stack that scripts run on: Lua's own limit of nested C calls needs less.
 const STACK_BYTES: usize = 4 << 20;
 /// Instructions between two looks at what the engine wants.
-const INSTRUCTIONS: c_int = 100_000;
+const INSTRUCTIONS: c_int = 10_000;
+/// The same where there are large blocks of memory: as long as an instruction may take to go over such a block (a comparison of strings,
+/// for one), instructions times bytes stay below this.
+const INSTRUCTION_BYTES: usize = 1 << 29;
 /// Runs between two steps of the collector that the machine asks for.
 const RUNS_PER_STEP: u32 = 50;
 
@@ -45,6 +52,9 @@ pub(super) struct Machine {
     main: *mut ffi::lua_State,
     /// Owned; the state and the coroutine point at it.
     shared: *mut Shared,
+    /// Where the registry keeps the error handler and the table of globals.
+    handler: c_int,
+    globals: c_int,
     coroutine: Option<Coroutine<(), Asked, ()>>,
     facts: Option<RunFacts>,
     failed: bool,
@@ -75,6 +85,10 @@ impl Machine {
             env::install(main);
             (*shared).thread = ffi::lua_newthread(main);
             ffi::lua_setfield(main, ffi::LUA_REGISTRYINDEX, c"solod.thread".as_ptr());
+            ffi::lua_pushcclosure(main, calls::error_handler, 0);
+            let handler = ffi::luaL_ref(main, ffi::LUA_REGISTRYINDEX);
+            ffi::lua_getfield_(main, ffi::LUA_REGISTRYINDEX, env::GLOBALS.as_ptr());
+            let globals = ffi::luaL_ref(main, ffi::LUA_REGISTRYINDEX);
             let stack = DefaultStack::new(STACK_BYTES).expect("address space for a stack");
             let coroutine = Coroutine::with_stack(stack, move |yielder, ()| {
                 (*shared).yielder = yielder;
@@ -86,6 +100,8 @@ impl Machine {
             Self {
                 main,
                 shared,
+                handler,
+                globals,
                 coroutine: Some(coroutine),
                 facts: None,
                 failed: false,
@@ -152,7 +168,7 @@ impl Machine {
         // SAFETY: the thread is at rest; memory is not refused.
         unsafe {
             ffi::lua_settop(l, 0);
-            ffi::lua_pushcclosure(l, calls::error_handler, 0);
+            ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, self.handler);
             ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, function.0 as c_int);
             if facts.is_function {
                 push_list(l, keys);
@@ -168,14 +184,14 @@ impl Machine {
                 }
             } else {
                 self.has_keys = true;
-                ffi::lua_getfield_(l, ffi::LUA_REGISTRYINDEX, env::GLOBALS.as_ptr());
+                ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, self.globals);
                 push_list(l, keys);
                 ffi::lua_setfield(l, -2, c"KEYS".as_ptr());
                 push_list(l, argv);
                 ffi::lua_setfield(l, -2, c"ARGV".as_ptr());
                 ffi::lua_settop(l, -2);
             }
-            ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, INSTRUCTIONS);
+            ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, interval(self.shared));
         }
         self.facts = Some(facts);
         self.is_running = true;
@@ -192,7 +208,7 @@ impl Machine {
             ffi::lua_settop(self.main, 0);
             env::set_loading(self.main, true);
         }
-        self.begin(code, none.args(), none.args(), RunFacts { name: Box::default(), is_function: true });
+        self.begin(code, none.args(), none.args(), RunFacts { name: Rc::default(), is_function: true });
         self.shared_mut().params = 0;
         // A library's code takes no parameters.
         // SAFETY: the two lists are on top.
@@ -394,6 +410,16 @@ unsafe fn make_room(shared: *mut Shared) {
     }
 }
 
+/// Instructions until the next look.
+unsafe fn interval(shared: *const Shared) -> c_int {
+    // SAFETY: it is the machine's.
+    let large = unsafe { (*shared).large };
+    match large {
+        0 => INSTRUCTIONS,
+        _ => ((INSTRUCTION_BYTES / large) as c_int).clamp(4, INSTRUCTIONS),
+    }
+}
+
 /// The count hook: asks the engine, and ends a script that is to end. It is armed again at each instruction until the script is gone,
 /// because the script's own `pcall` catches this error as any other.
 unsafe extern "C-unwind" fn look_up(l: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
@@ -406,11 +432,16 @@ unsafe extern "C-unwind" fn look_up(l: *mut ffi::lua_State, _: *mut ffi::lua_Deb
         if (*shared).kill.is_none() {
             ask(shared, Asked::Interrupted);
         }
-        if let Some(text) = (*shared).kill {
-            ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, 1);
-            ffi::lua_checkstack(l, 4);
-            stack::push_error(l, text.as_bytes(), true);
-            ffi::lua_error(l)
-        }
+        let Some(text) = (*shared).kill else {
+            let wanted = interval(shared);
+            if ffi::lua_gethookcount(l) != wanted {
+                ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, wanted);
+            }
+            return;
+        };
+        ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, 1);
+        ffi::lua_checkstack(l, 4);
+        stack::push_error(l, text.as_bytes(), true);
+        ffi::lua_error(l)
     }
 }

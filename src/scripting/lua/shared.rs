@@ -14,6 +14,9 @@ use std::{
     ptr,
 };
 
+/// From this size on a block is large.
+const LARGE: usize = 64 * 1024;
+
 /// An answer whose bytes are borrowed for as long as `resume` runs: the script looks at them before it is suspended again.
 #[derive(Clone, Copy)]
 pub(super) enum Given {
@@ -42,6 +45,8 @@ pub(super) struct Shared {
     pub(super) used: usize,
     /// What it held when the collector had last gone through all of it.
     pub(super) live: usize,
+    /// Bytes of the blocks among them that are large.
+    pub(super) large: usize,
     /// Bytes it may hold; `usize::MAX`: any number.
     pub(super) limit: usize,
     /// The machine itself asks for memory, outside any protected call, where Lua could not tell it that there is none.
@@ -70,6 +75,7 @@ impl Shared {
         Box::new(Self {
             used: 0,
             live: 0,
+            large: 0,
             limit: bound(limit),
             is_host: true,
             yielder: ptr::null(),
@@ -134,6 +140,9 @@ pub(super) unsafe extern "C" fn allocate(ud: *mut c_void, at: *mut c_void, old: 
             if !at.is_null() {
                 free(at);
                 (*shared).used = (*shared).used.wrapping_sub(old);
+                if old >= LARGE {
+                    (*shared).large = (*shared).large.wrapping_sub(old);
+                }
             }
             return ptr::null_mut();
         }
@@ -148,6 +157,22 @@ pub(super) unsafe extern "C" fn allocate(ud: *mut c_void, at: *mut c_void, old: 
             return if grown == 0 { at } else { given };
         }
         (*shared).used = (*shared).used.wrapping_add(new).wrapping_sub(old);
+        if old.max(new) >= LARGE {
+            changed_large(shared, if old >= LARGE { old } else { 0 }, new);
+        }
         given
+    }
+}
+
+/// A large block is made or changes its size: what a script does with it takes long, and the hook is to see it soon.
+#[cold]
+unsafe fn changed_large(shared: *mut Shared, old: usize, new: usize) {
+    // SAFETY: the thread is the machine's. A hook may be set at any moment: Lua looks at it between two instructions.
+    unsafe {
+        let new = if new >= LARGE { new } else { 0 };
+        (*shared).large = (*shared).large.wrapping_add(new).wrapping_sub(old);
+        if new > 0 && !(*shared).is_host && !(*shared).thread.is_null() {
+            ffi::lua_sethook((*shared).thread, Some(super::look_up), ffi::LUA_MASKCOUNT, 1);
+        }
     }
 }

@@ -42,22 +42,36 @@ pub(super) unsafe fn field(l: *mut ffi::lua_State, name: &CStr) -> c_int {
     }
 }
 
-/// Pushes an error as scripts see it. A text that `has_code` and more than one word stays as it is, any other is given the code `ERR`.
+/// A text without line ends at both its ends.
+fn trimmed(text: &[u8]) -> &[u8] {
+    let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+    let from = text.iter().position(|byte| !is_end(byte)).unwrap_or(text.len());
+    let to = text.iter().rposition(|byte| !is_end(byte)).map_or(from, |last| last + 1);
+    &text[from..to]
+}
+
+/// Pushes an error as scripts see it: up to a zero, as C's strings, a code and a text without line ends around it. One that `has_code` has it
+/// in front of its first space; any other is given `ERR`.
 pub(super) unsafe fn push_error(l: *mut ffi::lua_State, text: &[u8], has_code: bool) {
-    let end = text.iter().rposition(|&b| b != b'\r' && b != b'\n').map_or(0, |last| last + 1);
-    let text = &text[..end];
-    // SAFETY: three slots at most, and `lua_concat` takes two strings.
+    let text = up_to_zero(text);
+    let (code, text) = match memchr::memchr(b' ', text).filter(|_| has_code) {
+        Some(space) => (&text[..space], &text[space + 1..]),
+        None => (&b"ERR"[..], text),
+    };
+    // SAFETY: four slots at most, and `lua_concat` takes three strings.
     unsafe {
         ffi::lua_createtable(l, 0, 1);
-        if has_code && memchr::memchr(b' ', text).is_some() {
-            push_bytes(l, text);
-        } else {
-            push_bytes(l, b"ERR ");
-            push_bytes(l, text);
-            ffi::lua_concat(l, 2);
-        }
+        push_bytes(l, code);
+        push_bytes(l, b" ");
+        push_bytes(l, trimmed(text));
+        ffi::lua_concat(l, 3);
         ffi::lua_setfield(l, -2, c"err".as_ptr());
     }
+}
+
+/// What C's strings hold of a text.
+pub(super) fn up_to_zero(text: &[u8]) -> &[u8] {
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 /// A string's bytes; none where the value is no string.

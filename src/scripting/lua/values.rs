@@ -1,6 +1,6 @@
 //! Replies as Lua's values, and Lua's values as replies.
 
-use super::stack::{field, push_bytes, push_error, set_flag, set_text};
+use super::stack::{field, push_bytes, push_error, set_flag, set_text, up_to_zero};
 use super::{Written, calls::is_counted};
 use crate::resp::output::Output;
 use mlua_sys as ffi;
@@ -127,14 +127,14 @@ unsafe fn text<'a>(l: *mut ffi::lua_State, index: c_int) -> &'a [u8] {
     }
 }
 
-/// As C converts it on this processor, whatever does not fit.
+/// A number without what is behind its point, as C converts it on this processor: what is no integer of 64 bits is the least one.
 fn integer_of(number: f64) -> i64 {
     if number >= -(2f64.powi(63)) && number < 2f64.powi(63) { number as i64 } else { i64::MIN }
 }
 
 /// Without what would end the line of a simple string.
 fn one_line(text: &[u8]) -> Vec<u8> {
-    text.iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }).collect()
+    up_to_zero(text).iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }).collect()
 }
 
 /// Bytes that a value of a table takes in Lua.
@@ -232,7 +232,10 @@ unsafe fn write_table(l: *mut ffi::lua_State, writer: &mut Writer<'_>) {
     // SAFETY: as `write_value`; the table is on top and stays there until its branch is done.
     unsafe {
         if field(l, c"err") == ffi::LUA_TSTRING {
-            let line = one_line(text(l, -1));
+            // The ends of lines behind an error are left out, those inside of it are spaces.
+            let text = up_to_zero(text(l, -1));
+            let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
+            let line = one_line(&text[..end]);
             ffi::lua_settop(l, -2);
             writer.out.error(&line);
             if !is_counted(l) {

@@ -84,6 +84,7 @@ impl<S: Stack> Encoder<'_, S> {
     }
 
     fn table(&mut self, depth: i32) -> Result<(), Fault> {
+        self.stack.look_behind();
         if depth > self.settings.encode_depth_max || !self.stack.reserve(3) {
             return Err(Fault::Error(format!("Cannot serialise, excessive nesting ({depth})")));
         }

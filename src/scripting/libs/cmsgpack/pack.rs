@@ -81,10 +81,11 @@ impl<S: Stack> Packer<'_, S> {
     }
 
     fn table(&mut self, level: u32) -> Result<(), Fault> {
+        self.stack.look_behind();
         if self.is_array()? { self.array(level) } else { self.map(level) }
     }
 
-    /// Whether the keys are 1 to their count. A string that reads as a number counts as that number here, but is no element then.
+    /// Whether the keys are 1 to their count.
     fn is_array(&mut self) -> Result<bool, Fault> {
         self.room(2, "in function table_is_an_array")?;
         let (mut count, mut max) = (0i32, 0i32);
@@ -92,7 +93,8 @@ impl<S: Stack> Packer<'_, S> {
         while self.stack.next(-2) {
             self.step()?;
             self.stack.pop(1);
-            match self.stack.number(-1).filter(|key| *key > 0.0 && *key <= f64::from(i32::MAX) && key.trunc() == *key) {
+            let key = if self.stack.kind(-1) == Kind::Number { self.stack.number(-1) } else { None };
+            match key.filter(|key| *key > 0.0 && *key <= f64::from(i32::MAX) && key.trunc() == *key) {
                 Some(key) => max = max.max(key as i32),
                 None => {
                     self.stack.pop(1);
