@@ -218,5 +218,6 @@ fn scripts_make_of_values_what_they_make_with_redis() {
     let mut scripts = Scripts::start(seed, Generator::new(seed, PROFILE));
     (0..count).for_each(|_| scripts.step());
     println!("{} scripts without an error, {} with one", scripts.done, scripts.failed);
+    assert_eq!(scripts.differences, 0);
     assert!(scripts.done * 3 > count, "many scripts do something");
 }
