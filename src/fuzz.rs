@@ -14,10 +14,12 @@ use crate::{
 };
 
 mod aof;
+mod scripts;
 mod stream;
 mod strings;
 
 pub use aof::{aof, manifest};
+pub use scripts::{functions, json, messages, script, structure};
 pub use stream::stream;
 pub use strings::{bitfield, hyperloglog};
 

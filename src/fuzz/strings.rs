@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Sends one command to an engine that stands still, and returns what comes back.
-fn ask(engine: &mut Engine, args: &[&[u8]]) -> Vec<u8> {
+pub(super) fn ask(engine: &mut Engine, args: &[&[u8]]) -> Vec<u8> {
     const CLIENT: ConnId = ConnId(1);
     if engine.server.clients.get(CLIENT).is_none() {
         assert!(engine.connect(CLIENT, Origin { local: true, ..Origin::default() }).is_ok());

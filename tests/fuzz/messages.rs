@@ -1,0 +1,3 @@
+//! Bytes for cmsgpack.unpack.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| solod::fuzz::messages(bytes));
