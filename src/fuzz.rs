@@ -18,6 +18,8 @@ mod scripts;
 mod stream;
 mod strings;
 
+#[cfg(fuzzing)]
+pub use crate::reactor::drive_tls as tls;
 pub use aof::{aof, manifest};
 pub use scripts::{functions, json, messages, script, structure};
 pub use stream::stream;

@@ -85,6 +85,9 @@ fn strangers_and_certificates_of_another_time_are_refused() {
     let mut stranger = other.client_args("client");
     stranger[2] = secure.authority.path("ca.crt");
     assert_ne!(secure.cli_with(&stranger, &["PING"]), "PONG");
+    // The client is told before the log.
+    let logged = "Error accepting a client connection: invalid peer certificate: BadSignature (addr=127.0.0.1:";
+    wait_until(|| secure.server.log().contains(logged));
     secure.server.ask("CONFIG SET tls-auth-clients optional");
     assert_ne!(secure.cli_with(&stranger, &["PING"]), "PONG", "none will do, a bad one will not");
     secure.authority.give("late", "late", &["-days", "-1"]);

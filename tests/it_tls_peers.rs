@@ -5,6 +5,7 @@ mod common;
 mod secure;
 
 use common::{free_port, run, wait_until};
+use redis::{ClientTlsConfig, Commands, TlsCertificates};
 use secure::{Authority, Secure};
 use std::{
     path::{Path, PathBuf},
@@ -184,4 +185,25 @@ fn ioredis() {
         command.env("NODE_PATH", &modules).arg("tests/clients/smoke.cjs");
         command
     });
+}
+
+#[test]
+fn the_redis_crate() {
+    let secure = Secure::start(&[]);
+    let read = |name| std::fs::read(secure.authority.path(name)).unwrap();
+    let client_tls = ClientTlsConfig { client_cert: read("client.crt"), client_key: read("client.key") };
+    let certificates = TlsCertificates { client_tls: Some(client_tls), root_cert: Some(read("ca.crt")) };
+    let client = redis::Client::build_with_tls(format!("rediss://localhost:{}", secure.port.port), certificates).unwrap();
+    let mut con = client.get_connection().unwrap();
+    let value = vec![b'v'; 3_000_000];
+    let () = con.set("key", &value).unwrap();
+    assert_eq!(con.get::<_, Vec<u8>>("key").unwrap(), value);
+    let mut pipe = redis::pipe();
+    (0..10_000).for_each(|i| _ = pipe.set(i, i).ignore().get(i));
+    assert_eq!(pipe.query::<Vec<i32>>(&mut con).unwrap(), (0..10_000).collect::<Vec<_>>());
+    let mut other = client.get_connection().unwrap();
+    let mut subscriber = other.as_pubsub();
+    subscriber.subscribe("news").unwrap();
+    let () = con.publish("news", "said").unwrap();
+    assert_eq!(subscriber.get_message().unwrap().get_payload::<String>().unwrap(), "said");
 }

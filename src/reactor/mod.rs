@@ -76,6 +76,8 @@ pub use logger::init as init_logger;
 pub use placement::disable_huge_pages;
 pub use report::look_up_build_id;
 pub use restart::remember_invocation;
+#[cfg(fuzzing)]
+pub use tls::drive as drive_tls;
 
 /// Bytes read from a client in one go; what is left waits for the next turn. Some four hundred short commands: a quarter of a millisecond.
 const READ_BYTES: usize = 24 * 1024;

@@ -1,9 +1,10 @@
 //! From settings to what new connections are made with.
 
 use super::{certificate::Certificate, files, session::Session, sessions::Sessions, verify::Verifier};
-use crate::config::{Config, TlsAuthClients, TlsAuthClientsUser, TlsVersions, tls12_ciphers, tls13_ciphers};
+use crate::config::{Config, TLS12_CIPHERS, TLS13_CIPHERS, TlsAuthClients, TlsAuthClientsUser, TlsVersions, tls12_ciphers, tls13_ciphers};
 use rustls::{
-    ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, SupportedCipherSuite, SupportedProtocolVersion,
+    CipherSuiteCommon, ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, SupportedCipherSuite,
+    SupportedProtocolVersion, Tls12CipherSuite,
     client::Resumption,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, ServerName},
@@ -11,7 +12,12 @@ use rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
     version::{TLS12, TLS13},
 };
-use std::{fs, net::IpAddr, os::unix::fs::MetadataExt, sync::Arc};
+use std::{
+    fs,
+    net::IpAddr,
+    os::unix::fs::MetadataExt,
+    sync::{Arc, LazyLock},
+};
 
 /// Tickets for resumption that a client of TLS 1.3 is given: as many as OpenSSL gives.
 const TICKETS: usize = 2;
@@ -184,8 +190,31 @@ fn provider(config: &Config) -> Result<Arc<CryptoProvider>, String> {
     Ok(Arc::new(CryptoProvider { cipher_suites, ..ring::default_provider() }))
 }
 
+/// Records that may be encrypted with one key of AES-GCM under TLS 1.2, which has no way to take another: rustls closes the connection then. Its own limit
+/// is for records of 16 KiB, and lower by so much that a client with small replies would lose its connection every few minutes; OpenSSL has none.
+const TLS12_RECORDS: u64 = 1 << 32;
+
+/// A suite with that limit. There are six of them, made once.
+fn with_limit(suite: SupportedCipherSuite) -> SupportedCipherSuite {
+    let SupportedCipherSuite::Tls12(suite) = suite else { return suite };
+    let common = CipherSuiteCommon { confidentiality_limit: TLS12_RECORDS, ..suite.common };
+    let Tls12CipherSuite { prf_provider, kx, sign, aead_alg, .. } = *suite;
+    SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite { common, prf_provider, kx, sign, aead_alg })))
+}
+
+/// All suites that there are.
+static SUITES: LazyLock<Vec<(&str, SupportedCipherSuite)>> = LazyLock::new(|| {
+    let names = TLS13_CIPHERS.iter().chain(&TLS12_CIPHERS);
+    names.filter_map(|name| known(name).map(|suite| (*name, with_limit(suite)))).collect()
+});
+
 /// The suite that OpenSSL calls by this name.
 fn suite(name: &str) -> Option<SupportedCipherSuite> {
+    SUITES.iter().find(|(known, _)| *known == name).map(|(_, suite)| *suite)
+}
+
+/// The same as rustls has it.
+fn known(name: &str) -> Option<SupportedCipherSuite> {
     use ring::cipher_suite as suites;
     Some(match name {
         "TLS_AES_256_GCM_SHA384" => suites::TLS13_AES_256_GCM_SHA384,
@@ -217,11 +246,13 @@ fn certified(provider: &CryptoProvider, cert: &str, key: &str, password: Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{TLS12_CIPHERS, TLS13_CIPHERS};
 
     #[test]
     fn every_cipher_that_can_be_asked_for_is_there() {
         assert!(TLS13_CIPHERS.iter().chain(&TLS12_CIPHERS).all(|name| suite(name).is_some()));
+        for name in TLS12_CIPHERS {
+            assert!(matches!(suite(name), Some(SupportedCipherSuite::Tls12(suite)) if suite.common.confidentiality_limit == TLS12_RECORDS));
+        }
         assert_eq!(ring::ALL_CIPHER_SUITES.len(), TLS13_CIPHERS.len() + TLS12_CIPHERS.len());
     }
 

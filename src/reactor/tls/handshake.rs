@@ -15,6 +15,8 @@ use std::{
 const HANDSHAKE_NANOS: u64 = 300_000;
 /// Milliseconds that a handshake may last.
 const HANDSHAKE_MS: u64 = 10_000;
+/// Milliseconds between two lines of the log about handshakes that have failed: strangers may try it often.
+const COMPLAINT_MS: u64 = 100;
 /// Handshakes that are given up in one turn.
 const EXPIRED_A_TURN: usize = 100;
 
@@ -35,6 +37,8 @@ pub struct Handshakes {
     /// In order: monotonic milliseconds, the connection, its number. Some are over.
     deadlines: VecDeque<(u64, usize, u64)>,
     begun: u64,
+    /// Monotonic milliseconds from which on the log tells of another one that has failed.
+    complain_at_ms: u64,
     /// How many there are of connections that came in.
     pub incoming: usize,
 }
@@ -139,8 +143,16 @@ impl Reactor {
     }
 
     fn handshake_failed(&mut self, key: usize, reason: &str) {
-        log::debug!("Error accepting a client connection: {reason}");
         let link = self.take_attempt(key);
+        let mono_ms = self.engine.server.mono_ms;
+        // The engine tells of links.
+        if link.is_none()
+            && mono_ms >= self.handshakes.complain_at_ms
+            && let Some(shaking) = self.conns.get(key).and_then(|conn| conn.shaking.as_ref())
+        {
+            self.handshakes.complain_at_ms = mono_ms + COMPLAINT_MS;
+            log::warn!("Error accepting a client connection: {reason} (addr={} laddr={})", shaking.origin.addr, shaking.origin.laddr);
+        }
         self.close(key);
         if let Some(link) = link {
             self.engine.link_failed(link, false, reason);

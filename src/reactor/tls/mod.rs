@@ -6,6 +6,8 @@
 
 mod certificate;
 mod contexts;
+#[cfg(any(test, fuzzing))]
+mod driven;
 mod files;
 mod handshake;
 mod reading;
@@ -14,5 +16,7 @@ mod sessions;
 mod verify;
 
 pub use contexts::Tls;
+#[cfg(fuzzing)]
+pub use driven::drive;
 pub(super) use handshake::{Handshakes, Shaking};
 pub(super) use session::Session;

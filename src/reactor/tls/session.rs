@@ -84,7 +84,7 @@ impl Session {
 
     /// Takes ciphertext, all of it, and puts what there is of plaintext behind what is in `plain`; that of the records before one
     /// that is an error, too.
-    fn decrypt(&mut self, mut cipher: &[u8], plain: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn decrypt(&mut self, mut cipher: &[u8], plain: &mut Vec<u8>) -> io::Result<()> {
         if !self.has_begun && matches!(self.connection, Connection::Server(_)) && cipher.first() != Some(&HANDSHAKE_RECORD) {
             self.is_foreign = true;
             return Err(io::Error::other("it does not speak TLS"));
@@ -124,14 +124,25 @@ impl Session {
         Ok(true)
     }
 
-    /// Sends from these pieces. Returns how many of their bytes were taken, which may still lie here; none before what lies here is sent.
+    /// Sends from these pieces, which are not empty. Returns how many of their bytes were taken, which may still lie here; none before what lies here is sent.
     pub fn write_vectored(&mut self, socket: &mut Socket, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         if !self.flush(socket)? {
             return Err(ErrorKind::WouldBlock.into());
         }
         let n = self.connection.writer().write_vectored(pieces)?;
+        if n == 0 {
+            return Err(ErrorKind::WriteZero.into());
+        }
         self.flush(socket)?;
         Ok(n)
+    }
+
+    /// What it has to send.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn take_ciphertext(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while self.connection.wants_write() && self.connection.write_tls(&mut bytes).is_ok() {}
+        bytes
     }
 
     /// Tells the other end that nothing more will come, if it can be told without waiting.
