@@ -181,11 +181,16 @@ impl Server {
     /// Hands the disk what it is to do next, if it has nothing to do.
     pub fn aof_hand_over(&mut self) {
         let (rule, now, sleep_us) = (self.sync_rule(), self.mono_ms, self.aof.flush_sleep_us);
+        let synced_before = self.aof.writer.as_ref().map(|writer| writer.synced());
         let Self { aof: Aof { writer, stopping, .. }, replication, actions, .. } = self;
         for writer in stopping.iter_mut().chain(writer) {
             let job = writer.next_job(&mut replication.log, rule, sleep_us, now);
             actions.extend(job.map(Action::Disk));
             actions.extend(writer.take_finished().into_iter().map(|file| Action::Disk(DiskJob::Abort { file })));
+        }
+        if synced_before != self.aof.writer.as_ref().map(|writer| writer.synced()) {
+            // What there was is for replicas alone: no answer of the disk tells of it, and somebody may wait for it.
+            self.release_committed();
         }
         while self.aof.stopping.front().is_some_and(|writer| writer.is_done())
             && let Some(writer) = self.aof.stopping.pop_front()
