@@ -120,7 +120,7 @@ fn redis_cli_takes_functions_elsewhere() {
     let text = redis_cli(&source, &["--functions-rdb", file.to_str().unwrap()]);
     assert!(text.contains("Transfer finished with success"), "{text}");
     for program in [program(), "redis-server".into()] {
-        let by_file = Server::prepared(&program, &[], |dir| drop(std::fs::copy(&file, dir.join("dump.rdb")).unwrap()));
+        let by_file = Server::prepared(&program, &[], |dir| _ = std::fs::copy(&file, dir.join("dump.rdb")).unwrap());
         assert_eq!(redis_cli(&by_file, &["FCALL", "double", "0", "5"]), "10\n");
         assert_eq!(redis_cli(&by_file, &["DBSIZE"]), "0\n");
     }

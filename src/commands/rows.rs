@@ -11,8 +11,8 @@ use super::{
 const ARGUMENTS_DIFFER: &[&str] = &["quit", "debug", "kill", "psync", "replconf", "geosearch", "geosearchstore"];
 /// Rows whose keys are channels.
 const KEYS_DIFFER: &[&str] = &["ssubscribe", "sunsubscribe", "spublish"];
-/// Rows that change no more of a key than what it remembers of itself.
-const READS_ALL_THE_SAME: &[&str] = &["pfcount"];
+/// Rows that change no more of a key than what it remembers of itself, or leave that to the commands that they call.
+const READS_ALL_THE_SAME: &[&str] = &["pfcount", "eval", "evalsha", "fcall"];
 
 /// Arguments that there are at least, and whether there may be more.
 fn least(arguments: &[Argument]) -> (usize, bool) {

@@ -210,6 +210,7 @@ fn what_a_consumer_gets_by_waiting_stands_in_the_log_behind_what_fed_it() {
     let words: Vec<&str> = text.split("\r\n").filter(|line| !line.starts_with(['$', '*'])).collect();
     assert_eq!(
         words.join(" ").trim(),
-        "SELECT 0 XGROUP CREATECONSUMER k g c XADD k 2-0 f v XCLAIM k g c 0 2-0 TIME 1000000000000 RETRYCOUNT 1 FORCE JUSTID LASTID 2-0"
+        "SELECT 0 XGROUP CREATECONSUMER k g c XADD k 2-0 f v \
+         MULTI XCLAIM k g c 0 2-0 TIME 1000000000000 RETRYCOUNT 1 FORCE JUSTID LASTID 2-0 XGROUP SETID k g 2-0 ENTRIESREAD 2 EXEC"
     );
 }
