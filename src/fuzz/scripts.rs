@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn seeds_that_have_changed_do_no_harm() {
         let count = std::env::var("SOLOD_MUTATIONS").ok().and_then(|text| text.parse().ok()).unwrap_or(200);
-        let targets: [(&str, fn(&[u8])); 5] = [
+        type Target = (&'static str, fn(&[u8]));
+        let targets: [Target; 5] = [
             ("script", super::script),
             ("json", super::json),
             ("messages", super::messages),
