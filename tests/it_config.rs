@@ -63,8 +63,8 @@ fn what_else_has_no_effect_is_warned_of_once_by_name() {
         }
         assert!(!text.contains("activerehashing"), "set to its default: {text}");
     }
-    assert_eq!(server.ask("CONFIG SET busy-reply-threshold 1").text(), "OK");
-    assert!(server.log().contains("WARNING: busy-reply-threshold has no effect: "));
+    assert_eq!(server.ask("CONFIG SET activerehashing no").text(), "OK");
+    assert!(server.log().contains("WARNING: activerehashing has no effect: "));
 }
 
 #[test]

@@ -429,7 +429,7 @@ fn command_and_its_subcommands() {
 fn commands_describe_themselves_as_in_redis() {
     let (ours, theirs) = (Server::start(&[]), Server::redis(&[]));
     let (mut ours, mut theirs) = (ours.connect(), theirs.connect());
-    const SINCE_7_2: [&str; 3] = ["client|setinfo", "client|no-touch", "cluster|myshardid"];
+    const SINCE_7_2: [&str; 4] = ["client|setinfo", "client|no-touch", "cluster|myshardid", "script|show"];
     const CHANGED_IN_7_2: [&str; 5] = ["command|getkeys", "command|getkeysandflags", "wait", "zrank", "zrevrank"];
     for name in ours.run("COMMAND LIST").sorted() {
         if CHANGED_IN_7_2.contains(&name.as_str()) {

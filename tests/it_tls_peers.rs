@@ -163,7 +163,7 @@ fn smoke(command: impl Fn() -> Command) {
         let dir = secure.authority.dir.path();
         let output = run(command().args([&secure.port.port.to_string(), protocol]).arg(dir));
         assert_eq!(output.code, Some(0), "RESP{protocol}\n{}{}", output.stdout, output.stderr);
-        assert!(output.stdout.contains("15 groups"), "{}", output.stdout);
+        assert!(output.stdout.contains("17 groups"), "{}", output.stdout);
     }
 }
 

@@ -278,7 +278,7 @@ def functions(r):
     if not isinstance(library, dict):
         library = dict(zip(library[::2], library[1::2]))
     equal((library["library_name"], library["engine"], library["library_code"]), ("smoke", "LUA", code))
-    raw = redis.Redis(port=PORT, protocol=PROTOCOL)
+    raw = redis.Redis(port=PORT, protocol=PROTOCOL, **TLS)
     payload = raw.function_dump()
     equal(r.function_flush(), True)
     equal(r.function_list(), [])

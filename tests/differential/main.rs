@@ -206,14 +206,15 @@ fn who_has_rules_is_served_as_by_redis() {
 
 /// Scripts of the run that belongs to every test run.
 const SCRIPTS: u64 = 5_000;
+const SCRIPTS_SEED: u64 = 1;
 
 #[test]
 fn scripts_make_of_values_what_they_make_with_redis() {
     if common::is_reference() {
         return;
     }
-    let fresh = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(1, |d| u64::from(d.subsec_nanos()));
-    let (seed, count) = (setting("SOLOD_DIFF_SEED", fresh), setting("SOLOD_DIFF_SCRIPTS", SCRIPTS));
+    // Fresh seeds find news, not regressions: redis-server itself may crash.
+    let (seed, count) = (setting("SOLOD_DIFF_SEED", SCRIPTS_SEED), setting("SOLOD_DIFF_SCRIPTS", SCRIPTS));
     println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_SCRIPTS={count}");
     let mut scripts = Scripts::start(seed, Generator::new(seed, PROFILE));
     (0..count).for_each(|_| scripts.step());

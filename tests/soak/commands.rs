@@ -74,6 +74,7 @@ const ERRORS: &[&str] = &[
     "INVALIDOBJ",
     "NOGROUP",
     "BUSYGROUP",
+    "NOTBUSY",
 ];
 
 /// What ERR must not say: the client has sent no such thing, or the server is at fault.

@@ -167,7 +167,8 @@ impl<'a, S: Stack> Unpacker<'a, S> {
             0xcc => f64::from(u8::from_be_bytes(self.array_of()?)),
             0xcd => f64::from(u16::from_be_bytes(self.array_of()?)),
             0xce => f64::from(u32::from_be_bytes(self.array_of()?)),
-            0xcf => u64::from_be_bytes(self.array_of()?) as f64,
+            // Redis takes these for signed, too.
+            0xcf => i64::from_be_bytes(self.array_of()?) as f64,
             0xd0 => f64::from(i8::from_be_bytes(self.array_of()?)),
             0xd1 => f64::from(i16::from_be_bytes(self.array_of()?)),
             0xd2 => f64::from(i32::from_be_bytes(self.array_of()?)),
