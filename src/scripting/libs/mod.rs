@@ -6,6 +6,7 @@
 pub mod bit;
 pub mod cjson;
 pub mod cmsgpack;
+mod looks;
 #[cfg(test)]
 mod model;
 pub mod number;

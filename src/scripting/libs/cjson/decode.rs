@@ -3,12 +3,9 @@
 //! The text ends at its first byte 0, as the original's, which reads C strings.
 
 use super::{
-    super::{Fault, Stack, number},
+    super::{Fault, Stack, looks::Looks, number},
     Settings,
 };
-
-/// Values read between two looks at whether the script is to end.
-const STEPS_BETWEEN_LOOKS: u32 = 4096;
 
 /// Reads a text that holds one value and pushes that. `scratch` is room for strings with escapes, kept by the caller.
 pub fn decode<S: Stack>(
@@ -22,7 +19,7 @@ pub fn decode<S: Stack>(
     if text.len() >= 2 && (text[0] == 0 || text[1] == 0) {
         return Err(Fault::Error("JSON parser does not support UTF-16 or UTF-32".into()));
     }
-    let mut decoder = Decoder { stack, settings, text, at: 0, scratch, look, steps: 0 };
+    let mut decoder = Decoder { stack, settings, text, at: 0, scratch, looks: Looks::new(look) };
     let first = decoder.token();
     decoder.value(first, 0)?;
     match decoder.token() {
@@ -83,8 +80,7 @@ struct Decoder<'a, S> {
     text: &'a [u8],
     at: usize,
     scratch: &'a mut Vec<u8>,
-    look: &'a mut dyn FnMut() -> Result<(), Fault>,
-    steps: u32,
+    looks: Looks<'a>,
 }
 
 impl<S: Stack> Decoder<'_, S> {
@@ -98,11 +94,7 @@ impl<S: Stack> Decoder<'_, S> {
 
     /// Pushes the value that starts with a token.
     fn value(&mut self, token: Token, depth: i32) -> Result<(), Fault> {
-        self.steps += 1;
-        if self.steps == STEPS_BETWEEN_LOOKS {
-            self.steps = 0;
-            (self.look)()?;
-        }
+        self.looks.step()?;
         match token.what {
             What::String { .. } => self.push_string(token.what),
             What::Number(value) => self.stack.push_number(value),

@@ -1,15 +1,13 @@
 //! Lua's values to JSON.
 
 use super::{
-    super::{Fault, Kind, Stack, number},
+    super::{
+        Fault, Kind, Stack,
+        looks::{Looks, fits_string},
+        number,
+    },
     InvalidNumbers, Settings,
 };
-
-/// Values visited between two looks at whether the script is to end.
-const STEPS_BETWEEN_LOOKS: u32 = 4096;
-
-/// Bytes of a string that is not asked room for.
-const STRING_SHORT: usize = 4096;
 
 /// Appends the value on top of the stack, which stays there. `look` is asked now and then and ends the work with its fault.
 pub fn encode<S: Stack>(
@@ -18,15 +16,14 @@ pub fn encode<S: Stack>(
     out: &mut Vec<u8>,
     look: &mut dyn FnMut() -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    Encoder { stack, settings, out, look, steps: 0 }.value(0)
+    Encoder { stack, settings, out, looks: Looks::new(look) }.value(0)
 }
 
 struct Encoder<'a, S> {
     stack: &'a mut S,
     settings: &'a Settings,
     out: &'a mut Vec<u8>,
-    look: &'a mut dyn FnMut() -> Result<(), Fault>,
-    steps: u32,
+    looks: Looks<'a>,
 }
 
 fn refused(kind: Kind, why: &str) -> Fault {
@@ -34,33 +31,15 @@ fn refused(kind: Kind, why: &str) -> Fault {
 }
 
 impl<S: Stack> Encoder<'_, S> {
-    /// Whether there is room for so many bytes more. Tables may stand in others many times, so that little makes much.
-    fn fits(&self, bytes: usize) -> Result<(), Fault> {
-        let is_there = self.out.len().saturating_add(bytes) <= self.stack.room();
-        if is_there { Ok(()) } else { Err(Fault::Plain("not enough memory".into())) }
-    }
-
-    /// Asks for room for the string on top, if it is a long one.
-    fn fits_string(&self) -> Result<(), Fault> {
-        let len = self.stack.bytes(-1).len();
-        if len > STRING_SHORT { self.fits(len) } else { Ok(()) }
-    }
-
     fn step(&mut self) -> Result<(), Fault> {
-        self.steps += 1;
-        if self.steps == STEPS_BETWEEN_LOOKS {
-            self.steps = 0;
-            self.fits(0)?;
-            (self.look)()?;
-        }
-        Ok(())
+        self.looks.step_making(self.stack, self.out)
     }
 
     fn value(&mut self, depth: i32) -> Result<(), Fault> {
         self.step()?;
         match self.stack.kind(-1) {
             Kind::String => {
-                self.fits_string()?;
+                fits_string(self.stack, self.out)?;
                 append_string(self.out, self.stack.bytes(-1));
             }
             Kind::Number => self.number(-1)?,

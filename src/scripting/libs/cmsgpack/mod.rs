@@ -14,6 +14,3 @@ pub const VERSION: &str = "lua-cmsgpack 0.4.0";
 /// What `cmsgpack._COPYRIGHT` and `_DESCRIPTION` say: scripts can see them.
 pub const COPYRIGHT: &str = "Copyright (C) 2012, Salvatore Sanfilippo";
 pub const DESCRIPTION: &str = "MessagePack C implementation for Lua";
-
-/// Values handled between two looks at whether the script is to end.
-const STEPS_BETWEEN_LOOKS: u32 = 4096;

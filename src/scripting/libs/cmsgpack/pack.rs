@@ -1,15 +1,12 @@
 //! Lua's values to MessagePack.
 
-use super::{
-    super::{Fault, Kind, Stack},
-    STEPS_BETWEEN_LOOKS,
+use super::super::{
+    Fault, Kind, Stack,
+    looks::{Looks, fits_string},
 };
 
 /// Tables nested deeper than this become nil.
 const NESTING_MAX: u32 = 16;
-
-/// Bytes of a string that is not asked room for.
-const STRING_SHORT: usize = 4096;
 
 /// Packs all arguments, one behind the other, into `out`. `look` is asked now and then and ends the work with its fault.
 pub fn pack<S: Stack>(stack: &mut S, out: &mut Vec<u8>, look: &mut dyn FnMut() -> Result<(), Fault>) -> Result<(), Fault> {
@@ -20,7 +17,7 @@ pub fn pack<S: Stack>(stack: &mut S, out: &mut Vec<u8>, look: &mut dyn FnMut() -
     if !stack.reserve(arguments) {
         return Err(Fault::Argument(0, "Too many arguments for MessagePack pack.".into()));
     }
-    let mut packer = Packer { stack, out, look, steps: 0 };
+    let mut packer = Packer { stack, out, looks: Looks::new(look) };
     for argument in 1..=arguments {
         packer.room(1, "in function mp_check")?;
         packer.stack.push_copy(argument);
@@ -32,8 +29,7 @@ pub fn pack<S: Stack>(stack: &mut S, out: &mut Vec<u8>, look: &mut dyn FnMut() -
 struct Packer<'a, S> {
     stack: &'a mut S,
     out: &'a mut Vec<u8>,
-    look: &'a mut dyn FnMut() -> Result<(), Fault>,
-    steps: u32,
+    looks: Looks<'a>,
 }
 
 impl<S: Stack> Packer<'_, S> {
@@ -41,26 +37,8 @@ impl<S: Stack> Packer<'_, S> {
         if self.stack.reserve(slots) { Ok(()) } else { Err(Fault::Error(format!("stack overflow ({place})"))) }
     }
 
-    /// Whether there is room for so many bytes more. Tables may stand in others many times, so that little makes much.
-    fn fits(&self, bytes: usize) -> Result<(), Fault> {
-        let is_there = self.out.len().saturating_add(bytes) <= self.stack.room();
-        if is_there { Ok(()) } else { Err(Fault::Plain("not enough memory".into())) }
-    }
-
-    /// Asks for room for the string on top, if it is a long one.
-    fn fits_string(&self) -> Result<(), Fault> {
-        let len = self.stack.bytes(-1).len();
-        if len > STRING_SHORT { self.fits(len) } else { Ok(()) }
-    }
-
     fn step(&mut self) -> Result<(), Fault> {
-        self.steps += 1;
-        if self.steps == STEPS_BETWEEN_LOOKS {
-            self.steps = 0;
-            self.fits(0)?;
-            (self.look)()?;
-        }
-        Ok(())
+        self.looks.step_making(self.stack, self.out)
     }
 
     /// Packs the value on top of the stack and takes it from there.
@@ -68,7 +46,7 @@ impl<S: Stack> Packer<'_, S> {
         self.step()?;
         match self.stack.kind(-1) {
             Kind::String => {
-                self.fits_string()?;
+                fits_string(self.stack, self.out)?;
                 append_string(self.out, self.stack.bytes(-1));
             }
             Kind::Boolean => self.out.push(if self.stack.boolean(-1) { 0xc3 } else { 0xc2 }),

@@ -1,9 +1,6 @@
 //! MessagePack to Lua's values.
 
-use super::{
-    super::{Fault, Kind, Stack},
-    STEPS_BETWEEN_LOOKS,
-};
+use super::super::{Fault, Kind, Stack, looks::Looks};
 
 type Look<'a> = &'a mut dyn FnMut() -> Result<(), Fault>;
 
@@ -50,7 +47,7 @@ fn unpack_values<S: Stack>(stack: &mut S, text: &[u8], limit: i32, offset: i32, 
     let all = limit == 0 && offset == 0;
     let limit = if all { i32::MAX } else { limit };
     let first = stack.top() + 1;
-    let mut unpacker = Unpacker { stack, rest: &text[offset as usize..], look, steps: 0 };
+    let mut unpacker = Unpacker { stack, rest: &text[offset as usize..], looks: Looks::new(look) };
     if !all {
         // The offset's place: it is known at the end only.
         unpacker.stack.push_nil();
@@ -71,8 +68,7 @@ fn unpack_values<S: Stack>(stack: &mut S, text: &[u8], limit: i32, offset: i32, 
 struct Unpacker<'a, S> {
     stack: &'a mut S,
     rest: &'a [u8],
-    look: Look<'a>,
-    steps: u32,
+    looks: Looks<'a>,
 }
 
 fn missing() -> Fault {
@@ -107,11 +103,7 @@ impl<'a, S: Stack> Unpacker<'a, S> {
 
     /// Pushes the next value.
     fn value(&mut self) -> Result<(), Fault> {
-        self.steps += 1;
-        if self.steps == STEPS_BETWEEN_LOOKS {
-            self.steps = 0;
-            (self.look)()?;
-        }
+        self.looks.step()?;
         self.room("too many return values at once; use unpack_one or unpack_limit instead.")?;
         let first = self.take(1)?[0];
         match first {
