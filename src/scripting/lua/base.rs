@@ -4,10 +4,11 @@
 use super::{
     libraries::{finish, look},
     shared::shared,
+    stack::set_functions,
 };
 use crate::scripting::libs::Fault;
 use mlua_sys as ffi;
-use std::ffi::{CStr, c_int};
+use std::ffi::c_int;
 
 /// Steps between two looks at whether the script is to end.
 const STEPS_BETWEEN_LOOKS: u32 = 4096;
@@ -307,20 +308,14 @@ unsafe extern "C-unwind" fn sort(l: *mut ffi::lua_State) -> c_int {
 pub(super) unsafe fn register(l: *mut ffi::lua_State) {
     // SAFETY: three slots, which are given back.
     unsafe {
-        let functions: [(&CStr, ffi::lua_CFunction); 3] = [(c"pcall", pcall), (c"xpcall", xpcall), (c"unpack", unpack)];
-        for (name, function) in functions {
-            ffi::lua_pushcclosure(l, function, 0);
-            ffi::lua_setfield(l, ffi::LUA_GLOBALSINDEX, name.as_ptr());
-        }
+        ffi::lua_pushvalue(l, ffi::LUA_GLOBALSINDEX);
+        set_functions(l, &[(c"pcall", pcall), (c"xpcall", xpcall), (c"unpack", unpack)]);
+        ffi::lua_settop(l, -2);
         ffi::lua_getfield_(l, ffi::LUA_GLOBALSINDEX, c"collectgarbage".as_ptr());
         ffi::lua_pushcclosure(l, collect_garbage, 1);
         ffi::lua_setfield(l, ffi::LUA_GLOBALSINDEX, c"collectgarbage".as_ptr());
         ffi::lua_getfield_(l, ffi::LUA_GLOBALSINDEX, c"table".as_ptr());
-        let functions: [(&CStr, ffi::lua_CFunction); 2] = [(c"insert", insert), (c"sort", sort)];
-        for (name, function) in functions {
-            ffi::lua_pushcclosure(l, function, 0);
-            ffi::lua_setfield(l, -2, name.as_ptr());
-        }
+        set_functions(l, &[(c"insert", insert), (c"sort", sort)]);
         ffi::lua_settop(l, -2);
     }
 }

@@ -7,7 +7,7 @@
 use super::{
     base, calls, libraries,
     random::{random, randomseed},
-    stack::{bytes_at, push_bytes, set_text},
+    stack::{bytes_at, push_bytes, set_functions, set_text},
     strings,
 };
 use crate::config::REDIS_VERSION;
@@ -122,11 +122,7 @@ pub(super) unsafe fn install(l: *mut ffi::lua_State) {
         set_function(l, c"ipairs", ipairs);
         set_function(l, c"load", load);
         ffi::lua_getfield_(l, ffi::LUA_GLOBALSINDEX, c"math".as_ptr());
-        let randoms: [(&CStr, ffi::lua_CFunction); 2] = [(c"random", random), (c"randomseed", randomseed)];
-        for (name, function) in randoms {
-            ffi::lua_pushcclosure(l, function, 0);
-            ffi::lua_setfield(l, -2, name.as_ptr());
-        }
+        set_functions(l, &[(c"random", random), (c"randomseed", randomseed)]);
         ffi::lua_settop(l, 0);
 
         // The environment: what stays of the globals.
@@ -253,17 +249,6 @@ unsafe fn push_strict(l: *mut ffi::lua_State) {
         ffi::lua_createtable(l, 0, 1);
         ffi::lua_pushcclosure(l, no_such_global, 0);
         ffi::lua_setfield(l, -2, c"__index".as_ptr());
-    }
-}
-
-/// Sets functions of the table on top.
-unsafe fn set_functions(l: *mut ffi::lua_State, functions: &[(&CStr, ffi::lua_CFunction)]) {
-    // SAFETY: the table is on top.
-    unsafe {
-        for (name, function) in functions {
-            ffi::lua_pushcclosure(l, *function, 0);
-            ffi::lua_setfield(l, -2, name.as_ptr());
-        }
     }
 }
 

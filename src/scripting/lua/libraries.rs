@@ -6,7 +6,7 @@
 use super::{
     frame::Frame,
     shared::{Shared, ask, shared},
-    stack::{push_bytes, push_error},
+    stack::{push_bytes, push_error, set_functions},
 };
 use crate::scripting::{
     Asked,
@@ -305,10 +305,7 @@ unsafe fn push_functions(l: *mut ffi::lua_State, functions: &[(&CStr, ffi::lua_C
     // SAFETY: two slots.
     unsafe {
         ffi::lua_createtable(l, 0, functions.len() as c_int);
-        for (name, function) in functions {
-            ffi::lua_pushcclosure(l, *function, 0);
-            ffi::lua_setfield(l, -2, name.as_ptr());
-        }
+        set_functions(l, functions);
     }
 }
 

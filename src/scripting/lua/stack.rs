@@ -23,6 +23,17 @@ pub(super) unsafe fn set_text(l: *mut ffi::lua_State, name: &CStr, text: &[u8]) 
     }
 }
 
+/// Sets functions of the table on top.
+pub(super) unsafe fn set_functions(l: *mut ffi::lua_State, functions: &[(&CStr, ffi::lua_CFunction)]) {
+    // SAFETY: the table is on top, without a metatable.
+    unsafe {
+        for (name, function) in functions {
+            ffi::lua_pushcclosure(l, *function, 0);
+            ffi::lua_setfield(l, -2, name.as_ptr());
+        }
+    }
+}
+
 /// Sets a field of the table on top to true.
 pub(super) unsafe fn set_flag(l: *mut ffi::lua_State, name: &CStr) {
     // SAFETY: as above.

@@ -4,7 +4,7 @@ use super::{
     frame::Frame,
     libraries::{finish, look, text_argument},
     shared::{Shared, shared},
-    stack::push_bytes,
+    stack::{push_bytes, set_functions},
 };
 use crate::scripting::{
     libs::{Fault, Kind, Stack},
@@ -283,16 +283,10 @@ pub(super) unsafe fn register(l: *mut ffi::lua_State) {
     // SAFETY: three slots, which are given back.
     unsafe {
         ffi::lua_getfield_(l, ffi::LUA_GLOBALSINDEX, c"string".as_ptr());
-        for (name, function) in [
-            (c"find", string_find as ffi::lua_CFunction),
-            (c"match", string_match),
-            (c"gmatch", string_gmatch),
-            (c"gsub", string_gsub),
-            (c"rep", string_rep),
-        ] {
-            ffi::lua_pushcclosure(l, function, 0);
-            ffi::lua_setfield(l, -2, name.as_ptr());
-        }
+        set_functions(
+            l,
+            &[(c"find", string_find), (c"match", string_match), (c"gmatch", string_gmatch), (c"gsub", string_gsub), (c"rep", string_rep)],
+        );
         ffi::lua_settop(l, -2);
     }
 }
