@@ -20,7 +20,7 @@ fn place(body: &[u8]) -> usize {
 
 /// One script.
 pub(super) struct Script {
-    pub(super) body: Box<[u8]>,
+    pub(super) body: Rc<[u8]>,
     pub(super) sha: Rc<[u8]>,
     pub(super) flags: ScriptFlags,
     function: FunctionRef,
@@ -36,10 +36,9 @@ pub(super) struct Cache {
     /// By the number of the function: Lua gives small ones, and gives them again.
     by_function: Vec<Option<Script>>,
     by_sha: HashMap<Rc<[u8]>, FunctionRef>,
-    by_text: HashMap<Box<[u8]>, FunctionRef>,
+    by_text: HashMap<Rc<[u8]>, FunctionRef>,
     /// Those that were used lately, by something of their texts: comparing a text is cheaper than hashing it.
     recent: [Option<FunctionRef>; RECENT],
-    len: usize,
     evictable: usize,
     evicted: u64,
     bytes: usize,
@@ -103,18 +102,18 @@ impl Cache {
         let gone = (is_evictable && self.evictable >= EVAL_SCRIPTS_MAX).then(|| self.evict()).flatten();
         self.evictable += usize::from(is_evictable);
         let sha: Rc<[u8]> = Rc::from(sha1_hex(body));
-        let script = Script { body: body.into(), sha: sha.clone(), flags, function, is_evictable, used: Cell::new(0) };
+        let text: Rc<[u8]> = body.into();
+        let script = Script { body: text.clone(), sha: sha.clone(), flags, function, is_evictable, used: Cell::new(0) };
         self.touch(&script);
-        self.bytes += 2 * body.len() + size_of::<Script>();
+        self.bytes += body.len() + size_of::<Script>();
         self.by_sha.insert(sha, function);
-        self.by_text.insert(body.into(), function);
+        self.by_text.insert(text, function);
         self.recent[place(body)] = Some(function);
         let number = function.0 as usize;
         if number >= self.by_function.len() {
             self.by_function.resize_with(number + 1, || None);
         }
         self.by_function[number] = Some(script);
-        self.len += 1;
         gone
     }
 
@@ -123,10 +122,9 @@ impl Cache {
         let oldest = self.by_function.iter().flatten().filter(|script| script.is_evictable).min_by_key(|script| script.used.get())?;
         let function = oldest.function;
         let script = self.by_function.get_mut(function.0 as usize)?.take()?;
-        self.len -= 1;
         self.by_sha.remove(&script.sha);
         self.by_text.remove(&script.body);
-        self.bytes -= 2 * script.body.len() + size_of::<Script>();
+        self.bytes -= script.body.len() + size_of::<Script>();
         self.evictable -= 1;
         self.evicted += 1;
         Some(function)
@@ -140,7 +138,7 @@ impl Cache {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.len
+        self.by_sha.len()
     }
 
     pub(super) fn evicted(&self) -> u64 {
