@@ -56,20 +56,19 @@ impl Engine {
     /// stale.
     #[inline]
     fn barred(&self, conn: ConnId, gate: WriteGate) -> u64 {
-        let replication = &self.server.replication;
         let denied = if self.server.is_memory_limited() { flags::DENYOOM } else { 0 };
-        let (Some(upstream), config) = (&replication.upstream, &self.server.config) else {
+        if self.server.replication.upstream.is_none() {
             return denied | if gate.is_open() { 0 } else { flags::WRITE | flags::MAY_REPLICATE };
-        };
+        }
         if self.server.clients.get(conn).is_some_and(|c| c.peer.repeats()) {
             // What is being moved must not change meanwhile, not even by our primary.
             let waits = gate.has(GateReason::Migration) || gate.has(GateReason::AofBehind) || gate.is_disk_failing();
             return if waits { flags::WRITE | flags::MAY_REPLICATE } else { 0 };
         }
-        if !upstream.is_online() && !config.replica_serve_stale_data {
+        if self.server.is_stale() {
             return u64::MAX;
         }
-        denied | if config.replica_read_only || gate.holds() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
+        denied | if self.server.config.replica_read_only || gate.holds() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
     }
 
     /// A flag that every command has, where there is something that the client's user may not do.
@@ -94,13 +93,11 @@ impl Engine {
         {
             return Some(text);
         }
-        if let Some(upstream) = &server.replication.upstream {
-            if writes && config.replica_read_only {
-                return Some(READONLY.into());
-            }
-            if !upstream.is_online() && !config.replica_serve_stale_data && run().any(|f| f & flags::STALE == 0) {
-                return Some(MASTERDOWN.into());
-            }
+        if server.replication.upstream.is_some() && writes && config.replica_read_only {
+            return Some(READONLY.into());
+        }
+        if server.is_stale() && run().any(|f| f & flags::STALE == 0) {
+            return Some(MASTERDOWN.into());
         }
         if let Some(loading) = &server.loading {
             let refused = |f: u64| if loading.asynchronous { f & flags::NO_ASYNC_LOADING != 0 } else { f & flags::LOADING == 0 };

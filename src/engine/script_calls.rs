@@ -61,12 +61,7 @@ impl Engine {
         if command.flags & flags::NOSCRIPT != 0 && !is_allowed() {
             return refused(b"ERR This Redis command is not allowed from script");
         }
-        let (server, config) = (&self.server, &self.server.config);
-        if let Some(upstream) = &server.replication.upstream
-            && !upstream.is_online()
-            && !config.replica_serve_stale_data
-            && command.flags & flags::STALE == 0
-        {
+        if self.server.is_stale() && command.flags & flags::STALE == 0 {
             return refused(b"ERR Can not execute the command on a stale replica");
         }
         if let Some(denied) = self.denied(ConnId::SCRIPT, id, args) {

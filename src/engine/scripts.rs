@@ -37,7 +37,6 @@ const EVERYWHERE: u8 = 3;
 pub(super) struct Suspended {
     /// The command that its client has called.
     id: CommandId,
-    args: OwnedArgs,
     /// It is part of a transaction.
     in_exec: bool,
     /// What of that transaction is still to run.
@@ -96,7 +95,7 @@ impl Engine {
                 if let Some(running) = &mut self.server.scripts.running {
                     running.args = Some(OwnedArgs::from_args(args));
                 }
-                self.suspended = Some(Box::new(Suspended { id, args: OwnedArgs::from_args(args), in_exec, rest: None }));
+                self.suspended = Some(Box::new(Suspended { id, in_exec, rest: None }));
                 if let Some(client) = self.server.clients.get_mut(conn) {
                     client.blocked = Some(Blocked::Script);
                 }
@@ -143,7 +142,7 @@ impl Engine {
         let (server, config) = (&self.server, &self.server.config);
         let obeys = server.clients.get(conn).is_some_and(|client| client.peer.repeats());
         let upstream = server.replication.upstream.as_ref();
-        let is_stale = upstream.is_some_and(|upstream| !upstream.is_online()) && !config.replica_serve_stale_data;
+        let is_stale = server.is_stale();
         if !flags.has_shebang {
             return is_stale.then_some(MASTERDOWN.into());
         }
@@ -310,8 +309,9 @@ impl Engine {
         // One that has gone hears nothing; what it asked for is done all the same.
         let protocol = self.server.clients.get(caller).filter(|_| is_there).map_or(Protocol::Resp2, |client| client.out.protocol);
         let (mut out, heard) = (Output::new(protocol), is_there && self.is_heard(caller));
+        let args = self.server.scripts.running.as_mut().and_then(|running| running.args.take()).unwrap_or_default();
         self.end_script(&mut out);
-        let Suspended { id, args, in_exec, rest } = *suspended;
+        let Suspended { id, in_exec, rest } = *suspended;
         self.nanos = self.server.host.nanos();
         let nanos = self.nanos.saturating_sub(began);
         self.count_call(if is_there { caller } else { ConnId::SCRIPT }, id, args.args(), nanos);

@@ -18,6 +18,12 @@ impl Server {
             .and(self.aof.gate)
     }
 
+    /// Whether what we have may be old, and is not to be served.
+    #[inline]
+    pub fn is_stale(&self) -> bool {
+        !self.config.replica_serve_stale_data && self.replication.upstream.as_ref().is_some_and(|upstream| !upstream.is_online())
+    }
+
     /// The error that a write is refused with.
     pub fn refusal(&self) -> Option<Cow<'static, [u8]>> {
         let gate = self.write_gate();
