@@ -7,7 +7,7 @@ mod common;
 mod generate;
 
 use common::{Conn, Server, peers};
-use generate::{Generator, Profile};
+use generate::{DATA, Generator, Profile};
 use solod::{
     commands::{Command, command::Group, flags},
     config::{Config, ProtectedAction},
@@ -203,19 +203,6 @@ fn of_stream(stream: &Stream) -> String {
     }
     text
 }
-
-const DATA: [Group; 10] = [
-    Group::Generic,
-    Group::String,
-    Group::List,
-    Group::Set,
-    Group::SortedSet,
-    Group::Hash,
-    Group::Bitmap,
-    Group::HyperLogLog,
-    Group::Geo,
-    Group::Stream,
-];
 
 fn weight(command: &Command, name: &str) -> u64 {
     let waits = command.flags & flags::BLOCKING != 0 && command.group != Group::Stream;

@@ -2,58 +2,30 @@
 //! programs are in tests/clients.
 
 mod common;
-use common::Server;
+use common::{SMOKED, Server, node, python, succeeds};
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
-
-/// Where scripts/setup-tests puts the libraries.
-fn installed(path: &str) -> PathBuf {
-    let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients").join(path);
-    assert!(found.exists(), "{} is missing: scripts/setup-tests installs it", found.display());
-    found
-}
+use std::process::Command;
 
 /// Runs the program against a fresh server, once with each protocol.
-fn smoke(command: impl Fn() -> Command) {
+fn in_both_protocols(command: impl Fn() -> Command, wanted: &str) {
     for protocol in ["2", "3"] {
         let server = Server::start(&[]);
-        let output = common::run(command().args([&server.port.to_string(), protocol]));
-        assert_eq!(output.code, Some(0), "RESP{protocol}\n{}{}", output.stdout, output.stderr);
-        assert!(output.stdout.contains("17 groups"), "{}", output.stdout);
+        succeeds(command().args([&server.port.to_string(), protocol]), wanted);
     }
 }
 
 #[test]
 fn redis_py() {
-    let python = installed("python/bin/python");
-    smoke(|| {
-        let mut command = Command::new(&python);
-        command.arg("tests/clients/smoke.py");
-        command
-    });
+    in_both_protocols(|| python("tests/clients/smoke.py"), SMOKED);
 }
 
 /// Of real programs that share work: see tests/clients/jobs.py.
 #[test]
 fn a_queue_of_jobs_loses_none_when_a_worker_is_killed() {
-    let python = installed("python/bin/python");
-    for protocol in ["2", "3"] {
-        let server = Server::start(&[]);
-        let output = common::run(Command::new(&python).args(["tests/clients/jobs.py", &server.port.to_string(), protocol]));
-        assert_eq!(output.code, Some(0), "RESP{protocol}\n{}{}", output.stdout, output.stderr);
-        assert!(output.stdout.contains("300 jobs"), "{}", output.stdout);
-    }
+    in_both_protocols(|| python("tests/clients/jobs.py"), "300 jobs");
 }
 
 #[test]
 fn ioredis() {
-    let modules = installed("node/node_modules");
-    smoke(|| {
-        let mut command = Command::new("node");
-        command.env("NODE_PATH", &modules).arg("tests/clients/smoke.cjs");
-        command
-    });
+    in_both_protocols(|| node("tests/clients/smoke.cjs"), SMOKED);
 }

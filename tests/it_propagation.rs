@@ -9,7 +9,7 @@ mod common;
 mod generate;
 
 use common::{Conn, PATIENCE, Server, Value, is_reference, wait_until};
-use generate::{Generator, Profile};
+use generate::{DATA, Generator, Profile};
 use solod::{
     commands::{Command, command::Group, flags},
     data::rng::Rng,
@@ -30,19 +30,6 @@ const LIFE: u64 = 30;
 const DATABASES: usize = 2;
 /// Commands that are told with a difference.
 const TOLD: usize = 4 * CLIENTS * BATCH as usize;
-
-const DATA: [Group; 10] = [
-    Group::Generic,
-    Group::String,
-    Group::List,
-    Group::Set,
-    Group::SortedSet,
-    Group::Hash,
-    Group::Bitmap,
-    Group::HyperLogLog,
-    Group::Geo,
-    Group::Stream,
-];
 
 fn weight(command: &Command, name: &str) -> u64 {
     let is_waiting = ["wait", "waitaof", "migrate"].contains(&name);

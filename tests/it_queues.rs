@@ -4,40 +4,9 @@
 mod common;
 use common::*;
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
-/// What scripts/setup-tests puts below target/.
-fn installed(path: &str) -> PathBuf {
-    let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients").join(path);
-    assert!(found.exists(), "{} is missing: scripts/setup-tests installs it", found.display());
-    found
-}
-
-fn node(program: &str) -> Command {
-    let mut command = Command::new("node");
-    command.env("NODE_PATH", installed("node/node_modules")).arg(program);
-    command
-}
-
-fn python(program: &str) -> Command {
-    let mut command = Command::new(installed("python/bin/python"));
-    // Files of the interpreter's beside ours would be nobody's.
-    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(program);
-    command
-}
-
-/// Runs a program that says `wanted` at the end when all was well.
-#[track_caller]
-fn succeeds(command: &mut Command, wanted: &str) {
-    let output = run(command);
-    assert_eq!(output.code, Some(0), "{command:?}\n{}{}", output.stdout, output.stderr);
-    assert!(output.stdout.contains(wanted), "{command:?}\n{}", output.stdout);
-}
-
-/// The same against a fresh server, once with each protocol.
+/// Runs a program that says `wanted` at the end when all was well, against a fresh server, once with each protocol.
 #[track_caller]
 fn succeeds_in_both_protocols(command: impl Fn() -> Command, wanted: &str) {
     for protocol in ["2", "3"] {

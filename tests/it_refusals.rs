@@ -12,11 +12,11 @@ mod generate;
 #[path = "common/rules.rs"]
 mod rules;
 
-use generate::{Call, Generator, Profile};
+use generate::{Call, DATA, Generator, Profile};
 use rules::{Rules, USER, setuser};
 use solod::{
     acl::ACCESS_WRITE,
-    commands::{Command, command::Group, flags},
+    commands::{Command, flags},
     config::Config,
     data::rng::Rng,
     engine::Engine,
@@ -39,16 +39,7 @@ const ALL: Profile = Profile { weight, without: &[], keys_each: 4, whole_scans: 
 fn weight(command: &Command, _: &str) -> u64 {
     match command.group {
         _ if command.flags & flags::BLOCKING != 0 => 40,
-        Group::Generic
-        | Group::String
-        | Group::List
-        | Group::Set
-        | Group::SortedSet
-        | Group::Hash
-        | Group::Bitmap
-        | Group::HyperLogLog
-        | Group::Geo
-        | Group::Stream => 12,
+        group if DATA.contains(&group) => 12,
         _ => 4,
     }
 }

@@ -4,11 +4,10 @@ mod common;
 #[path = "common/secure.rs"]
 mod secure;
 
-use common::{free_port, run, wait_until};
+use common::{SMOKED, free_port, node, python, run, succeeds, wait_until};
 use redis::{ClientTlsConfig, Commands, TlsCertificates};
 use secure::{Authority, Secure};
 use std::{
-    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -149,42 +148,23 @@ fn a_sentinel_replaces_a_primary_over_tls_as_a_user_of_its_own() {
     assert_eq!(replica.cli(&["GET", "key"]), "value");
 }
 
-/// Where scripts/setup-tests puts the libraries.
-fn installed(path: &str) -> PathBuf {
-    let found = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/clients").join(path);
-    assert!(found.exists(), "{} is missing: scripts/setup-tests installs it", found.display());
-    found
-}
-
 /// Runs a program of tests/clients over TLS, with each protocol.
 fn smoke(command: impl Fn() -> Command) {
     for protocol in ["2", "3"] {
         let secure = Secure::start(&[]);
         let dir = secure.authority.dir.path();
-        let output = run(command().args([&secure.port.port.to_string(), protocol]).arg(dir));
-        assert_eq!(output.code, Some(0), "RESP{protocol}\n{}{}", output.stdout, output.stderr);
-        assert!(output.stdout.contains("17 groups"), "{}", output.stdout);
+        succeeds(command().args([&secure.port.port.to_string(), protocol]).arg(dir), SMOKED);
     }
 }
 
 #[test]
 fn redis_py() {
-    let python = installed("python/bin/python");
-    smoke(|| {
-        let mut command = Command::new(&python);
-        command.arg("tests/clients/smoke.py");
-        command
-    });
+    smoke(|| python("tests/clients/smoke.py"));
 }
 
 #[test]
 fn ioredis() {
-    let modules = installed("node/node_modules");
-    smoke(|| {
-        let mut command = Command::new("node");
-        command.env("NODE_PATH", &modules).arg("tests/clients/smoke.cjs");
-        command
-    });
+    smoke(|| node("tests/clients/smoke.cjs"));
 }
 
 #[test]

@@ -10,6 +10,20 @@ use solod::{
     data::rng::Rng,
 };
 
+/// The groups of commands that are about data.
+pub const DATA: [Group; 10] = [
+    Group::Generic,
+    Group::String,
+    Group::List,
+    Group::Set,
+    Group::SortedSet,
+    Group::Hash,
+    Group::Bitmap,
+    Group::HyperLogLog,
+    Group::Geo,
+    Group::Stream,
+];
+
 /// A command with its arguments.
 pub struct Call {
     /// Its name with its subcommand's.

@@ -5,10 +5,12 @@
 #![allow(dead_code, unused_imports)] // every test file uses its own part of this
 
 mod client;
+mod programs;
 mod server;
 mod spec;
 
 pub use client::{Conn, Silence, Value, words};
+pub use programs::{SMOKED, node, python, succeeds};
 pub use server::{Output, PortLease, Server, free_port, has_ipv6, is_reference, peers, program, run, run_with_input, signal};
 pub use spec::Spec;
 

@@ -17,7 +17,7 @@ mod scripts;
 mod users;
 mod waiting;
 
-use generate::{Generator, Profile};
+use generate::{DATA, Generator, Profile};
 use pair::Pair;
 use restricted::Restricted;
 use scripts::Scripts;
@@ -90,20 +90,8 @@ fn version(text: &str) -> [u32; 3] {
 }
 
 fn weight(command: &Command, name: &str) -> u64 {
-    let groups = [
-        Group::Generic,
-        Group::String,
-        Group::List,
-        Group::Set,
-        Group::SortedSet,
-        Group::Hash,
-        Group::Bitmap,
-        Group::HyperLogLog,
-        Group::Geo,
-        Group::Stream,
-    ];
     let left_out = LEFT_OUT.iter().any(|out| name == *out || name.starts_with(&format!("{out} ")));
-    if left_out || !groups.contains(&command.group) || !is_of_reference(command) {
+    if left_out || !DATA.contains(&command.group) || !is_of_reference(command) {
         return 0;
     }
     match name {
