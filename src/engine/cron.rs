@@ -47,10 +47,6 @@ impl Engine {
         }
         self.evict_slice();
         self.release_short_of_memory();
-        if self.server.client_memory.is_limited {
-            self.server.note_changed_clients();
-            self.server.evict_clients();
-        }
         // Somebody may have to know what has expired, or was evicted.
         if self.server.keyspace.awaited.has_ready() {
             self.serve_ready();
@@ -89,6 +85,11 @@ impl Engine {
         }
         if self.server.keyspace.tracked.clients() > 0 {
             self.server.end_turn_of_readers();
+        }
+        // Behind all that gives clients something to be sent.
+        if self.server.client_memory.is_limited {
+            self.server.note_changed_clients();
+            self.server.evict_clients();
         }
         self.serve_replicas();
         self.end_logging(began_unix_us);
