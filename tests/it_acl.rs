@@ -290,3 +290,72 @@ fn users_that_are_none_stop_the_start() {
         assert!(shown.contains(error), "{text}: {shown}");
     }
 }
+
+/// As valkey-server 9.1 answers; Redis has no such rules.
+#[test]
+fn databases_are_allowed_by_number() {
+    let server = Server::start(&[]);
+    server.spec(
+        r#"
+        ACL SETUSER u on nopass +@all ~* db=2,1 -> OK
+        ACL GETUSER u                           -> ["flags", ["on", "nopass", "sanitize-payload"], "passwords", [], "commands", "+@all", "keys", "~*", "channels", "", "databases", "db=1,2", "selectors", []]
+        ACL LIST                                -> ["user default on nopass sanitize-payload ~* &* +@all", "user u on nopass sanitize-payload ~* resetchannels db=1,2 +@all"]
+        ACL SETUSER u db=-1                     -> -ERR Error in ACL SETUSER modifier 'db=-1': The provided database ID is out of range
+        ACL SETUSER u db=                       -> -ERR Error in ACL SETUSER modifier 'db=': Syntax error
+        ACL DRYRUN u GET k                      -> "User u has no permissions to access database GET"
+        ACL DRYRUN u SELECT 0                   -> "User u has no permissions to access database 0"
+        ACL DRYRUN u PING                       -> OK
+        @u AUTH u x                             -> OK
+        @u GET k                                -> -NOPERM No permissions to access database
+        @u DBSIZE                               -> -NOPERM No permissions to access database
+        @u SELECT 0                             -> -NOPERM No permissions to access database
+        @u SELECT 16                            -> -ERR DB index is out of range
+        @u SELECT 1                             -> OK
+        @u SET k v                              -> OK
+        @u COPY k l DB 2                        -> 1
+        @u COPY k l DB 0                        -> -NOPERM No permissions to access database
+        @u COPY k l DB 2 DB 0                   -> -NOPERM No permissions to access database
+        @u MOVE k 0                             -> -NOPERM No permissions to access database
+        @u MOVE k x                             -> -ERR value is not an integer or out of range
+        @u MOVE k 2                             -> 1
+        @u SWAPDB 1 2                           -> OK
+        @u SWAPDB 0 1                           -> -NOPERM No permissions to access database
+        @u FLUSHALL                             -> -NOPERM No permissions to access database
+        @u DBSIZE                               -> 2
+        @u FLUSHDB                              -> OK
+        @u MULTI                                -> OK
+        @u SELECT 2                             -> QUEUED
+        @u SET k v                              -> QUEUED
+        @u SELECT 1                             -> QUEUED
+        @u GET k                                -> QUEUED
+        ACL SETUSER u db=1                      -> OK
+        @u EXEC                                 -> [-NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission, OK, OK, "v"]
+        @u MULTI                                -> OK
+        @u SELECT 3                             -> -NOPERM No permissions to access database
+        @u EXEC                                 -> -EXECABORT Transaction discarded because of previous errors.
+        ACL SETUSER u resetdbs                  -> OK
+        @u GET k                                -> -NOPERM No permissions to access database
+        @u PING                                 -> PONG
+        ACL SETUSER u alldbs                    -> OK
+        @u FLUSHALL                             -> OK
+        "#,
+    );
+    let log = server.ask("ACL LOG 1").items();
+    assert_eq!(["reason", "context", "object"].map(|field| log[0].get(field).text()), ["database", "toplevel", "get"]);
+    assert!(server.number::<u64>("acl_access_denied_db") > 10);
+}
+
+/// Who waits in a database that it may not use any more is served nothing of it.
+#[test]
+fn databases_are_looked_at_again_for_who_waits() {
+    let server = Server::start(&[]);
+    server.ask("ACL SETUSER u on nopass +@all ~* db=0");
+    let mut waiting = server.connect();
+    waiting.run("AUTH u x");
+    waiting.send_cmd(&["BLPOP", "l", "0"]);
+    wait_until(|| server.info("blocked_clients") == "1");
+    server.ask("ACL SETUSER u db=1");
+    server.ask("RPUSH l a");
+    assert_eq!(waiting.recv().to_string(), "-NOPERM No permissions to access database");
+    assert_eq!(server.ask("LLEN l").int(), 1);
+}

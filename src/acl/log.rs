@@ -41,6 +41,8 @@ pub enum Reason {
     Key,
     /// The channel is not allowed.
     Channel,
+    /// The database is not allowed.
+    Database,
 }
 
 impl Reason {
@@ -51,6 +53,7 @@ impl Reason {
             Self::Command => "command",
             Self::Key => "key",
             Self::Channel => "channel",
+            Self::Database => "database",
         }
     }
 }

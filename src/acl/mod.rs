@@ -1,7 +1,7 @@
 //! Who may do what: users, their rules, and the log of refusals. Knows no client, and runs no command; which commands there are it is told by a
 //! [`CommandNames`].
 //!
-//! A [`User`] has passwords and one or more [`Selector`]s: sets of rules for commands, keys and channels. A request is allowed if one of the selectors allows
+//! A [`User`] has passwords and one or more [`Selector`]s: sets of rules for commands, keys, channels and databases. A request is allowed if one of the selectors allows
 //! all of it. Rules are compiled when they are set: what is asked for each command is a bit, and for each key the patterns.
 
 pub mod log;

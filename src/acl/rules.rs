@@ -20,6 +20,8 @@ pub enum RuleError {
     AllKeys,
     /// A pattern for channels where all are allowed.
     AllChannels,
+    /// A database's number is negative or too large.
+    DatabaseRange,
     /// The password to be taken away is not there.
     NoSuchPassword,
     /// It is no hash of a password.
@@ -43,6 +45,7 @@ impl fmt::Display for RuleError {
                 "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does not have any effect. Try 'resetchannels' to \
                  start with an empty list of channels"
             }
+            Self::DatabaseRange => "The provided database ID is out of range",
             Self::NoSuchPassword => "The password you are trying to remove from the user does not exist",
             Self::BadHash => "The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters",
             Self::Duplicate => "Duplicate user found. A user can only be defined once in config files",
@@ -85,12 +88,17 @@ impl Selector {
         } else if is(&["resetchannels"]) {
             self.all_channels = false;
             self.channels.clear();
+        } else if is(&["alldbs"]) {
+            self.databases = None;
+        } else if is(&["resetdbs"]) {
+            self.databases = Some(Vec::new());
         } else if is(&["allcommands", "+@all"]) {
             self.set_all_commands(true, reader.commands.count());
         } else if is(&["nocommands", "-@all"]) {
             self.set_all_commands(false, reader.commands.count());
         } else {
             return match rule.split_first() {
+                _ if rule.len() > 2 && rule[..3].eq_ignore_ascii_case(b"db=") => self.set_databases(&rule[3..]),
                 Some((b'~', pattern)) => self.add_key_pattern(pattern, ACCESS_READ | ACCESS_WRITE),
                 Some((b'%', marked)) => self.add_marked_pattern(marked),
                 Some((b'&', channel)) => self.add_channel(channel),
@@ -146,6 +154,15 @@ impl Selector {
             self.all_keys = true;
             self.keys.clear();
         }
+        Ok(())
+    }
+
+    /// Numbers of databases with commas between them, in the place of those that were allowed.
+    fn set_databases(&mut self, list: &[u8]) -> Result<(), RuleError> {
+        let mut databases = list.split(|byte| *byte == b',').map(database).collect::<Result<Vec<u32>, RuleError>>()?;
+        databases.sort_unstable();
+        databases.dedup();
+        self.databases = Some(databases);
         Ok(())
     }
 
@@ -238,4 +255,14 @@ impl Selector {
         });
         self.command_rules.push(format!("{}{rule}", if allowed { '+' } else { '-' }));
     }
+}
+
+/// The number of a database.
+fn database(digits: &[u8]) -> Result<u32, RuleError> {
+    let unsigned = digits.strip_prefix(b"-").or_else(|| digits.strip_prefix(b"+")).unwrap_or(digits);
+    if unsigned.is_empty() || !unsigned.iter().all(u8::is_ascii_digit) {
+        return Err(RuleError::Syntax);
+    }
+    let number: i32 = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).ok_or(RuleError::DatabaseRange)?;
+    u32::try_from(number).map_err(|_| RuleError::DatabaseRange)
 }

@@ -32,6 +32,8 @@ pub struct Selector {
     /// All channels, whatever the patterns say.
     pub(super) all_channels: bool,
     pub(super) channels: Vec<Box<[u8]>>,
+    /// The databases that may be used, in order; `None`: all of them.
+    pub(super) databases: Option<Vec<u32>>,
 }
 
 /// What somebody wants to do.
@@ -49,6 +51,10 @@ pub trait Request {
     /// Whether it always did.
     fn keys(&self, each: &mut dyn FnMut(&[u8], u8, usize) -> bool) -> bool;
 
+    /// Hands over each database that it uses (`None`: all of them) and which argument says so (0: it is the selected one), as long as that answers `true`.
+    /// Whether it always did.
+    fn databases(&self, each: &mut dyn FnMut(Option<usize>, usize) -> bool) -> bool;
+
     /// Hands over each channel, whether it is a pattern, and its place among the arguments, as long as that answers `true`. Whether it always did.
     fn channels(&self, each: &mut dyn FnMut(&[u8], bool, usize) -> bool) -> bool;
 }
@@ -56,6 +62,8 @@ pub trait Request {
 /// Why a request is refused. The later in the order, the further the request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Denied {
+    /// A database, which this argument names; 0: the selected one, or all of them.
+    Database(usize),
     /// The command.
     Command,
     /// The key in this place among the arguments.
@@ -76,17 +84,18 @@ impl Selector {
             keys: Vec::new(),
             all_channels,
             channels: Vec::new(),
+            databases: None,
         }
     }
 
-    /// Allows every command, key and channel.
+    /// Allows every command, key, channel and database.
     pub(super) fn allow_everything(&mut self) {
         *self = Self { future: true, all_keys: true, ..Self::nothing(true) };
     }
 
     /// Whether it allows everything.
     pub fn is_everything(&self) -> bool {
-        self.allows_all_commands() && self.all_keys && self.all_channels
+        self.allows_all_commands() && self.all_keys && self.all_channels && self.databases.is_none()
     }
 
     /// Whether it allows every command there is or will be.
@@ -118,6 +127,9 @@ impl Selector {
 
     /// Checks a request.
     pub(super) fn check(&self, request: &impl Request) -> Result<(), Denied> {
+        if let Some(allowed) = self.databases.as_ref().filter(|_| !request.is_free()) {
+            check_databases(allowed, request)?;
+        }
         if !request.is_free() && !self.allows_command(request.command()) && !self.allows_first_arg(request) {
             return Err(Denied::Command);
         }
@@ -174,14 +186,44 @@ impl Selector {
         self.channels.iter().map(|channel| [b"&", &channel[..]].concat()).collect::<Vec<_>>().join(&b' ')
     }
 
+    /// Whether there are databases that it does not allow.
+    pub fn limits_databases(&self) -> bool {
+        self.databases.is_some()
+    }
+
+    /// The rules for databases.
+    pub fn describe_databases(&self) -> String {
+        match &self.databases {
+            None => "alldbs".to_owned(),
+            Some(none) if none.is_empty() => String::new(),
+            Some(some) => format!("db={}", some.iter().map(u32::to_string).collect::<Vec<_>>().join(",")),
+        }
+    }
+
     /// All of its rules, as they would have to be said to make it from nothing.
     pub fn describe(&self) -> Vec<u8> {
         let mut words = vec![self.describe_keys()];
         if !self.all_channels {
             words.push(b"resetchannels".to_vec());
         }
-        words.extend([self.describe_channels(), self.describe_commands().into_bytes()]);
+        words.push(self.describe_channels());
+        if let Some(allowed) = &self.databases {
+            words.push(if allowed.is_empty() { b"resetdbs".to_vec() } else { self.describe_databases().into_bytes() });
+        }
+        words.push(self.describe_commands().into_bytes());
         words.retain(|words| !words.is_empty());
         words.join(&b' ')
     }
+}
+
+/// Checks which databases a request uses.
+#[cold]
+fn check_databases(allowed: &[u32], request: &impl Request) -> Result<(), Denied> {
+    let mut refused = None;
+    request.databases(&mut |database, at| {
+        let may = database.is_some_and(|index| allowed.iter().any(|one| *one as usize == index));
+        refused = refused.or((!may).then_some(Denied::Database(at)));
+        may
+    });
+    refused.map_or(Ok(()), Err)
 }

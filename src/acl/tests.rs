@@ -184,6 +184,7 @@ struct Asked {
     first: Option<&'static str>,
     keys: Vec<(&'static str, u8)>,
     channels: Vec<(&'static str, bool)>,
+    databases: Vec<Option<usize>>,
 }
 
 impl Request for Asked {
@@ -201,6 +202,10 @@ impl Request for Asked {
 
     fn keys(&self, each: &mut dyn FnMut(&[u8], u8, usize) -> bool) -> bool {
         self.keys.iter().enumerate().all(|(at, (key, access))| each(key.as_bytes(), *access, at + 1))
+    }
+
+    fn databases(&self, each: &mut dyn FnMut(Option<usize>, usize) -> bool) -> bool {
+        self.databases.iter().enumerate().all(|(at, database)| each(*database, at))
     }
 
     fn channels(&self, each: &mut dyn FnMut(&[u8], bool, usize) -> bool) -> bool {
@@ -327,5 +332,58 @@ proptest! {
     #[test]
     fn whatever_is_said_is_a_rule_or_an_error(text in proptest::collection::vec(any::<u8>(), 0..20)) {
         let _ = users().set(b"u", &[&text], &Few);
+    }
+}
+
+#[test]
+fn databases_are_allowed_by_number() {
+    let in_databases = |databases: &[Option<usize>]| Asked { databases: databases.to_vec(), ..asked("get") };
+    for (text, databases, allowed) in [
+        ("+get", &[Some(3)][..], Ok(())),
+        ("+get", &[None], Ok(())),
+        ("+get db=1,3", &[Some(3)], Ok(())),
+        ("+get db=1,3", &[Some(3), Some(2)], Err(Denied::Database(1))),
+        ("+get db=1,3", &[None], Err(Denied::Database(0))),
+        ("+get db=1,3", &[], Ok(())),
+        ("+get db=1 db=3", &[Some(1)], Err(Denied::Database(0))),
+        ("+get resetdbs", &[Some(0)], Err(Denied::Database(0))),
+        ("+get resetdbs ALLDBS", &[Some(0)], Ok(())),
+        ("db=1 (+get db=2)", &[Some(2)], Ok(())),
+        ("db=1", &[Some(2)], Err(Denied::Database(0))),
+        ("db=1 (alldbs)", &[Some(2)], Err(Denied::Command)),
+    ] {
+        assert_eq!(check(text, &in_databases(databases)), allowed, "{text} {databases:?}");
+    }
+    // Whoever has still to say who it is may do that anywhere.
+    assert_eq!(check("db=1", &Asked { databases: vec![Some(0)], ..asked("auth") }), Ok(()));
+}
+
+#[test]
+fn rules_for_databases_are_shown_and_refused_as_by_valkey() {
+    for (text, rest) in [
+        ("db=3,1,3", "db=1,3 -@all"),
+        ("db=+1", "db=1 -@all"),
+        ("DB=007", "db=7 -@all"),
+        ("resetdbs", "resetdbs -@all"),
+        ("db=1 alldbs", "-@all"),
+        ("db=2147483647", "db=2147483647 -@all"),
+        ("(db=1 +get)", "-@all (resetchannels db=1 -@all +get)"),
+    ] {
+        assert_eq!(described(text), format!("off sanitize-payload resetchannels {rest}"), "{text}");
+    }
+    for (text, error) in [
+        ("db=", RuleError::Syntax),
+        ("db", RuleError::Syntax),
+        ("db=1,", RuleError::Syntax),
+        ("db=,1", RuleError::Syntax),
+        ("db=x", RuleError::Syntax),
+        ("db=*", RuleError::Syntax),
+        ("db=1.5", RuleError::Syntax),
+        ("db=-", RuleError::Syntax),
+        ("db=-1", RuleError::DatabaseRange),
+        ("db=2147483648", RuleError::DatabaseRange),
+        ("db=99999999999999999999", RuleError::DatabaseRange),
+    ] {
+        assert_eq!(described(text), format!("{text}: {error}"));
     }
 }

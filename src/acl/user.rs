@@ -82,7 +82,7 @@ impl User {
 
     /// Checks a request. Of several selectors' reasons it is told the one that came furthest.
     pub fn check(&self, request: &impl Request) -> Result<(), Denied> {
-        let mut furthest = Denied::Command;
+        let mut furthest = Denied::Database(0);
         for selector in &self.selectors {
             match selector.check(request) {
                 Ok(()) => return Ok(()),

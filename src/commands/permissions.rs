@@ -2,15 +2,16 @@
 
 use super::{
     CommandId, Ctx, Registry,
-    command::{flags, key_flags},
+    command::{Command, categories, flags, key_flags},
     key_extraction,
 };
 use crate::{
     acl::{ACCESS_READ, ACCESS_WRITE, Denied, Reason, Request},
+    data::number,
     resp::request::Args,
 };
 
-/// A command with its arguments, and what it wants with keys and channels.
+/// A command with its arguments, and what it wants with keys, channels and databases.
 pub struct Asked<'a> {
     /// The commands.
     pub registry: &'a Registry,
@@ -18,6 +19,10 @@ pub struct Asked<'a> {
     pub id: CommandId,
     /// Its arguments, its name first.
     pub args: Args<'a>,
+    /// The database that is selected where it runs.
+    pub db: usize,
+    /// How many databases there are.
+    pub databases: usize,
 }
 
 /// Commands that use channels: from which argument on, how many (0: all that follow), and whether they are patterns. Nobody is kept from unsubscribing.
@@ -47,6 +52,27 @@ impl Request for Asked<'_> {
         key_extraction::each_key(self.registry.get(self.id), &self.args, &mut |at, does| each(self.args.get(at), access(does), at))
     }
 
+    fn databases(&self, each: &mut dyn FnMut(Option<usize>, usize) -> bool) -> bool {
+        let command = self.registry.get(self.id);
+        // Who names no database that there is is told so by the command.
+        let mut named = |at: usize, each: &mut dyn FnMut(Option<usize>, usize) -> bool| {
+            let index =
+                (at < self.args.len()).then(|| number::parse_i64(self.args.get(at))).flatten().and_then(|n| usize::try_from(n).ok());
+            index.filter(|index| *index < self.databases).is_none_or(|index| each(Some(index), at))
+        };
+        match command.name {
+            "select" => named(1, each),
+            "swapdb" => named(1, each) && named(2, each),
+            "flushall" => each(None, 0),
+            "move" => each(Some(self.db), 0) && named(2, each),
+            "copy" => {
+                let is_option = |at: &usize| self.args.get(*at).eq_ignore_ascii_case(b"db");
+                each(Some(self.db), 0) && (3..self.args.len()).filter(is_option).all(|at| named(at + 1, each))
+            }
+            _ => !uses_data(command) || each(Some(self.db), 0),
+        }
+    }
+
     fn channels(&self, each: &mut dyn FnMut(&[u8], bool, usize) -> bool) -> bool {
         let command = self.registry.get(self.id);
         if command.flags & flags::PUBSUB == 0 {
@@ -56,6 +82,11 @@ impl Request for Asked<'_> {
         let end = if *count == 0 { self.args.len() } else { (first + count).min(self.args.len()) };
         (*first..end).all(|at| each(self.args.get(at), *is_pattern, at))
     }
+}
+
+/// Whether a command means the database that is selected.
+fn uses_data(command: &Command) -> bool {
+    command.categories_all() & (categories::KEYSPACE | categories::READ | categories::WRITE) != 0 || key_extraction::has_keys(command)
 }
 
 /// What is done with a key, as rules say it.
@@ -73,14 +104,17 @@ impl Asked<'_> {
                 let name = self.registry.full_name(self.id).as_bytes();
                 [b"NOPERM User ", username, b" has no permissions to run the '", name, b"' command"].concat()
             }
+            Denied::Database(_) => b"NOPERM No permissions to access database".to_vec(),
             Denied::Key(_) => b"NOPERM No permissions to access a key".to_vec(),
             Denied::Channel(_) => b"NOPERM No permissions to access a channel".to_vec(),
         }
     }
 
-    /// What the log of refusals says of it: the reason, and the command, key or channel.
+    /// What the log of refusals says of it: the reason, and the command, key, channel or database.
     pub fn told(&self, denied: Denied) -> (Reason, Vec<u8>) {
         match denied {
+            Denied::Database(0) => (Reason::Database, self.registry.full_name(self.id).as_bytes().to_vec()),
+            Denied::Database(at) => (Reason::Database, self.args.get(at).to_vec()),
             Denied::Command => (Reason::Command, self.registry.full_name(self.id).as_bytes().to_vec()),
             Denied::Key(at) => (Reason::Key, self.args.get(at).to_vec()),
             Denied::Channel(at) => (Reason::Channel, self.args.get(at).to_vec()),
@@ -91,7 +125,8 @@ impl Asked<'_> {
 /// Whether the client's user may read every key there is, so that a command may look at some that its arguments do not name.
 pub fn may_read_every_key(ctx: &Ctx<'_>) -> bool {
     let client = ctx.client();
-    let asked = Asked { registry: ctx.registry, id: ctx.command, args: ctx.args };
+    let databases = ctx.server.keyspace.databases();
+    let asked = Asked { registry: ctx.registry, id: ctx.command, args: ctx.args, db: ctx.db, databases };
     let may = || ctx.server.users.get(client.user).is_some_and(|user| user.allows_every_key(&asked, ACCESS_READ));
     !ctx.server.is_restricted(client) || may()
 }

@@ -4,6 +4,7 @@ use super::{Engine, last_command, propagation::Logged, redact};
 use crate::{
     acl::Context,
     commands::{CommandId, Ctx, Effect, Outcome, command::flags, key_extraction, registry::Lookup},
+    data::number,
     keyspace::ExpireMode,
     resp::{
         output::Output,
@@ -262,6 +263,7 @@ impl Engine {
             self.refuse(conn, Some(id), out, b"ERR Replica can't interact with the keyspace");
             return true;
         }
+        let databases = server.keyspace.databases();
         let in_multi = client.multi.is_some() && command.flags & flags::NOT_QUEUED == 0;
         if holds_writes && conn != ConnId::FILE {
             let exec = if command.name == "exec" { client.multi.as_ref().map_or(0, |m| m.flags) } else { 0 };
@@ -282,6 +284,10 @@ impl Engine {
                 multi.bytes += owned.bytes();
                 multi.memory += owned.memory() + size_of::<(CommandId, OwnedArgs)>();
                 multi.flags |= run_flags;
+                if command.name == "select" {
+                    let selects = number::parse_i64(args.get(1)).and_then(|index| usize::try_from(index).ok());
+                    multi.db = selects.filter(|index| *index < databases).or(multi.db);
+                }
                 multi.queue.push((id, owned));
             }
             let reply = client.reply;

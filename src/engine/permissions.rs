@@ -44,13 +44,15 @@ impl Engine {
         let client = self.server.clients.get(conn).filter(|client| self.server.is_restricted(client))?;
         // Who is no more may do nothing.
         let Some(user) = self.server.users.get(client.user) else { return Some(Denied::Command) };
-        user.check(&Asked { registry: &self.registry, id, args }).err()
+        // The commands of a transaction run where those before them have gone.
+        let db = client.multi.as_ref().and_then(|multi| multi.db).unwrap_or(client.db);
+        user.check(&Asked { registry: &self.registry, id, args, db, databases: self.server.keyspace.databases() }).err()
     }
 
     /// Takes note of a refusal, and returns the error that the client is answered with.
     #[cold]
     pub(super) fn note_denied(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, denied: Denied, context: Context) -> Vec<u8> {
-        let asked = Asked { registry: &self.registry, id, args };
+        let asked = Asked { registry: &self.registry, id, args, db: 0, databases: 0 };
         let (reason, object) = asked.told(denied);
         let Some(client) = self.server.clients.get(conn) else { return Vec::new() };
         let username = self.server.username(client).to_vec();

@@ -73,6 +73,7 @@ impl Engine {
     #[cold]
     fn deny_queued(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, denied: Denied, out: &mut Output) {
         let reason = match denied {
+            Denied::Database(_) => "no permission",
             Denied::Command => "no permission to execute the command or subcommand",
             Denied::Key(_) => "no permission to touch the specified keys",
             Denied::Channel(_) => "no permission to access one of the channels used as arguments",

@@ -54,6 +54,8 @@ pub struct Multi {
     pub queue: Vec<(u16, OwnedArgs)>,
     /// A command was refused: EXEC will be too.
     pub aborted: bool,
+    /// The database that a queued SELECT selects, if there is one.
+    pub db: Option<usize>,
     /// Union of the queued commands' flags.
     pub flags: u64,
     /// Bytes of the queued arguments.

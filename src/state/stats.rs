@@ -208,6 +208,8 @@ pub struct Stats {
     pub keys_denied: u64,
     /// Commands with channels that their users may not use.
     pub channels_denied: u64,
+    /// Commands for databases that their users may not use.
+    pub databases_denied: u64,
     /// Counters of each command, by registry index.
     pub by_command: Vec<CommandStats>,
 }

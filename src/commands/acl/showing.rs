@@ -34,8 +34,10 @@ pub(super) fn list(ctx: &mut Ctx) {
 pub(super) fn getuser(ctx: &mut Ctx) {
     let found = ctx.server.users.find(ctx.arg(2)).and_then(|id| ctx.server.users.get(id));
     let Some(user) = found else { return ctx.out.null() };
+    // Redis knows no rules for databases, and its clients no such field.
+    let by_database = user.selectors().iter().any(Selector::limits_databases);
     let out = &mut *ctx.out;
-    out.map(6);
+    out.map(6 + usize::from(by_database));
     out.bulk(b"flags");
     let flags = user.flags();
     out.set(flags.len());
@@ -45,16 +47,16 @@ pub(super) fn getuser(ctx: &mut Ctx) {
     out.array(passwords.len());
     passwords.iter().for_each(|password| out.bulk(password.as_bytes()));
     let Some((root, others)) = user.selectors().split_first() else { return };
-    show_rules(out, root);
+    show_rules(out, root, by_database);
     out.bulk(b"selectors");
     out.array(others.len());
     for selector in others {
-        out.map(3);
-        show_rules(out, selector);
+        out.map(3 + usize::from(by_database));
+        show_rules(out, selector, by_database);
     }
 }
 
-fn show_rules(out: &mut Output, selector: &Selector) {
+fn show_rules(out: &mut Output, selector: &Selector, by_database: bool) {
     for (name, text) in [
         ("commands", selector.describe_commands().into_bytes()),
         ("keys", selector.describe_keys()),
@@ -62,6 +64,10 @@ fn show_rules(out: &mut Output, selector: &Selector) {
     ] {
         out.bulk(name.as_bytes());
         out.bulk(&text);
+    }
+    if by_database {
+        out.bulk(b"databases");
+        out.bulk(selector.describe_databases().as_bytes());
     }
 }
 

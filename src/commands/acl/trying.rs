@@ -18,7 +18,7 @@ pub(super) fn dryrun(ctx: &mut Ctx) {
         let text = format!("ERR wrong number of arguments for '{}' command", ctx.registry.full_name(id));
         return ctx.error(text);
     }
-    let asked = Asked { registry: ctx.registry, id, args };
+    let asked = Asked { registry: ctx.registry, id, args, db: ctx.db, databases: ctx.server.keyspace.databases() };
     match user.check(&asked) {
         Ok(()) => ctx.out.ok(),
         Err(denied) => {
@@ -27,6 +27,7 @@ pub(super) fn dryrun(ctx: &mut Ctx) {
                     [b"User ", user.name(), b" has no permissions to run the '", ctx.registry.full_name(id).as_bytes(), b"' command"]
                         .concat()
                 }
+                Denied::Database(at) => [b"User ", user.name(), b" has no permissions to access database ", args.get(at)].concat(),
                 Denied::Key(at) => [b"User ", user.name(), b" has no permissions to access the '", args.get(at), b"' key"].concat(),
                 Denied::Channel(at) => [b"User ", user.name(), b" has no permissions to access the '", args.get(at), b"' channel"].concat(),
             };

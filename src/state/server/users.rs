@@ -97,6 +97,7 @@ impl Server {
             Reason::Command => &mut stats.commands_denied,
             Reason::Key => &mut stats.keys_denied,
             Reason::Channel => &mut stats.channels_denied,
+            Reason::Database => &mut stats.databases_denied,
         };
         *counter += 1;
         self.acl_log.add(refusal, client, self.keyspace.now_ms, self.config.acllog_max_len);

@@ -89,7 +89,8 @@ pub(super) fn stats(info: &Info, report: &mut InfoText) {
         .field("acl_access_denied_cmd", stats.commands_denied)
         .field("acl_access_denied_key", stats.keys_denied)
         .field("acl_access_denied_channel", stats.channels_denied)
-        .field("acl_access_denied_tls_cert", stats.certificates_denied);
+        .field("acl_access_denied_tls_cert", stats.certificates_denied)
+        .field("acl_access_denied_db", stats.databases_denied);
 }
 
 /// Every command with its counters, a container's subcommands behind it.
