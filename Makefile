@@ -79,7 +79,7 @@ FUZZ_FLAGS := --cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module -Cllvm-ar
 	-Ccodegen-units=1 -Cdebug-assertions --cfg system_allocator
 FUZZ_DIR := $(TARGET_DIR)/fuzz
 
-fuzz: ## fuzz one parser: TARGET=request, config, rdb, stream, replication, hyperloglog, bitfield, aof, manifest, script, json, messages, structure, functions or tls, for SECONDS=600
+fuzz: ## fuzz one parser: TARGET=request, config, rdb, stream, replication, hyperloglog, bitfield, aof, manifest, script, json, messages, structure, functions, tls, acl_rules or acl_file, for SECONDS=600
 	scripts/setup-tests g++
 	@mkdir -p $(FUZZ_DIR)/corpus/$(TARGET) $(FUZZ_DIR)/artifacts
 	RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" CARGO_TARGET_DIR=$(FUZZ_DIR) \

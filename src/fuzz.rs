@@ -13,6 +13,7 @@ use crate::{
     },
 };
 
+mod acl;
 mod aof;
 mod scripts;
 mod stream;
@@ -20,6 +21,7 @@ mod strings;
 
 #[cfg(fuzzing)]
 pub use crate::reactor::drive_tls as tls;
+pub use acl::{acl_file, acl_rules};
 pub use aof::{aof, manifest};
 pub use scripts::{functions, json, messages, script, structure};
 pub use stream::stream;

@@ -32,8 +32,8 @@ pub fn read_file(server: &Server, registry: &Registry) -> Result<Users, String> 
     read_users(&path, &text, registry, server.users.all_channels)
 }
 
-/// The users of a file's text.
-fn read_users(path: &str, text: &[u8], registry: &Registry, all_channels: bool) -> Result<Users, String> {
+/// The users of a file's text. The error says all that is wrong with it.
+pub fn read_users(path: &str, text: &[u8], registry: &Registry, all_channels: bool) -> Result<Users, String> {
     let mut users = Users::nobody(categories::NAMES, all_channels);
     let mut errors = String::new();
     for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {

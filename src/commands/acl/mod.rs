@@ -11,7 +11,7 @@ use super::{
     help,
 };
 
-pub use file::read_file;
+pub use file::{read_file, read_users};
 
 fn container(ctx: &mut Ctx) {
     ctx.wrong_arity();

@@ -1,0 +1,3 @@
+//! Rules for ACL users.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| solod::fuzz::acl_rules(bytes));
