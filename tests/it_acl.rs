@@ -140,6 +140,63 @@ fn clients_of_a_user_who_is_no_more_are_closed_and_those_who_hear_too_much() {
     assert_eq!(server.info("connected_clients"), "1");
 }
 
+/// Nothing that is behind it runs, whoever the default user is: not in a transaction, not in a pipeline.
+#[test]
+fn who_has_removed_its_own_user_may_do_nothing_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("users.acl");
+    std::fs::write(&file, "user default on nopass ~* &* +@all\n").unwrap();
+    let server = Server::start(&["--aclfile", file.to_str().unwrap()]);
+    let as_alice = || {
+        server.ask("ACL SETUSER alice on nopass ~* &* +@all");
+        let mut conn = server.connect();
+        assert_eq!(conn.run("AUTH alice x").to_string(), "OK");
+        conn
+    };
+    for removes in ["ACL DELUSER alice", "ACL LOAD"] {
+        let mut alice = as_alice();
+        for line in ["MULTI", removes, "SET k v", "AUTH default x", "SET k v", "SELECT 1", "EXEC"] {
+            alice.send_cmd(&words(line));
+        }
+        let replies: Vec<_> = (0..7).map(|_| alice.recv()).collect();
+        let ran = replies[6].items();
+        assert!(!matches!(ran[0], Value::Error(_)), "{ran:?}");
+        for refused in &ran[1..] {
+            assert!(refused.to_string().starts_with("-NOPERM ACLs rules changed"), "{refused} behind {removes}");
+        }
+        assert!(alice.closed());
+        let mut alice = as_alice();
+        alice.send(format!("{removes}\r\nSET k v\r\nAUTH default x\r\nSET k v\r\n").as_bytes());
+        assert_eq!(alice.recv_to_end().matches("\r\n").count(), 1, "one reply, and the end");
+    }
+    assert_eq!(server.ask("EXISTS k").int(), 0);
+    let mut alice = as_alice();
+    let refused = alice.cmd(&["EVAL", "return redis.call('ACL', 'DELUSER', 'alice')", "0"]).to_string();
+    assert!(refused.starts_with("-ERR This Redis command is not allowed from script"), "{refused}");
+}
+
+#[test]
+fn each_command_of_a_transaction_is_looked_at_as_things_are_when_it_runs() {
+    Server::start(&[]).spec(
+        r#"
+        ACL SETUSER alice on nopass ~* +@all    -> OK
+        ACL SETUSER bob on nopass ~b +@all      -> OK
+        @a AUTH alice x                         -> OK
+        @a MULTI                                -> OK
+        @a AUTH bob x                           -> QUEUED
+        @a SET a 1                              -> QUEUED
+        @a SET b 1                              -> QUEUED
+        @a AUTH alice x                         -> QUEUED
+        @a SET a 2                              -> QUEUED
+        @a ACL SETUSER alice -set               -> QUEUED
+        @a SET a 3                              -> QUEUED
+        @a EVAL "return redis.call('SET', 'a', 4)" 0 -> QUEUED
+        @a EXEC                                 ~> [OK, -NOPERM ACLs rules changed*no permission to touch the specified keys, OK, OK, OK, OK, -NOPERM ACLs rules changed*no permission to execute the command or subcommand, -NOPERM ACL failure in script: User alice has no permissions to run the 'set' command*]
+        GET a                                   -> "2"
+        "#,
+    );
+}
+
 #[test]
 fn the_default_users_password_is_that_of_requirepass() {
     Server::start(&[]).spec(

@@ -71,7 +71,8 @@ impl Server {
         let found: Vec<_> = self.clients.iter().filter(|(_, client)| gone.contains(&client.user)).map(|(conn, _)| conn).collect();
         for conn in found {
             if let Some(client) = self.clients.get_mut(conn) {
-                (client.authenticated, client.user) = (false, UserId::default());
+                // It stays the user that it was, who is no more and may do nothing: what is left of its transaction is refused.
+                client.authenticated = false;
             }
             self.close(conn, conn == me);
         }
