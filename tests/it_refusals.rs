@@ -15,7 +15,7 @@ mod rules;
 use generate::{Call, DATA, Generator, Profile};
 use rules::{Rules, USER, setuser};
 use solod::{
-    acl::ACCESS_WRITE,
+    acl::{ACCESS_WRITE, Selector},
     commands::{Command, flags},
     config::Config,
     data::rng::Rng,
@@ -122,6 +122,10 @@ impl Bench {
         let rule = self.rules.next();
         if rule == "reset" {
             self.reset();
+        } else if self.rng.below(6) == 0 {
+            let databases = ["db=0", "db=1", "db=0,1", "db=0,2", "resetdbs", "alldbs", "alldbs", "(+@all ~* db=1)"];
+            let at = self.rng.below(databases.len() as u64) as usize;
+            self.set(&[databases[at].to_owned()]);
         } else {
             self.set(&[rule]);
         }
@@ -189,16 +193,15 @@ impl Bench {
         panic!("{what} with {}", self.rules.text());
     }
 
-    /// Asserts that between two states only such keys have changed as the user may write.
+    /// Asserts that between two states only such keys have changed as the user may write, in databases that it may use.
     fn check_written(&self, before: &Stored, after: &Stored, calls: &[&Call]) {
-        if !calls.iter().all(|call| names_what_it_writes(call)) {
-            return;
-        }
+        let by_key = calls.iter().all(|call| names_what_it_writes(call));
         let users = &self.engine.server.users;
         let user = users.find(USER.as_bytes()).and_then(|id| users.get(id)).expect("there is such a user");
         let changed = before.keys().chain(after.keys()).filter(|key| before.get(key) != after.get(key));
-        for (_, key) in changed {
-            if !user.selectors().iter().any(|selector| selector.allows_key(key, ACCESS_WRITE)) {
+        for (db, key) in changed {
+            let may = |rules: &Selector| rules.allows_database(*db) && (!by_key || rules.allows_key(key, ACCESS_WRITE));
+            if !user.selectors().iter().any(may) {
                 self.fail(&format!("{} was written", key.escape_ascii()), calls);
             }
         }

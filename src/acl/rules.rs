@@ -147,7 +147,7 @@ impl Selector {
         }
         match self.keys.iter_mut().find(|rule| *rule.pattern == *pattern) {
             Some(rule) => rule.access |= access,
-            None => self.keys.push(KeyPattern { pattern: pattern.into(), access }),
+            None => self.keys.push(KeyPattern::new(pattern, access)),
         }
         // However it was said, it is shown as `~*`, which others could not follow where it is read again.
         if self.keys.iter().any(|rule| *rule.pattern == *b"*" && rule.access == ACCESS_READ | ACCESS_WRITE) {

@@ -13,6 +13,24 @@ pub(super) struct KeyPattern {
     pub pattern: Box<[u8]>,
     /// What may be done with the keys that match.
     pub access: u8,
+    /// Nothing but a star at its end is special in it.
+    is_prefix: bool,
+}
+
+impl KeyPattern {
+    pub fn new(pattern: &[u8], access: u8) -> Self {
+        let special = pattern.iter().position(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'));
+        Self { pattern: pattern.into(), access, is_prefix: pattern.ends_with(b"*") && special == Some(pattern.len() - 1) }
+    }
+
+    #[inline]
+    fn matches(&self, key: &[u8]) -> bool {
+        match self.pattern.split_last() {
+            // A key without a name matches no pattern but the empty one.
+            Some((_, prefix)) if self.is_prefix => key.starts_with(prefix) && !key.is_empty(),
+            _ => glob::matches(&self.pattern, key, false),
+        }
+    }
 }
 
 /// One set of rules.
@@ -116,7 +134,7 @@ impl Selector {
 
     /// Whether a key may be accessed so.
     pub fn allows_key(&self, key: &[u8], access: u8) -> bool {
-        self.all_keys || self.keys.iter().any(|rule| rule.access & access == access && glob::matches(&rule.pattern, key, false))
+        self.all_keys || self.keys.iter().any(|rule| rule.access & access == access && rule.matches(key))
     }
 
     /// Whether a channel may be used; a pattern of channels only if a rule has the very same.
@@ -125,12 +143,17 @@ impl Selector {
         self.all_channels || self.channels.iter().any(|rule| is_allowed(rule))
     }
 
+    /// Whether a database may be used.
+    pub fn allows_database(&self, index: usize) -> bool {
+        self.databases.as_ref().is_none_or(|allowed| allowed.iter().any(|one| *one as usize == index))
+    }
+
     /// Checks a request.
     pub(super) fn check(&self, request: &impl Request) -> Result<(), Denied> {
-        if let Some(allowed) = self.databases.as_ref().filter(|_| !request.is_free()) {
-            check_databases(allowed, request)?;
+        if self.databases.is_some() && !request.is_free() {
+            self.check_databases(request)?;
         }
-        if !request.is_free() && !self.allows_command(request.command()) && !self.allows_first_arg(request) {
+        if !self.allows_command(request.command()) && !request.is_free() && !self.allows_first_arg(request) {
             return Err(Denied::Command);
         }
         let mut refused = None;
@@ -148,6 +171,18 @@ impl Selector {
                 allowed
             });
         }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Checks which databases a request uses.
+    #[cold]
+    fn check_databases(&self, request: &impl Request) -> Result<(), Denied> {
+        let mut refused = None;
+        request.databases(&mut |database, at| {
+            let may = database.is_some_and(|index| self.allows_database(index));
+            refused = refused.or((!may).then_some(Denied::Database(at)));
+            may
+        });
         refused.map_or(Ok(()), Err)
     }
 
@@ -214,16 +249,4 @@ impl Selector {
         words.retain(|words| !words.is_empty());
         words.join(&b' ')
     }
-}
-
-/// Checks which databases a request uses.
-#[cold]
-fn check_databases(allowed: &[u32], request: &impl Request) -> Result<(), Denied> {
-    let mut refused = None;
-    request.databases(&mut |database, at| {
-        let may = database.is_some_and(|index| allowed.iter().any(|one| *one as usize == index));
-        refused = refused.or((!may).then_some(Denied::Database(at)));
-        may
-    });
-    refused.map_or(Ok(()), Err)
 }

@@ -387,3 +387,15 @@ fn rules_for_databases_are_shown_and_refused_as_by_valkey() {
         assert_eq!(described(text), format!("{text}: {error}"));
     }
 }
+
+#[test]
+fn a_prefix_matches_as_the_pattern_does() {
+    let keys = ["", "a", "ab", "abc", "b", "a*", "a*c", "*", "\\", "a\\*"];
+    for pattern in ["", "*", "a*", "ab*", "abc", "a**", "?*", "a?*", "[a]*", "\\**", "a\\*", "a\\**", "*a", "a*c"] {
+        for key in keys {
+            let request = Asked { keys: vec![(key, ACCESS_READ)], ..asked("get") };
+            let allowed = check(&format!("+get %R~{pattern}"), &request).is_ok();
+            assert_eq!(allowed, crate::data::glob::matches(pattern.as_bytes(), key.as_bytes(), false), "{pattern} {key}");
+        }
+    }
+}

@@ -38,6 +38,11 @@ pub fn each_key(command: &Command, args: &Args<'_>, each: &mut dyn FnMut(usize, 
         |spec: &KeySpec| matches!(spec.begin, Begin::Index(_)) && spec.flags & (key_flags::INCOMPLETE | key_flags::VARIABLE) == 0;
     if command.key_finder.is_none() && specs().all(is_plain) {
         let found = |spec: &KeySpec| begin(spec, args).flatten().and_then(|first| positions(spec, first, args));
+        if let [spec] = command.keys
+            && spec.flags & key_flags::NOT_KEY == 0
+        {
+            return found(spec).is_none_or(|mut places| places.all(|at| each(at, spec.flags)));
+        }
         // Where one of them cannot be found there are none.
         return !specs().all(|spec| found(spec).is_some() || is_left_out(spec, args))
             || specs().all(|spec| found(spec).is_none_or(|mut places| places.all(|at| each(at, spec.flags))));

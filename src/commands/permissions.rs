@@ -55,7 +55,7 @@ impl Request for Asked<'_> {
     fn databases(&self, each: &mut dyn FnMut(Option<usize>, usize) -> bool) -> bool {
         let command = self.registry.get(self.id);
         // Who names no database that there is is told so by the command.
-        let mut named = |at: usize, each: &mut dyn FnMut(Option<usize>, usize) -> bool| {
+        let named = |at: usize, each: &mut dyn FnMut(Option<usize>, usize) -> bool| {
             let index =
                 (at < self.args.len()).then(|| number::parse_i64(self.args.get(at))).flatten().and_then(|n| usize::try_from(n).ok());
             index.filter(|index| *index < self.databases).is_none_or(|index| each(Some(index), at))

@@ -41,7 +41,7 @@ impl Engine {
 
     /// Why the rules of a client's user refuse a command, if they do.
     pub(super) fn denied(&self, conn: ConnId, id: CommandId, args: Args<'_>) -> Option<Denied> {
-        let client = self.server.clients.get(conn).filter(|client| self.server.is_restricted(client))?;
+        let client = self.server.clients.get(conn).filter(|client| !client.peer.repeats())?;
         // Who is no more may do nothing.
         let Some(user) = self.server.users.get(client.user) else { return Some(Denied::Command) };
         // The commands of a transaction run where those before them have gone.
