@@ -14,6 +14,7 @@ mod restricted;
 #[path = "../common/rules.rs"]
 mod rules;
 mod scripts;
+mod tracking;
 mod users;
 mod waiting;
 
@@ -23,6 +24,7 @@ use restricted::Restricted;
 use scripts::Scripts;
 
 use solod::commands::{Command, command::Group, flags};
+use tracking::Tracking;
 use users::Users;
 use waiting::Waiting;
 
@@ -209,4 +211,20 @@ fn scripts_make_of_values_what_they_make_with_redis() {
     println!("{} scripts without an error, {} with one", scripts.done, scripts.failed);
     assert_eq!(scripts.differences, 0);
     assert!(scripts.done * 3 > count, "many scripts do something");
+}
+
+/// Commands of clients that keep copies, in the run that belongs to every test run.
+const TRACKED: u64 = 5_000;
+
+#[test]
+fn who_keeps_copies_is_told_as_by_redis() {
+    if common::is_reference() {
+        return;
+    }
+    let (seed, commands) = (seed(), setting("SOLOD_DIFF_TRACKED", TRACKED));
+    println!("SOLOD_DIFF_SEED={seed} SOLOD_DIFF_TRACKED={commands}");
+    let mut tracking = Tracking::start(seed, Generator::new(seed, PROFILE));
+    (0..commands).for_each(|_| tracking.step());
+    println!("told of {} keys", tracking.told);
+    assert!(tracking.told > commands / 20, "most clients are told something");
 }
