@@ -124,8 +124,8 @@ impl Drop for Sentinel {
 #[test]
 fn a_sentinel_replaces_a_primary_over_tls_as_a_user_of_its_own() {
     let authority = Authority::new();
-    // The rights that Redis's documentation gives a sentinel's user, but for SCRIPT KILL, which it needs for scripts alone.
-    let user = "sentinel allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill on >secret";
+    // The rights that Redis's documentation gives a sentinel's user.
+    let user = "sentinel allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill on >secret";
     let args = ["--tls-replication", "yes", "--repl-diskless-sync-delay", "0", "--repl-timeout", "5"];
     let mut primary = Secure::started(authority.copy(), &common::program(), &args);
     let of = format!("127.0.0.1 {}", primary.port.port);
