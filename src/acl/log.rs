@@ -43,6 +43,8 @@ pub enum Reason {
     Channel,
     /// The database is not allowed.
     Database,
+    /// The client's certificate names no user who may authenticate.
+    Certificate,
 }
 
 impl Reason {
@@ -54,6 +56,7 @@ impl Reason {
             Self::Key => "key",
             Self::Channel => "channel",
             Self::Database => "database",
+            Self::Certificate => "tls-cert",
         }
     }
 }

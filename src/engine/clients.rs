@@ -2,6 +2,8 @@
 
 use super::Engine;
 use crate::{
+    acl::{Context, Reason, Refusal, User, UserId},
+    commands::client::list,
     resp::output::Output,
     state::{
         Client, ConnId, Peer,
@@ -46,14 +48,17 @@ impl Engine {
         Ok(())
     }
 
-    /// What a client has shown vouches for it: it is the first of these users that there is, if that one may authenticate.
+    /// What a client has shown vouches for it: it is the first of these users that may authenticate.
     pub fn vouch(&mut self, conn: ConnId, names: &[Vec<u8>]) {
         let users = &self.server.users;
-        let user = names.iter().find_map(|name| users.find(name)).filter(|user| users.get(*user).is_some_and(|user| user.is_enabled()));
-        match user {
-            Some(user) => self.server.log_in(conn, user),
-            None => self.server.stats.certificates_denied += 1,
+        let is_enabled = |user: &UserId| users.get(*user).is_some_and(User::is_enabled);
+        if let Some(user) = names.iter().find_map(|name| users.find(name).filter(is_enabled)) {
+            return self.server.log_in(conn, user);
         }
+        let Some(last) = names.last() else { return };
+        let shown = list::line(&self.server, &self.registry, conn);
+        let refusal = Refusal { reason: Reason::Certificate, context: Context::TopLevel, object: Vec::new(), username: last.clone() };
+        self.server.note_refusal(refusal, shown);
     }
 
     /// A connection is gone.

@@ -99,6 +99,7 @@ impl Server {
             Reason::Key => &mut stats.keys_denied,
             Reason::Channel => &mut stats.channels_denied,
             Reason::Database => &mut stats.databases_denied,
+            Reason::Certificate => &mut stats.certificates_denied,
         };
         *counter += 1;
         self.acl_log.add(refusal, client, self.keyspace.now_ms, self.config.acllog_max_len);
