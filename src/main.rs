@@ -10,8 +10,8 @@ use solod::{
         os_reason,
     },
     reactor::{
-        Notifier, Reactor, daemonize, ignore_broken_writes, init_logger, look_up_build_id, move_environment, remember_invocation,
-        watch_crashes,
+        Notifier, Reactor, check_tls, daemonize, ignore_broken_writes, init_logger, look_up_build_id, move_environment,
+        remember_invocation, watch_crashes,
     },
     tools::{Tool, is_drop_in},
 };
@@ -110,11 +110,14 @@ fn main() -> ExitCode {
         }
         Ok(Invocation::CheckConfig(sources)) => {
             return match Config::load(&sources, &mut World::new()) {
-                Ok(loaded) => {
-                    loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
-                    println!("Configuration OK");
-                    ExitCode::SUCCESS
-                }
+                Ok(loaded) => match check_tls(&loaded.config) {
+                    Ok(more) => {
+                        loaded.warnings.iter().chain(&more).for_each(|warning| eprintln!("{warning}"));
+                        println!("Configuration OK");
+                        ExitCode::SUCCESS
+                    }
+                    Err(error) => fail(error),
+                },
                 Err(error) => fail(error),
             };
         }

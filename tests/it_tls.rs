@@ -4,7 +4,7 @@ mod common;
 #[path = "common/secure.rs"]
 mod secure;
 
-use common::{free_port, run, wait_until};
+use common::{Server, free_port, run, wait_until};
 use secure::{Authority, Secure};
 use std::{
     io::{self, Read, Write},
@@ -105,12 +105,23 @@ fn a_certificate_is_a_user() {
     secure.server.ask("ACL SETUSER alice on >secret ~* +@all");
     assert_eq!(secure.cli_with(&alice, &["ACL", "WHOAMI"]), "alice");
     assert_eq!(secure.cli(&["ACL", "WHOAMI"]), "default", "nobody is called client");
-    assert_eq!(secure.server.info("acl_access_denied_tls_cert"), "1");
+    let told = || {
+        let log = secure.server.ask("ACL LOG 1").items();
+        ["reason", "context", "object", "username", "count"].map(|field| log[0].get(field).to_string()).join(" ")
+    };
+    assert_eq!(told(), r#""tls-cert" "toplevel" "" "client" 1"#);
     secure.server.ask("ACL SETUSER alice off");
     assert_eq!(secure.cli_with(&alice, &["ACL", "WHOAMI"]), "default");
+    assert_eq!(told(), r#""tls-cert" "toplevel" "" "alice" 1"#);
+    assert_eq!(secure.server.info("acl_access_denied_tls_cert"), "2");
     secure.server.ask("CONFIG SET tls-auth-clients-user URI");
     secure.server.ask("ACL SETUSER urn:user:client on nopass ~* +@all");
     assert_eq!(secure.cli(&["ACL", "WHOAMI"]), "urn:user:client");
+    secure.authority.give("two", "two,URI:urn:user:three", &["-days", "30"]);
+    let two = secure.authority.client_args("two");
+    secure.server.ask("ACL SETUSER urn:user:two off");
+    secure.server.ask("ACL SETUSER urn:user:three on nopass ~* +@all");
+    assert_eq!(secure.cli_with(&two, &["ACL", "WHOAMI"]), "urn:user:three", "the first who may authenticate");
     secure.server.ask("CONFIG SET tls-auth-clients-user off");
     assert_eq!(secure.cli(&["ACL", "WHOAMI"]), "default");
 }
@@ -149,6 +160,54 @@ fn files_that_change_are_read_again_where_that_is_asked_for() {
         std::fs::copy(secure.authority.path(&format!("new.{kind}")), secure.authority.path(&format!("server.{kind}"))).unwrap();
     }
     wait_until(|| secure.s_client(&[], b"").contains("subject=O = Test, CN = new"));
+}
+
+#[test]
+fn authorities_of_a_directory_come_and_go_where_that_is_asked_for() {
+    let other = Authority::new();
+    let dir = other.dir.path().join("authorities");
+    std::fs::create_dir(&dir).unwrap();
+    let secure = Secure::start(&["--tls-auto-reload-interval", "1"]);
+    let trusted = dir.join("ca.pem");
+    std::fs::copy(secure.authority.path("ca.crt"), &trusted).unwrap();
+    let command = ["CONFIG", "SET", "tls-ca-cert-file", "", "tls-ca-cert-dir", dir.to_str().unwrap()];
+    assert_eq!(secure.server.connect().cmd(&command).text(), "OK");
+    let mut stranger = other.client_args("client");
+    stranger[2] = secure.authority.path("ca.crt");
+    assert_eq!(secure.cli(&["PING"]), "PONG");
+    assert_ne!(secure.cli_with(&stranger, &["PING"]), "PONG");
+    // In place: nothing changes of the directory itself.
+    std::fs::write(&trusted, std::fs::read(other.path("ca.crt")).unwrap()).unwrap();
+    wait_until(|| secure.cli_with(&stranger, &["PING"]) == "PONG");
+    assert_ne!(secure.cli(&["PING"]), "PONG");
+    std::fs::copy(secure.authority.path("ca.crt"), dir.join("another.pem")).unwrap();
+    wait_until(|| secure.cli(&["PING"]) == "PONG");
+    assert_eq!(secure.cli_with(&stranger, &["PING"]), "PONG");
+}
+
+/// As valkey-server 9.1 shows them; Redis has no such section.
+#[test]
+fn info_shows_which_certificates_are_in_use() {
+    let secure = Secure::start(&[]);
+    let serial = |file: &str| {
+        let output = run(Command::new("openssl").args(["x509", "-noout", "-serial", "-in", &secure.authority.path(file)]));
+        output.stdout.trim().strip_prefix("serial=").unwrap().to_owned()
+    };
+    let server = &secure.server;
+    assert!(server.ask("INFO").text().contains("\r\n# TLS\r\ntls_server_cert_serial:"));
+    let shown = || ["server", "client", "ca"].map(|whose| server.info(&format!("tls_{whose}_cert_serial")));
+    assert_eq!(shown(), [serial("server.crt"), "none".to_owned(), serial("ca.crt")]);
+    const DAY: i64 = 24 * 3600;
+    let left = || ["server", "client", "ca"].map(|whose| server.number::<i64>(&format!("tls_{whose}_cert_expires_in_seconds")));
+    assert!(matches!(left(), [ours, 0, authority] if ours.min(authority) > 29 * DAY && ours.max(authority) <= 30 * DAY), "{:?}", left());
+    secure.authority.give("late", "late", &["-days", "-1"]);
+    let [cert, key] = ["late.crt", "late.key"].map(|file| secure.authority.path(file));
+    let command = ["CONFIG", "SET", "tls-client-cert-file", &cert, "tls-client-key-file", &key];
+    assert_eq!(server.connect().cmd(&command).text(), "OK");
+    assert_eq!((shown()[1].clone(), left()[1]), (serial("late.crt"), 0));
+    let complaint = format!("the client's TLS certificate with serial number {} has expired", serial("late.crt"));
+    assert!(server.log().contains(&complaint), "{}", server.log());
+    assert!(!Server::start(&[]).ask("INFO everything").text().contains("# TLS"));
 }
 
 #[test]
@@ -238,6 +297,22 @@ fn what_cannot_be_configured_stops_the_start() {
         output.stdout + &output.stderr
     };
     let (cert, key) = (authority.path("server.crt"), authority.path("server.key"));
+    let check = |more: &[&str]| run(Command::new(common::program()).args(["--check-config", "--tls-port", "1"]).args(more));
+    authority.give("late", "late", &["-days", "-1"]);
+    let [late, late_key, ca] = ["late.crt", "late.key", "ca.crt"].map(|file| authority.path(file));
+    let with = |cert, key, ca| ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca];
+    let output = check(&with(&cert, &key, &ca));
+    assert_eq!((output.code, output.stdout.as_str(), output.stderr.as_str()), (Some(0), "Configuration OK\n", ""));
+    let output = check(&with(&late, &late_key, &ca));
+    assert!(output.code == Some(0) && output.stderr.contains("the server's TLS certificate with serial number"), "{output:?}");
+    for (args, reason) in [
+        (with(&cert, &late_key, &ca), "the key is not that of the certificate in"),
+        (with(&cert, &key, &key), "there is no certificate in PEM form in it"),
+        (with("/nowhere", &key, &ca), "/nowhere: No such file or directory"),
+    ] {
+        let output = check(&args);
+        assert!(output.code == Some(1) && output.stderr.contains(reason), "{output:?}");
+    }
     for (args, reason) in [
         (vec![], "No tls-cert-file configured!"),
         (vec!["--tls-cert-file", &cert], "No tls-key-file configured!"),

@@ -44,8 +44,8 @@ Usage: solod [FILE] [--DIRECTIVE VALUE ...] [-]
                        also: --DIRECTIVE=VALUE, -DIRECTIVE VALUE
   -                    read configuration from standard input, after FILE
 
-  --check-config       read the configuration, report OK or the first error
-                       (exit status 0 or 1), start nothing
+  --check-config       read the configuration and the certificates, report OK
+                       or the first error (exit status 0 or 1), start nothing
   --check-aof [--fix | --truncate-to-timestamp SECONDS] FILE|MANIFEST
                        what redis-check-aof says of an append-only file
   --check-rdb FILE     what redis-check-rdb says of an RDB file

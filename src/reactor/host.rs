@@ -15,7 +15,7 @@ use super::{
 use crate::{
     alloc,
     config::{Config, DirectiveId},
-    state::{CpuTimes, DiskDone, DiskJob, Host, ProcessFacts},
+    state::{CpuTimes, DiskDone, DiskJob, Host, ProcessFacts, TlsFacts},
 };
 use std::{cell::RefCell, fs, io, path::Path, rc::Rc, time::Duration};
 
@@ -128,6 +128,10 @@ impl Host for RealHost {
 
     fn process(&self) -> Rc<ProcessFacts> {
         Rc::clone(&self.process)
+    }
+
+    fn tls(&self) -> Option<TlsFacts> {
+        self.shared.tls.borrow().facts().cloned()
     }
 
     fn rss(&self) -> usize {

@@ -76,6 +76,7 @@ pub use logger::init as init_logger;
 pub use placement::disable_huge_pages;
 pub use report::look_up_build_id;
 pub use restart::remember_invocation;
+pub use tls::check as check_tls;
 #[cfg(fuzzing)]
 pub use tls::drive as drive_tls;
 

@@ -30,6 +30,26 @@ pub struct ProcessFacts {
     pub compiler: &'static str,
 }
 
+/// A certificate, as INFO shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// Its serial number, in hexadecimal digits.
+    pub serial: String,
+    /// Unix seconds up to which it is valid.
+    pub not_after: u64,
+}
+
+/// The certificates that are in use.
+#[derive(Clone, Debug, Default)]
+pub struct TlsFacts {
+    /// Ours, as a server.
+    pub server: Option<CertificateFacts>,
+    /// Ours, as a client, where that is one of its own.
+    pub client: Option<CertificateFacts>,
+    /// Of the authorities' that we trust the one that expires first.
+    pub authority: Option<CertificateFacts>,
+}
+
 /// Processor time in seconds, in the kernel and in user space.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuTimes {
@@ -84,6 +104,11 @@ pub trait Host {
     /// Random bytes that nobody can guess. A host without a source has none to give.
     fn secret(&mut self, bytes: usize) -> Vec<u8> {
         vec![0; bytes]
+    }
+
+    /// The certificates that are in use; `None` without TLS.
+    fn tls(&self) -> Option<TlsFacts> {
+        None
     }
 
     /// Process id.

@@ -48,7 +48,7 @@ pub use client::{Client, ClientKind, Multi};
 pub use clients::Clients;
 pub use conn_id::ConnId;
 pub use disk::{DiskDone, DiskJob, FileId, Lane};
-pub use host::{CpuTimes, Host, ProcessFacts};
+pub use host::{CertificateFacts, CpuTimes, Host, ProcessFacts, TlsFacts};
 pub use loading::LoadingState;
 pub use pause::Pause;
 pub use peer::Peer;

@@ -5,6 +5,7 @@ pub struct Certificate<'a> {
     /// Unix seconds from which on and up to which it is valid.
     pub not_before: u64,
     pub not_after: u64,
+    serial: &'a [u8],
     subject: &'a [u8],
     /// The whole SubjectPublicKeyInfo.
     pub public_key: &'a [u8],
@@ -85,14 +86,25 @@ impl<'a> Certificate<'a> {
     pub fn read(der: &'a [u8]) -> Option<Self> {
         let to_be_signed = inside(inside(der, SEQUENCE)?, SEQUENCE)?;
         let mut fields = elements(to_be_signed).skip_while(|field| field.tag == VERSION);
-        // Behind the serial number, the algorithm of the signature, and the issuer.
-        let validity = fields.nth(3)?;
+        let serial = fields.next()?.content;
+        // Behind the algorithm of the signature, and the issuer.
+        let validity = fields.nth(2)?;
         let mut times = elements(validity.content);
         let (not_before, not_after) = (seconds(&times.next()?)?, seconds(&times.next()?)?);
         let subject = fields.next()?.content;
         let public_key = fields.next()?.whole;
         let extensions = fields.find(|field| field.tag == EXTENSIONS).and_then(|field| inside(field.content, SEQUENCE)).unwrap_or_default();
-        Some(Self { not_before, not_after, subject, public_key, extensions })
+        Some(Self { not_before, not_after, serial, subject, public_key, extensions })
+    }
+
+    /// Its serial number, as OpenSSL writes it.
+    pub fn serial(&self) -> String {
+        // Bytes of sign in front of the number itself.
+        let zeros = self.serial.iter().take_while(|byte| **byte == 0).count();
+        match &self.serial[zeros..] {
+            [] => "0".to_owned(),
+            digits => digits.iter().map(|byte| format!("{byte:02X}")).collect(),
+        }
     }
 
     /// The first common name of its subject.
@@ -127,6 +139,12 @@ mod tests {
         assert_eq!(seconds(UTC_TIME, "000229120000Z"), Some(951_825_600));
         assert_eq!(seconds(GENERALIZED_TIME, "20501231235959Z"), Some(2_556_143_999));
         assert_eq!(seconds(GENERALIZED_TIME, "2050"), None);
+    }
+
+    #[test]
+    fn a_serial_number_is_written_in_whole_bytes() {
+        let serial = |serial| Certificate { not_before: 0, not_after: 0, serial, subject: &[], public_key: &[], extensions: &[] }.serial();
+        assert_eq!([&[0x0a][..], &[0, 0x80, 0], &[0], &[]].map(serial), ["0A", "8000", "0", "0"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{certificate::Certificate, files, session::Session, sessions::Sessions, verify::Verifier};
 use crate::config::{Config, TLS12_CIPHERS, TLS13_CIPHERS, TlsAuthClients, TlsAuthClientsUser, TlsVersions, tls12_ciphers, tls13_ciphers};
+use crate::state::{CertificateFacts, TlsFacts};
 use rustls::{
     CipherSuiteCommon, ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, SupportedCipherSuite,
     SupportedProtocolVersion, Tls12CipherSuite,
@@ -13,10 +14,12 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use std::{
-    fs,
+    fs, iter,
     net::IpAddr,
     os::unix::fs::MetadataExt,
+    path::PathBuf,
     sync::{Arc, LazyLock},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Tickets for resumption that a client of TLS 1.3 is given: as many as OpenSSL gives.
@@ -28,7 +31,10 @@ pub struct Tls {
     server: Option<Arc<ServerConfig>>,
     client: Option<Arc<ClientConfig>>,
     names: Option<TlsAuthClientsUser>,
-    /// The files that were read, as they were then.
+    facts: Option<TlsFacts>,
+    /// The files and directories that were read.
+    read: Vec<String>,
+    /// The same as they were then, and the files of the directories.
     stamps: Vec<Stamp>,
     /// Monotonic milliseconds at which the files are looked at again.
     look_at_ms: u64,
@@ -36,11 +42,21 @@ pub struct Tls {
 
 /// A file as it was: its path, and what changes with it.
 #[derive(PartialEq)]
-struct Stamp(String, Option<(u64, i64, i64, u64)>);
+struct Stamp(PathBuf, Option<(u64, i64, i64, u64)>);
 
 impl Stamp {
-    fn of(path: &str) -> Self {
-        Self(path.to_owned(), fs::metadata(path).ok().map(|data| (data.ino(), data.mtime(), data.mtime_nsec(), data.len())))
+    fn of(path: PathBuf) -> Self {
+        let seen = fs::metadata(&path).ok().map(|data| (data.ino(), data.mtime(), data.mtime_nsec(), data.len()));
+        Self(path, seen)
+    }
+
+    /// Those of files and directories, and of what lies in the directories.
+    fn of_all(paths: &[String]) -> Vec<Self> {
+        let inside = |path: &String| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut stamps: Vec<Self> = paths.iter().flat_map(|path| iter::once(path.into()).chain(inside(path))).map(Self::of).collect();
+        // A directory has its entries in any order.
+        stamps.sort_by(|one, other| one.0.cmp(&other.0));
+        stamps
     }
 }
 
@@ -60,7 +76,25 @@ impl Tls {
             return Ok(());
         }
         *self = Self::new(config).inspect_err(|reason| log::warn!("{reason}"))?;
+        self.warnings().iter().for_each(|warning| log::warn!("{warning}"));
         Ok(())
+    }
+
+    /// What is wrong with the certificates that are in use, although they can be.
+    fn warnings(&self) -> Vec<String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let facts = self.facts.iter();
+        let all = facts.flat_map(|facts| [("server", &facts.server), ("client", &facts.client), ("authority", &facts.authority)]);
+        let shown = all.filter_map(|(what, cert)| cert.as_ref().map(|cert| (what, cert)));
+        let expired = shown.filter(|(_, cert)| cert.not_after < now);
+        expired
+            .map(|(what, cert)| format!("WARNING: the {what}'s TLS certificate with serial number {} has expired", cert.serial))
+            .collect()
+    }
+
+    /// The certificates that are in use, if any are.
+    pub fn facts(&self) -> Option<&TlsFacts> {
+        self.facts.as_ref()
     }
 
     fn new(config: &Config) -> Result<Self, String> {
@@ -80,6 +114,10 @@ impl Tls {
         if client_cert_file.is_some() != client_key_file.is_some() {
             return Err("tls-client-cert-file and tls-client-key-file go together".to_owned());
         }
+        let read = [Some(cert_file), Some(key_file), client_cert_file, client_key_file, ca_file, ca_dir];
+        let read: Vec<String> = read.into_iter().flatten().map(str::to_owned).collect();
+        // Before they are read: what changes meanwhile is seen later.
+        let stamps = Stamp::of_all(&read);
         let mut trusted = ca_file.map(files::certificates).transpose()?.unwrap_or_default();
         trusted.extend(ca_dir.map(files::certificates_of_dir).transpose()?.unwrap_or_default());
 
@@ -90,6 +128,11 @@ impl Tls {
         let client_key = match client_cert_file.zip(client_key_file) {
             None => Arc::clone(&server_key),
             Some((cert, key)) => certified(&provider, cert, key, config.tls_client_key_file_pass.as_deref())?,
+        };
+        let facts = TlsFacts {
+            server: server_key.cert.first().and_then(facts_of),
+            client: client_cert_file.and_then(|_| client_key.cert.first()).and_then(facts_of),
+            authority: trusted.iter().filter_map(facts_of).min_by_key(|cert| cert.not_after),
         };
         let algorithms = provider.signature_verification_algorithms;
         let is_mandatory = config.tls_auth_clients == TlsAuthClients::Yes;
@@ -116,12 +159,13 @@ impl Tls {
         client.enable_sni = false;
         client.resumption = Resumption::disabled();
 
-        let read = [Some(cert_file), Some(key_file), client_cert_file, client_key_file, ca_file, ca_dir];
         Ok(Self {
             server: Some(Arc::new(server)),
             client: Some(Arc::new(client)),
             names: Some(config.tls_auth_clients_user),
-            stamps: read.into_iter().flatten().map(Stamp::of).collect(),
+            facts: Some(facts),
+            read,
+            stamps,
             look_at_ms: 0,
         })
     }
@@ -133,13 +177,14 @@ impl Tls {
             return;
         }
         let next_ms = mono_ms + u64::from(config.tls_auto_reload_interval) * 1000;
-        if self.stamps.iter().any(|stamp| *stamp != Stamp::of(&stamp.0)) {
+        let stamps = Stamp::of_all(&self.read);
+        if stamps != self.stamps {
             match self.configure(config) {
                 Ok(()) => log::info!("TLS certificates have changed and are read again"),
                 Err(_) => {
                     log::warn!("TLS certificates have changed and cannot be used: those from before stay");
                     // It is said once, and they may be half copied.
-                    self.stamps.iter_mut().for_each(|stamp| *stamp = Stamp::of(&stamp.0));
+                    self.stamps = stamps;
                 }
             }
         }
@@ -173,6 +218,11 @@ impl Tls {
     }
 }
 
+/// Whether the settings for TLS can be taken, if they ask for it: the reason why not, or what those who use it should know.
+pub fn check(config: &Config) -> Result<Vec<String>, String> {
+    if is_wanted(config) { Tls::new(config).map(|tls| tls.warnings()) } else { Ok(Vec::new()) }
+}
+
 fn versions(config: &Config) -> Result<Vec<&'static SupportedProtocolVersion>, String> {
     let versions = TlsVersions::parse(config.tls_protocols.as_deref().unwrap_or_default())?;
     Ok([(versions.v12, &TLS12), (versions.v13, &TLS13)]
@@ -180,6 +230,10 @@ fn versions(config: &Config) -> Result<Vec<&'static SupportedProtocolVersion>, S
         .filter(|(is_wanted, _)| *is_wanted)
         .map(|(_, version)| version)
         .collect())
+}
+
+fn facts_of(der: &CertificateDer<'_>) -> Option<CertificateFacts> {
+    Certificate::read(der).map(|cert| CertificateFacts { serial: cert.serial(), not_after: cert.not_after })
 }
 
 /// What does the arithmetic, with the ciphers that the settings want, in their order.

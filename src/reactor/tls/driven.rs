@@ -163,7 +163,7 @@ pub fn drive(data: &[u8]) {
                 *byte ^= with;
             }
             if let Some(cert) = Certificate::read(&changed) {
-                let _ = (cert.common_name(), cert.uris().count(), cert.public_key.len(), cert.not_before <= cert.not_after);
+                let _ = (cert.serial(), cert.common_name(), cert.uris().count(), cert.public_key.len(), cert.not_before <= cert.not_after);
             }
         }
     }

@@ -15,7 +15,7 @@ mod session;
 mod sessions;
 mod verify;
 
-pub use contexts::Tls;
+pub use contexts::{Tls, check};
 #[cfg(fuzzing)]
 pub use driven::drive;
 pub(super) use handshake::{Handshakes, Shaking};

@@ -71,9 +71,13 @@ const fn section(title: &'static str, names: &'static [&'static str], shown: Sho
     Section { title, names, shown, write }
 }
 
+/// A section that is there with TLS alone.
+const TLS: &str = "TLS";
+
 /// Every section, in the order they are shown.
 const SECTIONS: &[Section] = &[
     section("Server", &["server"], Shown::Always, process::server),
+    section(TLS, &["tls"], Shown::Always, process::tls),
     section("Clients", &["clients"], Shown::Always, process::clients),
     section("Memory", &["memory"], Shown::Always, process::memory),
     section("Persistence", &["persistence"], Shown::Always, dataset::persistence),
@@ -112,7 +116,8 @@ fn info(ctx: &mut Ctx) {
     }
     let info = Info { server: ctx.server, registry: ctx.registry, process: ctx.server.host.process() };
     let mut report = InfoText::default();
-    for section in SECTIONS.iter().filter(|s| s.is_wanted(&words)) {
+    let has_tls = info.server.host.tls().is_some();
+    for section in SECTIONS.iter().filter(|s| s.is_wanted(&words) && (has_tls || s.title != TLS)) {
         report.section(section.title);
         (section.write)(&info, &mut report);
     }
@@ -139,9 +144,9 @@ mod tests {
 
     #[test]
     fn sections_are_shown_to_those_who_ask_for_them() {
-        assert_eq!(wanted("").len(), 11);
+        assert_eq!(wanted("").len(), 12);
         assert_eq!(wanted("default"), wanted(""));
-        assert_eq!(wanted("all").len(), 13);
+        assert_eq!(wanted("all").len(), 14);
         assert_eq!(wanted("everything"), wanted("all"));
         assert_eq!(wanted("keyspace server"), ["Server", "Keyspace"], "in their own order");
         assert_eq!(wanted("default loop").last(), Some(&"Loop"));

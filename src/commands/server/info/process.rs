@@ -68,6 +68,16 @@ fn listeners(config: &Config) -> Vec<String> {
     listeners
 }
 
+/// The certificates that are in use, as Valkey shows them.
+pub(super) fn tls(info: &Info, report: &mut InfoText) {
+    let facts = info.server.host.tls().unwrap_or_default();
+    let now = info.server.unix_seconds();
+    for (name, cert) in [("server", facts.server), ("client", facts.client), ("ca", facts.authority)] {
+        let (serial, left) = cert.map_or(("none".to_owned(), 0), |cert| (cert.serial, (cert.not_after as i64 - now).max(0)));
+        report.field(format_args!("tls_{name}_cert_serial"), serial).field(format_args!("tls_{name}_cert_expires_in_seconds"), left);
+    }
+}
+
 pub(super) fn clients(info: &Info, report: &mut InfoText) {
     let clients = || info.server.clients.iter().map(|(_, client)| client);
     let with_deadline = |blocked: &Option<Blocked>| matches!(blocked, Some(Blocked::Wait { deadline_ms, .. }) if *deadline_ms != 0);
