@@ -67,7 +67,7 @@ pub trait Request {
 
     /// Hands over each key with what is done with it ([`ACCESS_READ`], [`ACCESS_WRITE`]) and its place among the arguments, as long as that answers `true`.
     /// Whether it always did.
-    fn keys(&self, each: &mut dyn FnMut(&[u8], u8, usize) -> bool) -> bool;
+    fn keys(&self, each: impl FnMut(&[u8], u8, usize) -> bool) -> bool;
 
     /// Hands over each database that it uses (`None`: all of them) and which argument says so (0: it is the selected one), as long as that answers `true`.
     /// Whether it always did.
@@ -158,7 +158,7 @@ impl Selector {
         }
         let mut refused = None;
         if !self.all_keys {
-            request.keys(&mut |key, access, at| {
+            request.keys(|key, access, at| {
                 let allowed = self.allows_key(key, access);
                 refused = refused.or((!allowed).then_some(Denied::Key(at)));
                 allowed

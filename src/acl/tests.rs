@@ -200,7 +200,7 @@ impl Request for Asked {
         self.first.map(str::as_bytes)
     }
 
-    fn keys(&self, each: &mut dyn FnMut(&[u8], u8, usize) -> bool) -> bool {
+    fn keys(&self, mut each: impl FnMut(&[u8], u8, usize) -> bool) -> bool {
         self.keys.iter().enumerate().all(|(at, (key, access))| each(key.as_bytes(), *access, at + 1))
     }
 

@@ -351,6 +351,9 @@ impl Group {
 /// Finds the positions of the keys among the arguments where specifications cannot; `None` when the arguments are wrong.
 pub type KeyFinder = fn(&crate::resp::request::Args<'_>) -> Option<Vec<(usize, u32)>>;
 
+/// What is done with the one key of a command, where its arguments say it.
+pub type KeyAccess = fn(&crate::resp::request::Args<'_>) -> u32;
+
 /// One command, or one subcommand of one.
 pub struct Description<H: 'static> {
     /// Its name in lower case; a subcommand's is its own word only.
@@ -363,6 +366,10 @@ pub struct Description<H: 'static> {
     pub flags: u64,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// Argument index of its key, if it has that one and no other; else 0. Made of `keys`.
+    pub only_key: usize,
+    /// Says what is done with that key, where `keys` says all that can be.
+    pub key_access: Option<KeyAccess>,
     /// Finds keys that `keys` cannot.
     pub key_finder: Option<KeyFinder>,
     /// Argument index of the first element that it looks for in the collection at its first key; 0: it looks for none.
@@ -399,6 +406,8 @@ pub const fn describe<H>(name: &'static str, handler: H, arity: i32, flags: u64)
         arity,
         flags: flags | flags::ANY,
         keys: &[],
+        only_key: 0,
+        key_access: None,
         key_finder: None,
         element: 0,
         group: Group::Generic,
@@ -439,12 +448,27 @@ impl<H: Copy> Description<H> {
     /// Where its keys are.
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Self {
         self.keys = keys;
+        self.only_key = match keys {
+            [KeySpec { begin: Begin::Index(at), find: Find::Range { last: 0, .. }, flags, .. }]
+                if *at > 0 && *flags & (key_flags::NOT_KEY | key_flags::INCOMPLETE) == 0 =>
+            {
+                *at as usize
+            }
+            _ => 0,
+        };
+        self
+    }
+
+    /// What is done with its one key, where the arguments say it.
+    pub const fn key_access(mut self, access: KeyAccess) -> Self {
+        self.key_access = Some(access);
         self
     }
 
     /// How its keys are found where specifications cannot say it.
     pub const fn key_finder(mut self, finder: KeyFinder) -> Self {
         self.key_finder = Some(finder);
+        self.only_key = 0;
         self
     }
 

@@ -19,6 +19,9 @@ fn names_keys(command: &Command) -> bool {
 ///
 /// `None` when the arguments do not say which are keys: an error in them, which the command itself reports.
 pub fn keys(command: &Command, args: &Args<'_>) -> Option<Vec<KeyAt>> {
+    if let Some(access) = command.key_access {
+        return (command.only_key < args.len()).then(|| vec![(command.only_key, access(args))]);
+    }
     let Some(finder) = command.key_finder else { return by_specs(command.keys, args) };
     let any = |flag| command.keys.iter().any(|spec| spec.flags & flag != 0);
     if names_keys(command) && !any(key_flags::VARIABLE) {
@@ -32,17 +35,22 @@ pub fn keys(command: &Command, args: &Args<'_>) -> Option<Vec<KeyAt>> {
 /// specifications say, without allocating. Whether it always did.
 ///
 /// Keys that may be left out, and are, do not hide the others as they do from [`keys`]: PFMERGE with nothing but a destination writes that.
-pub fn each_key(command: &Command, args: &Args<'_>, each: &mut dyn FnMut(usize, u32) -> bool) -> bool {
+#[inline]
+pub fn each_key(command: &Command, args: &Args<'_>, mut each: impl FnMut(usize, u32) -> bool) -> bool {
+    if command.only_key != 0 {
+        let flags = command.key_access.map_or_else(|| command.keys.first().map_or(0, |spec| spec.flags), |access| access(args));
+        return command.only_key >= args.len() || each(command.only_key, flags);
+    }
+    each_of_several(command, args, &mut each)
+}
+
+/// The same for commands that may have several keys, or none.
+fn each_of_several(command: &Command, args: &Args<'_>, each: &mut dyn FnMut(usize, u32) -> bool) -> bool {
     let specs = || command.keys.iter().filter(|spec| spec.flags & key_flags::NOT_KEY == 0);
     let is_plain =
         |spec: &KeySpec| matches!(spec.begin, Begin::Index(_)) && spec.flags & (key_flags::INCOMPLETE | key_flags::VARIABLE) == 0;
     if command.key_finder.is_none() && specs().all(is_plain) {
         let found = |spec: &KeySpec| begin(spec, args).flatten().and_then(|first| positions(spec, first, args));
-        if let [spec] = command.keys
-            && spec.flags & key_flags::NOT_KEY == 0
-        {
-            return found(spec).is_none_or(|mut places| places.all(|at| each(at, spec.flags)));
-        }
         // Where one of them cannot be found there are none.
         return !specs().all(|spec| found(spec).is_some() || is_left_out(spec, args))
             || specs().all(|spec| found(spec).is_none_or(|mut places| places.all(|at| each(at, spec.flags))));

@@ -48,8 +48,9 @@ impl Request for Asked<'_> {
         (at < self.args.len()).then(|| self.args.get(at))
     }
 
-    fn keys(&self, each: &mut dyn FnMut(&[u8], u8, usize) -> bool) -> bool {
-        key_extraction::each_key(self.registry.get(self.id), &self.args, &mut |at, does| each(self.args.get(at), access(does), at))
+    #[inline]
+    fn keys(&self, mut each: impl FnMut(&[u8], u8, usize) -> bool) -> bool {
+        key_extraction::each_key(self.registry.get(self.id), &self.args, |at, does| each(self.args.get(at), access(does), at))
     }
 
     fn databases(&self, each: &mut dyn FnMut(Option<usize>, usize) -> bool) -> bool {

@@ -50,6 +50,10 @@ fn contradictions(row: &Command, words: usize) -> Vec<String> {
     if has_key(&arguments) != (!row.keys.is_empty() || row.key_finder.is_some()) && !KEYS_DIFFER.contains(&row.name) {
         found.push("it has key arguments and no key specification, or the other way round".to_owned());
     }
+    let varies = row.keys.iter().any(|spec| spec.flags & k::VARIABLE != 0);
+    if varies != row.key_access.is_some() || varies && row.only_key == 0 {
+        found.push("what is done with its key depends on its arguments, and nothing says how".to_owned());
+    }
     let changes_keys = row.keys.iter().any(|spec| spec.flags & (k::RW | k::OW | k::RM) != 0);
     if changes_keys && row.flags & flags::WRITE == 0 && !READS_ALL_THE_SAME.contains(&row.name) {
         found.push("it changes keys, and is not a write".to_owned());

@@ -50,7 +50,7 @@ impl Engine {
         let client = self.server.clients.get(ConnId(reader.conn)).and_then(|client| client.tracking.as_ref());
         if client.is_some_and(|tracking| tracking.wants_reads()) {
             let server = &mut self.server;
-            key_extraction::each_key(command, args, &mut |at, _| {
+            key_extraction::each_key(command, args, |at, _| {
                 server.note_read(reader, args.get(at));
                 true
             });

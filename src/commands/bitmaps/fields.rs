@@ -6,7 +6,6 @@ use crate::{
         Ctx,
         command::{Command, Group, KeySpec, command, flags::*, key_flags as k},
         context::{Effect, Event, NEW, errors, text},
-        key_extraction::KeyAt,
     },
     data::{
         bits::field::{BitField, IntKind, Overflow},
@@ -180,7 +179,7 @@ fn write(ctx: &mut Ctx<'_>, operations: &[FieldOperation], len: usize) {
 }
 
 /// What is done with the key depends on what the operations are.
-fn key_of(args: &Args<'_>) -> Option<Vec<KeyAt>> {
+fn key_access(args: &Args<'_>) -> u32 {
     let mut i = 2;
     let reads = loop {
         let is = |word: &str, needs: usize| args.get(i).eq_ignore_ascii_case(word.as_bytes()) && i + needs < args.len();
@@ -192,8 +191,7 @@ fn key_of(args: &Args<'_>) -> Option<Vec<KeyAt>> {
             () => break false,
         }
     };
-    let flags = if reads { k::RO | k::ACCESS } else { k::RW | k::ACCESS | k::UPDATE };
-    Some(vec![(1, flags)])
+    if reads { k::RO | k::ACCESS } else { k::RW | k::ACCESS | k::UPDATE }
 }
 
 /// The rows of these commands.
@@ -209,7 +207,7 @@ pub const COMMANDS: &[Command] = &[
         .keys(&[
             KeySpec::one(1, k::RW | k::UPDATE | k::ACCESS | k::VARIABLE).noted("It reads the string, or changes it, as its arguments say.")
         ])
-        .key_finder(key_of),
+        .key_access(key_access),
     command("bitfield_ro", bitfield_ro, -2, READONLY | FAST)
         .since(Group::Bitmap, "6.0.0")
         .doc("Reads integers of any width in the string at a key.", "O(1) for each of them.")

@@ -101,9 +101,9 @@ fn set(ctx: &mut Ctx) {
 }
 
 /// Without GET the old value does not matter.
-fn set_keys(args: &Args<'_>) -> Option<Vec<(usize, u32)>> {
+fn set_access(args: &Args<'_>) -> u32 {
     let gets = (3..args.len()).any(|i| args.get(i).eq_ignore_ascii_case(b"get"));
-    Some(vec![(1, if gets { k::RW | k::ACCESS | k::UPDATE } else { k::OW | k::UPDATE })])
+    if gets { k::RW | k::ACCESS | k::UPDATE } else { k::OW | k::UPDATE }
 }
 
 fn set_with_options(ctx: &mut Ctx) {
@@ -258,7 +258,7 @@ pub const COMMANDS: &[Command] = &[
             notes: Some("RW and ACCESS because GET returns the old value"),
             ..KeySpec::one(1, k::RW | k::ACCESS | k::UPDATE | k::VARIABLE)
         }])
-        .key_finder(set_keys)
+        .key_access(set_access)
         .history(&[
             ("2.6.12", "`EX`, `PX`, `NX` and `XX`."),
             ("6.0.0", "`KEEPTTL`."),
