@@ -2,6 +2,7 @@
 //! `unpack`, `collectgarbage`, `table.insert` and `table.sort`; and those that call others in protected mode.
 
 use super::{
+    env::end_if_killed,
     libraries::{finish, look},
     shared::shared,
     stack::set_functions,
@@ -33,6 +34,7 @@ unsafe extern "C-unwind" fn pcall(l: *mut ffi::lua_State) -> c_int {
         ffi::lua_pushboolean(l, 1);
         ffi::lua_insert(l, 1);
         if ffi::lua_pcall(l, ffi::lua_gettop(l) - 2, ffi::LUA_MULTRET, 0) != 0 {
+            end_if_killed(l);
             if ffi::lua_type(l, -1) == ffi::LUA_TTABLE {
                 ffi::lua_getfield_(l, -1, c"err".as_ptr());
                 // Any other `err` is one more result, as Redis has it.
@@ -70,9 +72,7 @@ unsafe extern "C-unwind" fn xpcall(l: *mut ffi::lua_State) -> c_int {
                 ffi::lua_pushstring_(l, c"error in error handling".as_ptr());
             }
         }
-        if (*shared(l)).kill.is_some() {
-            ffi::lua_error(l);
-        }
+        end_if_killed(l);
         ffi::lua_pushboolean(l, 0);
         ffi::lua_replace(l, 1);
         2

@@ -36,6 +36,9 @@ pub(super) const LEVELS: [(&CStr, i32); 4] = [(c"LOG_DEBUG", 0), (c"LOG_VERBOSE"
 pub(super) const PROPAGATIONS: [(&CStr, i32); 5] =
     [(c"REPL_NONE", 0), (c"REPL_AOF", 1), (c"REPL_SLAVE", 2), (c"REPL_REPLICA", 2), (c"REPL_ALL", 3)];
 
+/// Bytes that take so long to go through that the engine is asked afterwards.
+const LONG_TEXT: usize = 64 * 1024;
+
 /// Raises an error of a text without code, as a table.
 unsafe fn raise(l: *mut ffi::lua_State, text: &[u8]) -> ! {
     // SAFETY: nothing is owned here.
@@ -181,7 +184,15 @@ unsafe extern "C-unwind" fn sha1(l: *mut ffi::lua_State) -> c_int {
         if ffi::lua_type(l, 1) == ffi::LUA_TNUMBER {
             ffi::lua_tolstring(l, 1, std::ptr::null_mut());
         }
-        let hex = sha1_hex(bytes_at(l, 1));
+        let text = bytes_at(l, 1);
+        let hex = sha1_hex(text);
+        let shared = shared(l);
+        if text.len() >= LONG_TEXT && !(*shared).is_host {
+            ask(shared, Asked::Interrupted);
+            if (*shared).kill.is_some() {
+                super::end_script(l);
+            }
+        }
         push_bytes(l, &hex);
         1
     }

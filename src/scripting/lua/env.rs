@@ -117,6 +117,7 @@ pub(super) unsafe fn install(l: *mut ffi::lua_State) {
             wrap(l, library, name, reader);
         }
         wrap(l, None, c"getmetatable", metatable_of);
+        wrap(l, Some(c"coroutine"), c"resume", resume);
         set_function(l, c"loadstring", loadstring);
         set_function(l, c"pairs", pairs);
         set_function(l, c"ipairs", ipairs);
@@ -344,6 +345,26 @@ unsafe fn push_behind(l: *mut ffi::lua_State) -> bool {
 pub(super) unsafe fn pass_on(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: functions with a face have no upvalues of their own.
     unsafe { ffi::lua_tocfunction(l, ffi::lua_upvalueindex(1)).map_or(0, |function| function(l)) }
+}
+
+/// Raises the error that ends a script again where it has been caught, in a thread whose own hook may have long to go.
+pub(super) unsafe fn end_if_killed(l: *mut ffi::lua_State) {
+    // SAFETY: nothing is owned.
+    unsafe {
+        if (*super::shared::shared(l)).kill.is_some() {
+            super::end_script(l);
+        }
+    }
+}
+
+/// `coroutine.resume`.
+unsafe extern "C-unwind" fn resume(l: *mut ffi::lua_State) -> c_int {
+    // SAFETY: nothing is owned.
+    unsafe {
+        let results = pass_on(l);
+        end_if_killed(l);
+        results
+    }
 }
 
 unsafe extern "C-unwind" fn refuse(l: *mut ffi::lua_State) -> c_int {

@@ -6,7 +6,7 @@
 use super::{
     frame::Frame,
     shared::{Shared, ask, shared},
-    stack::{push_bytes, push_error, set_functions},
+    stack::{push_bytes, set_functions},
 };
 use crate::scripting::{
     Asked,
@@ -92,12 +92,7 @@ pub(super) unsafe fn finish(l: *mut ffi::lua_State, result: Result<c_int, Fault>
                 out.push(0);
                 (true, Some(argument))
             }
-            Fault::Stopped => {
-                // As the count hook does: armed at every instruction, since the script may catch this error.
-                ffi::lua_sethook(l, Some(super::look_up), ffi::LUA_MASKCOUNT, 1);
-                push_error(l, (*shared).kill.unwrap_or("ERR").as_bytes(), true);
-                ffi::lua_error(l)
-            }
+            Fault::Stopped => super::end_script(l),
         };
         if let Some(argument) = argument {
             return ffi::luaL_argerror(l, argument, out.as_ptr().cast());

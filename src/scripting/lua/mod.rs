@@ -432,16 +432,26 @@ unsafe extern "C-unwind" fn look_up(l: *mut ffi::lua_State, _: *mut ffi::lua_Deb
         if (*shared).kill.is_none() {
             ask(shared, Asked::Interrupted);
         }
-        let Some(text) = (*shared).kill else {
-            let wanted = interval(shared);
-            if ffi::lua_gethookcount(l) != wanted {
-                ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, wanted);
-            }
-            return;
-        };
+        if (*shared).kill.is_some() {
+            end_script(l);
+        }
+        let wanted = interval(shared);
+        if ffi::lua_gethookcount(l) != wanted {
+            ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, wanted);
+        }
+    }
+}
+
+/// Raises the error that ends a script, and looks again at the next instruction.
+///
+/// # Safety
+/// On the script's side, with nothing owned by frames of Rust's.
+unsafe fn end_script(l: *mut ffi::lua_State) -> ! {
+    // SAFETY: the caller's. Where there is no room for the error there is none for the script to go on either.
+    unsafe {
         ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, 1);
         ffi::lua_checkstack(l, 4);
-        stack::push_error(l, text.as_bytes(), true);
+        stack::push_error(l, (*shared::shared(l)).kill.unwrap_or("ERR").as_bytes(), true);
         ffi::lua_error(l)
     }
 }
