@@ -146,6 +146,8 @@ pub struct Engine {
     suspended: Option<Box<scripts::Suspended>>,
     /// Replies of the commands that scripts run.
     script_out: Output,
+    /// The script has been suspended before it was given the last of them.
+    owes_script_reply: bool,
     /// Monotonic milliseconds at which the log was last told that a replica goes on without its disk.
     disk_logged_ms: Option<u64>,
     /// Monotonic milliseconds at which the log was last told of a client that speaks HTTP.
@@ -260,6 +262,7 @@ impl Engine {
             errors_before: 0,
             suspended: None,
             script_out: Output::default(),
+            owes_script_reply: false,
             disk_logged_ms: None,
             http_logged_ms: None,
         };

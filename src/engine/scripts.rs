@@ -79,7 +79,7 @@ impl Engine {
         let Some(mut running) = self.running(conn, args, script) else { return true };
         running.denies_oom = lacks_memory && !running.allow_oom;
         self.set_script_client(conn);
-        let facts = RunFacts { name: running.name.clone(), is_function: script.is_function };
+        let facts = RunFacts { name: running.name.clone(), is_function: script.is_function, nanos: running.began };
         self.server.scripts.running = Some(running);
         let arguments = args.skip(FIRST_KEY);
         self.server.scripting.begin(script.function, arguments.take(script.keys), arguments.skip(script.keys), facts);
@@ -179,7 +179,7 @@ impl Engine {
     fn advance_script(&mut self, answer: Answer<'_>, until: u64) -> Step {
         let mut reply = std::mem::take(&mut self.script_out);
         let step = self.advance_with(answer, until, &mut reply);
-        if reply.tail_capacity() > REPLY_KEPT || !reply.rewind(0) {
+        if !self.owes_script_reply && (reply.tail_capacity() > REPLY_KEPT || !reply.rewind(0)) {
             reply = Output::new(reply.protocol);
         }
         self.script_out = reply;
@@ -187,8 +187,11 @@ impl Engine {
     }
 
     fn advance_with(&mut self, answer: Answer<'_>, until: u64, reply: &mut Output) -> Step {
-        let mut whole;
-        let mut asked = self.server.scripting.resume(answer);
+        let mut whole = Vec::new();
+        let due = self.script_due(until);
+        // One that ends does not need it any more.
+        let owed = std::mem::take(&mut self.owes_script_reply) && !matches!(answer, Answer::Kill(_));
+        let mut asked = self.server.scripting.resume(if owed { reply_to_call(reply, &mut whole) } else { answer });
         loop {
             let answer = match asked {
                 Asked::Call => {
@@ -196,12 +199,14 @@ impl Engine {
                         *reply = Output::new(reply.protocol);
                     }
                     self.call_for_script(reply);
-                    // As a rule the reply is in one piece.
-                    if reply.pieces() == 0 {
-                        Answer::Reply(reply.since(0))
-                    } else {
-                        whole = reply.take_all();
-                        Answer::Reply(&whole)
+                    // The script may do little else than call what takes long.
+                    match if self.nanos < due { Some(Answer::Go) } else { self.interrupted(until) } {
+                        Some(Answer::Go) => reply_to_call(reply, &mut whole),
+                        Some(end) => end,
+                        None => {
+                            self.owes_script_reply = true;
+                            return Step::Slow;
+                        }
                     }
                 }
                 Asked::AclCheck => match self.is_allowed_to_script() {
@@ -232,9 +237,20 @@ impl Engine {
         }
     }
 
+    /// Monotonic nanoseconds from which on the script that runs has to stop for others, if it goes on until `until` at most.
+    fn script_due(&self, until: u64) -> u64 {
+        let threshold = self.server.config.busy_reply_threshold;
+        match &self.server.scripts.running {
+            Some(_) if self.server.scripts.is_slow => until,
+            Some(running) if threshold > 0 && !running.repeats => running.began.saturating_add(threshold.saturating_mul(1_000_000)),
+            _ => u64::MAX,
+        }
+    }
+
     /// The hook has fired: what the script is told; `None` when it is to stop for a while.
     fn interrupted(&mut self, until: u64) -> Option<Answer<'static>> {
         let nanos = self.server.host.nanos();
+        self.server.scripting.note_time(nanos);
         let threshold = self.server.config.busy_reply_threshold;
         let scripts = &mut self.server.scripts;
         let Some(running) = &scripts.running else { return Some(Answer::Go) };
@@ -292,7 +308,9 @@ impl Engine {
         let (caller, caller_id) = (running.caller, running.caller_id);
         let answer = if running.killed { Answer::Kill(running.kind.killed()) } else { Answer::Go };
         let (unix_us, now_ms) = (self.server.unix_us, self.server.keyspace.now_ms);
-        let until = self.server.host.nanos().saturating_add(SLICE_NANOS);
+        let nanos = self.server.host.nanos();
+        self.server.scripting.note_slice(nanos);
+        let until = nanos.saturating_add(SLICE_NANOS);
         // What others have been refused meanwhile is no failure of the script's.
         self.errors_before = self.server.stats.errors;
         let is_there = self.server.clients.get(caller).is_some_and(|client| client.id == caller_id);
@@ -360,6 +378,16 @@ impl Engine {
             self.give_output(conn, out);
         }
     }
+}
+
+/// What a command has answered, for the script that has called it. As a rule that is in one piece; else it is put together in `whole`.
+#[inline]
+fn reply_to_call<'a>(reply: &'a mut Output, whole: &'a mut Vec<u8>) -> Answer<'a> {
+    if reply.pieces() == 0 {
+        return Answer::Reply(reply.since(0));
+    }
+    *whole = reply.take_all();
+    Answer::Reply(whole)
 }
 
 const MASTERDOWN: &[u8] = b"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";

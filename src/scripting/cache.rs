@@ -45,16 +45,30 @@ pub(super) struct Cache {
     uses: Cell<u64>,
 }
 
-/// The SHA-1 of these bytes, in hexadecimal.
-pub(super) fn sha1_hex(bytes: &[u8]) -> [u8; 40] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digest = Sha1::digest(bytes);
-    let mut hex = [0; 40];
-    for (pair, byte) in hex.chunks_exact_mut(2).zip(digest.iter()) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
+/// The SHA-1 of bytes that come in pieces, in hexadecimal.
+#[derive(Default)]
+pub(super) struct Sha1Hex(Sha1);
+
+impl Sha1Hex {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
     }
-    hex
+
+    pub(super) fn end(self) -> [u8; 40] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut hex = [0; 40];
+        for (pair, byte) in hex.chunks_exact_mut(2).zip(self.0.finalize().iter()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        hex
+    }
+}
+
+fn sha1_hex(bytes: &[u8]) -> [u8; 40] {
+    let mut hash = Sha1Hex::default();
+    hash.add(bytes);
+    hash.end()
 }
 
 impl Cache {

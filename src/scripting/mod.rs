@@ -93,6 +93,8 @@ pub struct RunFacts {
     pub name: Rc<[u8]>,
     /// A function of a library gets its keys and arguments as parameters; a script finds them in KEYS and ARGV.
     pub is_function: bool,
+    /// Monotonic nanoseconds at which it begins.
+    pub nanos: u64,
 }
 
 /// A function that a library has registered.
@@ -246,6 +248,17 @@ impl Scripting {
     /// Prepares a run. The first [`Self::resume`] starts it.
     pub fn begin(&mut self, function: FunctionRef, keys: Args, argv: Args, facts: RunFacts) {
         self.machine().begin(function, keys, argv, facts);
+    }
+
+    /// Says which moment of monotonic time it is where the script has been [`Asked::Interrupted`]: the longer its instructions take, the fewer of them run
+    /// before the next time.
+    pub fn note_time(&mut self, nanos: u64) {
+        self.machine().note_time(nanos);
+    }
+
+    /// Says at which moment a script goes on that others have had turns beside.
+    pub fn note_slice(&mut self, nanos: u64) {
+        self.machine().note_slice(nanos);
     }
 
     /// Runs the script until it asks for something.

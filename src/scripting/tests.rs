@@ -10,7 +10,7 @@ fn eval_with(scripting: &mut Scripting, body: &str, args: [&[&[u8]]; 2], answer:
         Err(text) => return String::from_utf8(text).unwrap(),
     };
     let [keys, argv] = args.map(OwnedArgs::new);
-    let facts = RunFacts { name: std::rc::Rc::from(*b"sha"), is_function: false };
+    let facts = RunFacts { name: std::rc::Rc::from(*b"sha"), is_function: false, nanos: 0 };
     scripting.begin(function, keys.args(), argv.args(), facts);
     let mut asked = scripting.resume(Answer::Begin);
     let mut interrupts = 0;
@@ -158,7 +158,7 @@ fn a_suspended_script_can_be_given_up() {
     let mut s = Scripting::default();
     let function = s.load(b"redis.call('X')", Origin::Eval).unwrap();
     let none = OwnedArgs::default();
-    s.begin(function, none.args(), none.args(), RunFacts { name: Default::default(), is_function: false });
+    s.begin(function, none.args(), none.args(), RunFacts { name: Default::default(), is_function: false, nanos: 0 });
     assert_eq!(s.resume(Answer::Begin), Asked::Call);
     s.abandon();
 }
@@ -187,7 +187,12 @@ fn a_library_registers_functions_and_nothing_else() {
     assert_eq!((&*library.name, library.functions.len()), (&b"lib"[..], 2));
     assert!(library.functions[1].flags.no_writes);
     let (keys, argv) = (OwnedArgs::new(&[b"k"]), OwnedArgs::new(&[b"a"]));
-    s.begin(library.functions[0].function, keys.args(), argv.args(), RunFacts { name: std::rc::Rc::from(*b"f"), is_function: true });
+    s.begin(
+        library.functions[0].function,
+        keys.args(),
+        argv.args(),
+        RunFacts { name: std::rc::Rc::from(*b"f"), is_function: true, nanos: 0 },
+    );
     assert_eq!(s.resume(Answer::Begin), Asked::Finished { failed: false });
     let mut out = Output::new(Protocol::Resp2);
     s.write_result(&mut out);

@@ -1,11 +1,12 @@
 //! What a script calls: `redis.*`, which is `server.*` too. A function that suspends the script or raises an error owns nothing.
 
 use super::{
+    libraries::{finish, look},
     shared::{Given, Shared, ask, shared},
     stack::{bytes_at, field, number_text, push_bytes, push_error, set_text, up_to_zero},
     values::push_reply,
 };
-use crate::scripting::{Asked, cache::sha1_hex};
+use crate::scripting::{Asked, cache::Sha1Hex};
 use mlua_sys as ffi;
 use std::ffi::{CStr, c_int};
 
@@ -36,8 +37,8 @@ pub(super) const LEVELS: [(&CStr, i32); 4] = [(c"LOG_DEBUG", 0), (c"LOG_VERBOSE"
 pub(super) const PROPAGATIONS: [(&CStr, i32); 5] =
     [(c"REPL_NONE", 0), (c"REPL_AOF", 1), (c"REPL_SLAVE", 2), (c"REPL_REPLICA", 2), (c"REPL_ALL", 3)];
 
-/// Bytes that take so long to go through that the engine is asked afterwards.
-const LONG_TEXT: usize = 64 * 1024;
+/// Bytes that are hashed between two looks.
+const HASHED_BETWEEN_LOOKS: usize = 1 << 20;
 
 /// Raises an error of a text without code, as a table.
 unsafe fn raise(l: *mut ffi::lua_State, text: &[u8]) -> ! {
@@ -176,7 +177,7 @@ unsafe extern "C-unwind" fn status_reply(l: *mut ffi::lua_State) -> c_int {
 }
 
 unsafe extern "C-unwind" fn sha1(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is owned; a number becomes a string in its place.
+    // SAFETY: nothing is owned: the hash needs no drop. A number becomes a string in its place.
     unsafe {
         if ffi::lua_gettop(l) != 1 {
             raise(l, b"wrong number of arguments");
@@ -184,16 +185,17 @@ unsafe extern "C-unwind" fn sha1(l: *mut ffi::lua_State) -> c_int {
         if ffi::lua_type(l, 1) == ffi::LUA_TNUMBER {
             ffi::lua_tolstring(l, 1, std::ptr::null_mut());
         }
-        let text = bytes_at(l, 1);
-        let hex = sha1_hex(text);
-        let shared = shared(l);
-        if text.len() >= LONG_TEXT && !(*shared).is_host {
-            ask(shared, Asked::Interrupted);
-            if (*shared).kill.is_some() {
-                super::end_script(l);
+        let mut hash = Sha1Hex::default();
+        for piece in bytes_at(l, 1).chunks(HASHED_BETWEEN_LOOKS) {
+            hash.add(piece);
+            if piece.len() == HASHED_BETWEEN_LOOKS
+                && !(*shared(l)).is_host
+                && let Err(fault) = look(shared(l))
+            {
+                return finish(l, Err(fault));
             }
         }
-        push_bytes(l, &hex);
+        push_bytes(l, &hash.end());
         1
     }
 }

@@ -5,10 +5,13 @@
 //! `table.insert` and their like) is given our own face here: with a proxy it reads the table behind it, or refuses to write.
 
 use super::{
-    base, calls, libraries,
+    base, calls,
+    coroutines::{self, caught},
+    libraries,
     random::{random, randomseed},
+    shared::{Shared, shared},
     stack::{bytes_at, push_bytes, set_functions, set_text},
-    strings,
+    strings, tables, texts,
 };
 use crate::config::REDIS_VERSION;
 use mlua_sys as ffi;
@@ -26,6 +29,9 @@ const LIBRARIES: &CStr = c"solod.libraries";
 const LOADING: &CStr = c"solod.loading";
 /// Bytes that `load` joins between two looks at whether the script is to end.
 const JOINED_BETWEEN_LOOKS: usize = 4 << 20;
+
+/// Bytes that are compiled between two looks.
+const COMPILED_BETWEEN_LOOKS: usize = 64 << 10;
 
 const READONLY: &[u8] = b"Attempt to modify a readonly table";
 
@@ -106,7 +112,10 @@ pub(super) unsafe fn install(l: *mut ffi::lua_State) {
         ffi::lua_settop(l, 0);
         libraries::register(l);
         strings::register(l);
+        texts::register(l);
         base::register(l);
+        tables::register(l);
+        coroutines::register(l);
         ffi::lua_createtable(l, 0, 16);
         ffi::lua_setfield(l, ffi::LUA_REGISTRYINDEX, PROXIES.as_ptr());
 
@@ -117,7 +126,6 @@ pub(super) unsafe fn install(l: *mut ffi::lua_State) {
             wrap(l, library, name, reader);
         }
         wrap(l, None, c"getmetatable", metatable_of);
-        wrap(l, Some(c"coroutine"), c"resume", resume);
         set_function(l, c"loadstring", loadstring);
         set_function(l, c"pairs", pairs);
         set_function(l, c"ipairs", ipairs);
@@ -347,26 +355,6 @@ pub(super) unsafe fn pass_on(l: *mut ffi::lua_State) -> c_int {
     unsafe { ffi::lua_tocfunction(l, ffi::lua_upvalueindex(1)).map_or(0, |function| function(l)) }
 }
 
-/// Raises the error that ends a script again where it has been caught, in a thread whose own hook may have long to go.
-pub(super) unsafe fn end_if_killed(l: *mut ffi::lua_State) {
-    // SAFETY: nothing is owned.
-    unsafe {
-        if (*super::shared::shared(l)).kill.is_some() {
-            super::end_script(l);
-        }
-    }
-}
-
-/// `coroutine.resume`.
-unsafe extern "C-unwind" fn resume(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: nothing is owned.
-    unsafe {
-        let results = pass_on(l);
-        end_if_killed(l);
-        results
-    }
-}
-
 unsafe extern "C-unwind" fn refuse(l: *mut ffi::lua_State) -> c_int {
     // SAFETY: nothing is owned.
     unsafe { ffi::luaL_error(l, c"Attempt to modify a readonly table".as_ptr()) }
@@ -444,6 +432,31 @@ unsafe extern "C-unwind" fn next_element(l: *mut ffi::lua_State) -> c_int {
     }
 }
 
+/// A text that is compiled, as far as it has not been read yet.
+struct Read {
+    shared: *mut Shared,
+    has_begun: bool,
+    at: *const u8,
+    left: usize,
+}
+
+/// Gives the compiler the next piece. Between two of them the engine has a turn; a script that is to end is not read any further.
+unsafe extern "C-unwind" fn read(_: *mut ffi::lua_State, data: *mut std::ffi::c_void, size: *mut usize) -> *const std::ffi::c_char {
+    let read: *mut Read = data.cast();
+    // SAFETY: the reader's state and the text live as long as the compiler runs. Nothing is owned.
+    unsafe {
+        let piece = (*read).at;
+        *size = (*read).left.min(COMPILED_BETWEEN_LOOKS);
+        if *size == 0 || std::mem::replace(&mut (*read).has_begun, true) && libraries::look((*read).shared).is_err() {
+            *size = 0;
+            return std::ptr::null();
+        }
+        (*read).at = piece.add(*size);
+        (*read).left -= *size;
+        piece.cast()
+    }
+}
+
 /// Compiles a text and gives a function, or nil and what is wrong. What begins as byte code does is no text. The collector rests meanwhile, and no step
 /// that may raise an error lies between its stop and its start.
 ///
@@ -457,9 +470,11 @@ unsafe fn compile(l: *mut ffi::lua_State, text: &[u8], name: *const std::ffi::c_
             ffi::lua_pushstring_(l, c"bytecode is not allowed".as_ptr());
             return 2;
         }
+        let mut text = Read { shared: shared(l), has_begun: false, at: text.as_ptr(), left: text.len() };
         ffi::lua_gc(l, ffi::LUA_GCSTOP, 0);
-        let failed = ffi::luaL_loadbuffer(l, text.as_ptr().cast(), text.len(), name);
+        let failed = ffi::lua_load(l, read, (&raw mut text).cast(), name);
         ffi::lua_gc(l, ffi::LUA_GCRESTART, 0);
+        caught(l);
         if failed != 0 {
             ffi::lua_pushnil(l);
             ffi::lua_insert(l, -2);
@@ -501,7 +516,7 @@ unsafe extern "C-unwind" fn load(l: *mut ffi::lua_State) -> c_int {
             joined = joined.saturating_add(ffi::lua_objlen(l, -1));
             if joined > JOINED_BETWEEN_LOOKS {
                 joined = 0;
-                if let Err(fault) = libraries::look(super::shared::shared(l)) {
+                if let Err(fault) = libraries::look(shared(l)) {
                     return libraries::finish(l, Err(fault));
                 }
             }

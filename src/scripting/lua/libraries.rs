@@ -61,6 +61,39 @@ pub(super) unsafe fn look(shared: *mut Shared) -> Result<(), Fault> {
     }
 }
 
+/// Steps between two looks.
+const STEPS_BETWEEN_LOOKS: u32 = 4096;
+
+/// Counts the steps of what takes long, and looks now and then.
+pub(super) struct Looks {
+    shared: *mut Shared,
+    steps: u32,
+}
+
+impl Looks {
+    /// # Safety
+    /// The state is a machine's.
+    pub(super) unsafe fn new(l: *mut ffi::lua_State) -> Self {
+        // SAFETY: the caller's.
+        Self { shared: unsafe { shared(l) }, steps: 0 }
+    }
+
+    /// One step more.
+    ///
+    /// # Safety
+    /// As [`look`].
+    #[inline]
+    pub(super) unsafe fn step(&mut self) -> Result<(), Fault> {
+        self.steps += 1;
+        if self.steps < STEPS_BETWEEN_LOOKS {
+            return Ok(());
+        }
+        self.steps = 0;
+        // SAFETY: the caller's.
+        unsafe { look(self.shared) }
+    }
+}
+
 /// Gives the results, or makes Lua's error of a fault: its text goes to a kept buffer first, so that nothing is owned when Lua jumps.
 ///
 /// # Safety

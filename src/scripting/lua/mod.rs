@@ -10,6 +10,8 @@
 
 mod base;
 mod calls;
+mod compare;
+mod coroutines;
 mod env;
 mod frame;
 mod libraries;
@@ -18,6 +20,8 @@ mod registering;
 mod shared;
 mod stack;
 mod strings;
+mod tables;
+mod texts;
 mod values;
 
 use super::{Answer, Asked, FunctionRef, RegisteredFunction, RunFacts};
@@ -38,9 +42,13 @@ use std::{
 const STACK_BYTES: usize = 4 << 20;
 /// Instructions between two looks at what the engine wants.
 const INSTRUCTIONS: c_int = 10_000;
+/// The same for the first time, when nobody knows yet how long they take.
+const INSTRUCTIONS_FIRST: c_int = 1000;
 /// The same where there are large blocks of memory: as long as an instruction may take to go over such a block (a comparison of strings,
 /// for one), instructions times bytes stay below this.
 const INSTRUCTION_BYTES: usize = 1 << 29;
+/// Nanoseconds that the instructions between two looks are to take: where they take longer, there are fewer of them.
+const LOOK_NANOS: u64 = 500_000;
 /// Runs between two steps of the collector that the machine asks for.
 const RUNS_PER_STEP: u32 = 50;
 
@@ -59,6 +67,8 @@ pub(super) struct Machine {
     facts: Option<RunFacts>,
     failed: bool,
     is_running: bool,
+    /// Monotonic nanoseconds at the last look.
+    looked_nanos: u64,
     runs: u32,
     /// The globals have KEYS and ARGV.
     has_keys: bool,
@@ -106,6 +116,7 @@ impl Machine {
                 facts: None,
                 failed: false,
                 is_running: false,
+                looked_nanos: 0,
                 runs: 0,
                 has_keys: false,
                 cycles_left: 0,
@@ -162,8 +173,10 @@ impl Machine {
     /// Puts a function and its parameters where the coroutine finds them.
     pub(super) fn begin(&mut self, function: FunctionRef, keys: Args, argv: Args, facts: RunFacts) {
         assert!(!self.is_running, "one script runs at a time");
+        self.looked_nanos = facts.nanos;
         let shared = self.shared_mut();
         (shared.kill, shared.resp, shared.params) = (None, 2, if facts.is_function { 2 } else { 0 });
+        (shared.thread_now, shared.instructions) = (shared.thread, INSTRUCTIONS_FIRST);
         let l = shared.thread;
         // SAFETY: the thread is at rest; memory is not refused.
         unsafe {
@@ -208,7 +221,7 @@ impl Machine {
             ffi::lua_settop(self.main, 0);
             env::set_loading(self.main, true);
         }
-        self.begin(code, none.args(), none.args(), RunFacts { name: Rc::default(), is_function: true });
+        self.begin(code, none.args(), none.args(), RunFacts { name: Rc::default(), is_function: true, nanos: 0 });
         self.shared_mut().params = 0;
         // A library's code takes no parameters.
         // SAFETY: the two lists are on top.
@@ -241,6 +254,21 @@ impl Machine {
                 Err(text)
             }
         }
+    }
+
+    /// Says which moment of monotonic time it is as the script looks or is looked after. Instructions may take long: one goes over all of a string.
+    pub(super) fn note_time(&mut self, nanos: u64) {
+        let took = nanos.saturating_sub(std::mem::replace(&mut self.looked_nanos, nanos));
+        let shared = self.shared_mut();
+        shared.instructions = match took {
+            0..LOOK_NANOS => shared.instructions.saturating_mul(2).min(INSTRUCTIONS),
+            _ => ((shared.instructions as u64).saturating_mul(LOOK_NANOS) / took).max(1) as c_int,
+        };
+    }
+
+    /// Says at which moment a script goes on that has been suspended for longer.
+    pub(super) fn note_slice(&mut self, nanos: u64) {
+        self.looked_nanos = nanos;
     }
 
     /// Runs the script until it asks for something.
@@ -331,6 +359,7 @@ impl Machine {
 
     /// Leaks all of it, a suspended script too.
     pub(super) fn abandon(mut self) {
+        compare::set_running(std::ptr::null_mut());
         if let Some(mut coroutine) = self.coroutine.take() {
             // SAFETY: no frame on its stack owns anything.
             unsafe { coroutine.force_reset() };
@@ -347,6 +376,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        compare::set_running(std::ptr::null_mut());
         if let Some(mut coroutine) = self.coroutine.take() {
             // SAFETY: no frame on its stack owns anything, and it is not run again.
             unsafe { coroutine.force_reset() };
@@ -384,7 +414,10 @@ unsafe fn run(shared: *mut Shared) -> bool {
         if (*shared).used - (*shared).live > (*shared).limit / 4 {
             make_room(shared);
         }
-        ffi::lua_pcall((*shared).thread, (*shared).params, 1, 1) != 0
+        compare::set_running(shared);
+        let failed = ffi::lua_pcall((*shared).thread, (*shared).params, 1, 1) != 0;
+        compare::set_running(std::ptr::null_mut());
+        failed
     }
 }
 
@@ -413,10 +446,10 @@ unsafe fn make_room(shared: *mut Shared) {
 /// Instructions until the next look.
 unsafe fn interval(shared: *const Shared) -> c_int {
     // SAFETY: it is the machine's.
-    let large = unsafe { (*shared).large };
+    let (large, instructions) = unsafe { ((*shared).large, (*shared).instructions) };
     match large {
-        0 => INSTRUCTIONS,
-        _ => ((INSTRUCTION_BYTES / large) as c_int).clamp(4, INSTRUCTIONS),
+        0 => instructions,
+        _ => ((INSTRUCTION_BYTES / large) as c_int).clamp(4, INSTRUCTIONS).min(instructions),
     }
 }
 

@@ -52,8 +52,14 @@ pub(super) struct Shared {
     /// The machine itself asks for memory, outside any protected call, where Lua could not tell it that there is none.
     pub(super) is_host: bool,
     pub(super) yielder: *const Yielder<(), Asked>,
-    /// The thread that runs scripts.
+    /// The thread that scripts begin on.
     pub(super) thread: *mut ffi::lua_State,
+    /// The thread that the script is on.
+    pub(super) thread_now: *mut ffi::lua_State,
+    /// Coroutines that have been resumed since the last look at that.
+    pub(super) resumed: u32,
+    /// Instructions between two looks, by how long they take.
+    pub(super) instructions: c_int,
     pub(super) given: Given,
     pub(super) args: OwnedArgs,
     /// The script is to end with this.
@@ -80,6 +86,9 @@ impl Shared {
             is_host: true,
             yielder: ptr::null(),
             thread: ptr::null_mut(),
+            thread_now: ptr::null_mut(),
+            resumed: 0,
+            instructions: super::INSTRUCTIONS,
             given: Given::Go,
             args: OwnedArgs::default(),
             kill: None,
@@ -167,12 +176,12 @@ pub(super) unsafe extern "C" fn allocate(ud: *mut c_void, at: *mut c_void, old: 
 /// A large block is made or changes its size: what a script does with it takes long, and the hook is to see it soon.
 #[cold]
 unsafe fn changed_large(shared: *mut Shared, old: usize, new: usize) {
-    // SAFETY: the thread is the machine's. A hook may be set at any moment: Lua looks at it between two instructions.
+    // SAFETY: the thread runs, so that it lives. A hook may be set at any moment: Lua looks at it between two instructions.
     unsafe {
         let new = if new >= LARGE { new } else { 0 };
         (*shared).large = (*shared).large.wrapping_add(new).wrapping_sub(old);
-        if new > 0 && !(*shared).is_host && !(*shared).thread.is_null() {
-            ffi::lua_sethook((*shared).thread, Some(super::look_up), ffi::LUA_MASKCOUNT, 1);
+        if new > 0 && !(*shared).is_host && !(*shared).thread_now.is_null() {
+            ffi::lua_sethook((*shared).thread_now, Some(super::look_up), ffi::LUA_MASKCOUNT, 1);
         }
     }
 }

@@ -137,3 +137,15 @@ pub(super) fn number_text(number: f64) -> NumberText {
     text.len = usize::try_from(written).unwrap_or(0).min(text.bytes.len() - 1);
     text
 }
+
+/// An integer as C converts it here: the low 32 bits.
+pub(super) unsafe fn int_argument(l: *mut ffi::lua_State, argument: c_int) -> c_int {
+    // SAFETY: raises an error where it is no number; nothing is owned.
+    unsafe { ffi::luaL_checkinteger(l, argument) as c_int }
+}
+
+/// The same where it may be left out.
+pub(super) unsafe fn int_or(l: *mut ffi::lua_State, argument: c_int, default: impl FnOnce() -> c_int) -> c_int {
+    // SAFETY: as above.
+    unsafe { if ffi::lua_type(l, argument) <= ffi::LUA_TNIL { default() } else { int_argument(l, argument) } }
+}
