@@ -63,7 +63,10 @@ impl Engine {
 
     /// A connection is gone.
     pub fn disconnect(&mut self, conn: ConnId) {
-        let Some(client) = self.server.clients.remove(conn) else { return };
+        let Some(mut client) = self.server.clients.remove(conn) else { return };
+        if self.is_debugging() {
+            self.keep_debugger_input(&mut client);
+        }
         if let Peer::Target(_) = client.peer {
             return self.server.link_gone(conn, !client.out.is_empty());
         }

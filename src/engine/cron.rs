@@ -110,6 +110,9 @@ impl Engine {
 
     /// Milliseconds after which the engine wants a turn even if nothing happens; 0 when it has work to do now.
     pub fn sleep_ms(&self) -> u64 {
+        if let Some(ms) = self.prompt_ms() {
+            return if self.replicas_want_a_turn() { 0 } else { ms.min(self.upstream_sleep_ms()).min(self.server.aof_sleep_ms()).max(1) };
+        }
         if self.is_script_slow()
             || self.server.scripting.has_garbage()
             || self.expire_due()

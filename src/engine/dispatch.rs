@@ -432,7 +432,7 @@ impl Engine {
         let (fed, dirty) = (self.server.replication.log.is_fed(), self.server.keyspace.dirty);
         let started = self.nanos;
         if client.no_touch {
-            self.server.keyspace.access.suspended = command.name != "touch";
+            self.server.keyspace.access.suspended = command.name != "touch" || self.server.keyspace.is_rehearsing();
         }
         let mut ctx = Ctx {
             server: &mut self.server,
@@ -517,6 +517,9 @@ impl Engine {
     /// A writable replica must itself expire keys that its own clients gave a deadline.
     #[cold]
     fn note_own_deadlines(&mut self, db: usize, id: CommandId, args: Args<'_>) {
+        if self.server.keyspace.is_rehearsing() {
+            return;
+        }
         let keys = key_extraction::keys(self.registry.get(id), &args).unwrap_or_default();
         for (at, _) in keys {
             self.server.keyspace.note_own_deadline(db, args.get(at));

@@ -40,6 +40,8 @@ mod applying;
 mod blocking;
 mod clients;
 mod cron;
+mod debug_input;
+mod debugging;
 mod defrag;
 mod dispatch;
 mod eviction;

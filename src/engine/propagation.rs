@@ -46,6 +46,9 @@ impl Engine {
     /// Logs what a call did.
     #[inline(never)]
     pub(super) fn log_call(&mut self, conn: ConnId, id: CommandId, call: &Logged<'_>, in_exec: bool) {
+        if self.server.keyspace.is_rehearsing() {
+            return;
+        }
         let mut for_replicas = matches!(call.effect, Effect::ForReplicas);
         if conn == ConnId::SCRIPT
             && let Some(running) = &self.server.scripts.running
@@ -160,6 +163,9 @@ impl Engine {
     /// Takes note of keys that expired or were evicted while no command ran, or that need not be logged, and tells clients what they are to be told.
     #[cold]
     pub(super) fn forget_gone(&mut self) {
+        if self.server.keyspace.is_rehearsing() {
+            return self.server.keyspace.forget_told();
+        }
         if self.server.replication.log.is_fed() {
             self.log_gone(true);
         }

@@ -35,6 +35,9 @@ impl Engine {
                 }
                 self.server.count_error(&text);
                 self.errors_before = self.server.stats.errors;
+                if self.is_debugging() {
+                    self.server.scripting.note_refusal();
+                }
                 out.error(text);
             }
         }
@@ -71,6 +74,11 @@ impl Engine {
         }
         let server = &self.server;
         let Some(running) = &server.scripts.running else { return refused(b"ERR no script is running") };
+        if running.is_rehearsal
+            && let Some(text) = self.rehearsal_refusal(id)
+        {
+            return Err((Some(id), text.as_bytes().into()));
+        }
         if running.read_only && command.flags & (flags::WRITE | flags::MAY_REPLICATE) != 0 {
             return refused(b"ERR Write commands are not allowed from read-only scripts.");
         }

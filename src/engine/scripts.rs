@@ -3,7 +3,7 @@
 //! One that runs for longer than `busy-reply-threshold` is suspended, and goes on in slices at the end of each turn. Its client waits, everybody else
 //! is told that the server is busy, and the data stand still until it has ended: no key expires, is evicted or served.
 
-use super::Engine;
+use super::{Engine, debugging::Session};
 use crate::{
     commands::{
         CommandId,
@@ -36,11 +36,13 @@ const EVERYWHERE: u8 = 3;
 /// A script between two slices, and what goes on behind it.
 pub(super) struct Suspended {
     /// The command that its client has called.
-    id: CommandId,
+    pub id: CommandId,
     /// It is part of a transaction.
-    in_exec: bool,
+    pub in_exec: bool,
     /// What of that transaction is still to run.
     pub rest: Option<IntoIter<(CommandId, OwnedArgs)>>,
+    /// It is debugged.
+    pub session: Option<Session>,
 }
 
 /// Where a script has come to.
@@ -48,7 +50,7 @@ pub(super) struct Suspended {
 enum Step {
     /// To its end.
     Finished,
-    /// It is slow, and others have to have their turn.
+    /// It is slow, or has stopped to be debugged, and others have to have their turn.
     Slow,
 }
 
@@ -69,6 +71,9 @@ impl Engine {
         let lacks_memory = self.server.is_memory_limited() && !self.has_memory();
         if let Some(text) = self.script_refusal(conn, script.flags, script.read_only, lacks_memory) {
             self.server.count_error(&text);
+            if !script.is_function && self.server.clients.get(conn).is_some_and(|client| client.debug.is_some()) {
+                self.end_undebugged(conn, out);
+            }
             out.error(text);
             return true;
         }
@@ -79,10 +84,10 @@ impl Engine {
         let Some(mut running) = self.running(conn, args, script) else { return true };
         running.denies_oom = lacks_memory && !running.allow_oom;
         self.set_script_client(conn);
-        let facts = RunFacts { name: running.name.clone(), is_function: script.is_function, nanos: running.began };
-        self.server.scripts.running = Some(running);
-        let arguments = args.skip(FIRST_KEY);
-        self.server.scripting.begin(script.function, arguments.take(script.keys), arguments.skip(script.keys), facts);
+        if let Some(mode) = running.debug {
+            return self.begin_debugging((conn, id, args), mode, running, script, (out, in_exec));
+        }
+        self.begin_script(running, args, script);
         match self.advance_script(Answer::Begin, u64::MAX) {
             Step::Finished => {
                 self.end_script(out);
@@ -95,13 +100,20 @@ impl Engine {
                 if let Some(running) = &mut self.server.scripts.running {
                     running.args = Some(OwnedArgs::from_args(args));
                 }
-                self.suspended = Some(Box::new(Suspended { id, in_exec, rest: None }));
+                self.suspended = Some(Box::new(Suspended { id, in_exec, rest: None, session: None }));
                 if let Some(client) = self.server.clients.get_mut(conn) {
                     client.blocked = Some(Blocked::Script);
                 }
                 false
             }
         }
+    }
+
+    pub(super) fn begin_script(&mut self, running: Running, args: Args<'_>, script: &ScriptCall) {
+        let facts = RunFacts { name: running.name.clone(), is_function: script.is_function, nanos: running.began };
+        self.server.scripts.running = Some(running);
+        let arguments = args.skip(FIRST_KEY);
+        self.server.scripting.begin(script.function, arguments.take(script.keys), arguments.skip(script.keys), facts);
     }
 
     fn running(&self, conn: ConnId, args: Args<'_>, script: &ScriptCall) -> Option<Running> {
@@ -122,6 +134,8 @@ impl Engine {
             unix_us: self.server.unix_us,
             propagates: EVERYWHERE,
             args: None,
+            debug: client.debug.filter(|_| !script.is_function),
+            is_rehearsal: false,
         })
     }
 
@@ -214,9 +228,14 @@ impl Engine {
                     Err(text) => Answer::Error(text.as_bytes()),
                 },
                 Asked::Interrupted => match self.interrupted(until) {
+                    Some(Answer::Go) if self.is_debugging() => self.late_answer().unwrap_or(Answer::Go),
                     Some(answer) => answer,
                     None => return Step::Slow,
                 },
+                Asked::Prompt => {
+                    self.script_stopped();
+                    return Step::Slow;
+                }
                 Asked::Log { level } => {
                     log::log!(log_level(level), "{}", String::from_utf8_lossy(self.server.scripting.log_text()));
                     Answer::Go
@@ -306,14 +325,21 @@ impl Engine {
     pub(super) fn script_slice(&mut self) {
         let Some(running) = &self.server.scripts.running else { return };
         let (caller, caller_id) = (running.caller, running.caller_id);
-        let answer = if running.killed { Answer::Kill(running.kind.killed()) } else { Answer::Go };
+        let is_there = self.server.clients.get(caller).is_some_and(|client| client.id == caller_id);
+        let answer = match running.killed {
+            true => Answer::Kill(running.kind.killed()),
+            false if self.is_debugging() => match self.debugger_answer(caller, is_there) {
+                Some(answer) => answer,
+                None => return,
+            },
+            false => Answer::Go,
+        };
         let (unix_us, now_ms) = (self.server.unix_us, self.server.keyspace.now_ms);
         let nanos = self.server.host.nanos();
         self.server.scripting.note_slice(nanos);
         let until = nanos.saturating_add(SLICE_NANOS);
         // What others have been refused meanwhile is no failure of the script's.
         self.errors_before = self.server.stats.errors;
-        let is_there = self.server.clients.get(caller).is_some_and(|client| client.id == caller_id);
         // What it reads and changes is its client's doing.
         self.server.keyspace.tracked.current = if is_there { self.server.reader(caller) } else { None };
         let step = self.advance_script(answer, until);
@@ -322,6 +348,7 @@ impl Engine {
         if step != Step::Finished {
             return;
         }
+        self.close_debugger();
         let Some(suspended) = self.suspended.take() else { return };
         let began = self.server.scripts.running.as_ref().map_or(self.nanos, |running| running.began);
         // One that has gone hears nothing; what it asked for is done all the same.
@@ -329,9 +356,10 @@ impl Engine {
         let (mut out, heard) = (Output::new(protocol), is_there && self.is_heard(caller));
         let args = self.server.scripts.running.as_mut().and_then(|running| running.args.take()).unwrap_or_default();
         self.end_script(&mut out);
-        let Suspended { id, in_exec, rest } = *suspended;
+        let Suspended { id, in_exec, rest, session } = *suspended;
         self.nanos = self.server.host.nanos();
         let nanos = self.nanos.saturating_sub(began);
+        let nanos = session.as_ref().map_or(nanos, |session| session.counted_nanos(nanos));
         self.count_call(if is_there { caller } else { ConnId::SCRIPT }, id, args.args(), nanos);
         if !heard {
             out = Output::new(protocol);
@@ -343,6 +371,9 @@ impl Engine {
         }
         if is_there {
             self.give_late_output(caller, out);
+        }
+        if let Some(session) = &session {
+            self.end_debugging(session, caller, is_there);
         }
         if self.suspended.is_none() {
             self.script_ended(caller, is_there);
@@ -370,7 +401,7 @@ impl Engine {
     }
 
     /// Puts what came late behind what a client has to be sent.
-    fn give_late_output(&mut self, conn: ConnId, late: Output) {
+    pub(super) fn give_late_output(&mut self, conn: ConnId, late: Output) {
         if let Some(client) = self.server.clients.get_mut(conn) {
             let protocol = client.out.protocol;
             let mut out = std::mem::replace(&mut client.out, Output::new(protocol));

@@ -64,6 +64,9 @@ impl Keyspace {
 
     #[cold]
     fn tell(&mut self, db: usize, key: &[u8], awaited: bool, by_itself: bool) {
+        if self.is_rehearsing() {
+            return;
+        }
         self.watched.touch(db, key);
         self.tracked.changed(key, by_itself, &mut self.notes);
         if awaited {
@@ -102,6 +105,9 @@ impl Keyspace {
 
     /// Tells everybody who listens that databases get other contents. To be called before that: only what is there, or will be, has changed.
     pub(super) fn contents_change(&mut self, contents: Contents<'_>) {
+        if self.is_rehearsing() {
+            return;
+        }
         let now_ms = self.now_ms;
         let change = |db: usize, new: Option<&Db>| {
             self.watched.contents_change(db, &self.dbs[db].dict, new.map(|new| &new.dict), now_ms);

@@ -31,6 +31,7 @@ mod gone;
 mod indexes;
 mod load;
 mod notes;
+mod rehearsal;
 mod relocation;
 mod tracked;
 mod typed;
@@ -64,6 +65,7 @@ use crate::data::{
 use contents::Contents;
 use db::TableId;
 use evict::Evictor;
+use rehearsal::Rehearsal;
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
 use walk::{Tables, Walk};
 use watched::Watched;
@@ -118,6 +120,10 @@ pub struct Keyspace {
     retired: Vec<(TableId, Dict<Entry>)>,
     /// Snapshots being taken.
     walks: Vec<Walk>,
+    /// What is kept to undo what changes; none, as a rule.
+    rehearsal: Option<Box<Rehearsal>>,
+    /// There are walks, or a rehearsal: somebody has to know of an entry before it changes.
+    is_observed: bool,
     /// What is being loaded beside what is in use; none, as a rule.
     aside: Vec<Db>,
     /// Names given so far, to tables and to walks.
@@ -146,6 +152,8 @@ impl Keyspace {
             tracked: Tracked::new(seed),
             retired: Vec::new(),
             walks: Vec::new(),
+            rehearsal: None,
+            is_observed: false,
             aside: Vec::new(),
             names: databases as u64,
             evictor: Evictor::default(),
@@ -296,7 +304,12 @@ impl Keyspace {
         match handle {
             // The caller may also remove the entry.
             Some(handle) => self.before_change(db, hash, handle),
-            None => self.make_way(db, hash, key),
+            None => {
+                self.make_way(db, hash, key);
+                if self.is_observed {
+                    self.keep_absence(db, key);
+                }
+            }
         }
         let (db, access, now_ms) = (&mut self.dbs[db], &mut self.access, self.now_ms);
         match handle {
@@ -409,6 +422,11 @@ impl Keyspace {
         let len = self.dbs[db].len();
         self.contents_change(Contents::Flush(db));
         self.names += 1;
+        if let Some(rehearsal) = &mut self.rehearsal {
+            let before = std::mem::replace(&mut self.dbs[db], Db::new(self.seed, self.names));
+            rehearsal.keep_contents(db, before);
+            return len;
+        }
         let table = self.dbs[db].table;
         let old = self.dbs[db].take(self.names);
         self.retire(table, old);
@@ -436,8 +454,16 @@ impl Keyspace {
         if a == b {
             return;
         }
-        let (a, b) = (a.min(b), a.max(b));
         self.contents_change(Contents::Swap(a, b));
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.note_swap(a, b);
+        }
+        self.exchange(a, b);
+    }
+
+    /// Exchanges two databases, which are not the same.
+    fn exchange(&mut self, a: usize, b: usize) {
+        let (a, b) = (a.min(b), a.max(b));
         let (left, right) = self.dbs.split_at_mut(b);
         left[a].swap_contents(&mut right[0]);
     }
@@ -459,6 +485,7 @@ impl Keyspace {
         let walk = Walk::new(self.names, tables, sink);
         let id = walk.id;
         self.walks.push(walk);
+        self.count_observers();
         id
     }
 
@@ -467,7 +494,7 @@ impl Keyspace {
     pub fn step_walk(&mut self, id: WalkId) -> bool {
         let Some(index) = self.walks.iter().position(|w| w.id == id) else { return false };
         let walk = &mut self.walks[index];
-        let tables = AllTables { dbs: &self.dbs, retired: &self.retired };
+        let tables = AllTables { dbs: &self.dbs, retired: &self.retired, kept: self.rehearsal.as_deref() };
         if walk.has_large() {
             walk.step_large(&tables);
         } else {
@@ -476,6 +503,7 @@ impl Keyspace {
         let more = !walk.is_over();
         if !more {
             self.walks.swap_remove(index);
+            self.count_observers();
         }
         self.release_retired();
         more
@@ -485,23 +513,29 @@ impl Keyspace {
     pub fn cancel_walk(&mut self, id: WalkId) {
         let Some(index) = self.walks.iter().position(|w| w.id == id) else { return };
         let mut walk = self.walks.swap_remove(index);
-        walk.cancel(&AllTables { dbs: &self.dbs, retired: &self.retired });
+        walk.cancel(&AllTables { dbs: &self.dbs, retired: &self.retired, kept: self.rehearsal.as_deref() });
+        self.count_observers();
         self.release_retired();
+    }
+
+    fn count_observers(&mut self) {
+        self.is_observed = !self.walks.is_empty() || self.rehearsal.is_some();
     }
 
     /// Must be called before an entry is added: it may hold a large collection that a walk has not finished.
     #[inline(always)]
     fn arrives(&mut self, db: usize, hash: u64, entry: &Entry) {
-        if !self.walks.is_empty() {
+        if self.is_observed {
             let table = self.dbs[db].table;
             self.walks.iter_mut().for_each(|w| w.moved(table, hash, entry));
+            self.keep_absence(db, entry.key());
         }
     }
 
     /// Must be called before the entry at `handle` changes or goes.
     #[inline(always)]
     fn before_change(&mut self, db: usize, hash: u64, handle: Handle) {
-        if !self.walks.is_empty() {
+        if self.is_observed {
             self.save_first(db, hash, handle);
         }
     }
@@ -510,6 +544,7 @@ impl Keyspace {
     fn save_first(&mut self, db: usize, hash: u64, handle: Handle) {
         let Db { table, dict, .. } = &self.dbs[db];
         self.walks.iter_mut().for_each(|walk| walk.save_first(*table, dict, hash, handle));
+        self.keep_entry(db, handle);
     }
 
     /// Must be called before the next due entries are taken out: finds where, and leaves the expire cycle's place there. Returns how
@@ -565,15 +600,22 @@ impl Drop for Keyspace {
 struct AllTables<'k> {
     dbs: &'k [Db],
     retired: &'k [(TableId, Dict<Entry>)],
+    kept: Option<&'k Rehearsal>,
+}
+
+impl AllTables<'_> {
+    fn out_of_use(&self) -> impl Iterator<Item = (TableId, &Dict<Entry>)> {
+        self.retired.iter().map(|(name, dict)| (*name, dict)).chain(self.kept.into_iter().flat_map(Rehearsal::tables))
+    }
 }
 
 impl Tables for AllTables<'_> {
     fn table(&self, id: TableId) -> Option<&Dict<Entry>> {
         let in_use = self.dbs.iter().find(|db| db.table == id).map(|db| &db.dict);
-        in_use.or_else(|| self.retired.iter().find(|(name, _)| *name == id).map(|(_, dict)| dict))
+        in_use.or_else(|| self.out_of_use().find(|(name, _)| *name == id).map(|(_, dict)| dict))
     }
 
     fn names(&self) -> Vec<TableId> {
-        self.dbs.iter().map(|db| db.table).chain(self.retired.iter().map(|(name, _)| *name)).collect()
+        self.dbs.iter().map(|db| db.table).chain(self.out_of_use().map(|(name, _)| name)).collect()
     }
 }

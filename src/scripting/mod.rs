@@ -12,6 +12,7 @@
 //! it with an error of Lua's, which jumps over those frames.
 
 mod cache;
+mod debugger;
 pub mod functions;
 pub mod libs;
 mod lua;
@@ -23,6 +24,7 @@ use crate::resp::{
     request::{Args, OwnedArgs},
 };
 use cache::Cache;
+use debugger::Debugger;
 use lua::Machine;
 pub use shebang::{ScriptFlags, Shebang, parse_flag};
 use std::rc::Rc;
@@ -46,6 +48,10 @@ pub enum Answer<'a> {
     Kill(&'static str),
     /// An error of the engine's own, without `-`, its code in front.
     Error(&'a [u8]),
+    /// To an interruption of a script that is debugged: it goes on for long, and is to stop.
+    Late,
+    /// To a prompt: there is nobody who could say something.
+    Leave,
 }
 
 /// What a script is suspended for.
@@ -57,6 +63,9 @@ pub enum Asked {
     AclCheck,
     /// The script has run for a number of instructions.
     Interrupted,
+    /// It has stopped to be debugged, or the last command of its user is carried out: [`Scripting::take_lines`] is what is to be shown. The answer is
+    /// [`Answer::Go`] behind [`Scripting::say`].
+    Prompt,
     /// A line for the log: its level is 0 to 3. Its text is [`Scripting::log_text`].
     Log { level: u8 },
     /// What of the following writes is propagated: 1 the append-only file, 2 replicas.
@@ -243,6 +252,35 @@ impl Scripting {
     /// Bytes that Lua holds.
     pub fn lua_bytes(&self) -> usize {
         self.machine.as_ref().map_or(0, Machine::memory)
+    }
+
+    /// The next run is debugged, with this as its source.
+    pub fn debug(&mut self, source: &[u8]) {
+        self.machine().set_debugger(Some(Box::new(Debugger::new(source))));
+    }
+
+    /// What the session's user says next.
+    pub fn say(&mut self, words: Vec<Box<[u8]>>) {
+        if let Some(debugger) = self.machine().debugger() {
+            debugger.words = words;
+        }
+    }
+
+    /// Lines that the session is to show.
+    pub fn take_lines(&mut self) -> Vec<Vec<u8>> {
+        self.machine().debugger().map(Debugger::take_lines).unwrap_or_default()
+    }
+
+    /// The answer that comes now is a refusal: the command was not run.
+    pub fn note_refusal(&mut self) {
+        if let Some(debugger) = self.machine().debugger() {
+            debugger.was_refused = true;
+        }
+    }
+
+    /// The session is over.
+    pub fn end_debugging(&mut self) {
+        self.machine().set_debugger(None);
     }
 
     /// Prepares a run. The first [`Self::resume`] starts it.

@@ -28,7 +28,7 @@ fn eval_with(scripting: &mut Scripting, body: &str, args: [&[&[u8]]; 2], answer:
                 scripting.resume(Answer::Go)
             }
             Asked::Interrupted => scripting.resume(Answer::Kill("ERR Script killed by user with SCRIPT KILL")),
-            Asked::Log { .. } | Asked::Propagate(_) | Asked::SetResp(_) => scripting.resume(Answer::Go),
+            Asked::Prompt | Asked::Log { .. } | Asked::Propagate(_) | Asked::SetResp(_) => scripting.resume(Answer::Go),
             Asked::Finished { .. } => break,
         };
     }

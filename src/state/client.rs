@@ -116,6 +116,15 @@ pub enum Blocked {
     },
 }
 
+/// How a client's scripts are debugged: SCRIPT DEBUG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebugMode {
+    /// What they change stays (SYNC).
+    Kept,
+    /// What they change is undone at their end (YES).
+    Rehearsal,
+}
+
 /// Facts about a connection that never change.
 #[derive(Clone, Debug, Default)]
 pub struct Origin {
@@ -177,6 +186,8 @@ pub struct Client {
     pub no_touch: bool,
     /// It is in MONITOR.
     pub monitor: bool,
+    /// The scripts that it sends are debugged.
+    pub debug: Option<DebugMode>,
     /// Input not executed yet.
     pub pending: Option<Box<Pending>>,
     /// Offset in the log of writes at which its last write ends.
@@ -235,6 +246,7 @@ impl Client {
             no_evict: false,
             no_touch: false,
             monitor: false,
+            debug: None,
             pending: None,
             write_offset: 0,
             blocked: None,

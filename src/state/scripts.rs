@@ -1,6 +1,6 @@
 //! The script that runs, as others see it: who may end it, and what is told of it. How it is run is the engine's part.
 
-use super::conn_id::ConnId;
+use super::{client::DebugMode, conn_id::ConnId};
 use crate::resp::request::OwnedArgs;
 use std::rc::Rc;
 
@@ -69,6 +69,10 @@ pub struct Running {
     pub propagates: u8,
     /// What its client had called: kept from when it is suspended.
     pub args: Option<OwnedArgs>,
+    /// It is run in the debugger.
+    pub debug: Option<DebugMode>,
+    /// What it changes is undone at its end.
+    pub is_rehearsal: bool,
 }
 
 /// What FUNCTION STATS shows.
@@ -106,7 +110,7 @@ impl Scripts {
         if running.repeats {
             return Err("UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be killed.");
         }
-        if running.wrote {
+        if running.wrote && !running.is_rehearsal {
             return Err(
                 "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or \
                  kill the server in a hard way using the SHUTDOWN NOSAVE command.",
@@ -150,6 +154,8 @@ mod tests {
             unix_us: 0,
             propagates: 3,
             args: None,
+            debug: None,
+            is_rehearsal: false,
         };
         Scripts { running: Some(running), is_slow: true, allows_more: false }
     }

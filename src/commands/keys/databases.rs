@@ -75,7 +75,7 @@ fn flushall(ctx: &mut Ctx) {
     let databases = ctx.keyspace().databases();
     let errors = ctx.server.stats.errors;
     flush(ctx, 0..databases);
-    if ctx.server.stats.errors == errors {
+    if ctx.server.stats.errors == errors && !ctx.server.keyspace.is_rehearsing() {
         ctx.server.reset_saves();
     }
 }

@@ -5,7 +5,10 @@ use crate::commands::{
     command::{Command, Group, command, flags::*},
     help,
 };
-use crate::{scripting::Origin, state::scripts::Kind};
+use crate::{
+    scripting::Origin,
+    state::{client::DebugMode, scripts::Kind},
+};
 
 fn container(ctx: &mut Ctx) {
     ctx.wrong_arity();
@@ -56,13 +59,17 @@ fn show(ctx: &mut Ctx) {
 }
 
 fn debug(ctx: &mut Ctx) {
-    let modes: [&str; 3] = ["no", "yes", "sync"];
-    if !modes.iter().any(|mode| ctx.is_word(2, mode)) {
-        return ctx.error("ERR Use SCRIPT DEBUG YES/SYNC/NO");
-    }
-    if !ctx.is_word(2, "no") && ctx.in_exec {
+    // What is shown in a session must not come between replies that are still to be read.
+    if !ctx.out.is_empty() || !ctx.client().out.is_empty() {
         return ctx.error("ERR SCRIPT DEBUG must be called outside a pipeline");
     }
+    let mode = match ctx.arg(2).to_ascii_lowercase().as_slice() {
+        b"no" => None,
+        b"yes" => Some(DebugMode::Rehearsal),
+        b"sync" => Some(DebugMode::Kept),
+        _ => return ctx.error("ERR Use SCRIPT DEBUG YES/SYNC/NO"),
+    };
+    ctx.client_mut().debug = mode;
     ctx.out.ok();
 }
 

@@ -12,6 +12,12 @@ use crate::{
     scripting::{FunctionRef, Origin, ScriptFlags},
 };
 
+/// The error for a script that is debugged and has no text.
+pub const BY_HASH_DEBUGGED: &str = "ERR Please use EVAL instead of EVALSHA for debugging";
+
+/// The last line of a session of the debugger.
+pub const SESSION_END: &str = "<endsession>";
+
 const NOSCRIPT_TEXT: &str = "NOSCRIPT No matching script. Please use EVAL.";
 
 /// A script that is to be run, with what it is given.
@@ -34,17 +40,15 @@ pub const FIRST_KEY: usize = 3;
 /// Who is to be told of a number of keys that is none.
 const BAD_NUMKEYS: &str = "ERR Bad number of keys provided";
 
-/// The number of keys at argument 2; answers with an error, this one where it is no number, when it does not fit.
-pub fn numkeys(ctx: &mut Ctx<'_>, not_a_number: &str) -> Option<usize> {
+/// The number of keys at argument 2, or the error, this one where it is no number, when it does not fit.
+fn count_keys(ctx: &Ctx<'_>, not_a_number: &'static str) -> Result<usize, &'static str> {
     let most = ctx.argc() - FIRST_KEY;
-    let text = match number::parse_i64(ctx.arg(2)).map(usize::try_from) {
-        None => not_a_number,
-        Some(Err(_)) => "ERR Number of keys can't be negative",
-        Some(Ok(keys)) if keys > most => "ERR Number of keys can't be greater than number of args",
-        Some(Ok(keys)) => return Some(keys),
-    };
-    ctx.error(text);
-    None
+    match number::parse_i64(ctx.arg(2)).map(usize::try_from) {
+        None => Err(not_a_number),
+        Some(Err(_)) => Err("ERR Number of keys can't be negative"),
+        Some(Ok(keys)) if keys > most => Err("ERR Number of keys can't be greater than number of args"),
+        Some(Ok(keys)) => Ok(keys),
+    }
 }
 
 fn run(ctx: &mut Ctx<'_>, function: FunctionRef, keys: usize, read_only: bool) {
@@ -52,11 +56,26 @@ fn run(ctx: &mut Ctx<'_>, function: FunctionRef, keys: usize, read_only: bool) {
     ctx.outcome = Outcome::Script(ScriptCall { function, is_function: false, read_only, flags, keys });
 }
 
+/// Answers with an error in the place of a script's result. A session of the debugger ends before it has begun.
+#[cold]
+fn fail(ctx: &mut Ctx<'_>, text: impl AsRef<[u8]>) {
+    if ctx.client().debug.is_some() {
+        let conn = ctx.conn;
+        ctx.out.array(1);
+        ctx.out.simple(SESSION_END);
+        ctx.server.close(conn, true);
+    }
+    ctx.error(text);
+}
+
 fn by_text(ctx: &mut Ctx<'_>, read_only: bool) {
-    let Some(keys) = numkeys(ctx, errors::NOT_INTEGER) else { return };
+    let keys = match count_keys(ctx, errors::NOT_INTEGER) {
+        Ok(keys) => keys,
+        Err(text) => return fail(ctx, text),
+    };
     match ctx.server.scripting.load(ctx.arg(1), Origin::Eval) {
         Ok(function) => run(ctx, function, keys, read_only),
-        Err(text) => ctx.error(text),
+        Err(text) => fail(ctx, text),
     }
 }
 
@@ -65,10 +84,12 @@ fn by_hash(ctx: &mut Ctx<'_>, read_only: bool) {
     if ctx.arg(1).len() != 40 {
         return ctx.error(NOSCRIPT_TEXT);
     }
-    let Some(keys) = numkeys(ctx, errors::NOT_INTEGER) else { return };
-    match ctx.server.scripting.find(ctx.arg(1)) {
-        Some(function) => run(ctx, function, keys, read_only),
-        None => ctx.error(NOSCRIPT_TEXT),
+    let keys = count_keys(ctx, errors::NOT_INTEGER);
+    match (keys, ctx.server.scripting.find(ctx.arg(1))) {
+        (Ok(keys), Some(function)) => run(ctx, function, keys, read_only),
+        _ if ctx.client().debug.is_some() => ctx.error(BY_HASH_DEBUGGED),
+        (Ok(_), None) => ctx.error(NOSCRIPT_TEXT),
+        (Err(text), _) => ctx.error(text),
     }
 }
 
@@ -92,7 +113,10 @@ fn fcall_any(ctx: &mut Ctx<'_>, read_only: bool) {
     let Some((function, flags)) = ctx.server.functions.find(ctx.arg(1)).map(|function| (function.function, function.flags)) else {
         return ctx.error("ERR Function not found");
     };
-    let Some(keys) = numkeys(ctx, BAD_NUMKEYS) else { return };
+    let keys = match count_keys(ctx, BAD_NUMKEYS) {
+        Ok(keys) => keys,
+        Err(text) => return ctx.error(text),
+    };
     ctx.outcome = Outcome::Script(ScriptCall { function, is_function: true, read_only, flags, keys });
 }
 

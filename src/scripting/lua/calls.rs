@@ -4,6 +4,7 @@ use super::{
     libraries::{finish, look},
     shared::{Given, Shared, ask, shared},
     stack::{bytes_at, field, number_text, push_bytes, push_error, set_text, up_to_zero},
+    stepping,
     values::push_reply,
 };
 use crate::scripting::{Asked, cache::Sha1Hex};
@@ -21,8 +22,8 @@ pub(super) const FUNCTIONS: [(&CStr, ffi::lua_CFunction); 12] = [
     (c"setresp", setresp),
     (c"set_repl", set_repl),
     (c"replicate_commands", replicate_commands),
-    (c"breakpoint", breakpoint),
-    (c"debug", debug),
+    (c"breakpoint", stepping::breakpoint),
+    (c"debug", stepping::debug),
     (c"acl_check_cmd", acl_check_cmd),
 ];
 
@@ -92,14 +93,23 @@ unsafe fn run(l: *mut ffi::lua_State, raises: bool) -> c_int {
         } else {
             // A reply may need the room that many arguments have.
             ffi::lua_settop(l, 0);
+            if let Some(debugger) = stepping::stepping(shared) {
+                debugger.show_call((*shared).args.args().iter());
+            }
             match ask(shared, Asked::Call) {
-                Given::Reply(reply) => match push_reply(l, &*reply) {
-                    Some((_, is_error)) => is_error,
-                    None => {
-                        push_error(l, b"Unsupported reply of a command", false);
-                        true
+                Given::Reply(reply) => {
+                    let pushed = push_reply(l, &*reply);
+                    if let Some(debugger) = stepping::stepping(shared) {
+                        debugger.show_reply(&*reply);
                     }
-                },
+                    match pushed {
+                        Some((_, is_error)) => is_error,
+                        None => {
+                            push_error(l, b"Unsupported reply of a command", false);
+                            true
+                        }
+                    }
+                }
                 Given::Error(text) => {
                     push_error(l, &*text, true);
                     true
@@ -108,7 +118,7 @@ unsafe fn run(l: *mut ffi::lua_State, raises: bool) -> c_int {
                     push_error(l, text.as_bytes(), true);
                     ffi::lua_error(l)
                 }
-                Given::Go | Given::Bool(_) => {
+                Given::Go | Given::Bool(_) | Given::Late | Given::Leave => {
                     ffi::lua_pushnil(l);
                     false
                 }
@@ -138,7 +148,7 @@ unsafe extern "C-unwind" fn acl_check_cmd(l: *mut ffi::lua_State) -> c_int {
                 push_error(l, text.as_bytes(), true);
                 ffi::lua_error(l)
             }
-            Given::Go | Given::Reply(_) => ffi::lua_pushboolean(l, 0),
+            Given::Go | Given::Reply(_) | Given::Late | Given::Leave => ffi::lua_pushboolean(l, 0),
         }
         1
     }
@@ -283,17 +293,6 @@ unsafe extern "C-unwind" fn replicate_commands(l: *mut ffi::lua_State) -> c_int 
     // SAFETY: pushes a value.
     unsafe { ffi::lua_pushboolean(l, 1) };
     1
-}
-
-/// No debugger looks on.
-unsafe extern "C-unwind" fn breakpoint(l: *mut ffi::lua_State) -> c_int {
-    // SAFETY: pushes a value.
-    unsafe { ffi::lua_pushboolean(l, 0) };
-    1
-}
-
-unsafe extern "C-unwind" fn debug(_: *mut ffi::lua_State) -> c_int {
-    0
 }
 
 /// Looks at an error on its way out of the script: it becomes a table, with the source and line it was raised at.

@@ -4,7 +4,7 @@
 use super::{
     end_script, interval,
     libraries::{finish, look},
-    look_up,
+    set_hook,
     shared::shared,
 };
 use mlua_sys as ffi;
@@ -43,8 +43,8 @@ unsafe fn resume_with(l: *mut ffi::lua_State, thread: *mut ffi::lua_State, run: 
             }
         }
         let wanted = interval(shared);
-        if ffi::lua_gethookcount(thread) != wanted {
-            ffi::lua_sethook(thread, Some(look_up), ffi::LUA_MASKCOUNT, wanted);
+        if ffi::lua_gethookcount(thread) != wanted || (*shared).debugger.is_some() {
+            set_hook(thread, shared, wanted);
         }
         (*shared).thread_now = thread;
         let results = run(l);

@@ -19,12 +19,13 @@ mod random;
 mod registering;
 mod shared;
 mod stack;
+mod stepping;
 mod strings;
 mod tables;
 mod texts;
 mod values;
 
-use super::{Answer, Asked, FunctionRef, RegisteredFunction, RunFacts};
+use super::{Answer, Asked, FunctionRef, RegisteredFunction, RunFacts, debugger::Debugger};
 use crate::resp::{
     output::Output,
     request::{Args, OwnedArgs},
@@ -204,7 +205,7 @@ impl Machine {
                 ffi::lua_setfield(l, -2, c"ARGV".as_ptr());
                 ffi::lua_settop(l, -2);
             }
-            ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, interval(self.shared));
+            arm(l, self.shared);
         }
         self.facts = Some(facts);
         self.is_running = true;
@@ -287,6 +288,16 @@ impl Machine {
             (self.failed, self.is_running) = (failed, false);
         }
         asked
+    }
+
+    /// The next run is debugged.
+    pub(super) fn set_debugger(&mut self, debugger: Option<Box<Debugger>>) {
+        self.shared_mut().debugger = debugger;
+    }
+
+    /// The session of the run, if it is debugged.
+    pub(super) fn debugger(&mut self) -> Option<&mut Debugger> {
+        self.shared_mut().debugger.as_deref_mut()
     }
 
     #[inline]
@@ -486,5 +497,31 @@ unsafe fn end_script(l: *mut ffi::lua_State) -> ! {
         ffi::lua_checkstack(l, 4);
         stack::push_error(l, (*shared::shared(l)).kill.unwrap_or("ERR").as_bytes(), true);
         ffi::lua_error(l)
+    }
+}
+
+/// Sets the hook for what runs.
+unsafe fn arm(l: *mut ffi::lua_State, shared: *const Shared) {
+    // SAFETY: the caller's.
+    unsafe { set_hook(l, shared, interval(shared)) };
+}
+
+/// Has the hook called at the next instruction.
+unsafe fn look_soon(l: *mut ffi::lua_State, shared: *const Shared) {
+    // SAFETY: the caller's.
+    unsafe { set_hook(l, shared, 1) };
+}
+
+/// # Safety
+/// `l` is a thread of the machine's. A hook may be set at any moment: Lua looks at it between two instructions.
+unsafe fn set_hook(l: *mut ffi::lua_State, shared: *const Shared, count: c_int) {
+    // SAFETY: the caller's.
+    unsafe {
+        // A script that is to end is shown no more of, and code of the user's is not debugged itself.
+        let is_debugged = (*shared).debugger.is_some() && (*shared).kill.is_none() && !(*shared).is_evaluating;
+        match is_debugged {
+            false => ffi::lua_sethook(l, Some(look_up), ffi::LUA_MASKCOUNT, count),
+            true => ffi::lua_sethook(l, Some(stepping::look_at_line), ffi::LUA_MASKCOUNT | ffi::LUA_MASKLINE, count),
+        };
     }
 }

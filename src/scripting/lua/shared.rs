@@ -5,7 +5,7 @@ use super::libraries::Libraries;
 pub(super) use crate::scripting::RegisteredFunction as Registered;
 use crate::{
     resp::request::OwnedArgs,
-    scripting::{Answer, Asked},
+    scripting::{Answer, Asked, debugger::Debugger},
 };
 use corosensei::Yielder;
 use mlua_sys as ffi;
@@ -25,6 +25,8 @@ pub(super) enum Given {
     Error(*const [u8]),
     Bool(bool),
     Kill(&'static str),
+    Late,
+    Leave,
 }
 
 impl Given {
@@ -35,6 +37,8 @@ impl Given {
             Answer::Error(text) => Self::Error(text),
             Answer::Bool(yes) => Self::Bool(yes),
             Answer::Kill(text) => Self::Kill(text),
+            Answer::Late => Self::Late,
+            Answer::Leave => Self::Leave,
         }
     }
 }
@@ -74,6 +78,10 @@ pub(super) struct Shared {
     pub(super) random: u64,
     /// What a library has registered, while its code runs.
     pub(super) registered: Option<Vec<Registered>>,
+    /// The session of a script that is debugged.
+    pub(super) debugger: Option<Box<Debugger>>,
+    /// What runs is code of its user's.
+    pub(super) is_evaluating: bool,
 }
 
 impl Shared {
@@ -97,6 +105,8 @@ impl Shared {
             libraries: Libraries::default(),
             random: super::random::seeded(seed),
             registered: None,
+            debugger: None,
+            is_evaluating: false,
         })
     }
 }
@@ -181,7 +191,7 @@ unsafe fn changed_large(shared: *mut Shared, old: usize, new: usize) {
         let new = if new >= LARGE { new } else { 0 };
         (*shared).large = (*shared).large.wrapping_add(new).wrapping_sub(old);
         if new > 0 && !(*shared).is_host && !(*shared).thread_now.is_null() {
-            ffi::lua_sethook((*shared).thread_now, Some(super::look_up), ffi::LUA_MASKCOUNT, 1);
+            super::look_soon((*shared).thread_now, shared);
         }
     }
 }

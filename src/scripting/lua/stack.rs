@@ -1,5 +1,6 @@
 //! Small steps on Lua's stack. None owns memory of Rust's while Lua may raise an error.
 
+use super::{shared::shared, stepping};
 use crate::data::float;
 use mlua_sys as ffi;
 use std::{
@@ -65,6 +66,10 @@ fn trimmed(text: &[u8]) -> &[u8] {
 /// in front of its first space; any other is given `ERR`.
 pub(super) unsafe fn push_error(l: *mut ffi::lua_State, text: &[u8], has_code: bool) {
     let text = up_to_zero(text);
+    // SAFETY: the session is looked at for this step.
+    if let Some(debugger) = unsafe { stepping::stepping(shared(l)) } {
+        debugger.show_error(text, has_code);
+    }
     let (code, text) = match memchr::memchr(b' ', text).filter(|_| has_code) {
         Some(space) => (&text[..space], &text[space + 1..]),
         None => (&b"ERR"[..], text),
