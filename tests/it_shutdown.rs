@@ -112,3 +112,19 @@ fn it_does_not_wait_when_told_not_to_or_for_nobody() {
         assert!(!server.log().contains("Waiting for replicas"));
     }
 }
+
+#[test]
+fn who_sees_the_end_of_a_connection_finds_nobody_listening() {
+    for round in 0..20 {
+        let server = Server::start(&["--busy-reply-threshold", "5"]);
+        let mut slow = server.connect();
+        if round % 2 == 0 {
+            slow.send_cmd(&["EVAL", "while true do end", "0"]);
+            wait_until(|| server.ask("PING").to_string().starts_with("-BUSY"));
+        }
+        let mut conn = server.connect();
+        conn.send(b"SHUTDOWN NOSAVE\r\n");
+        conn.recv_to_end();
+        assert!(Conn::try_tcp(server.address()).is_err());
+    }
+}

@@ -81,9 +81,9 @@ fn shutdown(ctx: &mut Ctx) {
     }
     let conn = ctx.conn;
     match ctx.server.shut_down(Shutdown { save, nosave, now, force }) {
-        // The only answer is the end of the connection; what follows in the pipeline is not executed.
-        Shutting::Down => ctx.server.close(conn, false),
-        Shutting::Waits => ctx.server.wait_for_shutdown(conn),
+        // The only answer is the end of the connection, which comes with that of the process: who sees it finds nobody listening any more. What
+        // follows in the pipeline is not executed.
+        Shutting::Down | Shutting::Waits => ctx.server.wait_for_shutdown(conn),
         Shutting::Failed => ctx.error(SHUTDOWN_FAILED),
     }
 }
