@@ -257,3 +257,17 @@ fn ten_gigabytes_are_too_much_for_a_script() {
     }
     wait_until(|| server.rss() < resident + 100 * MIB);
 }
+
+/// Half of what a script does must not be what the file has.
+#[test]
+fn a_signal_waits_for_the_end_of_a_script() {
+    if is_reference() {
+        return;
+    }
+    let mut server = Server::start(&[&THRESHOLD[..], &["--save", "3600 1"]].concat());
+    let _slow = slow_script(&server, "redis.call('set', 'a', 1) local n = 0 while n < 3e7 do n = n + 1 end redis.call('set', 'b', 2)");
+    server.signal("TERM");
+    assert_eq!(server.wait(), Some(0), "{}", server.log());
+    server.restart();
+    assert_eq!(server.ask("MGET a b"), *r#"["1", "2"]"#);
+}

@@ -266,7 +266,8 @@ impl Reactor {
             }
             self.engine.finish_turn();
             logger::note_role(self.engine.server.replication.upstream.is_some());
-            self.signals.note_shutdown(self.engine.server.shutdown.is_some());
+            let server = &self.engine.server;
+            self.signals.note_shutdown(server.shutdown.is_some() || server.shutdown_asked.is_some());
             self.start_disk_jobs();
             self.write_dirty();
             if !self.attempts.is_empty() {

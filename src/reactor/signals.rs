@@ -78,7 +78,9 @@ impl Signals {
             };
             log::warn!("Received {name} scheduling shutdown...");
             let how = Shutdown { save: how.save, nosave: how.nosave, now: how.now, force: how.force };
-            if engine.server.cron_paused {
+            // Half of what a script does is not to be saved: it comes to its end first.
+            let waits_for_script = !how.nosave && engine.server.scripts.busy().is_some();
+            if engine.server.cron_paused || waits_for_script {
                 engine.server.shutdown_asked = Some(how);
                 continue;
             }
