@@ -271,3 +271,25 @@ fn a_signal_waits_for_the_end_of_a_script() {
     server.restart();
     assert_eq!(server.ask("MGET a b"), *r#"["1", "2"]"#);
 }
+
+#[test]
+fn the_link_to_the_primary_stays_up_while_a_replica_runs_a_script() {
+    if is_reference() {
+        return;
+    }
+    const TIMEOUTS: [&str; 4] = ["--repl-timeout", "2", "--repl-ping-replica-period", "1"];
+    let primary = Server::start(&TIMEOUTS);
+    let replica = replica_of(&primary, &program(), &[&THRESHOLD[..], &TIMEOUTS].concat());
+    let library =
+        "#!lua name=l\nredis.register_function{function_name='loop', callback=function() while true do end end, flags={'no-writes'}}";
+    assert_eq!(primary.connect().cmd(&["FUNCTION", "LOAD", library]), *r#""l""#);
+    wait_until(|| replica.ask("FUNCTION LIST").items().len() == 1);
+    let mut slow = replica.connect();
+    slow.send_cmd(&["FCALL_RO", "loop", "0"]);
+    wait_until(|| replica.ask("PING").to_string().starts_with("-BUSY"));
+    wait_until(|| replica.ask("FUNCTION STATS").get("running_script").get("duration_ms").int() > 5000);
+    assert_eq!(primary.info("connected_slaves"), "1");
+    assert_eq!(replica.ask("FUNCTION KILL"), *"OK");
+    assert_starts(&slow.recv(), "-ERR ");
+    assert_eq!([primary.number::<u64>("sync_full"), primary.number("sync_partial_ok")], [1, 0]);
+}

@@ -100,6 +100,9 @@ impl Engine {
 
     /// The end of a turn beside a slow script: links are kept alive, what has been written goes on its way, and nothing else happens to the data.
     fn finish_busy_turn(&mut self, began_unix_us: i64) {
+        if self.is_upstream_beat_due() {
+            self.upstream_cron();
+        }
         self.upstream_turn();
         self.serve_replicas();
         self.end_logging(began_unix_us);
@@ -223,6 +226,7 @@ impl Engine {
         self.server.keyspace.renew_marks(hz as usize);
         self.clients_cron();
         self.server.close_idle_links();
+        self.failover_cron();
         self.upstream_cron();
         self.saves_cron();
         self.aof_rewrite_cron();

@@ -73,9 +73,13 @@ impl Engine {
         }
     }
 
+    /// Whether our primary is to be told that we are alive.
+    pub(super) fn is_upstream_beat_due(&self) -> bool {
+        self.server.mono_ms >= self.upstream_beat_ms
+    }
+
     /// Timeouts, and once a second an acknowledgement or a newline.
     pub(super) fn upstream_cron(&mut self) {
-        self.failover_cron();
         let now = self.server.mono_ms;
         let timeout_ms = u64::from(self.server.config.repl_timeout) * 1000;
         let second = now >= self.upstream_beat_ms;
@@ -366,7 +370,7 @@ impl Engine {
         }
     }
 
-    fn failover_cron(&mut self) {
+    pub(super) fn failover_cron(&mut self) {
         if self.server.replication.failover.is_some() {
             self.server.advance_failover();
         }
