@@ -39,6 +39,10 @@ fn debug(ctx: &mut Ctx) {
         (b"htstats", 3 | 4) => debug_object::htstats(ctx),
         (b"htstats-key", 3 | 4) => debug_object::htstats_key(ctx),
         (b"leak", 3) => leak(ctx),
+        // Libraries would be loaded on the script's own stack.
+        (b"loadaof" | b"reload", _) if ctx.server.scripts.running.is_some() => {
+            ctx.error("ERR This Redis command is not allowed from script");
+        }
         (b"loadaof", 2) => persistence::load_aof(ctx),
         (b"crash-and-recover", _) => restart(ctx, false),
         (b"restart", _) => restart(ctx, true),
