@@ -280,3 +280,63 @@ fn a_transaction_goes_on_behind_a_slow_script() {
     assert_eq!(conn.run("EXEC").to_string(), "[OK, 2, 3]");
     assert_eq!(conn.run("GET a").to_string(), r#""3""#);
 }
+
+#[test]
+fn what_a_script_does_to_its_lists_no_other_sees() {
+    let server = Server::start(&[]);
+    let mut conn = server.connect();
+    let shown = "local function show(list)
+            local all = {}
+            for k, v in pairs(list) do all[#all + 1] = tostring(k) .. '=' .. tostring(v) end
+            return table.concat(all, ' ') .. ' ' .. #list .. ' ' .. tostring(getmetatable(list)) .. ' ' .. tostring(list.left) .. ' ' .. tostring(list[9])
+        end
+        return show(KEYS) .. ', ' .. show(ARGV)";
+    let left = "left".repeat(10_000);
+    for script in [
+        "return 1",
+        "KEYS[2] = 'left'",
+        "KEYS.left = 'left'",
+        "KEYS[1], ARGV[1] = nil, nil",
+        "KEYS[1] = {KEYS, ARGV} ARGV[#ARGV] = KEYS",
+        "setmetatable(KEYS, {__index = function() return 'left' end})",
+        "setmetatable(ARGV, {__index = KEYS, __newindex = function() error('left') end})",
+        "table.insert(ARGV, 'left') table.remove(KEYS)",
+        "for i = 1, 100 do KEYS[i] = 'left' end",
+        "for i = 1, 100 do KEYS[i] = 'left' end for i = 1, 100 do KEYS[i] = nil end",
+        "for i = -3, 9 do ARGV[i] = 'left' end",
+        "coroutine.wrap(function() ARGV.left = coroutine.running() coroutine.yield() end)()",
+        "KEYS.left = 1 error('left')",
+        "return redis.call('NOSUCH', KEYS[1], table.remove(ARGV))",
+        "return {KEYS, ARGV}",
+    ] {
+        for (keys, args) in [(1, 2), (0, 0), (3, 1), (2, 20), (1, 0)] {
+            let names: Vec<String> = (1..=keys + args).map(|i| format!("v{i}")).collect();
+            let count = keys.to_string();
+            conn.cmd(&["EVAL", script, "2", "k1", &left, "a1", "a2", &left]);
+            conn.cmd(&["EVAL", script, "1", "k1", "a1"]);
+            let mut call = vec!["EVAL", shown, &count];
+            call.extend(names.iter().map(String::as_str));
+            let list = |from: usize, len: usize| {
+                let all: Vec<_> = (1..=len).map(|i| format!("{i}=v{}", from + i)).collect();
+                format!("{} {len} nil nil {}", all.join(" "), if len < 9 { "nil".into() } else { format!("v{}", from + 9) })
+            };
+            assert_eq!(conn.cmd(&call).text(), format!("{}, {}", list(0, keys), list(keys, args)), "{script}");
+        }
+    }
+}
+
+#[test]
+fn a_script_does_not_load_all_data_anew() {
+    if is_reference() {
+        return;
+    }
+    let server = Server::start(&["--enable-debug-command", "yes", "--save", ""]);
+    let mut conn = server.connect();
+    assert_eq!(conn.run("DEBUG SET-DISABLE-DENY-SCRIPTS 1"), *"OK");
+    conn.cmd(&["FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() return 1 end)"]);
+    for subcommand in ["RELOAD", "LOADAOF"] {
+        let told = conn.run(&format!("EVAL \"return redis.call('DEBUG', '{subcommand}')\" 0")).to_string();
+        assert!(told.contains("not allowed from script"), "{told}");
+    }
+    assert_eq!(conn.run("FCALL f 0"), *"1");
+}

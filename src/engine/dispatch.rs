@@ -3,7 +3,12 @@
 use super::{Engine, last_command, propagation::Logged, redact};
 use crate::{
     acl::Context,
-    commands::{CommandId, Ctx, Effect, Outcome, command::flags, key_extraction, registry::Lookup},
+    commands::{
+        CommandId, Ctx, Effect, Outcome,
+        command::{Group, flags},
+        key_extraction,
+        registry::Lookup,
+    },
     data::number,
     keyspace::ExpireMode,
     resp::{
@@ -151,7 +156,9 @@ impl Engine {
             if let Some(on) = self.call(conn, id, args, hashed, out, false) {
                 self.server.wait_for_keys(conn, id, args, *on, self.tried_nanos);
             }
-            if flags & DATA == 0 || flags & (flags::BLOCKING | flags::PARKS) != 0 {
+            // What a script calls is about data, or changes nothing that is looked at there.
+            let is_script_over = command.group == Group::Scripting && flags & flags::PARKS != 0 && self.is_script_harmless();
+            if !is_script_over && (flags & DATA == 0 || flags & (flags::BLOCKING | flags::PARKS) != 0) {
                 self.turn_reply_mode(conn);
                 *ordinary = self.is_ordinary(conn);
             }

@@ -147,7 +147,7 @@ pub struct Engine {
     /// The script that runs, or the transaction that waits for it, between two slices.
     suspended: Option<Box<scripts::Suspended>>,
     /// Replies of the commands that scripts run.
-    script_out: Output,
+    script_out: Option<Box<Output>>,
     /// The script has been suspended before it was given the last of them.
     owes_script_reply: bool,
     /// Monotonic milliseconds at which the log was last told that a replica goes on without its disk.
@@ -263,7 +263,7 @@ impl Engine {
             tried_nanos: 0,
             errors_before: 0,
             suspended: None,
-            script_out: Output::default(),
+            script_out: None,
             owes_script_reply: false,
             disk_logged_ms: None,
             http_logged_ms: None,

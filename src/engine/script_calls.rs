@@ -67,7 +67,9 @@ impl Engine {
         if self.server.is_stale() && command.flags & flags::STALE == 0 {
             return refused(b"ERR Can not execute the command on a stale replica");
         }
-        if let Some(denied) = self.denied(ConnId::SCRIPT, id, args) {
+        if self.server.scripts.running.as_ref().is_some_and(|running| running.is_restricted)
+            && let Some(denied) = self.denied(ConnId::SCRIPT, id, args)
+        {
             let text = self.note_denied(ConnId::SCRIPT, id, args, denied, Context::Lua);
             let reason = text.strip_prefix(b"NOPERM ").unwrap_or(&text);
             return Err((Some(id), [b"NOPERM ACL failure in script: ", reason].concat().into()));

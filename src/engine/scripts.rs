@@ -128,6 +128,7 @@ impl Engine {
             read_only: script.read_only || flags.has_shebang && flags.no_writes,
             allow_oom: flags.has_shebang && flags.allow_oom,
             denies_oom: false,
+            is_restricted: self.server.is_restricted(client),
             wrote: false,
             killed: false,
             began: self.nanos,
@@ -148,7 +149,7 @@ impl Engine {
         let client = self.server.clients.script_client(|| Client::new(0, Origin::default(), now, true));
         (client.db, client.user, client.authenticated, client.no_touch) = (db, user, authenticated, no_touch);
         client.peer = if repeats { Peer::File } else { Peer::Client };
-        self.script_out.protocol = Protocol::Resp2;
+        self.script_out.get_or_insert_default().protocol = Protocol::Resp2;
     }
 
     /// Why a script may not begin, if it says of itself what it does, or the server's state allows none.
@@ -191,12 +192,12 @@ impl Engine {
 
     /// Has the script go on until it ends or, where it is slow, until this moment of monotonic time.
     fn advance_script(&mut self, answer: Answer<'_>, until: u64) -> Step {
-        let mut reply = std::mem::take(&mut self.script_out);
+        let mut reply = self.script_out.take().unwrap_or_default();
         let step = self.advance_with(answer, until, &mut reply);
         if !self.owes_script_reply && (reply.tail_capacity() > REPLY_KEPT || !reply.rewind(0)) {
-            reply = Output::new(reply.protocol);
+            *reply = Output::new(reply.protocol);
         }
-        self.script_out = reply;
+        self.script_out = Some(reply);
         step
     }
 
@@ -306,6 +307,12 @@ impl Engine {
         }
         self.server.scripts.running = None;
         self.server.scripts.is_slow = false;
+    }
+
+    /// Whether no script is left to go on, and none may have called what clients are not held to the same rules by afterwards.
+    #[inline]
+    pub(super) fn is_script_harmless(&self) -> bool {
+        self.suspended.is_none() && !self.server.scripts.allows_more
     }
 
     /// Whether the data stand still for everybody but the script that runs.

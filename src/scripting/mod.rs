@@ -11,6 +11,7 @@
 //! One script runs at a time. Between two calls of `resume` it lies on a stack of its own, where nothing owns memory of Rust's: a kill ends
 //! it with an error of Lua's, which jumps over those frames.
 
+mod bytecode;
 mod cache;
 mod debugger;
 pub mod functions;

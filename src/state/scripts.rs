@@ -57,6 +57,8 @@ pub struct Running {
     pub allow_oom: bool,
     /// Memory was short when it began, and it may not go on all the same.
     pub denies_oom: bool,
+    /// Its user may not do everything. No user changes while it runs.
+    pub is_restricted: bool,
     /// It has run a command that writes.
     pub wrote: bool,
     /// Somebody has asked for its end.
@@ -148,6 +150,7 @@ mod tests {
             read_only: false,
             allow_oom: false,
             denies_oom: false,
+            is_restricted: false,
             wrote: false,
             killed: false,
             began: 5_000_000,

@@ -143,6 +143,24 @@ unsafe fn collect(l: *mut ffi::lua_State, mut cycles: u32, steps: u32) -> Result
     }
 }
 
+/// `tonumber`. A short string of digits is the number that it says, without C's reading of numbers, twice; the rest is Lua's own, upvalue 1.
+unsafe extern "C-unwind" fn tonumber(l: *mut ffi::lua_State) -> c_int {
+    // As many digits as a number holds exactly.
+    const DIGITS_MAX: usize = 15;
+    // SAFETY: nothing is owned.
+    unsafe {
+        if ffi::lua_type(l, 1) == ffi::LUA_TSTRING && ffi::lua_type(l, 2) == ffi::LUA_TNONE {
+            let text = bytes_at(l, 1);
+            if (1..=DIGITS_MAX).contains(&text.len()) && text.iter().all(u8::is_ascii_digit) {
+                let number = text.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+                ffi::lua_pushnumber(l, number as f64);
+                return 1;
+            }
+        }
+        super::env::pass_on(l)
+    }
+}
+
 /// Puts these functions in the place of Lua's own.
 ///
 /// # Safety
@@ -153,8 +171,10 @@ pub(super) unsafe fn register(l: *mut ffi::lua_State) {
         ffi::lua_pushvalue(l, ffi::LUA_GLOBALSINDEX);
         set_functions(l, &[(c"pcall", pcall), (c"xpcall", xpcall), (c"unpack", unpack)]);
         ffi::lua_settop(l, -2);
-        ffi::lua_getfield_(l, ffi::LUA_GLOBALSINDEX, c"collectgarbage".as_ptr());
-        ffi::lua_pushcclosure(l, collect_garbage, 1);
-        ffi::lua_setfield(l, ffi::LUA_GLOBALSINDEX, c"collectgarbage".as_ptr());
+        for (name, function) in [(c"collectgarbage", collect_garbage as ffi::lua_CFunction), (c"tonumber", tonumber)] {
+            ffi::lua_getfield_(l, ffi::LUA_GLOBALSINDEX, name.as_ptr());
+            ffi::lua_pushcclosure(l, function, 1);
+            ffi::lua_setfield(l, ffi::LUA_GLOBALSINDEX, name.as_ptr());
+        }
     }
 }

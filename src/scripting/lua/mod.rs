@@ -15,6 +15,7 @@ mod coroutines;
 mod env;
 mod frame;
 mod libraries;
+mod lists;
 mod random;
 mod registering;
 mod shared;
@@ -31,11 +32,12 @@ use crate::resp::{
     request::{Args, OwnedArgs},
 };
 use corosensei::{Coroutine, CoroutineResult, stack::DefaultStack};
+use lists::{Lists, push_list};
 use mlua_sys as ffi;
 pub(super) use registering::is_name;
 use shared::{Given, Shared, ask, bound};
 use std::{
-    ffi::{CString, c_int},
+    ffi::{CString, c_int, c_void},
     rc::Rc,
 };
 
@@ -50,8 +52,8 @@ const INSTRUCTIONS_FIRST: c_int = 1000;
 const INSTRUCTION_BYTES: usize = 1 << 29;
 /// Nanoseconds that the instructions between two looks are to take: where they take longer, there are fewer of them.
 const LOOK_NANOS: u64 = 500_000;
-/// Runs between two steps of the collector that the machine asks for.
-const RUNS_PER_STEP: u32 = 50;
+/// Bytes that Lua may take before the machine asks the collector for a step: a script may have stopped it.
+const STEP_BYTES: usize = 1 << 20;
 
 /// Bytes below which garbage waits for the next script.
 const GARBAGE_MIN: usize = 8 << 20;
@@ -64,15 +66,15 @@ pub(super) struct Machine {
     /// Where the registry keeps the error handler and the table of globals.
     handler: c_int,
     globals: c_int,
+    lists: Lists,
     coroutine: Option<Coroutine<(), Asked, ()>>,
     facts: Option<RunFacts>,
     failed: bool,
     is_running: bool,
     /// Monotonic nanoseconds at the last look.
     looked_nanos: u64,
-    runs: u32,
-    /// The globals have KEYS and ARGV.
-    has_keys: bool,
+    /// Bytes Lua held at the last step, or since then at the least.
+    stepped: usize,
     /// There may be much that nothing leads to any more: so many times the collector is still to go through all of it. The first time may have begun
     /// while it was in use.
     cycles_left: u32,
@@ -113,13 +115,13 @@ impl Machine {
                 shared,
                 handler,
                 globals,
+                lists: Lists::new(main, globals),
                 coroutine: Some(coroutine),
                 facts: None,
                 failed: false,
                 is_running: false,
                 looked_nanos: 0,
-                runs: 0,
-                has_keys: false,
+                stepped: 0,
                 cycles_left: 0,
             }
         }
@@ -160,8 +162,31 @@ impl Machine {
                 ffi::lua_settop(l, 0);
                 return Err(text);
             }
+            self.shorten_way_to_globals();
             let at = ffi::luaL_ref(l, ffi::LUA_REGISTRYINDEX);
             Ok(FunctionRef(at as u32))
+        }
+    }
+
+    /// Has the function on top, which has just been compiled, find globals in the table of globals itself, rather than behind a proxy. Where no function of
+    /// it sets a global that table is out of its reach: there is no other way to write to an environment.
+    ///
+    /// # Safety
+    /// The state is at rest; memory is not refused.
+    unsafe fn shorten_way_to_globals(&self) {
+        unsafe extern "C-unwind" fn append(_: *mut ffi::lua_State, part: *const c_void, size: usize, code: *mut c_void) -> c_int {
+            // SAFETY: `lua_dump` hands over bytes that live until it goes on, and the vector below.
+            unsafe { (*code.cast::<Vec<u8>>()).extend_from_slice(std::slice::from_raw_parts(part.cast(), size)) };
+            0
+        }
+        let (l, mut code) = (self.main, Vec::new());
+        // SAFETY: the caller's. Writing a function's code raises no error.
+        unsafe {
+            let failed = ffi::lua_dump_(l, append, (&raw mut code).cast());
+            if failed == 0 && !super::bytecode::sets_globals(&code) {
+                ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, self.globals);
+                ffi::lua_setfenv(l, -2);
+            }
         }
     }
 
@@ -187,23 +212,9 @@ impl Machine {
             if facts.is_function {
                 push_list(l, keys);
                 push_list(l, argv);
-                if std::mem::take(&mut self.has_keys) {
-                    // They are a script's.
-                    ffi::lua_getfield_(l, ffi::LUA_REGISTRYINDEX, env::GLOBALS.as_ptr());
-                    for name in [c"KEYS", c"ARGV"] {
-                        ffi::lua_pushnil(l);
-                        ffi::lua_setfield(l, -2, name.as_ptr());
-                    }
-                    ffi::lua_settop(l, -2);
-                }
+                self.lists.hide(l);
             } else {
-                self.has_keys = true;
-                ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, self.globals);
-                push_list(l, keys);
-                ffi::lua_setfield(l, -2, c"KEYS".as_ptr());
-                push_list(l, argv);
-                ffi::lua_setfield(l, -2, c"ARGV".as_ptr());
-                ffi::lua_settop(l, -2);
+                self.lists.fill(l, keys, argv);
             }
             arm(l, self.shared);
         }
@@ -334,11 +345,13 @@ impl Machine {
                 written = writer.end();
             }
             ffi::lua_settop(l, 0);
-            // A step also wakes a collector that a script has stopped.
-            self.runs = (self.runs + 1) % RUNS_PER_STEP;
-            if self.runs == 0 {
+            self.lists.let_go(l);
+            let used = self.shared().used;
+            if used > self.stepped.saturating_add(STEP_BYTES) {
                 ffi::lua_gc(self.main, ffi::LUA_GCSTEP, 0);
+                self.stepped = used;
             }
+            self.stepped = self.stepped.min(used);
         }
         let shared = self.shared_mut();
         shared.libraries.begin();
@@ -400,18 +413,6 @@ impl Drop for Machine {
         unsafe {
             ffi::lua_close(self.main);
             drop(Box::from_raw(self.shared));
-        }
-    }
-}
-
-/// Pushes a list of strings.
-unsafe fn push_list(l: *mut ffi::lua_State, args: Args) {
-    // SAFETY: pushes two values at most.
-    unsafe {
-        ffi::lua_createtable(l, c_int::try_from(args.len()).unwrap_or(0), 0);
-        for (i, arg) in (1..).zip(args.iter()) {
-            stack::push_bytes(l, arg);
-            ffi::lua_rawseti_(l, -2, i);
         }
     }
 }

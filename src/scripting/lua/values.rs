@@ -13,7 +13,13 @@ fn line(at: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 fn integer(digits: &[u8]) -> Option<i64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
+    let (digits, is_negative) = digits.strip_prefix(b"-").map_or((digits, false), |digits| (digits, true));
+    let number = digits.iter().try_fold(0_i64, |number, digit| {
+        let digit = digit.wrapping_sub(b'0');
+        // Downwards, where there is one number more.
+        if digit < 10 { number.checked_mul(10)?.checked_sub(i64::from(digit)) } else { None }
+    })?;
+    if is_negative { Some(number) } else { number.checked_neg() }
 }
 
 /// Pushes the value at the beginning of `at`. Gives what is behind it, and whether it is an error. Nothing where it is no reply, or nested too
