@@ -49,7 +49,8 @@ impl Engine {
         let Some(writer) = &self.server.aof.writer else { return true };
         let log = &self.server.replication.log;
         let (from, mut db) = (writer.written(), writer.written_db());
-        if log.end() - from > TAIL_BYTES_MAX {
+        // What has been written and not synced stands in front of that: it failed with its last byte in the file.
+        if from > writer.synced() || log.end() - from > TAIL_BYTES_MAX {
             return false;
         }
         let Some(pieces) = log.read_from(from) else { return false };
