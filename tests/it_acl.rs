@@ -361,6 +361,10 @@ fn databases_are_allowed_by_number() {
         ACL SETUSER u db=                       -> -ERR Error in ACL SETUSER modifier 'db=': Syntax error
         ACL DRYRUN u GET k                      -> "User u has no permissions to access database GET"
         ACL DRYRUN u SELECT 0                   -> "User u has no permissions to access database 0"
+        ACL DRYRUN u MOVE k 3                   -> "User u has no permissions to access database 3"
+        ACL DRYRUN u COPY k l DB 0              -> "User u has no permissions to access database 0"
+        ACL DRYRUN u COPY k l DB 1              -> "User u has no permissions to access database COPY"
+        ACL DRYRUN u SWAPDB 0 99                -> OK
         ACL DRYRUN u PING                       -> OK
         @u AUTH u x                             -> OK
         @u GET k                                -> -NOPERM No permissions to access database

@@ -56,19 +56,21 @@ impl Request for Asked<'_> {
     fn databases(&self, each: &mut dyn FnMut(Option<usize>, usize) -> bool) -> bool {
         let command = self.registry.get(self.id);
         // Who names no database that there is is told so by the command.
-        let named = |at: usize, each: &mut dyn FnMut(Option<usize>, usize) -> bool| {
+        let named = |at: usize| {
             let index =
                 (at < self.args.len()).then(|| number::parse_i64(self.args.get(at))).flatten().and_then(|n| usize::try_from(n).ok());
-            index.filter(|index| *index < self.databases).is_none_or(|index| each(Some(index), at))
+            index.filter(|index| *index < self.databases)
         };
+        // What is named is refused before what is selected, so that the refusal names it.
         match command.name {
-            "select" => named(1, each),
-            "swapdb" => named(1, each) && named(2, each),
+            "select" => named(1).is_none_or(|db| each(Some(db), 1)),
+            "swapdb" => named(1).zip(named(2)).is_none_or(|(one, other)| each(Some(one), 1) && each(Some(other), 2)),
             "flushall" => each(None, 0),
-            "move" => each(Some(self.db), 0) && named(2, each),
+            "move" => named(2).is_none_or(|db| each(Some(db), 2)) && each(Some(self.db), 0),
             "copy" => {
                 let is_option = |at: &usize| self.args.get(*at).eq_ignore_ascii_case(b"db");
-                each(Some(self.db), 0) && (3..self.args.len()).filter(is_option).all(|at| named(at + 1, each))
+                let mut options = (3..self.args.len()).filter(is_option).map(|at| at + 1);
+                options.all(|at| named(at).is_none_or(|db| each(Some(db), at))) && each(Some(self.db), 0)
             }
             _ => !uses_data(command) || each(Some(self.db), 0),
         }
