@@ -67,7 +67,7 @@ impl<C: CommandNames> Clone for Reader<'_, C> {
     }
 }
 
-/// Whether a name of a pattern or a user could not be written to a file.
+/// Whether a pattern, a first argument or a user's name could not be written to a file.
 pub(super) fn has_blanks(name: &[u8]) -> bool {
     name.iter().any(|byte| byte.is_ascii_whitespace() || matches!(byte, 0 | 0x0b))
 }
@@ -191,7 +191,8 @@ impl Selector {
         if name[..at].contains(&b'|') {
             return Err(RuleError::SubcommandArg);
         }
-        if arg.is_empty() {
+        // It is shown among other rules, and has to be the same when it is read again.
+        if arg.is_empty() || has_blanks(arg) || std::str::from_utf8(arg).is_err() {
             return Err(RuleError::Syntax);
         }
         if commands.subcommands(container).next().is_some() {

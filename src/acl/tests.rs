@@ -399,3 +399,10 @@ fn a_prefix_matches_as_the_pattern_does() {
         }
     }
 }
+
+#[test]
+fn what_would_be_read_again_as_other_rules_is_refused() {
+    for rule in [&b"+select|1 +@all"[..], b"+select|1\n", b"+select|\xff", b"(+get +select|1))", b"(~a) +get)", b"(%R~a))"] {
+        assert!(matches!(users().set(b"u", &[rule], &Few), Err(UsersError::Rule(_, RuleError::Syntax))), "{}", rule.escape_ascii());
+    }
+}

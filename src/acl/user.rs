@@ -125,6 +125,10 @@ impl User {
                 let mut selector = Selector::nothing(all_channels);
                 let words = inside[..inside.len() - 1].split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
                 for word in words {
+                    // Read again, the selector would end there.
+                    if word.ends_with(b")") {
+                        return Err(RuleError::Syntax);
+                    }
                     selector.apply(word, reader)?;
                 }
                 self.selectors.push(selector);
