@@ -13,22 +13,23 @@ pub(super) struct KeyPattern {
     pub pattern: Box<[u8]>,
     /// What may be done with the keys that match.
     pub access: u8,
-    /// Nothing but a star at its end is special in it.
-    is_prefix: bool,
+    /// How long it is without the star at its end, where nothing else in it is special; else `usize::MAX`.
+    prefix: usize,
 }
 
 impl KeyPattern {
     pub fn new(pattern: &[u8], access: u8) -> Self {
         let special = pattern.iter().position(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'));
-        Self { pattern: pattern.into(), access, is_prefix: pattern.ends_with(b"*") && special == Some(pattern.len() - 1) }
+        let prefix = special.filter(|at| pattern[*at..] == *b"*").unwrap_or(usize::MAX);
+        Self { pattern: pattern.into(), access, prefix }
     }
 
     #[inline]
     fn matches(&self, key: &[u8]) -> bool {
-        match self.pattern.split_last() {
+        match self.pattern.get(..self.prefix) {
             // A key without a name matches no pattern but the empty one.
-            Some((_, prefix)) if self.is_prefix => key.starts_with(prefix) && !key.is_empty(),
-            _ => glob::matches(&self.pattern, key, false),
+            Some(prefix) => key.starts_with(prefix) && !key.is_empty(),
+            None => glob::matches(&self.pattern, key, false),
         }
     }
 }
@@ -121,6 +122,12 @@ impl Selector {
         self.future && self.command_rules.is_empty()
     }
 
+    /// Whether every key may be accessed in every way.
+    #[inline]
+    pub fn allows_all_keys(&self) -> bool {
+        self.all_keys
+    }
+
     /// Whether every key may be accessed so.
     pub(super) fn allows_every_key(&self, access: u8) -> bool {
         self.all_keys || self.keys.iter().any(|rule| rule.access & access == access && *rule.pattern == *b"*")
@@ -132,7 +139,14 @@ impl Selector {
         self.commands.get(command / 64).map_or(self.future, |word| word >> (command % 64) & 1 != 0)
     }
 
+    /// Whether a command is allowed whatever the database, but for its keys and channels.
+    #[inline]
+    pub fn allows_but_for_names(&self, command: usize) -> bool {
+        self.databases.is_none() && self.allows_command(command)
+    }
+
     /// Whether a key may be accessed so.
+    #[inline]
     pub fn allows_key(&self, key: &[u8], access: u8) -> bool {
         self.all_keys || self.keys.iter().any(|rule| rule.access & access == access && rule.matches(key))
     }

@@ -4,7 +4,7 @@ use super::{
     CategoryNames, CommandNames, User,
     rules::{Reader, RuleError, has_blanks},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 /// The user that clients are before they say who they are.
 pub const DEFAULT: &[u8] = b"default";
@@ -16,7 +16,7 @@ pub struct UserId(u64);
 /// The users.
 pub struct Users {
     by_name: BTreeMap<Box<[u8]>, UserId>,
-    users: BTreeMap<UserId, User>,
+    users: BTreeMap<UserId, Rc<User>>,
     next: u64,
     categories: CategoryNames,
     /// Whether those to come may use all channels (`acl-pubsub-default`).
@@ -40,7 +40,7 @@ impl Users {
     /// The default user, who may do everything without a password.
     pub fn new(categories: CategoryNames) -> Self {
         let mut users = Self { by_name: BTreeMap::new(), users: BTreeMap::new(), next: 0, categories, all_channels: false, open: true };
-        users.insert(User::default_user());
+        users.insert(Rc::new(User::default_user()));
         users
     }
 
@@ -49,7 +49,7 @@ impl Users {
         Self { by_name: BTreeMap::new(), users: BTreeMap::new(), next: 1, categories, all_channels, open: false }
     }
 
-    fn insert(&mut self, user: User) -> UserId {
+    fn insert(&mut self, user: Rc<User>) -> UserId {
         let id = UserId(self.next);
         self.next += 1;
         self.by_name.insert(user.name.clone(), id);
@@ -64,6 +64,11 @@ impl Users {
 
     /// A user, as long as it exists.
     pub fn get(&self, id: UserId) -> Option<&User> {
+        self.users.get(&id).map(Rc::as_ref)
+    }
+
+    /// A user as it is, for whoever asks it often: it does not change, but may be no more, or have other rules.
+    pub fn get_shared(&self, id: UserId) -> Option<&Rc<User>> {
         self.users.get(&id)
     }
 
@@ -74,7 +79,7 @@ impl Users {
 
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = (UserId, &User)> {
-        self.by_name.values().filter_map(|id| Some((*id, self.users.get(id)?)))
+        self.by_name.values().filter_map(|id| Some((*id, self.get(*id)?)))
     }
 
     /// The user who has this name and password.
@@ -83,7 +88,7 @@ impl Users {
     }
 
     /// Sets rules of a user, who is made if it is not there: all of them, or none if one is refused. Returns the user and what it was.
-    pub fn set(&mut self, name: &[u8], rules: &[&[u8]], commands: &impl CommandNames) -> Result<(UserId, Option<User>), UsersError> {
+    pub fn set(&mut self, name: &[u8], rules: &[&[u8]], commands: &impl CommandNames) -> Result<(UserId, Option<Rc<User>>), UsersError> {
         if has_blanks(name) {
             return Err(UsersError::BadName);
         }
@@ -94,12 +99,12 @@ impl Users {
             user.apply(&rule, self.all_channels, reader).map_err(|error| UsersError::Rule(rule, error))?;
         }
         Ok(match old {
-            Some(id) => (id, self.replace(id, user)),
-            None => (self.insert(user), None),
+            Some(id) => (id, self.replace(id, Rc::new(user))),
+            None => (self.insert(Rc::new(user)), None),
         })
     }
 
-    fn replace(&mut self, id: UserId, user: User) -> Option<User> {
+    fn replace(&mut self, id: UserId, user: Rc<User>) -> Option<Rc<User>> {
         if id == UserId::default() {
             self.open = user.is_enabled() && user.is_nopass();
         }
@@ -119,7 +124,7 @@ impl Users {
         for (name, id) in self.by_name.clone() {
             match others.by_name.remove(&name).and_then(|other| others.users.remove(&other)) {
                 Some(user) => _ = self.replace(id, user),
-                None if id == UserId::default() => _ = self.replace(id, User::default_user()),
+                None if id == UserId::default() => _ = self.replace(id, Rc::new(User::default_user())),
                 None => {
                     self.remove(&name);
                     gone.push(id);
@@ -133,6 +138,7 @@ impl Users {
     /// Has the default user have this password and no other, or need none where it is empty (`requirepass`).
     pub fn set_default_password(&mut self, password: &[u8]) {
         if let Some(default) = self.users.get_mut(&UserId::default()) {
+            let default = Rc::make_mut(default);
             default.set_only_password(password);
             self.open = default.is_enabled() && default.is_nopass();
         }

@@ -38,10 +38,18 @@ pub fn keys(command: &Command, args: &Args<'_>) -> Option<Vec<KeyAt>> {
 #[inline]
 pub fn each_key(command: &Command, args: &Args<'_>, mut each: impl FnMut(usize, u32) -> bool) -> bool {
     if command.only_key != 0 {
-        let flags = command.key_access.map_or_else(|| command.keys.first().map_or(0, |spec| spec.flags), |access| access(args));
-        return command.only_key >= args.len() || each(command.only_key, flags);
+        return command.only_key >= args.len() || each(command.only_key, access_of_only_key(command, args));
     }
     each_of_several(command, args, &mut each)
+}
+
+/// What is done with the key of a request that has one and can have no other.
+#[inline]
+pub fn access_of_only_key(command: &Command, args: &Args<'_>) -> u32 {
+    match command.key_access {
+        Some(access) => access(args),
+        None => command.keys.first().map_or(0, |spec| spec.flags),
+    }
 }
 
 /// The same for commands that may have several keys, or none.

@@ -87,6 +87,13 @@ impl Request for Asked<'_> {
     }
 }
 
+/// The key of a request that has one and can have no other, and what is done with it.
+#[inline]
+pub fn only_key<'a>(command: &Command, args: &Args<'a>) -> Option<(&'a [u8], u8)> {
+    let at = command.only_key;
+    (at != 0 && at < args.len()).then(|| (args.get(at), access(key_extraction::access_of_only_key(command, args))))
+}
+
 /// Whether a command means the database that is selected.
 fn uses_data(command: &Command) -> bool {
     command.categories_all() & (categories::KEYSPACE | categories::READ | categories::WRITE) != 0 || key_extraction::has_keys(command)

@@ -39,7 +39,7 @@ impl Engine {
     /// Whether neither this client nor the server is in a state that any command has to be checked against.
     pub(super) fn is_ordinary(&mut self, conn: ConnId) -> bool {
         let gate = self.server.write_gate();
-        self.barred = self.barred(conn, gate) | self.restriction(conn);
+        self.barred = self.barred(conn, gate) | self.note_caller(conn);
         let server = &self.server;
         !gate.checks_all()
             && self.barred & DATA != DATA
@@ -75,13 +75,6 @@ impl Engine {
             return u64::MAX;
         }
         denied | if self.server.config.replica_read_only || gate.holds() { flags::WRITE | flags::MAY_REPLICATE } else { 0 }
-    }
-
-    /// A flag that every command has, where there is something that the client's user may not do.
-    #[inline]
-    fn restriction(&self, conn: ConnId) -> u64 {
-        let server = &self.server;
-        if server.clients.get(conn).is_some_and(|client| server.is_restricted(client)) { flags::ANY } else { 0 }
     }
 
     /// The error for a command that the server's state does not allow a client, or for an EXEC that would run one.

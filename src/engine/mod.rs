@@ -77,7 +77,7 @@ mod tests;
 mod tracking_tests;
 
 use crate::{
-    acl::Users,
+    acl::{User, Users},
     commands::{Registry, TABLE, command::categories},
     config::Config,
     data::{key_hash::Seed, rng::Rng},
@@ -87,7 +87,7 @@ use crate::{
     state::{Action, Clients, ConnId, DiskDone, DiskJob, Host, Server},
 };
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, rc::Rc};
 
 pub use input::Fill;
 
@@ -108,6 +108,8 @@ pub struct Engine {
     unit: propagation::LoggedUnit,
     /// Command flags that the client whose requests are being executed may not use without a look at the server's role.
     barred: u64,
+    /// That client's user, where it has rules and exists: as it was when `barred` was made.
+    caller: Option<Rc<User>>,
     /// Our primary's commands.
     applying: executor::Executor,
     /// The snapshot that our primary is sending.
@@ -244,6 +246,7 @@ impl Engine {
             short_of_memory: Vec::new(),
             unit: Default::default(),
             barred: 0,
+            caller: None,
             applying: Default::default(),
             arriving: None,
             held_input: None,

@@ -2,8 +2,13 @@
 
 use super::Engine;
 use crate::{
-    acl::{Context, DEFAULT, Denied, Refusal},
-    commands::{CommandId, client::list, command::flags, permissions::Asked},
+    acl::{Context, DEFAULT, Denied, Refusal, Selector},
+    commands::{
+        CommandId,
+        client::list,
+        command::flags,
+        permissions::{self, Asked},
+    },
     resp::request::Args,
     state::ConnId,
 };
@@ -35,8 +40,40 @@ impl Engine {
     #[inline(never)]
     pub(super) fn is_allowed_after_all(&mut self, conn: ConnId, id: CommandId, args: Args<'_>, barred: u64) -> bool {
         barred & !(flags::ANY | flags::DENYOOM) == 0
-            && (barred & flags::ANY == 0 || self.denied(conn, id, args).is_none())
+            && (barred & flags::ANY == 0 || self.caller_may(conn, id, args))
             && (barred & flags::DENYOOM == 0 || self.has_memory())
+    }
+
+    /// Takes note of whose requests are to be executed. Returns a flag that every command has, where there is something that the client's user may not do.
+    ///
+    /// Only commands about anything but data change users or who a client is, and this is asked again behind each of them.
+    #[inline]
+    pub(super) fn note_caller(&mut self, conn: ConnId) -> u64 {
+        let Some(client) = self.server.clients.get(conn).filter(|client| !client.peer.repeats()) else { return 0 };
+        let user = self.server.users.get_shared(client.user);
+        if user.is_some_and(|user| user.is_unrestricted()) {
+            return 0;
+        }
+        self.caller = user.cloned();
+        flags::ANY
+    }
+
+    /// Whether the rules of whose requests are being executed allow a command.
+    #[inline]
+    fn caller_may(&self, conn: ConnId, id: CommandId, args: Args<'_>) -> bool {
+        let is_plain =
+            self.caller.as_ref().is_some_and(|user| user.selectors().first().is_some_and(|rules| self.allows_plainly(rules, id, &args)));
+        debug_assert!(!is_plain || self.denied(conn, id, args).is_none());
+        is_plain || self.denied(conn, id, args).is_none()
+    }
+
+    /// Whether rules allow a request that is as most are: for one key or none, and no channel. Of others it says nothing.
+    #[inline]
+    fn allows_plainly(&self, rules: &Selector, id: CommandId, args: &Args<'_>) -> bool {
+        let command = self.registry.get(id);
+        rules.allows_but_for_names(usize::from(id))
+            && command.flags & flags::PUBSUB == 0
+            && (rules.allows_all_keys() || permissions::only_key(command, args).is_some_and(|(key, access)| rules.allows_key(key, access)))
     }
 
     /// Why the rules of a client's user refuse a command, if they do.
