@@ -71,16 +71,16 @@ impl Side {
 
     /// What the two have been told since it was last looked at, in an order of ours; the answers to `commands` of client `who` are passed over.
     fn told(&mut self, who: usize, commands: usize) -> [Vec<String>; 2] {
-        let mut answers = [0, 0, 0];
-        answers[who] = commands;
-        (1..3).for_each(|other| (0..answers[other]).for_each(|_| drop(self.clients[other].recv())));
         let mut pushed = Vec::new();
-        self.clients[0].send_cmd(&["PING"]);
-        for _ in 0..=answers[0] {
-            while let Value::Push(items) = self.clients[0].recv() {
+        let mut answer = |client: &mut Conn| {
+            while let Value::Push(items) = client.recv() {
                 pushed.extend(keys(&items[1]));
             }
-        }
+        };
+        (0..commands).for_each(|_| answer(&mut self.clients[who]));
+        // What is broadcast leaves at the end of the turn, in which another command must not run.
+        self.clients[0].send_cmd(&["PING"]);
+        answer(&mut self.clients[0]);
         let mut heard = Vec::new();
         self.listener.send_cmd(&["PING"]);
         loop {
