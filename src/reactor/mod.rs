@@ -211,6 +211,7 @@ impl Reactor {
     pub fn run(&mut self) -> i32 {
         let mut events = Events::with_capacity(EVENTS);
         let mut clock = turn::TurnClock::new(self.engine.server.host.cpu_nanos());
+        let mut ended = self.engine.server.host.nanos();
         loop {
             if let Some(code) = self.act() {
                 self.shut_down(code);
@@ -233,6 +234,7 @@ impl Reactor {
             }
             self.engine.begin_turn();
             let started = self.engine.server.host.nanos();
+            clock.turn_begins(started.saturating_sub(ended), || self.engine.server.host.cpu_nanos());
             for event in &events {
                 match event.token() {
                     TOKEN_SIGNAL => self.signals.handle(&mut self.engine),
@@ -277,7 +279,8 @@ impl Reactor {
                 self.tls.borrow_mut().look_at_files(&self.engine.server.config, self.engine.server.mono_ms);
             }
             let server = &mut self.engine.server;
-            let elapsed = server.host.nanos().saturating_sub(started);
+            ended = server.host.nanos();
+            let elapsed = ended.saturating_sub(started);
             server.stats.turns.add(clock.turn_ended(elapsed, || server.host.cpu_nanos()));
             self.notifier.alive(self.engine.server.mono_ms);
         }

@@ -1,9 +1,10 @@
 //! How much processor time each turn takes, without a system call for each.
 //!
 //! A turn that is short by the wall clock, which costs nothing to read, is counted with that time: it cannot have used more of the processor.
-//! Of a long one the kernel is asked, because another process may have had the processor meanwhile.
+//! Of a long one the kernel is asked, because another process may have had the processor meanwhile. It is asked behind a long wait, too: what a wait costs,
+//! interrupts of others among it, is no turn's.
 
-/// Up to here a turn counts with its wall-clock time.
+/// Up to here a turn counts with its wall-clock time, and a wait before one costs little.
 const SHORT_NANOS: u64 = 100_000;
 /// After so many short turns the kernel is asked all the same: what the polls between them cost is in the next long turn's count otherwise.
 const SHORT_TURNS_MAX: u32 = 32;
@@ -21,6 +22,14 @@ impl TurnClock {
     /// The first turn begins.
     pub fn new(cpu_nanos: u64) -> Self {
         Self { cpu_nanos, counted_nanos: 0, turns: 0 }
+    }
+
+    /// A turn begins for which the loop has waited so long.
+    #[inline]
+    pub fn turn_begins(&mut self, waited_nanos: u64, ask: impl FnOnce() -> u64) {
+        if waited_nanos > SHORT_NANOS {
+            *self = Self::new(ask());
+        }
     }
 
     /// A turn is over that took so long by the wall clock. Returns its processor time, or a little more.
@@ -52,6 +61,14 @@ mod tests {
         // Both took what they seem to have taken, and this one 500 us of its 4 ms.
         assert_eq!(clock.turn_ended(4_000_000, || 1_600_000), 500_000);
         assert_eq!(clock.turn_ended(300_000, || 3_000_000), 300_000, "never more than the wall clock says");
+    }
+
+    #[test]
+    fn what_a_long_wait_costs_is_no_turn_s() {
+        let mut clock = TurnClock::new(1_000_000);
+        clock.turn_begins(50_000, || panic!("the kernel is not to be asked"));
+        clock.turn_begins(90_000_000, || 6_000_000);
+        assert_eq!(clock.turn_ended(8_000_000, || 6_200_000), 200_000);
     }
 
     #[test]
