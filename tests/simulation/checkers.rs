@@ -1,8 +1,9 @@
 //! What must hold, watched from outside.
 
 use super::{
-    model::{Held, Key, Model, State, digest, emptied, hold},
+    model::{Held, Key, Model, State, digest_of, emptied, hold},
     node::Node,
+    scripts::libraries_of,
 };
 use solod::{
     data::{entry::Entry, key_hash::Seed, pieces::Element, rng::Rng},
@@ -26,6 +27,10 @@ const OUTPUT_MAX: usize = 32 << 20;
 pub fn model_holds(engine: &Engine, model: &Model) -> Result<(), String> {
     let now = engine.server.keyspace.now_ms;
     let data = State::of(&engine.server.keyspace).live_at(now);
+    let libraries = libraries_of(&engine.server);
+    if model.loaded.as_ref().is_some_and(|loaded| loaded.codes() != libraries) {
+        return Err(format!("the libraries are not what they should be: there are {:?}", libraries.keys()));
+    }
     match data.difference(&model.state.clone().live_at(now)) {
         None => Ok(()),
         Some(difference) => Err(format!("the data is not what it should be (data | model): {difference}")),
@@ -197,12 +202,17 @@ impl History {
             Some(_) if place.1 > *end => return Err(format!("it has come to {} of a log that ends at {end}", place.1)),
             Some(_) => (),
         }
+        if server.scripts.is_slow {
+            // What it has done is not in the log yet.
+            node.seen = None;
+            return Ok(());
+        }
         let keys: usize = server.keyspace.iter().map(|(_, db)| db.len()).sum();
         // Chosen by the place, so that everybody chooses the same.
         if !always && place.1.wrapping_mul(0x9e37_79b9_7f4a_7c15) % (1 + self.passed_over + keys as u64 / DIGEST_KEYS) != 0 {
             return Ok(());
         }
-        let digest = digest(&server.keyspace);
+        let digest = digest_of(server);
         match self.digests.get(&place) {
             None => {
                 self.digests.insert(place, (index, digest));

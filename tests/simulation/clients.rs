@@ -58,6 +58,8 @@ pub struct Client {
     pub promise: Option<Promise>,
     /// Values that are written when its transaction is executed, by their serial numbers.
     in_multi: Vec<u64>,
+    /// It asks nothing before all has been answered.
+    pub is_patient: bool,
     /// Values that it has learned of, or has written and was told so, since that was last asked.
     learned: Vec<u64>,
 }
@@ -90,7 +92,8 @@ impl Client {
 
     /// Whether it is time to wait for answers instead of asking more.
     pub fn is_busy(&self) -> bool {
-        self.asked.len() > 100 || self.promise.is_some()
+        let waits = self.is_patient && !self.asked.is_empty();
+        self.asked.len() > 100 || self.promise.is_some() || waits
     }
 
     /// So many more bytes have arrived: calls `each` for every request that is whole now.
@@ -127,6 +130,9 @@ impl Client {
                 Some(Expect::Bytes(bytes)) if *bytes != reply => {
                     return Err(format!("{} was answered {}, and {} is right", line(), shown(&reply), shown(bytes)));
                 }
+                Some(Expect::Begins(text)) if !reply.starts_with(text.as_bytes()) => {
+                    return Err(format!("{} was answered {}, and {text}... is right", line(), shown(&reply)));
+                }
                 Some(_) => {
                     self.learn(&asked.words, &reply);
                     heard.push((asked.words, reply));
@@ -142,7 +148,7 @@ impl Client {
         if let Some(promise) = &mut self.promise
             && reply.starts_with(b"-")
         {
-            promise.refused |= words.contains(&promise.key) || words[..] == [b"EXEC".to_vec()];
+            promise.refused |= words.contains(&promise.key) || words[..] == [b"EXEC".to_vec()] || words[0] == b"SELECT";
         }
         let written = words.iter().flat_map(|word| marked::find(word));
         if reply == b"+QUEUED\r\n" {

@@ -5,7 +5,7 @@ use super::{
     clients::Promise,
     disk::SNAPSHOT,
     marked,
-    model::{State, digest},
+    model::{State, digest_of},
     node::Node,
     shadow::Shadow,
     trace::trace,
@@ -168,7 +168,7 @@ impl World {
             return waits.then(|| format!("n{node} is to append, and its phase is {:?}", server.aof.phase));
         }
         let power = server.config.appendfsync != AppendFsync::No;
-        let wanted = digest(&server.keyspace);
+        let wanted = digest_of(server);
         let files = n.disk.borrow().after_crash(power, &mut self.rng);
         match aof_image::read(&files) {
             Err(error) => Some(format!("n{node}: {error}")),

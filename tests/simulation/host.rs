@@ -14,13 +14,14 @@ const EPOCH_US: i64 = 1_700_000_000_000_000;
 pub struct Clock {
     nanos: Cell<u64>,
     /// What a look takes: so long that a slice of background work ends after a few steps.
-    look_nanos: u64,
+    look_nanos: Cell<u64>,
+    ordinary_look_nanos: u64,
 }
 
 impl Clock {
     /// It begins one second after the machine was started.
     pub fn new(look_nanos: u64) -> Rc<Self> {
-        Rc::new(Self { nanos: Cell::new(1_000_000_000), look_nanos })
+        Rc::new(Self { nanos: Cell::new(1_000_000_000), look_nanos: Cell::new(look_nanos), ordinary_look_nanos: look_nanos })
     }
 
     /// Nanoseconds.
@@ -33,8 +34,13 @@ impl Clock {
         self.nanos.set(self.nanos.get().max(nanos));
     }
 
+    /// A look takes so long, until it is said otherwise; `None`: what it takes as a rule.
+    pub fn stretch(&self, look_nanos: Option<u64>) {
+        self.look_nanos.set(look_nanos.unwrap_or(self.ordinary_look_nanos));
+    }
+
     fn look(&self) -> u64 {
-        self.nanos.set(self.nanos.get() + self.look_nanos);
+        self.nanos.set(self.nanos.get() + self.look_nanos.get());
         self.nanos.get()
     }
 }

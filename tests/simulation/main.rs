@@ -1,6 +1,7 @@
 //! Servers in one process, over a network, a disk and a clock that are told by a seed what to do, and what to break.
 //!
 //! `cargo test --profile checked --test simulation` runs some fixed seeds and some fresh ones. `SOLOD_SIM_SEED=n` runs one, and prints how it went.
+//! `SOLOD_SIM_USES=Nothing` says what its clients use.
 //! `SOLOD_SIM_SEEDS=n` runs so many, beginning at `SOLOD_SIM_FROM` (by default at a fresh one): `make simulate`.
 
 mod aof_image;
@@ -20,7 +21,10 @@ mod node;
 mod plan;
 mod planted;
 mod restart_tests;
+mod scripted;
+mod scripts;
 mod shadow;
+mod slow_scripts;
 mod talk;
 mod timeline;
 mod trace;
@@ -35,22 +39,23 @@ use std::{
     panic::{self, AssertUnwindSafe},
     time::{Duration, Instant},
 };
+use world::Uses;
 
 /// How long the fresh seeds of an ordinary test run may take.
 const FRESH: Duration = Duration::from_secs(5);
 
 /// Runs a seed. The error says what did not hold.
-fn run(seed: u64, keeps_trace: bool) -> Result<u64, String> {
-    run_with(seed, None, keeps_trace)
+fn run(seed: u64, uses: Uses, keeps_trace: bool) -> Result<u64, String> {
+    run_with(seed, uses, None, keeps_trace)
 }
 
 /// Runs a seed with a fault that is there on purpose.
-fn run_with(seed: u64, planted: Option<Planted>, keeps_trace: bool) -> Result<u64, String> {
+fn run_with(seed: u64, uses: Uses, planted: Option<Planted>, keeps_trace: bool) -> Result<u64, String> {
     // What the last run left to be freed belongs to the thread, and would be this one's work.
     while solod::data::trash::free_slice() {}
     trace::begin(keeps_trace);
     log::init();
-    let result = panic::catch_unwind(AssertUnwindSafe(|| world::World::new(seed, planted).run()));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| world::World::new(seed, planted, uses).run()));
     result.map(|()| trace::total()).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_else(|| "a panic".to_owned())
@@ -58,10 +63,10 @@ fn run_with(seed: u64, planted: Option<Planted>, keeps_trace: bool) -> Result<u6
 }
 
 /// Runs a seed; when it fails, runs it again with its trace, and prints that.
-fn check(seed: u64) {
-    let Err(first) = run(seed, false) else { return };
+fn check(seed: u64, uses: Uses) {
+    let Err(first) = run(seed, uses, false) else { return };
     let sum = trace::total();
-    let again = run(seed, true);
+    let again = run(seed, uses, true);
     let replayed = again.as_ref().is_err_and(|second| *second == first) && trace::total() == sum;
     println!("{}", trace::lines().join("\n"));
     println!("\nseed {seed} fails: {first}");
@@ -69,7 +74,7 @@ fn check(seed: u64) {
         "{}",
         if replayed { "It failed the same way twice." } else { "It did NOT fail the same way twice: something is not simulated." }
     );
-    println!("SOLOD_SIM_SEED={seed} cargo test --profile checked --test simulation -- --nocapture");
+    println!("SOLOD_SIM_SEED={seed} SOLOD_SIM_USES={uses:?} cargo test --profile checked --test simulation -- --nocapture");
     panic!("seed {seed} fails: {first}");
 }
 
@@ -81,10 +86,22 @@ fn fresh() -> u64 {
     RandomState::new().hash_one(0) >> 16
 }
 
+/// What the clients of a fresh seed use.
+fn uses_of(seed: u64) -> Uses {
+    [Uses::Nothing, Uses::Scripts, Uses::Scripts][(seed % 3) as usize]
+}
+
+/// The same, where somebody has asked for it.
+fn asked_uses() -> Option<Uses> {
+    let name = env::var("SOLOD_SIM_USES").ok()?;
+    let all = [Uses::Nothing, Uses::Scripts];
+    Some(all.into_iter().find(|uses| format!("{uses:?}") == name).unwrap_or_else(|| panic!("SOLOD_SIM_USES={name}: one of {all:?}")))
+}
+
 /// The seeds that somebody has asked for, by way of the environment.
 fn asked_for() -> bool {
     if let Some(seed) = number("SOLOD_SIM_SEED") {
-        let result = run(seed, true);
+        let result = run(seed, asked_uses().unwrap_or(Uses::Scripts), true);
         println!("{}\n\nseed {seed}: {result:?}", trace::lines().join("\n"));
         assert!(result.is_ok(), "seed {seed} fails");
         return true;
@@ -93,7 +110,7 @@ fn asked_for() -> bool {
     let from = number("SOLOD_SIM_FROM").unwrap_or_else(fresh);
     let started = Instant::now();
     for seed in from..from + count {
-        check(seed);
+        check(seed, asked_uses().unwrap_or_else(|| uses_of(seed)));
         let done = seed - from + 1;
         if done.is_multiple_of((count / 20).max(1)) {
             println!("{done} of {count} seeds, from {from}: {:.0?}", started.elapsed());
@@ -115,7 +132,8 @@ const RARE: [u64; 19] = [
 
 #[test]
 fn fixed_seeds_hold() {
-    (0..40).chain(RARE).for_each(check);
+    (0..40).for_each(|seed| check(seed, Uses::Scripts));
+    RARE.into_iter().for_each(|seed| check(seed, Uses::Nothing));
 }
 
 #[test]
@@ -125,7 +143,7 @@ fn fresh_seeds_hold() {
         return;
     }
     let (started, from) = (Instant::now(), fresh());
-    (from..).take_while(|_| started.elapsed() < FRESH).for_each(check);
+    (from..).take_while(|_| started.elapsed() < FRESH).for_each(|seed| check(seed, uses_of(seed)));
 }
 
 /// Seeds within which the checkers must find a planted fault.
@@ -134,7 +152,7 @@ const PLANTED_SEEDS: u64 = 60;
 #[test]
 fn each_planted_fault_is_found() {
     for planted in Planted::ALL {
-        let found = (0..PLANTED_SEEDS).find_map(|seed| Some((seed, run_with(seed, Some(planted), false).err()?)));
+        let found = (0..PLANTED_SEEDS).find_map(|seed| Some((seed, run_with(seed, planted.uses(), Some(planted), false).err()?)));
         match found {
             Some((seed, what)) => println!("{planted:?}: seed {seed}: {what}"),
             None => panic!("{planted:?} was not found in {PLANTED_SEEDS} seeds"),
@@ -145,6 +163,8 @@ fn each_planted_fault_is_found() {
 #[test]
 fn a_seed_replays_exactly() {
     for seed in 0..3 {
-        assert_eq!(run(seed, false), run(seed, true));
+        for uses in [Uses::Nothing, Uses::Scripts] {
+            assert_eq!(run(seed, uses, false), run(seed, uses, true));
+        }
     }
 }

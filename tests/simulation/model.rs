@@ -1,5 +1,6 @@
 //! The commands of the workload, told again as plainly as can be: maps of keys, no tables, no slices, no laziness.
 
+use super::scripted::Loaded;
 use solod::{
     commands::context::text,
     data::{
@@ -11,6 +12,7 @@ use solod::{
         pieces::Element,
     },
     keyspace::Keyspace,
+    state::Server,
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -193,6 +195,16 @@ fn content(value: Value<'_>) -> Content {
     }
 }
 
+/// A number for all that a server holds.
+pub fn digest_of(server: &Server) -> u64 {
+    digest(&server.keyspace).wrapping_add(library_digest(server))
+}
+
+/// A number for a server's libraries; 0 for none.
+pub fn library_digest(server: &Server) -> u64 {
+    server.functions.codes().into_iter().fold(0, |sum: u64, code| sum.wrapping_add(mix(6, code)))
+}
+
 /// A number for what a keyspace holds, in whatever order.
 pub fn digest(keyspace: &Keyspace) -> u64 {
     let mut sum = 0u64;
@@ -262,6 +274,37 @@ pub type Words = Vec<Vec<u8>>;
 pub struct Session {
     pub db: usize,
     multi: Option<Vec<Words>>,
+    /// A command of its transaction was refused.
+    is_aborted: bool,
+}
+
+impl Session {
+    /// One that uses a database from the beginning.
+    pub fn in_db(db: usize) -> Self {
+        Self { db, ..Self::default() }
+    }
+
+    /// What a request is answered with while a script keeps everybody waiting.
+    pub fn busy(&mut self, words: &[Vec<u8>]) -> Expect {
+        match (&words[0][..], self.multi.is_some()) {
+            (b"MULTI", false) => {
+                self.multi = Some(Vec::new());
+                Expect::Bytes(OK.to_vec())
+            }
+            (b"DISCARD", true) => {
+                *self = Self { db: self.db, ..Self::default() };
+                Expect::Bytes(OK.to_vec())
+            }
+            (b"EXEC", true) => {
+                *self = Self { db: self.db, ..Self::default() };
+                Expect::Begins("-EXECABORT Transaction discarded because of")
+            }
+            (_, in_multi) => {
+                self.is_aborted |= in_multi;
+                Expect::Begins("-BUSY ")
+            }
+        }
+    }
 }
 
 /// What a request is to be answered with.
@@ -269,22 +312,24 @@ pub struct Session {
 pub enum Expect {
     /// These bytes.
     Bytes(Vec<u8>),
+    /// These, and more.
+    Begins(&'static str),
     /// Whatever it is, it is a whole reply.
     Any,
 }
 
-fn int(n: i64) -> Vec<u8> {
+pub fn int(n: i64) -> Vec<u8> {
     format!(":{n}\r\n").into_bytes()
 }
 
-fn bulk(value: Option<&[u8]>) -> Vec<u8> {
+pub fn bulk(value: Option<&[u8]>) -> Vec<u8> {
     match value {
         None => b"$-1\r\n".to_vec(),
         Some(value) => [format!("${}\r\n", value.len()).as_bytes(), value, b"\r\n"].concat(),
     }
 }
 
-fn array(items: &[Vec<u8>]) -> Vec<u8> {
+pub fn array(items: &[Vec<u8>]) -> Vec<u8> {
     [format!("*{}\r\n", items.len()).into_bytes(), items.concat()].concat()
 }
 
@@ -295,16 +340,18 @@ fn number(word: &[u8]) -> i64 {
 }
 
 /// The data of one primary.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Model {
     pub state: State,
+    /// Its scripts, where clients use some.
+    pub loaded: Option<Loaded>,
     /// Unix time in milliseconds of the request.
     now: i64,
 }
 
 impl Model {
-    pub fn new(state: State) -> Self {
-        Self { state, now: 0 }
+    pub fn new(state: State, loaded: Option<Loaded>) -> Self {
+        Self { state, loaded, now: 0 }
     }
 
     /// Does what a request asks at this moment, and says what it is answered.
@@ -317,8 +364,12 @@ impl Model {
                 Expect::Bytes(OK.to_vec())
             }
             (b"DISCARD", Some(_)) => {
-                session.multi = None;
+                (session.multi, session.is_aborted) = (None, false);
                 Expect::Bytes(OK.to_vec())
+            }
+            (b"EXEC", Some(_)) if std::mem::take(&mut session.is_aborted) => {
+                session.multi = None;
+                Expect::Begins("-EXECABORT Transaction discarded because of previous errors.")
             }
             (b"EXEC", Some(_)) => {
                 let queue = session.multi.take().unwrap_or_default();
@@ -335,6 +386,11 @@ impl Model {
 
     fn find(&self, db: usize, key: &[u8]) -> Option<&Held> {
         self.state.0[db].get(key).filter(|held| held.deadline >= self.now)
+    }
+
+    /// A string's bytes, for scripts.
+    pub fn text_of(&self, db: usize, key: &[u8]) -> Option<Vec<u8>> {
+        self.value(db, key)
     }
 
     fn value(&self, db: usize, key: &[u8]) -> Option<Vec<u8>> {
@@ -378,7 +434,7 @@ impl Model {
     }
 
     /// `None`: the reply is not ours to know.
-    fn command(&mut self, session: &mut Session, words: &[Vec<u8>]) -> Option<Vec<u8>> {
+    pub fn command(&mut self, session: &mut Session, words: &[Vec<u8>]) -> Option<Vec<u8>> {
         let db = session.db;
         let word = |i: usize| words.get(i).map_or(&b""[..], Vec::as_slice);
         let has = |option: &str| words.iter().skip(2).any(|w| w == option.as_bytes());
@@ -579,6 +635,7 @@ impl Model {
                 self.state.0.iter_mut().for_each(BTreeMap::clear);
                 OK.to_vec()
             }
+            b"EVAL" | b"EVALSHA" | b"EVAL_RO" | b"FCALL" | b"SCRIPT" | b"FUNCTION" => return self.scripting(db, words),
             _ => return None,
         })
     }

@@ -4,7 +4,7 @@ use super::{
     checkers::Walks,
     disk::Disk,
     host::{Clock, SimHost},
-    model::{Model, State},
+    model::{Model, Session, State, Words},
     net::LinkId,
     timeline::Timeline,
 };
@@ -26,6 +26,18 @@ pub struct Save {
     pub at_ms: i64,
 }
 
+/// A script that takes its time.
+pub struct Slow {
+    /// The connection that it came by, and what was asked.
+    pub link: LinkId,
+    pub words: Words,
+    pub session: Session,
+    /// Unix milliseconds at which it began: time stands still for it.
+    pub at_ms: i64,
+    /// Somebody has ended it.
+    pub killed: bool,
+}
+
 /// One server, up or down.
 pub struct Node {
     /// `None` while it is down.
@@ -38,6 +50,8 @@ pub struct Node {
     /// Walks over its keyspace that nobody but us asked for.
     pub walks: Walks,
     pub save: Option<Save>,
+    /// The script that it is running, and that others wait for.
+    pub slow: Option<Slow>,
     /// What the file holds that it loads, until it has loaded it.
     pub loads: Option<State>,
     /// What it must find again after a crash, where nodes have append-only files.
@@ -71,6 +85,7 @@ impl Node {
             model: None,
             walks: Walks::default(),
             save: None,
+            slow: None,
             loads: None,
             timeline: None,
             lost_power: false,
@@ -103,6 +118,7 @@ impl Node {
         self.model = None;
         self.walks = Walks::default();
         self.save = None;
+        self.slow = None;
         self.loads = None;
         self.seen = None;
         self.seen_id = None;
@@ -130,6 +146,11 @@ impl Node {
             let follows = replication.is_replica() || replication.failover.is_some();
             !follows && server.loading.is_none() && server.pause.is_none() && server.aof.gate.is_open()
         })
+    }
+
+    /// Whether a script keeps everybody waiting.
+    pub fn is_busy(&self) -> bool {
+        self.engine.as_ref().is_some_and(|engine| engine.server.scripts.is_slow)
     }
 
     /// Whether it follows a primary.

@@ -59,6 +59,11 @@ impl Plan {
         Self { appends: Some(appends), trouble_every_ns: often, fault_every_ns: often, upheaval: true, disk_error_one_in: 0, ..self }
     }
 
+    /// The settings that have to do with what some runs only use.
+    pub fn adapt(&self, config: &mut Config, rng: &mut Rng) {
+        config.busy_reply_threshold = 1 + rng.below(10);
+    }
+
     /// A node's settings.
     pub fn config(&self, rng: &mut Rng) -> Config {
         let mut later = apart(rng);

@@ -1,5 +1,7 @@
 //! Faults that the tests here plant, to see that the checkers find them.
 
+use super::world::Uses;
+
 /// What is wrong on purpose. All of them look like faults of the server, and are made by a disk that does not do what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
@@ -13,8 +15,16 @@ pub enum Planted {
     CutUnsynced,
     /// A command that was torn by a crash is not cut off before others follow.
     TornStays,
+    /// What a script has done is logged without MULTI and EXEC around it.
+    ScriptInPieces,
 }
 
 impl Planted {
-    pub const ALL: [Self; 5] = [Self::RepliesNotHeld, Self::ManifestFirst, Self::BaseUnsynced, Self::CutUnsynced, Self::TornStays];
+    pub const ALL: [Self; 6] =
+        [Self::RepliesNotHeld, Self::ManifestFirst, Self::BaseUnsynced, Self::CutUnsynced, Self::TornStays, Self::ScriptInPieces];
+
+    /// What the clients of a run must use for it to do harm.
+    pub fn uses(self) -> Uses {
+        if self == Self::ScriptInPieces { Uses::Scripts } else { Uses::Nothing }
+    }
 }

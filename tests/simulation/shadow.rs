@@ -4,7 +4,7 @@
 
 use super::{
     marked,
-    model::{Key, State, digest, entry_digest},
+    model::{Key, State, digest, entry_digest, library_digest},
     workload::{DATABASES, wire},
 };
 use solod::{
@@ -12,7 +12,7 @@ use solod::{
     engine::Engine,
     keyspace::Keyspace,
     persist::load::{LoadOptions, Loader},
-    state::{ConnId, Host, client::Origin},
+    state::{ConnId, Host, Server, client::Origin},
 };
 use std::collections::BTreeSet;
 
@@ -44,6 +44,8 @@ pub struct Shadow {
     engine: Engine,
     /// Sum of what it holds, see [`digest`].
     digest: u64,
+    /// Sum of its libraries.
+    libraries: u64,
     /// Bytes of the log that have not been executed: the beginning of a command, or of a transaction.
     rest: Vec<u8>,
 }
@@ -54,6 +56,8 @@ struct Scope {
     keys: BTreeSet<Key>,
     /// They may change any key.
     whole: bool,
+    /// They change libraries.
+    libraries: bool,
 }
 
 impl Shadow {
@@ -63,17 +67,25 @@ impl Shadow {
         let mut engine = Engine::new(config, Box::new(Still), 0);
         engine.connect(CONN, Origin { local: true, ..Origin::default() }).expect("it has no other client");
         engine.receive(CONN, &wire(&[b"CLIENT".to_vec(), b"REPLY".to_vec(), b"OFF".to_vec()]));
-        Self { engine, digest: 0, rest: Vec::new() }
+        Self { engine, digest: 0, libraries: 0, rest: Vec::new() }
     }
 
-    /// One that holds this.
-    pub fn of(state: &State) -> Self {
+    /// One that holds what a server does.
+    pub fn of(server: &Server) -> Self {
         let mut shadow = Self::new();
-        for words in state.commands() {
+        for words in State::of(&server.keyspace).commands() {
             shadow.execute(&wire(&words));
         }
+        for code in server.functions.codes() {
+            shadow.execute(&wire(&[b"FUNCTION".to_vec(), b"LOAD".to_vec(), code.to_vec()]));
+        }
         shadow.digest = digest(shadow.keyspace());
+        shadow.libraries = library_digest(shadow.server());
         shadow
+    }
+
+    pub fn server(&self) -> &Server {
+        &self.engine.server
     }
 
     pub fn keyspace(&self) -> &Keyspace {
@@ -81,7 +93,7 @@ impl Shadow {
     }
 
     pub fn digest(&self) -> u64 {
-        self.digest
+        self.digest.wrapping_add(self.libraries)
     }
 
     /// Bytes of the end of what it was given that are no whole command or transaction.
@@ -99,6 +111,9 @@ impl Shadow {
         let mut loader = Loader::new(LoadOptions { keep_expired: true, ..LoadOptions::default() });
         loader.feed(&mut self.engine.server.keyspace, file).map_err(|e| e.to_string())?;
         loader.finish().map_err(|e| e.to_string())?;
+        let libraries = loader.take_libraries();
+        self.engine.server.adopt_libraries(libraries, true, true)?;
+        self.libraries = library_digest(self.server());
         self.digest = digest(self.keyspace());
         Ok(())
     }
@@ -129,6 +144,7 @@ impl Shadow {
                 b"PUBLISH" | b"PING" | b"REPLCONF" | b"SELECT" => (),
                 b"MULTI" => in_multi = true,
                 b"EXEC" => in_multi = false,
+                b"FUNCTION" => (scope.libraries, writes) = (true, true),
                 b"FLUSHDB" | b"FLUSHALL" | b"SWAPDB" => (scope.whole, writes) = (true, true),
                 _ => {
                     writes = true;
@@ -139,7 +155,7 @@ impl Shadow {
             if !in_multi {
                 let unit = &bytes[done..at];
                 self.execute_as_one(unit, &std::mem::take(&mut scope));
-                each(Unit { digest: self.digest, serials: std::mem::take(&mut serials), writes: std::mem::take(&mut writes) });
+                each(Unit { digest: self.digest(), serials: std::mem::take(&mut serials), writes: std::mem::take(&mut writes) });
                 done = at;
             }
         }
@@ -156,6 +172,9 @@ impl Shadow {
             true => digest(self.keyspace()),
             false => self.digest.wrapping_add(self.part(scope)),
         };
+        if scope.libraries {
+            self.libraries = library_digest(self.server());
+        }
     }
 
     /// The keys' share of the digest, in whatever database they are.
@@ -237,7 +256,7 @@ fn its_sum_is_that_of_what_it_holds_behind_each_command() {
         assert_eq!(shadow.digest(), digest(shadow.keyspace()));
     }
     assert_eq!((serials, idle), (vec![1, 2, 3], 2));
-    let copy = Shadow::of(&State::of(shadow.keyspace()));
+    let copy = Shadow::of(shadow.server());
     assert!(shadow.left_over() == 0 && copy.digest() == shadow.digest() && copy.digest() != 0);
     assert!(shadow.feed(b"x", |_| ()).is_err());
 }

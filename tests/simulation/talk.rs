@@ -40,6 +40,7 @@ impl World {
             true => index % self.nodes.len(),
             false => self.primary,
         };
+        self.end_script(index);
         let client = &mut self.clients[index];
         if client.link.is_none() {
             client.node = wanted;
@@ -66,15 +67,19 @@ impl World {
         if client.is_busy() {
             return;
         }
+        client.is_patient = false;
         if client.reader {
-            let question = self.workload.question(&mut self.rng);
+            let question = self.workload.look(&mut self.rng);
+            client.is_patient = self.workload.is_slow(&question);
             client.ask(question);
         } else if self.rng.below(100) < self.plan.ledger_percent {
             self.ask_to_keep(index);
         } else if self.rng.below(150) == 0 {
             client.ask(vec![b"BGSAVE".to_vec()]);
         } else {
-            self.workload.batch(&mut self.rng).into_iter().for_each(|request| client.ask(request));
+            let batch = self.workload.batch(&mut self.rng);
+            client.is_patient = batch.last().is_some_and(|last| self.workload.is_slow(last));
+            batch.into_iter().for_each(|request| client.ask(request));
         }
         self.flush_client(index);
     }
@@ -84,10 +89,12 @@ impl World {
         let (key, value) = self.workload.ledger(&mut self.rng);
         let client = &mut self.clients[index];
         let node = client.node;
+        // Beside a script that takes its time SELECT is refused: nothing may follow in the wrong database.
+        client.is_patient = self.workload.scripts.is_some();
         client.ask(vec![b"SELECT".to_vec(), LEDGER.to_string().into_bytes()]);
         let set = vec![b"SET".to_vec(), key.clone(), value.clone()];
         let publish = vec![b"PUBLISH".to_vec(), CHANNEL.into(), value.clone()];
-        let all = match self.plan.appends.map_or(0, |_| self.rng.below(4)) {
+        let all = match self.plan.appends.filter(|_| self.workload.transactions).map_or(0, |_| self.rng.below(4)) {
             1 => vec![set, publish],
             2 => vec![vec![b"MULTI".to_vec()], publish, set, vec![b"EXEC".to_vec()]],
             _ => vec![set],
@@ -132,7 +139,10 @@ impl World {
                 let heard = self.clients[index].hear(&bytes);
                 let (learned, from) = (self.clients[index].take_learned(), self.clients[index].node);
                 self.learned(&format!("c{index}"), from, &learned);
-                for (words, reply) in self.must(&format!("c{index}"), heard) {
+                let heard = self.must(&format!("c{index}"), heard);
+                // It does not know which database it uses.
+                let is_lost = heard.iter().any(|(words, reply)| words[0] == b"SELECT" && reply.starts_with(b"-"));
+                for (words, reply) in heard {
                     if !words[0].starts_with(b"WAIT") {
                         continue;
                     }
@@ -143,6 +153,9 @@ impl World {
                         [local, replicas] => self.told_of_disks(&promise, local, replicas),
                         _ => (),
                     }
+                }
+                if is_lost {
+                    self.hang_up(index);
                 }
             }
         }

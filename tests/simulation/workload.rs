@@ -1,7 +1,8 @@
 //! What clients ask for: commands by chance, on few keys or many, with values that are never the same twice.
 
-use super::{marked, model::Words};
+use super::{marked, model::Words, scripts::Catalogue};
 use solod::data::rng::Rng;
+use std::{fmt, rc::Rc};
 
 /// Databases that ordinary commands use. The one behind them holds the ledger: keys that are written once.
 pub const DBS: u64 = 3;
@@ -34,6 +35,33 @@ pub struct Workload {
     pub collections_percent: u64,
     /// Values written so far.
     serial: u64,
+    /// Whether clients use transactions.
+    pub transactions: bool,
+    /// The scripts that clients run, if they run any.
+    pub scripts: Option<Scripts>,
+}
+
+/// How clients use scripts.
+#[derive(Clone)]
+pub struct Scripts {
+    pub catalogue: Rc<Catalogue>,
+    /// The share of requests, in percent.
+    percent: u64,
+    /// One batch in so many ends with a script that takes its time.
+    slow_one_in: u64,
+}
+
+impl fmt::Debug for Scripts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} percent, one in {} slow", self.percent, self.slow_one_in)
+    }
+}
+
+impl Scripts {
+    pub fn new(rng: &mut Rng) -> Self {
+        let catalogue = Rc::new(Catalogue::new(rng));
+        Self { catalogue, percent: [5, 20, 60][rng.below(3) as usize], slow_one_in: 20 + rng.below(200) }
+    }
 }
 
 /// A request of words between spaces.
@@ -53,6 +81,8 @@ impl Workload {
             sweep_one_in: 30 + rng.below(300),
             collections_percent: [0, 0, 10, 60][rng.below(4) as usize],
             serial: 0,
+            transactions: true,
+            scripts: None,
         }
     }
 
@@ -119,6 +149,12 @@ impl Workload {
         }
         if rng.below(self.sweep_one_in) == 0 {
             return self.sweep(rng);
+        }
+        if let Some(scripts) = self.scripts.clone()
+            && rng.below(100) < scripts.percent
+        {
+            let keys = [self.key(rng), self.key(rng)];
+            return scripts.catalogue.request(rng, keys, |rng| self.value(rng));
         }
         if rng.below(100) < self.collections_percent {
             return self.collection(rng);
@@ -204,13 +240,39 @@ impl Workload {
         })
     }
 
+    /// What somebody asks who changes nothing.
+    pub fn look(&mut self, rng: &mut Rng) -> Words {
+        let Some(scripts) = self.scripts.clone().filter(|scripts| rng.below(200) < scripts.percent) else { return self.question(rng) };
+        let (keys, is_slow) = ([self.key(rng), self.key(rng)], rng.below(10) == 0);
+        let mut value = |rng: &mut Rng| self.value(rng);
+        let mut asked = match is_slow {
+            true => scripts.catalogue.slow_request(rng, keys, &mut value),
+            false => scripts.catalogue.request(rng, keys, &mut value),
+        };
+        if asked[0] == b"EVAL" {
+            asked[0] = b"EVAL_RO".to_vec();
+        }
+        if asked[0] == b"EVAL_RO" { asked } else { self.question(rng) }
+    }
+
+    /// Whether a request runs a script that takes its time.
+    pub fn is_slow(&self, words: &[Vec<u8>]) -> bool {
+        self.scripts.as_ref().is_some_and(|scripts| scripts.catalogue.is_slow(words))
+    }
+
     /// What a client sends in one go.
     pub fn batch(&mut self, rng: &mut Rng) -> Vec<Words> {
         let count = 1 + rng.below(self.pipeline);
         let mut batch: Vec<_> = (0..count).map(|_| self.request(rng)).collect();
-        if rng.below(6) == 0 {
+        if rng.below(6) == 0 && self.transactions {
             batch.insert(0, words("MULTI"));
             batch.push(words(if rng.below(5) == 0 { "DISCARD" } else { "EXEC" }));
+        }
+        if let Some(scripts) = self.scripts.clone()
+            && rng.below(scripts.slow_one_in) == 0
+        {
+            let keys = [self.key(rng), self.key(rng)];
+            batch.push(scripts.catalogue.slow_request(rng, keys, |rng| self.value(rng)));
         }
         batch
     }

@@ -8,13 +8,15 @@ use super::{
     log,
     model::{Expect, Model, State, shown},
     net::{End, Link, LinkId, Packet},
-    node::{Node, Save},
+    node::{Node, Save, Slow},
     plan::{Plan, address},
     planted::Planted,
+    scripted::Loaded,
+    scripts::libraries_of,
     timeline::Timeline,
     trace::{self, trace},
     trouble::Trouble,
-    workload::{DATABASES, Workload},
+    workload::{DATABASES, Scripts, Workload},
 };
 use solod::{
     data::rng::Rng,
@@ -41,6 +43,13 @@ const LOOK_TURNS: u64 = 250;
 const START_LOOKS: usize = 20;
 /// How long everybody has to get in step once nothing breaks any more. A rewrite that has failed three times is tried again after a minute.
 const CALM_NS: u64 = 150_000 * MS;
+
+/// What the clients of a run use beside plain commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uses {
+    Nothing,
+    Scripts,
+}
 
 /// What happens next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,14 +110,24 @@ pub struct World {
 
 impl World {
     /// A world at its beginning.
-    pub fn new(seed: u64, planted: Option<Planted>) -> Self {
+    pub fn new(seed: u64, planted: Option<Planted>, uses: Uses) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
         let plan = planted.map_or_else(|| plan.clone(), |planted| plan.clone().brings_out(planted));
-        let workload = Workload::new(&mut rng);
+        let mut workload = Workload::new(&mut rng);
+        // Choices of their own, so that a run without is what it always was.
+        let mut apart = Rng::new(seed.rotate_left(32) ^ 0x5eed);
+        // What is found then is found by a script.
+        workload.transactions = planted != Some(Planted::ScriptInPieces);
+        if uses == Uses::Scripts {
+            workload.scripts = Some(Scripts::new(&mut apart));
+        }
         let mut nodes = Vec::new();
         for node in 0..plan.nodes {
             let mut config = plan.config(&mut rng);
+            if uses == Uses::Scripts {
+                plan.adapt(&mut config, &mut apart);
+            }
             config.replicaof = (node > 0).then(|| address(0));
             let skew_us = rng.below(400_000) as i64 - 200_000;
             let disk = Disk::new(Rng::new(rng.next_u64()), plan.disk_ns, plan.disk_error_one_in);
@@ -346,9 +365,13 @@ impl World {
                         }
                         break;
                     }
+                    let was_busy = self.nodes[node].is_busy();
+                    let brings_slow = matches!(sender, End::Client(client) if self.waits_for_script(client));
+                    self.stretch_time(brings_slow);
                     self.read(node, conn, piece);
+                    self.stretch_time(false);
                     if let End::Client(client) = sender {
-                        self.requests_arrive(node, conn, (client, id), piece.len());
+                        self.requests_arrive(node, conn, (client, id), piece.len(), was_busy);
                     }
                 }
             }
@@ -384,9 +407,11 @@ impl World {
     }
 
     /// The engine has just been handed bytes of a client: the model does what they asked for.
-    fn requests_arrive(&mut self, node: usize, conn: ConnId, (index, id): (usize, LinkId), bytes: usize) {
+    fn requests_arrive(&mut self, node: usize, conn: ConnId, (index, id): (usize, LinkId), bytes: usize, was_busy: bool) {
         let stamp = self.stamp();
         let plain = self.nodes[node].is_plain_primary();
+        let is_busy = self.nodes[node].is_busy();
+        let scripts = self.workload.scripts.clone();
         let Node { engine, model, .. } = &mut self.nodes[node];
         let Some(engine) = engine else { return };
         let client = match self.clients[index].link {
@@ -395,7 +420,7 @@ impl World {
         };
         let now = engine.server.keyspace.now_ms;
         let (mut said, exact) = (0, client.exact && model.is_some() && plain);
-        let mut saved = None;
+        let (mut saved, mut slow) = (None, None);
         client.arrive(bytes, |session, words| {
             said += 1;
             if trace::keeps() {
@@ -403,6 +428,11 @@ impl World {
                 trace!("{stamp} n{node} c{index} db{} {}", session.db, line.join(" "));
             }
             match model.as_mut().filter(|_| exact) {
+                Some(_) if was_busy => session.busy(words),
+                Some(_) if is_busy && scripts.as_ref().is_some_and(|scripts| scripts.catalogue.is_slow(words)) => {
+                    slow = Some(Slow { link: id, words: words.clone(), session: session.clone(), at_ms: now, killed: false });
+                    Expect::Any
+                }
                 Some(model) => {
                     if words[0] == b"BGSAVE" {
                         saved.get_or_insert_with(|| model.state.clone());
@@ -417,11 +447,13 @@ impl World {
             let is_left = c.pending.as_ref().is_some_and(|pending| pending.buf.len() as u64 > client.unfinished());
             c.blocked == Some(Blocked::Pause) || is_left
         });
-        if said > 0 && (waits || !exact) {
+        // What is refused changes nothing.
+        if said > 0 && (waits || !exact && !was_busy) {
             // What was asked is done later, or nobody knows what it does: begin anew when that is over.
             client.exact = false;
             *model = None;
         }
+        self.note_slow(node, slow);
         self.note_save(node, saved);
     }
 
@@ -471,7 +503,10 @@ impl World {
         if self.nodes[node].engine.is_none() {
             return;
         }
+        self.stretch_time(self.nodes[node].is_busy());
         self.nodes[node].engine().finish_turn();
+        self.stretch_time(false);
+        self.settle_script(node);
         self.follow_log(node);
         while let Some(conn) = self.nodes[node].engine().take_dirty() {
             self.write(node, conn);
@@ -587,6 +622,8 @@ impl World {
             self.fail(&format!("{who} has logged an error: {error}"));
         }
         let plain = self.nodes[node].is_plain_primary();
+        let is_busy = self.nodes[node].is_busy();
+        let scripts = self.workload.scripts.clone();
         let Node { engine, model, walks, loads, .. } = &mut self.nodes[node];
         let Some(engine) = engine else { return };
         let mut result = walks.go_on(&mut engine.server.keyspace, &mut self.rng);
@@ -600,7 +637,12 @@ impl World {
         }
         match model.as_ref() {
             Some(_) if !plain => *model = None,
-            None if plain && !strangers => *model = Some(Model::new(State::of(&engine.server.keyspace))),
+            // What a script has done that is under way counts when it has ended.
+            _ if is_busy => (),
+            None if plain && !strangers => {
+                let loaded = scripts.map(|scripts| Loaded::of(&scripts.catalogue, &engine.server));
+                *model = Some(Model::new(State::of(&engine.server.keyspace), loaded));
+            }
             None => (),
             Some(model) => {
                 let db = self.rng.below(u64::from(DATABASES)) as usize;
@@ -625,6 +667,9 @@ impl World {
             let state = server.map(|server| (server.write_gate(), &server.aof.failure, server.aof.needs_base));
             return Some(format!("n{} is no primary that takes writes (gate, failure, needs a base): {state:?}", self.primary));
         };
+        if let Some(busy) = (0..self.nodes.len()).find(|node| self.nodes[*node].is_busy()) {
+            return Some(format!("n{busy} is busy with a script"));
+        }
         for (i, client) in self.clients.iter().enumerate() {
             if client.link.is_some() && !client.asked.is_empty() {
                 return Some(format!("c{i} waits for {} replies", client.asked.len()));
@@ -656,6 +701,10 @@ impl World {
             }
             if let Some(difference) = State::of(&engine.server.keyspace).difference(&data) {
                 self.fail(&format!("n{i} does not hold what its primary holds (it | primary): {difference}"));
+            }
+            let (its, wanted) = (libraries_of(&engine.server), libraries_of(&primary.server));
+            if its != wanted {
+                self.fail(&format!("n{i} has not its primary's libraries: {:?}, not {:?}", its.keys(), wanted.keys()));
             }
             self.must(&format!("n{i}"), checkers::logs_agree(engine, primary));
         }
