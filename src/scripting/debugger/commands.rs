@@ -86,6 +86,9 @@ impl Debugger {
     /// Shows what lies around a line.
     fn list(&mut self, around: i64, context: i64) {
         for line in (around - context).max(1)..=(around + context).min(self.last_line()) {
+            if self.is_overfull {
+                return;
+            }
             self.show_source(line);
         }
     }

@@ -41,8 +41,9 @@ use std::{
     rc::Rc,
 };
 
-/// Bytes of the stack that scripts run on: Lua's own limit of nested C calls needs less.
-const STACK_BYTES: usize = 4 << 20;
+/// Bytes of the stack that scripts run on: Lua's own limit of nested C calls needs less than half of it. Code of a debugger's user has that limit once
+/// more, on top of a script that has stopped.
+const STACK_BYTES: usize = 8 << 20;
 /// Instructions between two looks at what the engine wants.
 const INSTRUCTIONS: c_int = 10_000;
 /// The same for the first time, when nobody knows yet how long they take.
