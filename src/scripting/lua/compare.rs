@@ -13,7 +13,7 @@ use std::{
 const COMPARED_BETWEEN_LOOKS: u32 = 4096;
 
 thread_local! {
-    /// The machine whose script runs, or is suspended, and parts that it has compared since the last look.
+    /// The machine whose script runs, and parts that it has compared since it was resumed or has looked last. There may be several machines.
     static RUNNING: Cell<(*mut Shared, u32)> = const { Cell::new((ptr::null_mut(), 0)) };
 }
 

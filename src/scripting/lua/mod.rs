@@ -290,11 +290,13 @@ impl Machine {
         assert!(self.is_running, "a script runs");
         self.shared_mut().given = Given::of(answer);
         self.shared_mut().is_host = false;
+        compare::set_running(self.shared);
         let Some(coroutine) = &mut self.coroutine else { unreachable!("it is there as long as the machine is") };
         let asked = match coroutine.resume(()) {
             CoroutineResult::Yield(asked) => asked,
             CoroutineResult::Return(()) => unreachable!("it never returns"),
         };
+        compare::set_running(std::ptr::null_mut());
         self.shared_mut().is_host = true;
         if let Asked::Finished { failed } = asked {
             (self.failed, self.is_running) = (failed, false);
@@ -384,7 +386,6 @@ impl Machine {
 
     /// Leaks all of it, a suspended script too.
     pub(super) fn abandon(mut self) {
-        compare::set_running(std::ptr::null_mut());
         if let Some(mut coroutine) = self.coroutine.take() {
             // SAFETY: no frame on its stack owns anything.
             unsafe { coroutine.force_reset() };
@@ -401,7 +402,6 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        compare::set_running(std::ptr::null_mut());
         if let Some(mut coroutine) = self.coroutine.take() {
             // SAFETY: no frame on its stack owns anything, and it is not run again.
             unsafe { coroutine.force_reset() };
@@ -427,10 +427,7 @@ unsafe fn run(shared: *mut Shared) -> bool {
         if (*shared).used - (*shared).live > (*shared).limit / 4 {
             make_room(shared);
         }
-        compare::set_running(shared);
-        let failed = ffi::lua_pcall((*shared).thread, (*shared).params, 1, 1) != 0;
-        compare::set_running(std::ptr::null_mut());
-        failed
+        ffi::lua_pcall((*shared).thread, (*shared).params, 1, 1) != 0
     }
 }
 
