@@ -16,7 +16,7 @@ fn describe_nested<'a>(at: &'a [u8], line: &mut Vec<u8>, most: usize, depth: usi
     }
     let (&kind, _) = at.split_first()?;
     let end = memchr::memchr(b'\r', at)?;
-    let (head, rest) = (&at[1..end], at.get(end + 2..)?);
+    let (head, rest) = (at.get(1..end)?, at.get(end + 2..)?);
     let count = || std::str::from_utf8(head).ok()?.parse::<i64>().ok();
     let mut list = |(open, between, close): (&str, &[&str], &str), count: i64| {
         line.extend(open.bytes());
