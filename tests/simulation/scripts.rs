@@ -15,9 +15,10 @@ const SLOW: usize = 6;
 /// Libraries, and the texts that each may have.
 pub const LIBRARIES: usize = 3;
 pub const VARIANTS: usize = 2;
-/// Virtual nanoseconds that a look at the clock takes while a slow script runs: each is one of its slices.
-pub const SLOW_LOOK_NS: u64 = 1_000_000;
-/// Instructions of Lua between two looks.
+/// Virtual nanoseconds that a look at the clock takes while a slow script runs. Where it were more than half a millisecond, the machine would have the script
+/// look after fewer and fewer instructions.
+pub const SLOW_LOOK_NS: u64 = 300_000;
+/// Instructions of Lua between two looks, at most.
 const LOOK_INSTRUCTIONS: u64 = 10_000;
 
 /// In front of each program: what its commands answer is its reply, errors that it has caught as texts.
