@@ -224,6 +224,10 @@ fn optin_and_optout_are_for_one_command_or_transaction() {
     assert!(matches!(reader.run("NOSUCH"), Value::Error(_)));
     replies!(reader, "CLIENT TRACKINGINFO" => r#"{"flags": ~["on", "optin"], "redirect": 0, "prefixes": []}"#);
 
+    // So does one that has waited in vain.
+    replies!(reader, "CLIENT CACHING YES" => "OK", "BLPOP nothing 0.01" => "null");
+    replies!(reader, "CLIENT TRACKINGINFO" => r#"{"flags": ~["on", "optin"], "redirect": 0, "prefixes": []}"#);
+
     let mut reader = tracking(&server, "OPTOUT");
     replies!(reader, "GET a" => "\"2\"", "CLIENT CACHING NO" => "OK", "GET b" => "\"2\"", "GET c" => "\"2\"");
     replies!(writer, "MSET a 3 b 3 c 3" => "OK");

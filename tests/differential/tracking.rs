@@ -115,7 +115,14 @@ fn is_alike(call: &Call) -> bool {
     let is_up_to_chance = Chance::of(&call.name, &call.args) == Chance::Takes
         || SETS_A_DEADLINE.contains(&call.name.as_str())
         || call.args.iter().any(is_deadline);
-    !is_up_to_chance && !OTHERWISE.contains(&call.name.as_str()) && !call.name.starts_with("sort") && !call.name.starts_with("xgroup")
+    // We take it for one that has read as many keys as it can name.
+    let streams = call.args.iter().rev().take_while(|arg| !arg.eq_ignore_ascii_case(b"streams")).count();
+    let is_unbalanced = call.name == "xread" && streams % 2 != 0;
+    !is_up_to_chance
+        && !is_unbalanced
+        && !OTHERWISE.contains(&call.name.as_str())
+        && !call.name.starts_with("sort")
+        && !call.name.starts_with("xgroup")
 }
 
 impl Tracking {

@@ -70,6 +70,10 @@ impl Server {
             Some(Blocked::Keys) => {
                 let Some(waiting) = client.waiting.take() else { return false };
                 client.blocked = None;
+                // What CLIENT CACHING has said was of this command.
+                if let Some(tracking) = &mut client.tracking {
+                    tracking.caching = false;
+                }
                 let db = client.db;
                 match error {
                     _ if waiting.silent => (),
