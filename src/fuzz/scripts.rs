@@ -77,7 +77,7 @@ pub fn json(data: &[u8]) {
     );
 }
 
-/// Bytes as MessagePack, in whole and value by value.
+/// Bytes as MessagePack, in whole and value by value. What is packed may not be unpacked: a key that is a table, below the tables that are packed, becomes nil.
 pub fn messages(data: &[u8]) {
     over(
         "local values = {pcall(cmsgpack.unpack, ARGV[1])}
@@ -85,7 +85,7 @@ pub fn messages(data: &[u8]) {
          local at, count = 0, 0
          repeat at = cmsgpack.unpack_one(ARGV[1], at) count = count + 1 until at == -1
          cmsgpack.pack(unpack(values))
-         cmsgpack.unpack(cmsgpack.pack(values))",
+         pcall(cmsgpack.unpack, cmsgpack.pack(values))",
         data,
     );
 }

@@ -200,7 +200,9 @@ impl Scripting {
 
     /// Lets a library's function go.
     pub fn release(&mut self, function: FunctionRef) {
-        self.machine().release(function);
+        let machine = self.machine();
+        machine.release(function);
+        machine.look_for_garbage();
     }
 
     /// The script of this SHA-1, whatever the case of its digits.
@@ -232,6 +234,9 @@ impl Scripting {
     pub fn flush_scripts(&mut self) {
         for gone in self.cache.clear() {
             self.machine().release(gone);
+        }
+        if let Some(machine) = &mut self.machine {
+            machine.look_for_garbage();
         }
     }
 

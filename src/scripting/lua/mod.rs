@@ -360,9 +360,14 @@ impl Machine {
         shared.libraries.begin();
         shared.args.give_back_room();
         if self.shared().used > GARBAGE_MIN.max(2 * self.shared().live) {
-            self.cycles_left = 2;
+            self.look_for_garbage();
         }
         written
+    }
+
+    /// There is something that nothing leads to any more.
+    pub(super) fn look_for_garbage(&mut self) {
+        self.cycles_left = 2;
     }
 
     /// Whether it is time to look for what nothing leads to any more, rather than wait for the next script to do so.
