@@ -38,6 +38,8 @@ impl Kind {
 pub enum Fault {
     /// A message to which the caller's source and line are prepended.
     Error(String),
+    /// The same with bytes of the script's in it, which may be no UTF-8.
+    ErrorBytes(Vec<u8>),
     /// What is wrong with an argument, counted from 1 (0: the arguments as a whole).
     Argument(i32, String),
     /// A message that stays as it is.

@@ -116,6 +116,10 @@ pub(super) unsafe fn finish(l: *mut ffi::lua_State, result: Result<c_int, Fault>
                 out.extend_from_slice(text.as_bytes());
                 (true, None)
             }
+            Fault::ErrorBytes(text) => {
+                out.extend_from_slice(&text);
+                (true, None)
+            }
             Fault::Plain(text) => {
                 out.extend_from_slice(text.as_bytes());
                 (false, None)

@@ -125,8 +125,8 @@ unsafe fn formatted(l: *mut ffi::lua_State) -> Result<c_int, Fault> {
                     item.number(out, number);
                 }
                 _ => {
-                    let option = if letter == 0 { String::new() } else { String::from_utf8_lossy(&[letter]).into_owned() };
-                    return Err(Fault::Error(format!("invalid option '%{option}' to 'format'")));
+                    let option = if letter == 0 { &[][..] } else { &[letter] };
+                    return Err(Fault::ErrorBytes([b"invalid option '%", option, b"' to 'format'"].concat()));
                 }
             }
         }
