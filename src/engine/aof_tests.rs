@@ -262,6 +262,36 @@ fn while_the_disk_is_full_what_is_safe_is_read_and_the_rest_is_told_when_it_is_w
 }
 
 #[test]
+fn who_has_a_script_read_what_is_not_on_the_disk_waits_too() {
+    const READ: &str = "\"return redis.call('get',KEYS[1])\"";
+    for (safe, torn) in [
+        (format!("EVAL {READ} 1 safe"), format!("EVAL {READ} 1 torn")),
+        (format!("EVAL_RO {READ} 1 safe"), format!("EVAL_RO {READ} 1 torn")),
+        (format!("MULTI\nEVAL {READ} 1 safe\nEXEC"), format!("MULTI\nEVAL {READ} 1 torn\nEXEC")),
+        ("FCALL read 1 safe".into(), "FCALL read 1 torn".into()),
+    ] {
+        let mut log = logging(AppendFsync::Always);
+        let library = "#!lua name=l\nredis.register_function{function_name='read', flags={'no-writes'}, callback=function(k) return redis.call('get', k[1]) end}";
+        let load = format!("*3\r\n$8\r\nFUNCTION\r\n$4\r\nLOAD\r\n${}\r\n{library}\r\n", library.len());
+        log.bench.engine.receive(A, load.as_bytes());
+        log.send(A, "SET safe 1");
+        log.turn();
+        log.answer();
+        log.turn();
+        log.sent(A);
+        assert_eq!(log.say(A, "SET torn 2"), "");
+        log.fail(0);
+        assert!(log.say(B, &safe).ends_with("$1\r\n1\r\n"), "{safe}");
+        assert_eq!(log.say(C, &torn), "", "{torn}");
+        log.bench.pass(10_000);
+        log.turn();
+        log.answer();
+        log.turn();
+        assert!(log.sent(C).ends_with("$1\r\n2\r\n"), "{torn}: it is told when it is written");
+    }
+}
+
+#[test]
 fn a_flush_that_is_not_on_the_disk_makes_every_key_unsafe() {
     for (write, is_read) in
         [("FLUSHALL", false), ("SWAPDB 0 1", false), ("MOVE gone 1", false), ("DEL gone", true), ("MSET gone 2 b 3", true)]

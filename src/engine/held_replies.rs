@@ -79,26 +79,44 @@ impl Engine {
         }
     }
 
-    /// Takes note of a client that reads what is not on the disk, or may do so.
+    /// Takes note of a client that reads what is not on the disk, or may do so. What its scripts read is noted as they call it.
     #[cold]
     pub(super) fn note_unsafe_read(&mut self, conn: ConnId, id: CommandId, args: &Args<'_>) {
-        let server = &self.server;
-        let (Some(unsafe_keys), Some(client)) = (&server.aof.unsafe_keys, server.clients.get(conn)) else { return };
-        let reads = |id: CommandId, args: &Args<'_>| {
-            let command = self.registry.get(id);
-            if command.flags & (flags::READONLY | flags::WRITE) == 0 || unsafe_keys.is_empty() {
-                return false;
-            }
-            read_keys(command, args).is_none_or(|keys| keys.iter().any(|at| unsafe_keys.has(client.db, args.get(*at))))
-        };
+        let Some(client) = self.server.clients.get(conn) else { return };
         let queued = client.multi.as_ref().filter(|_| self.registry.get(id).name == "exec");
         let is_unsafe = match queued {
-            Some(multi) => multi.queue.iter().any(|(id, args)| reads(*id, &args.args())),
-            None => reads(id, args),
+            Some(multi) => multi.queue.iter().any(|(id, args)| self.reads_unsafe(client.db, *id, &args.args())),
+            None => self.reads_unsafe(client.db, id, args),
         };
         if is_unsafe {
             self.server.aof.unsafe_readers.insert(conn);
         }
+    }
+
+    /// The same for what a script calls: its caller is told.
+    #[cold]
+    pub(super) fn note_unsafe_call(&mut self, id: CommandId, args: &Args<'_>) {
+        let (Some(running), Some(client)) = (&self.server.scripts.running, self.server.clients.get(ConnId::SCRIPT)) else { return };
+        let caller = running.caller;
+        if self.reads_unsafe(client.db, id, args) {
+            self.server.aof.unsafe_readers.insert(caller);
+        }
+    }
+
+    /// A script that was slow ends: nobody knows what it and its transaction read in earlier turns.
+    pub(super) fn note_slow_end(&mut self, caller: ConnId) {
+        if self.server.aof.unsafe_keys.is_some() {
+            self.server.aof.unsafe_readers.insert(caller);
+        }
+    }
+
+    fn reads_unsafe(&self, db: usize, id: CommandId, args: &Args<'_>) -> bool {
+        let Some(unsafe_keys) = &self.server.aof.unsafe_keys else { return false };
+        let command = self.registry.get(id);
+        if command.flags & (flags::READONLY | flags::WRITE) == 0 || unsafe_keys.is_empty() {
+            return false;
+        }
+        read_keys(command, args).is_none_or(|keys| keys.iter().any(|at| unsafe_keys.has(db, args.get(*at))))
     }
 }
 

@@ -22,6 +22,9 @@ impl Engine {
         let args = owned.args();
         match self.pass_script_gate(args) {
             Ok(id) => {
+                if self.server.aof.unsafe_keys.is_some() {
+                    self.note_unsafe_call(id, &args);
+                }
                 // Nobody waits in a script: what would, has waited in vain.
                 let blocks = self.call(ConnId::SCRIPT, id, args, (0, 0), out, true);
                 debug_assert!(blocks.is_none());

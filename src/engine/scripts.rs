@@ -377,6 +377,7 @@ impl Engine {
             self.end_unit(caller);
         }
         if is_there {
+            self.note_slow_end(caller);
             self.give_late_output(caller, out);
         }
         if let Some(session) = &session {
