@@ -79,6 +79,8 @@ pub(super) struct Machine {
     /// There may be much that nothing leads to any more: so many times the collector is still to go through all of it. The first time may have begun
     /// while it was in use.
     cycles_left: u32,
+    /// The same, for a little of it: with each script's end a step.
+    cycles_owed: u32,
 }
 
 /// What a script's end has written.
@@ -124,6 +126,7 @@ impl Machine {
                 looked_nanos: 0,
                 stepped: 0,
                 cycles_left: 0,
+                cycles_owed: 0,
             }
         }
     }
@@ -355,19 +358,22 @@ impl Machine {
                 self.stepped = used;
             }
             self.stepped = self.stepped.min(used);
+            if self.cycles_owed > 0 && ffi::lua_gc(self.main, ffi::LUA_GCSTEP, 0) != 0 {
+                self.cycles_owed -= 1;
+            }
         }
         let shared = self.shared_mut();
         shared.libraries.begin();
         shared.args.give_back_room();
         if self.shared().used > GARBAGE_MIN.max(2 * self.shared().live) {
-            self.look_for_garbage();
+            self.cycles_left = 2;
         }
         written
     }
 
-    /// There is something that nothing leads to any more.
-    pub(super) fn look_for_garbage(&mut self) {
-        self.cycles_left = 2;
+    /// Something has been let go: scripts that make no garbage would leave it where it is, so each of the next ones has the collector do a step.
+    pub(super) fn owe_collection(&mut self) {
+        self.cycles_owed = 2;
     }
 
     /// Whether it is time to look for what nothing leads to any more, rather than wait for the next script to do so.
