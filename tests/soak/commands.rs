@@ -10,6 +10,7 @@ use solod::commands::{
 /// What is left out, with its subcommands, and why. Everything else in the table is sent, what is new in it too.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("shutdown", "it ends the server"),
+    ("script debug", "the next script would be a session, beside which nobody else is answered"),
     ("debug", "it ends the server, blocks it or makes it lie, as it is told"),
     ("save", "one turn that is as long as the data are large, which would hide another"),
     ("bgsave", "the conductor says when to save"),
