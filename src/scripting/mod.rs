@@ -202,7 +202,7 @@ impl Scripting {
     pub fn release(&mut self, function: FunctionRef) {
         let machine = self.machine();
         machine.release(function);
-        machine.owe_collection();
+        machine.collect_gone();
     }
 
     /// The script of this SHA-1, whatever the case of its digits.
@@ -236,7 +236,7 @@ impl Scripting {
             self.machine().release(gone);
         }
         if let Some(machine) = &mut self.machine {
-            machine.owe_collection();
+            machine.collect_gone();
         }
     }
 

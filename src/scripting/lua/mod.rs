@@ -56,6 +56,8 @@ const LOOK_NANOS: u64 = 500_000;
 /// Bytes that Lua may take before the machine asks the collector for a step: a script may have stopped it.
 const STEP_BYTES: usize = 1 << 20;
 
+/// As many bytes the collector goes through in one go: less than a millisecond.
+const COLLECTED_AT_ONCE: usize = 256 << 10;
 /// Bytes below which garbage waits for the next script.
 const GARBAGE_MIN: usize = 8 << 20;
 
@@ -79,8 +81,6 @@ pub(super) struct Machine {
     /// There may be much that nothing leads to any more: so many times the collector is still to go through all of it. The first time may have begun
     /// while it was in use.
     cycles_left: u32,
-    /// The same, for a little of it: with each script's end a step.
-    cycles_owed: u32,
 }
 
 /// What a script's end has written.
@@ -126,7 +126,6 @@ impl Machine {
                 looked_nanos: 0,
                 stepped: 0,
                 cycles_left: 0,
-                cycles_owed: 0,
             }
         }
     }
@@ -358,9 +357,6 @@ impl Machine {
                 self.stepped = used;
             }
             self.stepped = self.stepped.min(used);
-            if self.cycles_owed > 0 && ffi::lua_gc(self.main, ffi::LUA_GCSTEP, 0) != 0 {
-                self.cycles_owed -= 1;
-            }
         }
         let shared = self.shared_mut();
         shared.libraries.begin();
@@ -371,9 +367,14 @@ impl Machine {
         written
     }
 
-    /// Something has been let go: scripts that make no garbage would leave it where it is, so each of the next ones has the collector do a step.
-    pub(super) fn owe_collection(&mut self) {
-        self.cycles_owed = 2;
+    /// Something has been let go, which scripts that make no garbage would leave where it is. A little is collected at once, without a look at the clock.
+    pub(super) fn collect_gone(&mut self) {
+        if self.is_running || self.shared().used > COLLECTED_AT_ONCE {
+            self.cycles_left = 2;
+        } else {
+            // SAFETY: the state is at rest. No value of a script's has a finaliser.
+            unsafe { ffi::lua_gc(self.main, ffi::LUA_GCCOLLECT, 0) };
+        }
     }
 
     /// Whether it is time to look for what nothing leads to any more, rather than wait for the next script to do so.
