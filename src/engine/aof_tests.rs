@@ -7,7 +7,6 @@ use crate::{
     state::{
         Action, ConnId, DiskDone, DiskJob, FileId, Lane, Peer,
         aof::AofPhase,
-        aof_files::IncrementPhase,
         client::Origin,
         disk::{Done, LogError, Logged},
     },
@@ -478,29 +477,6 @@ fn an_increment_ends_where_the_next_begins_and_each_selects_its_database() {
     assert_eq!(log.commands(), "SELECT 5\nSET a 1");
     log.file = std::mem::take(&mut log.next);
     assert_eq!(log.commands(), "SELECT 5\nSET b 2");
-}
-
-#[test]
-fn a_rewrite_begins_in_front_of_a_script_or_behind_it() {
-    let mut log = logging_with(Config { busy_reply_threshold: 1, ..Config::default() });
-    log.say(A, "SET n 0");
-    log.answer();
-    log.say(B, "BGREWRITEAOF");
-    let is_opening = |log: &Logging| {
-        let rewrite = log.bench.engine.server.aof_files.rewrite.as_ref().expect("one is under way");
-        matches!(rewrite.increment.as_ref().expect("with an increment").phase, IncrementPhase::Opening)
-    };
-    println!("JOBS {:?}", log.jobs);
-    let Some(DiskJob::OpenLog { file, .. }) = log.jobs.pop_back() else { panic!("a file for the next increment is made") };
-    log.bench.tick.set(1000);
-    log.say(A, "EVAL \"redis.call('incr','n') for i=1,1e5 do end redis.call('incr','n')\" 0");
-    assert!(log.bench.engine.is_script_slow());
-    log.bench.engine.disk_done(DiskDone { file, result: Ok(Done::Opened(Some(0))) });
-    while log.bench.engine.is_script_slow() {
-        assert!(is_opening(&log), "half of what the script does is not to be in the base");
-        log.turn();
-    }
-    assert!(!is_opening(&log));
 }
 
 #[test]

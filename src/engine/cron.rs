@@ -23,7 +23,6 @@ impl Engine {
         if self.is_script_slow() {
             return self.finish_busy_turn(began_unix_us);
         }
-        self.take_late_answers();
         if self.server.migrations.is_under_way() {
             self.server.expire_migration();
         }
@@ -95,7 +94,6 @@ impl Engine {
         self.serve_replicas();
         self.end_logging(began_unix_us);
         if self.server.shutdown.is_some() {
-            self.take_late_answers();
             self.server.go_on_shutting_down();
         }
     }
@@ -109,7 +107,6 @@ impl Engine {
         self.serve_replicas();
         self.end_logging(began_unix_us);
         if self.server.shutdown.is_some() {
-            self.take_late_answers();
             self.server.go_on_shutting_down();
         }
     }

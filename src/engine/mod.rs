@@ -148,8 +148,6 @@ pub struct Engine {
     errors_before: u64,
     /// The script that runs, or the transaction that waits for it, between two slices.
     suspended: Option<Box<scripts::Suspended>>,
-    /// What the disk has answered meanwhile, but for the log's own writes.
-    late_answers: VecDeque<DiskDone>,
     /// Replies of the commands that scripts run.
     script_out: Option<Box<Output>>,
     /// The script has been suspended before it was given the last of them.
@@ -268,7 +266,6 @@ impl Engine {
             tried_nanos: 0,
             errors_before: 0,
             suspended: None,
-            late_answers: VecDeque::new(),
             script_out: None,
             owes_script_reply: false,
             disk_logged_ms: None,
@@ -299,27 +296,10 @@ impl Engine {
     }
 
     /// The disk's answer to an [`Action::Disk`].
-    pub fn disk_done(&mut self, done: DiskDone) {
-        if self.log_answered(&done) {
-            return;
-        }
-        // It may begin a snapshot or cut the log, which must not have half of what a script does.
-        if self.is_script_slow() && self.server.shutdown.is_none() {
-            return self.late_answers.push_back(done);
-        }
-        self.take_answer(done);
-    }
-
-    /// Takes the answers that have waited for the end of a script.
-    fn take_late_answers(&mut self) {
-        while let Some(done) = self.late_answers.pop_front() {
-            self.take_answer(done);
-        }
-    }
-
-    fn take_answer(&mut self, mut done: DiskDone) {
+    pub fn disk_done(&mut self, mut done: DiskDone) {
         // The answer to work that has been given up is dropped.
-        let _ = self.save_answered(&done)
+        let _ = self.log_answered(&done)
+            || self.save_answered(&done)
             || self.start_answered(&mut done)
             || self.load_answered(&mut done)
             || self.aof_rewrite_answered(&done)
