@@ -59,6 +59,18 @@ pub fn parse_u64_lenient(bytes: &[u8]) -> Option<u64> {
     Some(if negative { value.wrapping_neg() } else { value })
 }
 
+/// The integer that a text begins with, as C's `atoll` reads it: behind white space and a sign, up to what is no digit. 0 where there is none; what is
+/// out of range is the nearest that is not.
+pub fn leading_i64(text: &[u8]) -> i64 {
+    let (sign, digits) = match text.trim_ascii_start() {
+        [b'-', digits @ ..] => (-1, digits),
+        [b'+', digits @ ..] => (1, digits),
+        digits => (1, digits),
+    };
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    sign * digits.fold(0_i64, |n, digit| n.saturating_mul(10).saturating_add(i64::from(digit - b'0')))
+}
+
 /// The part of a text that a function of C's library sees, which takes a NUL for the end: what Redis hands to one counts for no more than that.
 pub fn until_nul(text: &[u8]) -> &[u8] {
     memchr::memchr(0, text).map_or(text, |end| &text[..end])
@@ -126,6 +138,14 @@ mod tests {
             assert_eq!(parse_u64(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(parse_i64(b"1\0"), None);
+    }
+
+    #[test]
+    fn what_is_behind_the_digits_is_not_read() {
+        let read = [("12x", 12), (" \t-3 4", -3), ("+007", 7), ("", 0), ("x1", 0), ("- 1", 0), ("99999999999999999999", i64::MAX)];
+        for (text, value) in read {
+            assert_eq!(leading_i64(text.as_bytes()), value, "{text:?}");
+        }
     }
 
     #[test]

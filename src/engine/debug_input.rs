@@ -1,5 +1,7 @@
 //! What a debugger's user sends while his script is stopped: arrays of bulk strings, as forgiving as Redis reads them.
 
+use crate::data::number::leading_i64;
+
 /// Words of a command, and bytes of a word.
 const WORDS_MAX: i64 = 1024;
 const WORD_BYTES_MAX: i64 = 1024;
@@ -18,15 +20,7 @@ pub(super) enum Said {
 /// The number in front of the next CRLF as C reads it, and what is behind that. `None`: it has not come yet.
 fn number(at: &[u8]) -> Option<(i64, &[u8])> {
     let end = memchr::memmem::find(at, b"\r\n")?;
-    let text = at[..end].trim_ascii_start();
-    let (sign, digits) = match text {
-        [b'-', digits @ ..] => (-1, digits),
-        [b'+', digits @ ..] => (1, digits),
-        _ => (1, text),
-    };
-    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
-    let value = digits.fold(0_i64, |n, digit| n.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
-    Some((sign * value, &at[end + 2..]))
+    Some((leading_i64(&at[..end]), &at[end + 2..]))
 }
 
 /// Reads the first command. What stands in front of its `*` is passed over.

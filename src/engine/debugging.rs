@@ -88,7 +88,6 @@ impl Engine {
             }
         }
         log::info!("Debugging of a script begins{}", if is_rehearsal { ": what it changes will be undone" } else { "" });
-        running.is_rehearsal = is_rehearsal;
         running.args = Some(OwnedArgs::from_args(args));
         self.server.scripting.debug(args.get(1));
         self.begin_script(running, args, script);
@@ -234,12 +233,6 @@ impl Engine {
         if is_there {
             self.server.close(caller, true);
         }
-    }
-
-    /// Ends what would have become a session, because its script cannot run: the reply is in `out` behind this.
-    pub(super) fn end_undebugged(&mut self, conn: ConnId, out: &mut Output) {
-        write_lines(out, vec![SESSION_END.as_bytes().to_vec()]);
-        self.server.close(conn, true);
     }
 
     /// Why a command is not run in a rehearsal.

@@ -79,7 +79,7 @@ impl Engine {
         }
         let server = &self.server;
         let Some(running) = &server.scripts.running else { return refused(b"ERR no script is running") };
-        if running.is_rehearsal
+        if running.is_rehearsal()
             && let Some(text) = self.rehearsal_refusal(id)
         {
             return Err((Some(id), text.as_bytes().into()));

@@ -7,7 +7,7 @@ use super::{Engine, debugging::Session};
 use crate::{
     commands::{
         CommandId,
-        scripting::{FIRST_KEY, ScriptCall},
+        scripting::{FIRST_KEY, ScriptCall, end_undebugged},
     },
     resp::{
         output::{Output, Protocol},
@@ -72,7 +72,7 @@ impl Engine {
         if let Some(text) = self.script_refusal(conn, script.flags, script.read_only, lacks_memory) {
             self.server.count_error(&text);
             if !script.is_function && self.server.clients.get(conn).is_some_and(|client| client.debug.is_some()) {
-                self.end_undebugged(conn, out);
+                end_undebugged(&mut self.server, conn, out);
             }
             out.error(text);
             return true;
@@ -136,7 +136,6 @@ impl Engine {
             propagates: EVERYWHERE,
             args: None,
             debug: client.debug.filter(|_| !script.is_function),
-            is_rehearsal: false,
         })
     }
 

@@ -198,10 +198,10 @@ impl Scripting {
         }
     }
 
-    /// Lets a library's function go.
-    pub fn release(&mut self, function: FunctionRef) {
+    /// Lets functions of libraries go.
+    pub fn release(&mut self, functions: impl Iterator<Item = FunctionRef>) {
         let machine = self.machine();
-        machine.release(function);
+        functions.for_each(|function| machine.release(function));
         machine.collect_gone();
     }
 

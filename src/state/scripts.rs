@@ -73,8 +73,6 @@ pub struct Running {
     pub args: Option<OwnedArgs>,
     /// It is run in the debugger.
     pub debug: Option<DebugMode>,
-    /// What it changes is undone at its end.
-    pub is_rehearsal: bool,
 }
 
 /// What FUNCTION STATS shows.
@@ -98,6 +96,13 @@ pub struct Scripts {
     pub allows_more: bool,
 }
 
+impl Running {
+    /// Whether what it changes is undone at its end.
+    pub fn is_rehearsal(&self) -> bool {
+        self.debug == Some(DebugMode::Rehearsal)
+    }
+}
+
 impl Scripts {
     /// The error for commands that have to wait for the end of a slow script.
     pub fn busy(&self) -> Option<&'static str> {
@@ -112,7 +117,7 @@ impl Scripts {
         if running.repeats {
             return Err("UNKILLABLE The busy script was sent by a master instance in the context of replication and cannot be killed.");
         }
-        if running.wrote && !running.is_rehearsal {
+        if running.wrote && !running.is_rehearsal() {
             return Err(
                 "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or \
                  kill the server in a hard way using the SHUTDOWN NOSAVE command.",
@@ -158,7 +163,6 @@ mod tests {
             propagates: 3,
             args: None,
             debug: None,
-            is_rehearsal: false,
         };
         Scripts { running: Some(running), is_slow: true, allows_more: false }
     }

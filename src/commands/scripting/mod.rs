@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     data::number,
+    resp::output::Output,
     scripting::{FunctionRef, Origin, ScriptFlags},
+    state::{ConnId, Server},
 };
 
 /// The error for a script that is debugged and has no text.
@@ -60,12 +62,16 @@ fn run(ctx: &mut Ctx<'_>, function: FunctionRef, keys: usize, read_only: bool) {
 #[cold]
 fn fail(ctx: &mut Ctx<'_>, text: impl AsRef<[u8]>) {
     if ctx.client().debug.is_some() {
-        let conn = ctx.conn;
-        ctx.out.array(1);
-        ctx.out.simple(SESSION_END);
-        ctx.server.close(conn, true);
+        end_undebugged(ctx.server, ctx.conn, ctx.out);
     }
     ctx.error(text);
+}
+
+/// Ends what would have become a session of the debugger, because its script cannot run: the reply goes to `out` behind this.
+pub fn end_undebugged(server: &mut Server, conn: ConnId, out: &mut Output) {
+    out.array(1);
+    out.simple(SESSION_END);
+    server.close(conn, true);
 }
 
 fn by_text(ctx: &mut Ctx<'_>, read_only: bool) {

@@ -1,7 +1,7 @@
 //! What the user says. What is about the source and the session itself is done here; the rest is a wish that the interpreter's side fulfils.
 
-use super::{BREAKPOINTS_MAX, Debugger, up_to_zero};
-use crate::data::number;
+use super::{BREAKPOINTS_MAX, Debugger};
+use crate::data::number::{self, until_nul};
 
 /// What a command leaves to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +29,9 @@ const CONTEXT: i64 = 5;
 /// Values that are shown are never cut to less.
 const WIDTH_MIN: i64 = 60;
 
-/// A number as C reads it: what does not begin like one is 0.
+/// A number as an `int` of C's.
 fn leading_number(text: &[u8]) -> i64 {
-    let text = text.trim_ascii_start();
-    let (is_negative, digits) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        _ => (false, text),
-    };
-    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
-    let value = digits.fold(0_i64, |n, digit| n.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
-    let value = if is_negative { -value } else { value };
-    value.clamp(i64::from(i32::MIN), i64::from(i32::MAX))
+    number::leading_i64(text).clamp(i64::from(i32::MIN), i64::from(i32::MAX))
 }
 
 impl Debugger {
@@ -54,7 +45,7 @@ impl Debugger {
 
     fn obey_words(&mut self, words: &[Box<[u8]>]) -> Wish {
         let Some(name) = words.first() else { return Wish::Nothing };
-        let name = up_to_zero(name).to_ascii_lowercase();
+        let name = until_nul(name).to_ascii_lowercase();
         match &*name {
             b"h" | b"help" => HELP.iter().for_each(|line| self.show(line.as_bytes().to_vec())),
             b"s" | b"step" | b"n" | b"next" => {
@@ -115,7 +106,7 @@ impl Debugger {
         }
         for word in &words[1..] {
             match number::parse_i64(word) {
-                None => self.show([b"Invalid argument:'", up_to_zero(word), b"'"].concat()),
+                None => self.show([b"Invalid argument:'", until_nul(word), b"'"].concat()),
                 Some(0) => {
                     self.breakpoints.clear();
                     self.show(b"All breakpoints removed.".to_vec());

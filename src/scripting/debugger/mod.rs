@@ -6,7 +6,7 @@
 mod commands;
 mod reply;
 
-use crate::config::quote_into;
+use crate::{config::quote_into, data::number::until_nul};
 
 /// Breakpoints that there may be.
 const BREAKPOINTS_MAX: usize = 64;
@@ -48,11 +48,6 @@ pub(super) struct Debugger {
     pub text: Vec<u8>,
     /// The command that the script called was refused before it was run.
     pub was_refused: bool,
-}
-
-/// What C's strings hold of a text.
-fn up_to_zero(text: &[u8]) -> &[u8] {
-    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 impl Debugger {
@@ -212,7 +207,7 @@ impl Debugger {
     /// Adds a line of the source, with the marks of what is about to run and of breakpoints.
     pub fn show_source(&mut self, number: i64) {
         let text = usize::try_from(number).ok().and_then(|n| self.source.get(n.checked_sub(1)?));
-        let text = text.map_or(&b"<out of range source code line>"[..], |text| up_to_zero(text));
+        let text = text.map_or(&b"<out of range source code line>"[..], |text| until_nul(text));
         let mark = match (self.line == number, self.breakpoints.contains(&number)) {
             (true, true) => "->#",
             (true, false) => "-> ",

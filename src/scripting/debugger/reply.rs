@@ -1,6 +1,6 @@
 //! Replies of commands as people read them.
 
-use crate::config::quote_into;
+use crate::{config::quote_into, data::number::parse_i64};
 
 /// Levels of nesting that are shown.
 const DEPTH_MAX: usize = 64;
@@ -17,7 +17,7 @@ fn describe_nested<'a>(at: &'a [u8], line: &mut Vec<u8>, most: usize, depth: usi
     let (&kind, _) = at.split_first()?;
     let end = memchr::memchr(b'\r', at)?;
     let (head, rest) = (at.get(1..end)?, at.get(end + 2..)?);
-    let count = || std::str::from_utf8(head).ok()?.parse::<i64>().ok();
+    let count = || parse_i64(head);
     let mut list = |(open, between, close): (&str, &[&str], &str), count: i64| {
         line.extend(open.bytes());
         let mut rest = rest;

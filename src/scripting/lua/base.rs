@@ -5,8 +5,9 @@ use super::{
     coroutines::caught,
     libraries::{finish, look},
     shared::shared,
-    stack::{bytes_at, int_or, set_functions, up_to_zero},
+    stack::{bytes_at, int_or, set_functions},
 };
+use crate::data::number::until_nul;
 use crate::scripting::libs::Fault;
 use mlua_sys as ffi;
 use std::ffi::c_int;
@@ -97,7 +98,7 @@ unsafe extern "C-unwind" fn collect_garbage(l: *mut ffi::lua_State) -> c_int {
     unsafe {
         let option = match ffi::lua_type(l, 1) {
             ffi::LUA_TNONE | ffi::LUA_TNIL => b"collect",
-            _ => up_to_zero(bytes_at(l, 1)),
+            _ => until_nul(bytes_at(l, 1)),
         };
         match option {
             b"collect" => {

@@ -3,10 +3,11 @@
 use super::{
     libraries::{finish, look},
     shared::{Given, Shared, ask, shared},
-    stack::{bytes_at, field, number_text, push_bytes, push_error, set_text, up_to_zero},
+    stack::{bytes_at, field, number_text, push_bytes, push_error, set_text},
     stepping,
     values::push_reply,
 };
+use crate::data::number::until_nul;
 use crate::scripting::{Asked, cache::Sha1Hex};
 use mlua_sys as ffi;
 use std::ffi::{CStr, c_int};
@@ -366,13 +367,13 @@ pub(super) unsafe fn error_text(l: *mut ffi::lua_State, name: &[u8]) -> (Vec<u8>
     unsafe {
         if ffi::lua_type(l, -1) != ffi::LUA_TTABLE {
             // Memory has run out, or the handler has failed: a text.
-            return ([b"ERR ", up_to_zero(bytes_at(l, -1))].concat(), false);
+            return ([b"ERR ", until_nul(bytes_at(l, -1))].concat(), false);
         }
         field(l, c"err");
         let mut text = match ffi::lua_type(l, -1) {
             ffi::LUA_TSTRING | ffi::LUA_TNUMBER => {
                 ffi::lua_tolstring(l, -1, std::ptr::null_mut());
-                up_to_zero(bytes_at(l, -1)).to_vec()
+                until_nul(bytes_at(l, -1)).to_vec()
             }
             _ => b"ERR unknown error".to_vec(),
         };

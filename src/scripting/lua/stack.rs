@@ -1,7 +1,7 @@
 //! Small steps on Lua's stack. None owns memory of Rust's while Lua may raise an error.
 
 use super::{shared::shared, stepping};
-use crate::data::float;
+use crate::data::{float, number::until_nul};
 use mlua_sys as ffi;
 use std::{
     ffi::{CStr, c_char, c_int},
@@ -65,7 +65,7 @@ fn trimmed(text: &[u8]) -> &[u8] {
 /// Pushes an error as scripts see it: up to a zero, as C's strings, a code and a text without line ends around it. One that `has_code` has it
 /// in front of its first space; any other is given `ERR`.
 pub(super) unsafe fn push_error(l: *mut ffi::lua_State, text: &[u8], has_code: bool) {
-    let text = up_to_zero(text);
+    let text = until_nul(text);
     // SAFETY: the session is looked at for this step.
     if let Some(debugger) = unsafe { stepping::stepping(shared(l)) } {
         debugger.show_error(text, has_code);
@@ -83,11 +83,6 @@ pub(super) unsafe fn push_error(l: *mut ffi::lua_State, text: &[u8], has_code: b
         ffi::lua_concat(l, 3);
         ffi::lua_setfield(l, -2, c"err".as_ptr());
     }
-}
-
-/// What C's strings hold of a text.
-pub(super) fn up_to_zero(text: &[u8]) -> &[u8] {
-    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 /// A string's bytes; none where the value is no string.

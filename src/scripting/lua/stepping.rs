@@ -6,8 +6,9 @@
 use super::{
     end_script, env, look_up,
     shared::{Given, Shared, ask, shared},
-    stack::{bytes_at, field, up_to_zero},
+    stack::{bytes_at, field},
 };
+use crate::data::number::until_nul;
 use crate::scripting::{
     Asked,
     debugger::{Debugger, SCRIPT, Wish},
@@ -215,7 +216,7 @@ unsafe fn print(l: *mut ffi::lua_State, shared: *mut Shared) {
     unsafe {
         // The word does not change meanwhile.
         let word = |shared: *mut Shared| -> *const [u8] {
-            session(shared).and_then(|debugger| debugger.words.get(1)).map_or(&b""[..], |word| up_to_zero(word))
+            session(shared).and_then(|debugger| debugger.words.get(1)).map_or(&b""[..], |word| until_nul(word))
         };
         let mut at: ffi::lua_Debug = std::mem::zeroed();
         let mut level = 0;
@@ -367,7 +368,7 @@ unsafe fn evaluate(l: *mut ffi::lua_State, shared: *mut Shared) {
         let text = match ffi::lua_type(thread, -1) {
             ffi::LUA_TSTRING | ffi::LUA_TNUMBER => {
                 ffi::lua_tolstring(thread, -1, std::ptr::null_mut());
-                up_to_zero(bytes_at(thread, -1))
+                until_nul(bytes_at(thread, -1))
             }
             _ => b"(null)",
         };

@@ -4,9 +4,10 @@ use super::{
     frame::Frame,
     libraries::{finish, look, text_argument},
     shared::{Shared, shared},
-    stack::{set_functions, up_to_zero},
+    stack::set_functions,
     strings::room,
 };
+use crate::data::number::until_nul;
 use crate::scripting::{
     libs::{Fault, Stack},
     text::class::byte,
@@ -114,7 +115,7 @@ unsafe fn formatted(l: *mut ffi::lua_State) -> Result<c_int, Fault> {
                     if text.len() >= LONG && !item.modifiers.contains(&b'.') {
                         add_text(shared, out, limit, text)?;
                     } else if item.modifiers.is_empty() {
-                        out.extend_from_slice(up_to_zero(text));
+                        out.extend_from_slice(until_nul(text));
                     } else {
                         // Behind Lua's strings stands a zero.
                         item.print(out, b"", |to, spec| libc::snprintf(to, ITEM_MAX, spec, text.as_ptr()));
@@ -217,7 +218,7 @@ impl Item<'_> {
         }
         let mut item = [0_u8; ITEM_MAX];
         print(item.as_mut_ptr().cast(), spec.as_ptr().cast());
-        out.extend_from_slice(up_to_zero(&item));
+        out.extend_from_slice(until_nul(&item));
     }
 }
 

@@ -1,8 +1,11 @@
 //! Replies as Lua's values, and Lua's values as replies.
 
-use super::stack::{field, push_bytes, push_error, set_flag, set_text, up_to_zero};
+use super::stack::{field, push_bytes, push_error, set_flag, set_text};
 use super::{Written, calls::is_counted};
-use crate::resp::output::Output;
+use crate::{
+    data::number::{parse_i64, until_nul},
+    resp::output::Output,
+};
 use mlua_sys as ffi;
 use std::{ffi::c_int, slice};
 
@@ -10,16 +13,6 @@ use std::{ffi::c_int, slice};
 fn line(at: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memchr(b'\r', at)?;
     Some((&at[..end], at.get(end + 2..)?))
-}
-
-fn integer(digits: &[u8]) -> Option<i64> {
-    let (digits, is_negative) = digits.strip_prefix(b"-").map_or((digits, false), |digits| (digits, true));
-    let number = digits.iter().try_fold(0_i64, |number, digit| {
-        let digit = digit.wrapping_sub(b'0');
-        // Downwards, where there is one number more.
-        if digit < 10 { number.checked_mul(10)?.checked_sub(i64::from(digit)) } else { None }
-    })?;
-    if is_negative { Some(number) } else { number.checked_neg() }
 }
 
 /// Pushes the value at the beginning of `at`. Gives what is behind it, and whether it is an error. Nothing where it is no reply, or nested too
@@ -36,7 +29,7 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
         let (&kind, rest) = at.split_first()?;
         let (head, mut rest) = line(rest)?;
         match kind {
-            b':' => ffi::lua_pushnumber(l, integer(head)? as f64),
+            b':' => ffi::lua_pushnumber(l, parse_i64(head)? as f64),
             b'+' => {
                 ffi::lua_createtable(l, 0, 1);
                 set_text(l, c"ok", head);
@@ -47,7 +40,7 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
                 return Some((rest, true));
             }
             b'$' | b'=' => {
-                let len = integer(head)?;
+                let len = parse_i64(head)?;
                 let Ok(len) = usize::try_from(len) else {
                     ffi::lua_pushboolean(l, 0);
                     return Some((rest, false));
@@ -65,7 +58,7 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
                 }
             }
             b'*' | b'>' => {
-                let Ok(count) = c_int::try_from(integer(head)?) else { return None };
+                let Ok(count) = c_int::try_from(parse_i64(head)?) else { return None };
                 if count < 0 {
                     ffi::lua_pushboolean(l, 0);
                     return Some((rest, false));
@@ -78,7 +71,7 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
             }
             b'%' | b'|' => {
                 ffi::lua_createtable(l, 0, 1);
-                let count = integer(head)?;
+                let count = parse_i64(head)?;
                 ffi::lua_createtable(l, 0, c_int::try_from(count).ok()?);
                 for _ in 0..count {
                     rest = push_reply(l, rest)?.0;
@@ -94,7 +87,7 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
             }
             b'~' => {
                 ffi::lua_createtable(l, 0, 1);
-                let count = integer(head)?;
+                let count = parse_i64(head)?;
                 ffi::lua_createtable(l, 0, c_int::try_from(count).ok()?);
                 for _ in 0..count {
                     rest = push_reply(l, rest)?.0;
@@ -140,7 +133,7 @@ fn integer_of(number: f64) -> i64 {
 
 /// Without what would end the line of a simple string.
 fn one_line(text: &[u8]) -> Vec<u8> {
-    up_to_zero(text).iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }).collect()
+    until_nul(text).iter().map(|&b| if b == b'\r' || b == b'\n' { b' ' } else { b }).collect()
 }
 
 /// Bytes that a value of a table takes in Lua.
@@ -239,7 +232,7 @@ unsafe fn write_table(l: *mut ffi::lua_State, writer: &mut Writer<'_>) {
     unsafe {
         if field(l, c"err") == ffi::LUA_TSTRING {
             // The ends of lines behind an error are left out, those inside of it are spaces.
-            let text = up_to_zero(text(l, -1));
+            let text = until_nul(text(l, -1));
             let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
             let line = one_line(&text[..end]);
             ffi::lua_settop(l, -2);

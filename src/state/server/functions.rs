@@ -39,8 +39,8 @@ impl Server {
 
     /// Lets go of libraries that are not part of the whole any more.
     pub fn release_libraries(&mut self, libraries: Vec<Library>) {
-        for function in libraries.iter().flat_map(|library| &library.functions) {
-            self.scripting.release(function.function);
+        if !libraries.is_empty() {
+            self.scripting.release(libraries.iter().flat_map(|library| &library.functions).map(|function| function.function));
         }
     }
 
