@@ -111,6 +111,25 @@ fn a_full_synchronisation_from_redis_with_writes_going_on() {
     }
 }
 
+/// The limit is for what is kept for a replica, and a value on its way is not: it is the keyspace's own.
+#[test]
+fn a_value_larger_than_a_replicas_output_limit_reaches_it() {
+    let primary = solod(&["--client-output-buffer-limit", "replica 1mb 512kb 0", "--repl-backlog-size", "16kb"]);
+    for setting in ["yes", "no"] {
+        primary.ask(&format!("CONFIG SET rdbcompression {setting}"));
+        let mut conn = primary.connect();
+        for key in ["a", "b", "c"] {
+            assert_eq!(conn.cmd(&["SETRANGE", key, "8388608", "end"]).int(), 8_388_611);
+        }
+        let long = "v".repeat(2 << 20);
+        conn.cmd(&["HSET", "hash", "f", &long, "g", &long]);
+        conn.cmd(&["RPUSH", "list", &long, &long]);
+        let replica = replica_of(&primary, &[]);
+        assert_in_step(&primary, &replica);
+        assert_eq!(primary.info("sync_full").parse::<u32>().unwrap(), if setting == "yes" { 1 } else { 2 });
+    }
+}
+
 #[test]
 fn a_link_that_was_cut_goes_on_where_it_was() {
     let primary = redis(&[]);

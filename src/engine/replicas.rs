@@ -138,12 +138,16 @@ impl Engine {
     fn snapshot_step(&mut self, sync: &mut FullSync) -> bool {
         let server = &mut self.server;
         let keys_before = sync.sink.borrow().keys();
-        let walked = sync.walk.is_some();
-        sync.walk = sync.walk.filter(|walk| server.keyspace.step_walk(*walk));
-        // The last keys have their delay before the end.
-        if sync.walk.is_none() && !sync.finished && !(walked && server.config.rdb_key_save_delay != 0) {
-            sync.finished = true;
-            sync.sink.borrow_mut().finish();
+        // What has been encoded comes first, so that no more of it waits than a step adds.
+        let idle = sync.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle;
+        if idle {
+            let walked = sync.walk.is_some();
+            sync.walk = sync.walk.filter(|walk| server.keyspace.step_walk(*walk));
+            // The last keys have their delay before the end.
+            if sync.walk.is_none() && !sync.finished && !(walked && server.config.rdb_key_save_delay != 0) {
+                sync.finished = true;
+                sync.sink.borrow_mut().finish();
+            }
         }
         let mut sink = sync.sink.borrow_mut();
         let done = sink.poll(POLL_BYTES) == Progress::Done;

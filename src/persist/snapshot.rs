@@ -32,8 +32,9 @@ pub trait SnapshotSink: Sink {
     /// Bytes that [`SnapshotSink::pop`] has for the taking.
     fn ready_bytes(&self) -> usize;
 
-    /// Bytes that wait to be taken, ready to go or not.
-    fn waiting_bytes(&self) -> usize;
+    /// Bytes that wait to be taken, ready to go or not, and that only this snapshot still needs, about. What the walk has encoded in its turn is a
+    /// few small values, or large ones that it shares with the keyspace: so it is what was copied early.
+    fn copied_bytes(&self) -> usize;
 
     /// Keys encoded so far.
     fn keys(&self) -> u64;
@@ -43,6 +44,39 @@ pub trait SnapshotSink: Sink {
 
     /// Bytes of memory copied out of turn so far, since writes came upon them: what copies of pages are to a fork.
     fn early_bytes(&self) -> u64;
+}
+
+/// What was copied early for a snapshot: how much, and how much of that may still wait to be taken.
+#[derive(Default)]
+pub(super) struct EarlyCopies {
+    total: u64,
+    /// What it was when nothing waited.
+    taken: u64,
+}
+
+impl EarlyCopies {
+    /// Encoded bytes that may wait without a copy being among them: two pieces.
+    const DRAINED: usize = 128 * 1024;
+
+    pub fn add(&mut self, bytes: usize) {
+        self.total += bytes as u64;
+    }
+
+    /// Says that what was ready has been taken, and how many bytes wait behind it.
+    pub fn drained(&mut self, waiting_bytes: usize) {
+        if waiting_bytes < Self::DRAINED {
+            self.taken = self.total;
+        }
+    }
+
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// How many of so many bytes that wait are copies, at most.
+    pub fn waiting(&self, waiting_bytes: usize) -> usize {
+        waiting_bytes.min((self.total - self.taken) as usize + Self::DRAINED)
+    }
 }
 
 /// Turns what a walk finds into an RDB stream.
@@ -55,7 +89,7 @@ pub struct RdbSink {
     larges: VecDeque<(usize, Option<Head>)>,
     keys: u64,
     bytes: u64,
-    early_bytes: u64,
+    early: EarlyCopies,
     /// Unix time that marks of access count from.
     now_ms: i64,
 }
@@ -74,7 +108,7 @@ impl RdbSink {
             larges: VecDeque::new(),
             keys: 0,
             bytes: 0,
-            early_bytes: 0,
+            early: EarlyCopies::default(),
             now_ms: keyspace.now_ms,
         }))
     }
@@ -120,7 +154,10 @@ impl SnapshotSink for RdbSink {
     }
 
     fn pop(&mut self) -> Option<Bytes> {
-        let piece = self.encoder.pop()?;
+        let Some(piece) = self.encoder.pop() else {
+            self.early.drained(self.encoder.waiting_bytes());
+            return None;
+        };
         self.bytes += piece.len() as u64;
         Some(piece)
     }
@@ -129,8 +166,8 @@ impl SnapshotSink for RdbSink {
         self.encoder.ready_bytes()
     }
 
-    fn waiting_bytes(&self) -> usize {
-        self.encoder.waiting_bytes()
+    fn copied_bytes(&self) -> usize {
+        self.early.waiting(self.encoder.waiting_bytes())
     }
 
     fn keys(&self) -> u64 {
@@ -142,7 +179,7 @@ impl SnapshotSink for RdbSink {
     }
 
     fn early_bytes(&self) -> u64 {
-        self.early_bytes
+        self.early.total()
     }
 }
 
@@ -192,6 +229,6 @@ impl Sink for RdbSink {
     }
 
     fn early(&mut self, bytes: usize) {
-        self.early_bytes += bytes as u64;
+        self.early.add(bytes);
     }
 }

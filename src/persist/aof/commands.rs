@@ -36,7 +36,11 @@ use crate::{
         stream::{Pending, Stream, StreamId, StreamPart, entries_of},
     },
     keyspace::{Keyspace, Sink, WalkId},
-    persist::{out::Out, rdb::Progress, snapshot::SnapshotSink},
+    persist::{
+        out::Out,
+        rdb::Progress,
+        snapshot::{EarlyCopies, SnapshotSink},
+    },
     resp::encode::{array_header, bulk, bulk_header, request},
 };
 use bytes::Bytes;
@@ -62,7 +66,7 @@ pub struct CommandSink {
     ready_bytes: usize,
     keys: u64,
     bytes: u64,
-    early_bytes: u64,
+    early: EarlyCopies,
 }
 
 /// A collection that comes in pieces.
@@ -130,7 +134,7 @@ impl CommandSink {
             ready_bytes: 0,
             keys: 0,
             bytes: 0,
-            early_bytes: 0,
+            early: EarlyCopies::default(),
         }));
         (keyspace.begin_walk(sink.clone()), sink)
     }
@@ -141,6 +145,12 @@ impl CommandSink {
             self.db = Some(db);
             request(&mut self.out.tail, &[b"SELECT", itoa::Buffer::new().format(db).as_bytes()]);
         }
+    }
+
+    /// Bytes that wait to be taken, ready to go or not.
+    pub fn waiting_bytes(&self) -> usize {
+        let items = |large: &Large| if let Rest::Items(items) = &large.rest { items.args.len() + items.behind.len() } else { 0 };
+        self.ready_bytes + self.out.len() + self.larges.front().map_or(0, items)
     }
 
     /// Tells a value in one go.
@@ -211,7 +221,7 @@ impl Sink for CommandSink {
     }
 
     fn early(&mut self, bytes: usize) {
-        self.early_bytes += bytes as u64;
+        self.early.add(bytes);
     }
 }
 
@@ -232,7 +242,10 @@ impl SnapshotSink for CommandSink {
     }
 
     fn pop(&mut self) -> Option<Bytes> {
-        let piece = self.ready.pop_front()?;
+        let Some(piece) = self.ready.pop_front() else {
+            self.early.drained(self.waiting_bytes());
+            return None;
+        };
         self.ready_bytes -= piece.len();
         self.bytes += piece.len() as u64;
         Some(piece)
@@ -242,9 +255,8 @@ impl SnapshotSink for CommandSink {
         self.ready_bytes
     }
 
-    fn waiting_bytes(&self) -> usize {
-        let items = |large: &Large| if let Rest::Items(items) = &large.rest { items.args.len() + items.behind.len() } else { 0 };
-        self.ready_bytes + self.out.len() + self.larges.front().map_or(0, items)
+    fn copied_bytes(&self) -> usize {
+        self.early.waiting(self.waiting_bytes())
     }
 
     fn keys(&self) -> u64 {
@@ -256,7 +268,7 @@ impl SnapshotSink for CommandSink {
     }
 
     fn early_bytes(&self) -> u64 {
-        self.early_bytes
+        self.early.total()
     }
 }
 

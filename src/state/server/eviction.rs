@@ -69,10 +69,10 @@ impl Server {
     pub fn uncounted_buffers(&self) -> usize {
         let beyond_backlog = self.replication.log.memory().saturating_sub(self.config.repl_backlog_size as usize);
         let owed = |conn| self.clients.get(conn).map_or(0, |client| client.out.memory());
-        let syncs = self.followers.syncs.iter().map(|sync| sync.sink.borrow().waiting_bytes() + sync.kept_bytes);
+        let syncs = self.followers.syncs.iter().map(|sync| sync.sink.borrow().copied_bytes() + sync.kept_bytes);
         let base = self.aof_files.rewrite.iter().flat_map(|rewrite| &rewrite.base);
         let files = self.persistence.saving.iter().map(|saving| &saving.snapshot).chain(base);
-        let snapshots: usize = syncs.chain(files.map(|file| file.sink.borrow().waiting_bytes() + file.in_flight)).sum();
+        let snapshots: usize = syncs.chain(files.map(|file| file.sink.borrow().copied_bytes() + file.in_flight)).sum();
         snapshots + beyond_backlog.max(self.aof_buffer_bytes()) + self.followers.conns.iter().map(|conn| owed(*conn)).sum::<usize>()
     }
 

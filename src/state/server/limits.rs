@@ -50,7 +50,7 @@ impl Server {
         let used = match client.peer.replica() {
             Some(link) => {
                 let sync = self.followers.syncs.iter().find(|sync| sync.conn == conn);
-                let copied_early = sync.map_or(0, |sync| sync.sink.borrow().waiting_bytes());
+                let copied_early = sync.map_or(0, |sync| sync.sink.borrow().copied_bytes());
                 client.owed_as_replica(link, &self.replication.log) + copied_early as u64
             }
             _ => client.out.len() as u64 + held_back,
