@@ -1,9 +1,11 @@
 //! What must hold, watched from outside.
 
 use super::{
-    model::{Held, Key, Model, State, digest_of, emptied, hold},
+    digest::digest_of,
+    model::Model,
     node::Node,
     scripts::libraries_of,
+    state::{Held, Key, State, emptied, hold},
 };
 use solod::{
     data::{entry::Entry, key_hash::Seed, pieces::Element, rng::Rng},

@@ -2,10 +2,10 @@
 
 use super::{
     marked,
-    model::{Expect, Session, Words, shown},
+    model::{Expect, Session},
     net::LinkId,
     plan::Plan,
-    workload::{reply_len, wire},
+    wire::{Words, reply_len, shown, wire},
 };
 use std::collections::VecDeque;
 

@@ -3,11 +3,12 @@
 use super::{
     disk::SNAPSHOT,
     log,
-    model::State,
     net::{End, Link, LinkId},
     plan::{address, node_at},
+    state::State,
     trace::trace,
-    workload::{LEDGER, wire},
+    wire::wire,
+    workload::LEDGER,
     world::{Event, Kept, MS, World},
 };
 use crate::{checkers, clients::Promise};

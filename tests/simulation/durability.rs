@@ -3,11 +3,12 @@
 use super::{
     aof_image,
     clients::Promise,
+    digest::digest_of,
     disk::SNAPSHOT,
     marked,
-    model::{State, digest_of},
     node::Node,
     shadow::Shadow,
+    state::State,
     trace::trace,
     world::{Event, MS, World},
 };

@@ -6,8 +6,10 @@
 
 mod aof_image;
 mod checkers;
+mod checks;
 mod clients;
 mod cluster;
+mod digest;
 mod disk;
 mod durability;
 mod filesystem;
@@ -20,15 +22,19 @@ mod net;
 mod node;
 mod plan;
 mod planted;
+mod requests;
 mod restart_tests;
 mod scripted;
 mod scripts;
 mod shadow;
 mod slow_scripts;
+mod state;
 mod talk;
 mod timeline;
 mod trace;
 mod trouble;
+mod turns;
+mod wire;
 mod workload;
 mod world;
 

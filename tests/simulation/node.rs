@@ -4,9 +4,11 @@ use super::{
     checkers::Walks,
     disk::Disk,
     host::{Clock, SimHost},
-    model::{Model, Session, State, Words},
+    model::{Model, Session},
     net::LinkId,
+    state::{Content, State, hold},
     timeline::Timeline,
+    wire::Words,
 };
 use slab::Slab;
 use solod::{
@@ -163,7 +165,7 @@ impl Node {
         self.engine.as_ref().is_some_and(|engine| {
             let keyspace = &engine.server.keyspace;
             let found = keyspace.db(db).dict().find(keyspace.hash(key), key);
-            found.is_some_and(|entry| super::model::hold(entry).value == super::model::Content::Text(value.to_vec()))
+            found.is_some_and(|entry| hold(entry).value == Content::Text(value.to_vec()))
         })
     }
 }

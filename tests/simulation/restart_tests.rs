@@ -8,7 +8,7 @@ use super::{
     host::Clock,
     node::Node,
     shadow::Shadow,
-    workload::{wire, words},
+    wire::{wire, words},
     world::MS,
 };
 use solod::{

@@ -1,8 +1,9 @@
 //! What scripts and functions do to the model: all their steps at one moment.
 
 use super::{
-    model::{Model, Session, Words, array, bulk, int},
+    model::{Model, Session},
     scripts::{Catalogue, Does, Program},
+    wire::{Words, array, bulk, int},
 };
 use solod::state::server::Server;
 use std::{

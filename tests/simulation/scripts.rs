@@ -1,6 +1,9 @@
 //! Scripts and functions that clients run: small programs, known step by step, so that the model can do what they do.
 
-use super::{model::Words, workload::DBS};
+use super::{
+    wire::{Words, wire},
+    workload::DBS,
+};
 use solod::{
     config::Config,
     data::rng::Rng,
@@ -306,7 +309,7 @@ impl Asker {
 
     fn ask(&mut self, words: &[Vec<u8>]) -> Vec<u8> {
         let conn = ConnId(0);
-        self.0.receive(conn, &super::workload::wire(words));
+        self.0.receive(conn, &wire(words));
         let mut pieces = [std::io::IoSlice::new(&[]); 64];
         let count = self.0.output(conn, &mut pieces, usize::MAX);
         let answer = pieces[..count].iter().flat_map(|piece| piece.to_vec()).collect::<Vec<u8>>();

@@ -3,9 +3,11 @@
 //! Its clock stands still long before everything else: nothing expires but by what the log says.
 
 use super::{
+    digest::{digest, entry_digest, library_digest},
     marked,
-    model::{Key, State, digest, entry_digest, library_digest},
-    workload::{DATABASES, wire},
+    state::{Key, State},
+    wire::wire,
+    workload::DATABASES,
 };
 use solod::{
     config::Config,

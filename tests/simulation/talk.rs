@@ -5,7 +5,8 @@ use super::{
     log,
     net::{End, Link, LinkId, Packet},
     trace::trace,
-    workload::{CHANNEL, LEDGER, words},
+    wire::words,
+    workload::{CHANNEL, LEDGER},
     world::{Event, World},
 };
 use solod::state::{ConnId, client::Origin};

@@ -3,8 +3,9 @@
 //! It outlives the node's lives: what a crash took back is cut off, and the rest goes on.
 
 use super::{
-    model::{State, digest_of},
+    digest::digest_of,
     shadow::{Shadow, Unit},
+    state::State,
 };
 use solod::{config::AppendFsync, engine::Engine, replication::write_log::ReaderId, state::aof::AofPhase};
 use std::collections::{HashMap, HashSet};

@@ -1,6 +1,10 @@
 //! What clients ask for: commands by chance, on few keys or many, with values that are never the same twice.
 
-use super::{marked, model::Words, scripts::Catalogue};
+use super::{
+    marked,
+    scripts::Catalogue,
+    wire::{Words, words},
+};
 use solod::data::rng::Rng;
 use std::{fmt, rc::Rc};
 
@@ -62,11 +66,6 @@ impl Scripts {
         let catalogue = Rc::new(Catalogue::new(rng));
         Self { catalogue, percent: [5, 20, 60][rng.below(3) as usize], slow_one_in: 20 + rng.below(200) }
     }
-}
-
-/// A request of words between spaces.
-pub fn words(text: &str) -> Words {
-    text.split(' ').map(|w| w.as_bytes().to_vec()).collect()
 }
 
 impl Workload {
@@ -275,31 +274,5 @@ impl Workload {
             batch.push(scripts.catalogue.slow_request(rng, keys, |rng| self.value(rng)));
         }
         batch
-    }
-}
-
-/// A request as it stands on the wire.
-pub fn wire(words: &[Vec<u8>]) -> Vec<u8> {
-    let mut wire = format!("*{}\r\n", words.len()).into_bytes();
-    for word in words {
-        wire.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
-        wire.extend_from_slice(word);
-        wire.extend_from_slice(b"\r\n");
-    }
-    wire
-}
-
-/// Bytes of the first whole reply (RESP2); `None` when it has not all come.
-pub fn reply_len(bytes: &[u8]) -> Option<usize> {
-    let line = bytes.windows(2).position(|w| w == b"\r\n")? + 2;
-    let count = || std::str::from_utf8(&bytes[1..line - 2]).ok().and_then(|t| t.parse::<i64>().ok()).expect("a count in a reply");
-    match bytes[0] {
-        b'+' | b'-' | b':' => Some(line),
-        b'$' => match count() {
-            -1 => Some(line),
-            n => Some(line + n as usize + 2).filter(|len| *len <= bytes.len()),
-        },
-        b'*' => (0..count()).try_fold(line, |at, _| Some(at + reply_len(&bytes[at..])?)),
-        other => panic!("a reply begins with {:?}", other as char),
     }
 }
