@@ -140,6 +140,25 @@ fn clients_of_a_user_who_is_no_more_are_closed_and_those_who_hear_too_much() {
     assert_eq!(server.info("connected_clients"), "1");
 }
 
+#[test]
+fn clients_are_closed_by_their_users_name() {
+    let server = Server::start(&[]);
+    server.ask("ACL SETUSER alice on nopass +@all");
+    server.ask("ACL SETUSER bob on nopass +@all");
+    let [mut one, mut two, mut other] = ["alice", "alice", "bob"].map(|name| {
+        let mut conn = server.connect();
+        assert_eq!(conn.run(&format!("AUTH {name} x")).to_string(), "OK");
+        conn
+    });
+    assert_eq!(other.run("CLIENT KILL USER Alice").to_string(), "-ERR No such user 'Alice'");
+    assert_eq!(other.run("CLIENT KILL USER alice TYPE pubsub").int(), 0);
+    assert_eq!(other.run("CLIENT KILL USER alice SKIPME no").int(), 2);
+    assert!(one.closed() && two.closed());
+    assert_eq!(other.run("CLIENT KILL USER bob").int(), 0, "oneself");
+    assert_eq!(server.ask("CLIENT KILL USER bob").int(), 1);
+    assert!(other.closed());
+}
+
 /// Nothing that is behind it runs, whoever the default user is: not in a transaction, not in a pipeline.
 #[test]
 fn who_has_removed_its_own_user_may_do_nothing_more() {

@@ -178,7 +178,8 @@ fn replicas_say_what_is_on_their_disks() {
     let primary = Server::start(EACH_SECOND);
     let port = primary.port.to_string();
     let replica = Server::start(&[EACH_SECOND, &["--replicaof", "127.0.0.1", &port]].concat());
-    wait_until(|| replica.info("master_link_status") == "up");
+    // Its base is of the data that it got, so that the command is in what follows.
+    wait_until(|| replica.shows(&[("master_link_status", "up"), ("aof_rewrite_in_progress", "0")]));
     let mut conn = primary.connect();
     conn.run("SET k v");
     assert_eq!(conn.run("WAITAOF 1 1 20000"), *"[1, 1]");

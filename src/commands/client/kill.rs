@@ -68,7 +68,7 @@ fn filter<'a>(ctx: &mut Ctx<'a>) -> Option<KillFilter<'a>> {
         } else if ctx.is_word(i, "laddr") {
             filter.laddr = Some(value);
         } else if ctx.is_word(i, "user") {
-            if value != b"default" {
+            if ctx.server.users.find(value).is_none() {
                 ctx.error([b"ERR No such user '", value, b"'"].concat());
                 return None;
             }
