@@ -555,10 +555,14 @@ impl<H: Copy> Description<H> {
         all | if self.flags & flags::FAST != 0 { categories::FAST } else { categories::SLOW }
     }
 
-    /// Argument index of the first key when it is always the same one: what look-ahead hashes.
+    /// Argument index of the first key when it is always the same one: what look-ahead hashes. Where a count in front says that there is none, it is another
+    /// argument, or beyond the last one.
     pub const fn first_key(&self) -> Option<usize> {
         match self.keys {
-            [KeySpec { begin: Begin::Index(at), .. }, ..] if *at > 0 => Some(*at as usize),
+            [KeySpec { begin: Begin::Index(at), find, .. }, ..] if *at > 0 => {
+                let behind = if let Find::KeyNum { first, .. } = find { *first } else { 0 };
+                Some((*at + behind) as usize)
+            }
             _ => None,
         }
     }

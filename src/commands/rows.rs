@@ -4,7 +4,9 @@ use super::{
     TABLE,
     command::{Command, flags, key_flags as k},
     introspection::syntax::{self, Argument, ArgumentKind},
+    key_extraction,
 };
+use crate::resp::request::OwnedArgs;
 
 /// Rows that take more than they say, as in Redis: what only servers send, and what nobody is to rely on. And GEOSEARCH, which a polygon tells where
 /// to search, and any other area does not.
@@ -60,6 +62,12 @@ fn contradictions(row: &Command, words: usize) -> Vec<String> {
     }
     if row.flags & flags::WRITE != 0 && row.flags & flags::READONLY != 0 {
         found.push("it is a write, and only reads".to_owned());
+    }
+    // More than any command needs to have a key, and where there is a count of keys, it is one.
+    let args = OwnedArgs::new(&[&b"1"[..]; 8]);
+    let first = key_extraction::by_specs(row.keys, &args.args()).and_then(|keys| keys.first().map(|key| key.0));
+    if row.first_key().is_some_and(|at| first.is_some_and(|first| at != first)) {
+        found.push(format!("look-ahead takes argument {:?} for its first key, which is {first:?}", row.first_key()));
     }
     found
 }
