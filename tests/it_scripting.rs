@@ -208,6 +208,18 @@ fn monitors_see_the_script_and_what_it_calls() {
     let lines = [monitor.recv().to_string(), monitor.recv().to_string()];
     assert!(lines[0].contains("\"EVAL\" "), "{lines:?}");
     assert!(lines[1].contains("[0 lua] \"SET\" \"k\" \"v\""), "{lines:?}");
+    // Those too that come to nothing.
+    for line in [
+        "EVALSHA 0123456789012345678901234567890123456789 0",
+        "EVAL \"return\" -1",
+        "EVAL \"if\" 0",
+        "EVAL_RO \"#!lua flags=x\\n\" 0",
+        "FCALL none 0",
+    ] {
+        assert!(server.ask(line).to_string().starts_with('-'));
+        let told = monitor.recv().to_string();
+        assert!(told.contains(line.split(' ').next().unwrap()), "{told}");
+    }
 }
 
 #[test]

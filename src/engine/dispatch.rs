@@ -474,9 +474,13 @@ impl Engine {
         let ended = self.server.host.nanos();
         let nanos = ended.saturating_sub(started);
         self.nanos = ended;
-        // Monitors are fed when the command is sent, not when a blocked client is served.
-        if !self.server.monitors.is_empty() && command.flags & (flags::SKIP_MONITOR | flags::ADMIN) == 0 && !self.serving {
-            self.feed_monitors(conn, id, args);
+        // Monitors are fed when the command is sent, not when a blocked client is served. A script has been told of before it ran.
+        if !self.server.monitors.is_empty() && !self.serving {
+            let told =
+                command.flags & flags::ADMIN != 0 || command.flags & flags::SKIP_MONITOR != 0 && matches!(outcome, Outcome::Script(_));
+            if !told {
+                self.feed_monitors(conn, id, args);
+            }
         }
         if !self.server.keyspace.gone.is_empty() || !self.server.keyspace.notes.is_empty() {
             self.forget_gone();

@@ -67,6 +67,10 @@ impl Engine {
         out: &mut Output,
         in_exec: bool,
     ) -> bool {
+        // In front of what the script calls.
+        if !self.server.monitors.is_empty() {
+            self.feed_monitors(conn, id, args);
+        }
         // Room is made here or not at all: no key may go while the script runs.
         let lacks_memory = self.server.is_memory_limited() && !self.has_memory();
         if let Some(text) = self.script_refusal(conn, script.flags, script.read_only, lacks_memory) {
@@ -76,10 +80,6 @@ impl Engine {
             }
             out.error(text);
             return true;
-        }
-        // In front of what the script calls.
-        if !self.server.monitors.is_empty() && conn != ConnId::FILE {
-            self.feed_monitors(conn, id, args);
         }
         let Some(mut running) = self.running(conn, args, script) else { return true };
         running.denies_oom = lacks_memory && !running.allow_oom;
