@@ -67,6 +67,9 @@ impl Engine {
         if self.is_debugging() {
             self.keep_debugger_input(&mut client);
         }
+        if self.is_script_slow() {
+            self.keep_caller(&client);
+        }
         if let Peer::Target(_) = client.peer {
             return self.server.link_gone(conn, !client.out.is_empty());
         }

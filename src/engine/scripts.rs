@@ -16,7 +16,7 @@ use crate::{
     scripting::{Answer, Asked, RunFacts, ScriptFlags, log_level},
     state::{
         Action, Client, ConnId, Peer,
-        client::{Blocked, Origin},
+        client::{Blocked, Origin, ReplyMode},
         scripts::{Kind, Running},
         write_gate::GateReason,
     },
@@ -327,6 +327,21 @@ impl Engine {
         }
     }
 
+    /// A client is gone: if it waits for a script amid its transaction, that is done to its end all the same, as somebody who hears nothing and is not heard of.
+    pub(super) fn keep_caller(&mut self, client: &Client) {
+        let in_exec = self.suspended.as_ref().is_some_and(|suspended| suspended.in_exec);
+        let Some(running) = self.server.scripts.running.as_mut().filter(|running| in_exec && running.caller_id == client.id) else {
+            return;
+        };
+        running.caller = ConnId::LEFT;
+        let mut left = Client::new(client.id, client.origin.clone(), client.created_ms, client.authenticated);
+        (left.db, left.user, left.no_touch) = (client.db, client.user, client.no_touch);
+        left.reply = ReplyMode::Off;
+        // It is never asked what it is owed.
+        left.dirty = true;
+        self.server.clients.set_left_client(left);
+    }
+
     /// Has the script that is slow go on for a slice.
     pub(super) fn script_slice(&mut self) {
         let Some(running) = &self.server.scripts.running else { return };
@@ -356,7 +371,8 @@ impl Engine {
         }
         self.close_debugger();
         let Some(suspended) = self.suspended.take() else { return };
-        let began = self.server.scripts.running.as_ref().map_or(self.nanos, |running| running.began);
+        let running = self.server.scripts.running.as_ref();
+        let (began, its_unix_us) = running.map_or((self.nanos, unix_us), |running| (running.began, running.unix_us));
         // One that has gone hears nothing; what it asked for is done all the same.
         let protocol = self.server.clients.get(caller).filter(|_| is_there).map_or(Protocol::Resp2, |client| client.out.protocol);
         let (mut out, heard) = (Output::new(protocol), is_there && self.is_heard(caller));
@@ -371,7 +387,10 @@ impl Engine {
             out = Output::new(protocol);
         }
         if in_exec && is_there {
+            // Time has stood still for all of the transaction.
+            (self.server.unix_us, self.server.keyspace.now_ms) = (its_unix_us, its_unix_us / 1000);
             self.run_queue(caller, rest.unwrap_or_default(), &mut out);
+            (self.server.unix_us, self.server.keyspace.now_ms) = (unix_us, now_ms);
         } else {
             self.end_unit(caller);
         }
@@ -383,7 +402,10 @@ impl Engine {
             self.end_debugging(session, caller, is_there);
         }
         if self.suspended.is_none() {
-            self.script_ended(caller, is_there);
+            if caller == ConnId::LEFT {
+                self.disconnect(caller);
+            }
+            self.script_ended(caller, is_there && caller != ConnId::LEFT);
         }
     }
 

@@ -10,6 +10,8 @@ pub struct Clients {
     file: Option<Box<Client>>,
     /// What executes the commands of scripts ([`ConnId::SCRIPT`]).
     script: Option<Box<Client>>,
+    /// What has left amid its transaction ([`ConnId::LEFT`]).
+    left: Option<Box<Client>>,
     /// Number of clients.
     len: usize,
     /// Where [`Clients::some_in_turn`] goes on.
@@ -33,6 +35,7 @@ impl Clients {
         match self.slots.get(id.0 as usize) {
             Some(slot) => slot.as_deref(),
             None if id == ConnId::SCRIPT => self.script.as_deref(),
+            None if id == ConnId::LEFT => self.left.as_deref(),
             None => self.file.as_deref().filter(|_| id == ConnId::FILE),
         }
     }
@@ -43,6 +46,7 @@ impl Clients {
         match self.slots.get_mut(id.0 as usize) {
             Some(slot) => slot.as_deref_mut(),
             None if id == ConnId::SCRIPT => self.script.as_deref_mut(),
+            None if id == ConnId::LEFT => self.left.as_deref_mut(),
             None => self.file.as_deref_mut().filter(|_| id == ConnId::FILE),
         }
     }
@@ -55,6 +59,12 @@ impl Clients {
     /// What executes the commands of scripts: made once.
     pub fn script_client(&mut self, new: impl FnOnce() -> Client) -> &mut Client {
         self.script.get_or_insert_with(|| Box::new(new()))
+    }
+
+    /// Sets what has left amid its transaction. There is at most one, since nobody else's is executed meanwhile.
+    pub fn set_left_client(&mut self, client: Client) {
+        debug_assert!(self.left.is_none());
+        self.left = Some(Box::new(client));
     }
 
     /// Adds a connection that has just been made.
@@ -70,6 +80,9 @@ impl Clients {
 
     /// Takes a connection out.
     pub fn remove(&mut self, id: ConnId) -> Option<Box<Client>> {
+        if id == ConnId::LEFT {
+            return self.left.take();
+        }
         let client = self.slots.get_mut(id.0 as usize)?.take()?;
         self.len -= usize::from(client.peer.is_client());
         Some(client)
