@@ -136,9 +136,13 @@ const RARE: [u64; 19] = [
     200_952, 200_459, 204_104, 204_944,
 ];
 
+/// The same of runs with scripts: a base that would have half of one; a reader through a script of what is not on the disk; half of a script that has reached a
+/// replica; a transaction whose script is slow, and what stands behind it there; MULTI beside a slow script, while nothing is known of the data.
+const RARE_SCRIPTS: [u64; 5] = [400_321, 400_247, 400_559, 402_468, 402_598];
+
 #[test]
 fn fixed_seeds_hold() {
-    (0..40).for_each(|seed| check(seed, Uses::Scripts));
+    (0..40).chain(RARE_SCRIPTS).for_each(|seed| check(seed, Uses::Scripts));
     RARE.into_iter().for_each(|seed| check(seed, Uses::Nothing));
 }
 

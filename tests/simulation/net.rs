@@ -34,6 +34,27 @@ pub struct Way {
     pub choked: bool,
     /// Packets that have arrived and that the receiver does not want to read yet.
     pub unread: usize,
+    /// What has come of commands that belong together and are not whole, from MULTI on.
+    amid: Vec<u8>,
+}
+
+const MULTI: &[u8] = b"$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"$4\r\nEXEC\r\n";
+
+impl Way {
+    /// What has come and is whole: of commands that belong together a node learns with the last of them.
+    pub fn whole(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut whole = std::mem::take(&mut self.amid);
+        whole.extend_from_slice(bytes);
+        let multi = memchr::memmem::rfind(&whole, MULTI);
+        if let Some(at) = multi.filter(|at| memchr::memmem::find(&whole[*at..], EXEC).is_none()) {
+            self.amid = whole.split_off(at);
+        } else {
+            // Either word may come in two parts.
+            self.amid = whole[whole.len().saturating_sub(MULTI.len() - 1)..].to_vec();
+        }
+        whole
+    }
 }
 
 /// A connection. `ends[0]` called, `ends[1]` answered; `ways[i]` leads away from `ends[i]`.

@@ -27,7 +27,10 @@ impl World {
             _ => self.gone.entry(id).or_default(),
         };
         let now = engine.server.keyspace.now_ms;
-        let (mut said, exact) = (0, client.exact && model.is_some() && plain);
+        // Behind a script of its own that is slow it is not refused: what it says waits.
+        let waits_itself = was_busy && engine.server.clients.get(conn).is_some_and(|c| c.blocked == Some(Blocked::Script));
+        let is_known = client.exact && !waits_itself;
+        let (mut said, exact) = (0, is_known && model.is_some() && plain);
         let (mut saved, mut slow) = (None, None);
         client.arrive(bytes, |session, words| {
             said += 1;
@@ -36,7 +39,8 @@ impl World {
                 trace!("{stamp} n{node} c{index} db{} {}", session.db, line.join(" "));
             }
             match model.as_mut().filter(|_| exact) {
-                Some(_) if was_busy => session.busy(words),
+                // It is said in any state of the data.
+                _ if was_busy && is_known => session.busy(words),
                 Some(_) if is_busy && scripts.as_ref().is_some_and(|scripts| scripts.catalogue.is_slow(words)) => {
                     slow = Some(Slow { link: id, words: words.clone(), session: session.clone(), at_ms: now, killed: false });
                     Expect::Any
@@ -56,7 +60,7 @@ impl World {
             c.blocked == Some(Blocked::Pause) || is_left
         });
         // What is refused changes nothing.
-        if said > 0 && (waits || !exact && !was_busy) {
+        if said > 0 && (waits || waits_itself || !exact && !was_busy) {
             // What was asked is done later, or nobody knows what it does: begin anew when that is over.
             client.exact = false;
             *model = None;

@@ -85,8 +85,9 @@ impl World {
             }
             Packet::Bytes(bytes) => {
                 trace::sum(&bytes);
-                if let End::Node(from, _) = sender {
-                    self.learned_by_node(node, from, &bytes);
+                if let End::Node(teller, _) = sender {
+                    let whole = self.links.get_mut(&id).map(|link| link.ways[from].whole(&bytes)).unwrap_or_default();
+                    self.learned_by_node(node, teller, &whole);
                     trace!("{} n{node} {conn:?} gets {}", self.stamp(), shown(&bytes));
                 }
                 for (i, piece) in bytes.chunks(READ_BYTES).enumerate() {
