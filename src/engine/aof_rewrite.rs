@@ -44,11 +44,23 @@ impl Engine {
 }
 
 impl Engine {
-    /// What a turn has to do for a rewrite: the log's present increment may have become whole.
+    /// What a turn that began at this Unix time has to do for a rewrite: it may begin, or the log's present increment may have become whole.
     #[inline]
-    pub(super) fn aof_rewrite_turn(&mut self) {
+    pub(super) fn aof_rewrite_turn(&mut self, began_unix_us: i64) {
         if self.server.aof_files.reload.is_some() {
             self.begin_aof_reload();
+        }
+        if self.server.aof_files.rewrite.is_some() {
+            self.advance_aof_rewrite(began_unix_us / 1_000_000);
+        }
+    }
+
+    fn advance_aof_rewrite(&mut self, began_unix_seconds: i64) {
+        let is_whole = self.server.is_data_whole();
+        let Some(rewrite) = &mut self.server.aof_files.rewrite else { return };
+        if rewrite.is_prepared && is_whole {
+            rewrite.is_prepared = false;
+            self.server.begin_prepared_rewrite(began_unix_seconds);
         }
         let increment = self.server.aof_files.rewrite.as_ref().and_then(|rewrite| rewrite.increment.as_ref());
         if increment.is_some_and(|increment| matches!(increment.phase, IncrementPhase::Cutting)) {
@@ -75,8 +87,8 @@ impl Server {
             if let Err(reason) = &done.result {
                 log::warn!("Can't open or create append-only dir {}: {reason}", self.config.appenddirname);
                 self.fail_aof_rewrite();
-            } else if rewrite.increment.is_none() {
-                self.begin_aof_base();
+            } else {
+                rewrite.is_prepared = rewrite.increment.is_none();
             }
             return true;
         }
@@ -84,7 +96,7 @@ impl Server {
         match &increment.phase {
             IncrementPhase::Opening if increment.file == done.file => {
                 match &done.result {
-                    Ok(_) => self.increment_opened(),
+                    Ok(_) => rewrite.is_prepared = true,
                     Err(reason) => {
                         log::warn!("Can't open the append-only file {}: {reason}", increment.name);
                         self.fail_aof_rewrite();
@@ -107,8 +119,13 @@ impl Server {
         }
     }
 
-    /// The new increment is there: the log is cut at this moment, which is the moment of the base.
-    fn increment_opened(&mut self) {
+    /// The files are there. Where there is a new increment, the log is cut at this moment, which is the moment of the base.
+    fn begin_prepared_rewrite(&mut self, began_unix_seconds: i64) {
+        if self.aof_files.rewrite.as_ref().is_none_or(|rewrite| rewrite.increment.is_none()) {
+            return self.begin_aof_base();
+        }
+        // What this turn has logged was logged before.
+        self.aof_note_turn(began_unix_seconds);
         let waits = self.aof.phase == AofPhase::Waiting;
         if !waits {
             self.aof_cut();

@@ -72,7 +72,7 @@ impl Engine {
         }
         self.load_slice();
         self.start_slice();
-        self.aof_rewrite_turn();
+        self.aof_rewrite_turn(began_unix_us);
         if !self.server.cron_paused {
             if let Some(how) = self.server.shutdown_asked.take() {
                 self.server.shut_down(how);

@@ -70,6 +70,8 @@ mod upstream;
 #[cfg(test)]
 mod aof_tests;
 #[cfg(test)]
+mod beside_scripts;
+#[cfg(test)]
 mod stream_waits;
 #[cfg(test)]
 mod tests;

@@ -125,7 +125,7 @@ impl Engine {
         match unit.held.take() {
             None => unit.held = Some((db, OwnedArgs::from_args(args), for_replicas)),
             Some((first_db, first, first_for_replicas)) => {
-                log.append_parts(&[b"MULTI"]);
+                log.begin_unit();
                 append(log, first_db, first.args(), first_for_replicas);
                 append(log, db, args, for_replicas);
                 unit.opened = true;
@@ -144,7 +144,7 @@ impl Engine {
             append(log, *db, args.args(), *for_replicas);
         }
         if opened {
-            log.append_parts(&[b"EXEC"]);
+            log.end_unit();
         }
         if opened || held.is_some() {
             self.note_write(conn);

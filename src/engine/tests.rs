@@ -5,13 +5,14 @@ use std::{cell::Cell, rc::Rc};
 
 /// A host whose time moves when it is told to.
 #[derive(Clone)]
-struct Still(Rc<Cell<i64>>);
+struct Still(Rc<Cell<i64>>, Rc<Cell<i64>>);
 
 impl Host for Still {
     fn unix_us(&self) -> i64 {
         self.0.get()
     }
     fn nanos(&self) -> u64 {
+        self.0.set(self.0.get() + self.1.get());
         self.0.get() as u64 * 1000
     }
 }
@@ -19,6 +20,8 @@ impl Host for Still {
 pub(super) struct Bench {
     pub(super) engine: Engine,
     time: Rc<Cell<i64>>,
+    /// Microseconds that go by with each look at the clock.
+    pub(super) tick: Rc<Cell<i64>>,
 }
 
 pub(super) const A: ConnId = ConnId(0);
@@ -28,11 +31,12 @@ pub(super) const D: ConnId = ConnId(3);
 
 pub(super) fn bench(config: Config) -> Bench {
     let time = Rc::new(Cell::new(1_000_000_000_000_000));
-    let mut engine = Engine::new(config, Box::new(Still(time.clone())), 1);
+    let tick = Rc::new(Cell::new(0));
+    let mut engine = Engine::new(config, Box::new(Still(time.clone(), tick.clone())), 1);
     for conn in [A, B] {
         engine.connect(conn, Origin { local: true, ..Origin::default() }).unwrap();
     }
-    Bench { engine, time }
+    Bench { engine, time, tick }
 }
 
 /// A bench with four clients.

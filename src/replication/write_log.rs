@@ -86,6 +86,8 @@ pub struct WriteLog {
     db: Option<usize>,
     /// Where commands stand that are for replicas alone, which one reader leaves out; kept while there is that reader.
     chatter: Option<VecDeque<Range<u64>>>,
+    /// Where the last commands stand that belong together, from MULTI on; the end of those that are not whole is not known.
+    unit: (u64, Option<u64>),
 }
 
 impl Default for WriteLog {
@@ -104,6 +106,7 @@ impl Default for WriteLog {
             backlog: 1 << 20,
             db: None,
             chatter: None,
+            unit: (0, Some(0)),
         }
     }
 }
@@ -168,6 +171,7 @@ impl WriteLog {
     /// Whether what is appended comes from our primary as it is ([`WriteLog::append_raw`]), so that our own effects do not.
     pub fn set_proxied(&mut self, proxied: bool) {
         self.proxied = proxied;
+        self.unit = (self.end(), Some(self.end()));
         self.reopen_or_close();
     }
 
@@ -195,6 +199,7 @@ impl WriteLog {
         self.tail.clear();
         self.tail_start = offset;
         self.db = None;
+        self.unit = (offset, Some(offset));
         self.chatter.iter_mut().for_each(VecDeque::clear);
         self.readers.iter_mut().for_each(|reader| reader.next = offset);
     }
@@ -276,6 +281,29 @@ impl WriteLog {
     pub fn append_parts(&mut self, parts: &[&[u8]]) {
         self.make_room(HEADER_MAX + parts.iter().map(|part| part.len() + HEADER_MAX).sum::<usize>());
         encode::request(&mut self.tail, parts);
+    }
+
+    /// Begins commands that belong together: MULTI.
+    pub fn begin_unit(&mut self) {
+        self.unit = (self.end(), None);
+        self.append_parts(&[b"MULTI"]);
+    }
+
+    /// Ends them: EXEC.
+    pub fn end_unit(&mut self) {
+        self.append_parts(&[b"EXEC"]);
+        self.unit.1 = Some(self.end());
+    }
+
+    /// The offset up to which all that belongs together is there.
+    pub fn whole_end(&self) -> u64 {
+        if self.unit.1.is_none() { self.unit.0 } else { self.end() }
+    }
+
+    /// The first place from this offset on that does not lie amid what belongs together; `None`: that has not ended.
+    pub fn between_units(&self, offset: u64) -> Option<u64> {
+        let (start, end) = self.unit;
+        if offset <= start { Some(offset) } else { end.map(|end| end.max(offset)) }
     }
 
     /// Appends a command that is for replicas alone and for no database: PING, REPLCONF.

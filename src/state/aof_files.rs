@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Preparing     the directory is there, and the new increment is created
+//! Prepared      it waits for the end of a turn in which the data is whole: that of a script's last slice, where one is suspended
 //! Cutting       the log is cut, and synced up to there. What is logged behind it waits, for some milliseconds
 //! Announcing    the manifest comes to name the new increment behind the others: only the last may ever be torn
 //! Writing       the log goes on in the new increment, while the data of the moment of the cut becomes a base under a temporary name
@@ -63,6 +64,8 @@ pub struct AofRewrite {
     pub directory: FileId,
     /// The increment that the log goes on in, unless the log is off.
     pub increment: Option<NewIncrement>,
+    /// The files are there, and the base has not begun.
+    pub is_prepared: bool,
     /// The base, once its walk has begun.
     pub base: Option<SnapshotFile>,
     /// The base has failed, and the rewrite fails when the increment is there.
@@ -85,7 +88,7 @@ pub struct NewIncrement {
 
 /// How far a new increment is.
 pub enum IncrementPhase {
-    /// It is being created.
+    /// It is being created, or is there and waits.
     Opening,
     /// The log is cut, and the increment before has to be on the disk.
     Cutting,

@@ -22,6 +22,7 @@ mod tracking;
 mod transactions;
 mod upstream;
 mod users;
+mod whole;
 mod write_gate;
 
 use super::{

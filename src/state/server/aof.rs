@@ -27,6 +27,7 @@ impl Server {
     /// From here on what is logged goes to this file, which is open and has so many bytes. To be called between commands.
     pub fn aof_start(&mut self, file: FileId, size: u64) {
         debug_assert!(self.aof.writer.is_none(), "one log at a time");
+        debug_assert!(self.scripts.running.is_none(), "the file is to have all of what a script does");
         let log = &mut self.replication.log;
         let at = log.end();
         let reader = log.add_reader(at);
@@ -73,6 +74,7 @@ impl Server {
     /// The present increment ends here, and is synced. What is logged from here on is kept until [`Server::aof_continue_in`] says where it goes. Returns
     /// the offset in the log of writes. To be called between commands.
     pub fn aof_cut(&mut self) -> u64 {
+        debug_assert!(self.is_data_whole());
         self.aof_note_turn(self.unix_seconds());
         let end = self.replication.log.end();
         if let Some(writer) = &mut self.aof.writer {
@@ -169,12 +171,15 @@ impl Server {
     /// Notes what a turn has logged. `unix_seconds` is when the turn began.
     pub fn aof_note_turn(&mut self, unix_seconds: i64) {
         let Some(writer) = &mut self.aof.writer else { return };
+        // Who cuts the file off at a time is not to cut what belongs together.
         if let Some(began) = writer.note_logged(&self.replication.log, self.mono_ms)
             && self.config.aof_timestamp_enabled
             && self.aof.timestamp != unix_seconds
+            && let Some(at) = self.replication.log.between_units(began)
+            && at < self.replication.log.end()
         {
             self.aof.timestamp = unix_seconds;
-            writer.insert(began, format!("#TS:{unix_seconds}\r\n").into());
+            writer.insert(at, format!("#TS:{unix_seconds}\r\n").into());
         }
     }
 

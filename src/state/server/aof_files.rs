@@ -134,6 +134,7 @@ impl Server {
             started_unix_seconds: self.unix_seconds(),
             directory,
             increment,
+            is_prepared: false,
             base: None,
             base_failed: false,
             base_done: None,
@@ -144,6 +145,7 @@ impl Server {
 
     /// Begins to write a base of this moment.
     pub fn begin_aof_base(&mut self) {
+        debug_assert!(self.is_data_whole());
         let Some(started_unix_seconds) = self.aof_files.rewrite.as_ref().map(|rewrite| rewrite.started_unix_seconds) else { return };
         let filename = self.config.appendfilename.clone();
         let is_rdb = self.config.aof_use_rdb_preamble;

@@ -55,6 +55,7 @@ impl Server {
 
     /// Begins to send a client a snapshot of this moment; it becomes one of our replicas.
     pub fn begin_full_sync(&mut self, conn: ConnId) {
+        debug_assert!(self.is_data_whole());
         self.open_log();
         // A new reader is in no database. What comes from our primary cannot be given a SELECT: the snapshot says where it is.
         if !self.replication.is_replica() {

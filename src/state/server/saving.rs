@@ -57,6 +57,7 @@ impl Server {
 
     /// Begins to save this moment's data in the background. None is under way.
     pub fn begin_bgsave(&mut self) {
+        debug_assert!(self.is_data_whole());
         self.begin_saving();
         log::info!("Background saving started by pid {}", self.host.pid());
     }

@@ -20,7 +20,8 @@ impl Server {
         }
         log::info!("User requested shutdown...");
         self.interrupt_migration();
-        let (offset, timeout_ms) = (self.replication.log.end(), u64::from(self.config.shutdown_timeout) * 1000);
+        // Half of what a script has done nobody acknowledges, and nobody is to wait for it.
+        let (offset, timeout_ms) = (self.replication.log.whole_end(), u64::from(self.config.shutdown_timeout) * 1000);
         let waits = !how.now && timeout_ms > 0 && self.is_a_replica_behind(offset);
         let until_ms = waits.then(|| self.mono_ms + timeout_ms);
         self.shutdown = Some(ShutdownState { how, offset, until_ms, asked_by: Vec::new() });
