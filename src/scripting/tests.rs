@@ -204,3 +204,18 @@ fn a_library_registers_functions_and_nothing_else() {
     assert!(error("#!lua name=x\nwhile true do end").ends_with("FUNCTION LOAD timeout"));
     assert!(error("#!lua name=x\nredis.call('PING')").contains("attempted to access nonexistent global variable 'call'"));
 }
+
+#[test]
+fn what_many_strings_have_taken_is_given_back() {
+    let mut s = Scripting::default();
+    for strings in [100, 20_000, 200_000] {
+        eval_with(&mut s, "return 1", [&[], &[]], &mut |_| Vec::new());
+        eval_with(&mut s, &format!("local t = {{}} for i = 1, {strings} do t[i] = 'x' .. i end"), [&[], &[]], &mut |_| Vec::new());
+        s.flush_scripts();
+        while s.has_garbage() {
+            s.collect(&mut || true);
+        }
+        // Scripts that make no garbage would not do it.
+        assert!(s.lua_bytes() < 64 * 1024, "{strings}: {}", s.lua_bytes());
+    }
+}

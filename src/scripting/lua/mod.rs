@@ -81,6 +81,8 @@ pub(super) struct Machine {
     /// There may be much that nothing leads to any more: so many times the collector is still to go through all of it. The first time may have begun
     /// while it was in use.
     cycles_left: u32,
+    /// Bytes that Lua took at the end of the collector's last cycle.
+    cycled: usize,
 }
 
 /// What a script's end has written.
@@ -126,6 +128,7 @@ impl Machine {
                 looked_nanos: 0,
                 stepped: 0,
                 cycles_left: 0,
+                cycled: 0,
             }
         }
     }
@@ -372,9 +375,20 @@ impl Machine {
         if self.is_running || self.shared().used > COLLECTED_AT_ONCE {
             self.cycles_left = 2;
         } else {
-            // SAFETY: the state is at rest. No value of a script's has a finaliser.
-            unsafe { ffi::lua_gc(self.main, ffi::LUA_GCCOLLECT, 0) };
+            self.cycled = self.shared().used;
+            while {
+                // SAFETY: the state is at rest. No value of a script's has a finaliser.
+                unsafe { ffi::lua_gc(self.main, ffi::LUA_GCCOLLECT, 0) };
+                self.cycle_gave_back()
+            } {}
         }
+    }
+
+    /// A cycle has ended: whether another is worth its while. The table of all strings gives back a half of its room in each.
+    fn cycle_gave_back(&mut self) -> bool {
+        let used = self.shared().used;
+        let before = std::mem::replace(&mut self.cycled, used);
+        used < before - before / 16
     }
 
     /// Whether it is time to look for what nothing leads to any more, rather than wait for the next script to do so.
@@ -389,6 +403,9 @@ impl Machine {
             // SAFETY: the state is at rest. No value of a script's has a finaliser.
             if unsafe { ffi::lua_gc(self.main, ffi::LUA_GCSTEP, 0) } != 0 {
                 self.cycles_left -= 1;
+                if self.cycle_gave_back() && self.cycles_left == 0 {
+                    self.cycles_left = 1;
+                }
                 if self.cycles_left == 0 {
                     self.shared_mut().live = self.shared().used;
                 }
