@@ -292,6 +292,40 @@ fn who_has_a_script_read_what_is_not_on_the_disk_waits_too() {
 }
 
 #[test]
+fn what_a_slow_script_writes_while_the_disk_fails_is_told_when_it_is_written() {
+    // The disk fails behind its only write, amid its writes, and between it and what its transaction does then.
+    for script in [
+        "EVAL \"redis.call('set','torn','2') for i=1,3e5 do end\" 0",
+        "EVAL \"redis.call('set','a','2') redis.call('set','b','2') for i=1,3e5 do end redis.call('set','torn','2')\" 0",
+        "MULTI\nEVAL \"redis.call('set','a','2') for i=1,3e5 do end\" 0\nSET torn 2\nEXEC",
+    ] {
+        let mut log = logging_with(Config { appendfsync: AppendFsync::Always, busy_reply_threshold: 1, ..Config::default() });
+        log.say(A, "SET safe 1");
+        log.answer();
+        log.turn();
+        log.sent(A);
+        log.say(C, "SET other 2");
+        log.bench.tick.set(300);
+        log.say(A, script);
+        assert!(log.bench.engine.is_script_slow(), "{script}");
+        log.fail(0);
+        while log.bench.engine.is_script_slow() {
+            log.turn();
+        }
+        log.bench.tick.set(0);
+        log.turn();
+        log.sent(A);
+        assert_eq!(log.say(B, "GET safe"), "$1\r\n1\r\n", "{script}");
+        assert_eq!(log.say(D, "GET torn"), "", "{script}: it might be lost yet");
+        log.bench.pass(10_000);
+        log.turn();
+        log.answer();
+        log.turn();
+        assert_eq!(log.sent(D), "$1\r\n2\r\n", "{script}");
+    }
+}
+
+#[test]
 fn a_flush_that_is_not_on_the_disk_makes_every_key_unsafe() {
     for (write, is_read) in
         [("FLUSHALL", false), ("SWAPDB 0 1", false), ("MOVE gone 1", false), ("DEL gone", true), ("MSET gone 2 b 3", true)]

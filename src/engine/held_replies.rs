@@ -4,7 +4,8 @@
 //! end: it has written, or may have read what others wrote, or got a message of it. One sync serves all of them.
 //!
 //! While the disk fails that would hold everybody for long. Then writes are refused, so what is not on the disk does not change any more, and from the end of
-//! the log it is learned which keys that concerns: who reads others goes on.
+//! the log it is learned which keys that concerns: who reads others goes on. A slow script that has begun to write goes on to write: it is learned anew when that
+//! ends, before anybody else can read.
 
 use super::Engine;
 use crate::{
@@ -31,7 +32,7 @@ impl Engine {
         self.server.hold_all(|conn, client| knows && client.long_reply.is_none() && !readers.contains(&conn));
     }
 
-    /// The disk has begun to fail: learns what was logged and is not in the file.
+    /// The disk has begun to fail, or a script that began before has ended: learns what was logged and is not in the file.
     #[cold]
     pub(super) fn learn_unsafe_keys(&mut self) {
         if self.server.aof.failure.is_none() || !self.server.holds_replies() {

@@ -402,6 +402,10 @@ impl Engine {
             self.end_debugging(session, caller, is_there);
         }
         if self.suspended.is_none() {
+            if self.server.aof.unsafe_keys.is_some() {
+                // What it has begun to write it was let write to its end, though the disk fails.
+                self.learn_unsafe_keys();
+            }
             if caller == ConnId::LEFT {
                 self.disconnect(caller);
             }
