@@ -125,7 +125,7 @@ impl Timeline {
             return self.come_back(engine, logged.unwrap_or_default(), owes, now_ns);
         }
         if owes != Owes::All && self.marks.last().is_some_and(|mark| mark.owes == Owes::All) {
-            self.release(owes);
+            self.release(owes, now_ns);
         }
         if log.end() == next {
             return Ok(());
@@ -183,9 +183,10 @@ impl Timeline {
     }
 
     /// What waits for the disk waits no more: the setting is another, or the log was turned off.
-    fn release(&mut self, owes: Owes) {
-        let from = self.promised + 1;
-        self.marks.iter_mut().skip(from).filter(|mark| mark.owes == Owes::All).for_each(|mark| mark.owes = owes);
+    fn release(&mut self, owes: Owes, now_ns: u64) {
+        let waited = self.marks.iter_mut().skip(self.promised + 1).filter(|mark| mark.owes == Owes::All);
+        // It is told of at this moment, however long it has waited.
+        waited.for_each(|mark| (mark.owes, mark.logged_ns) = (owes, now_ns));
     }
 
     /// Somebody has learned of these values; `is_safe` says which are on the disk.
