@@ -589,6 +589,24 @@ mod tests {
     }
 
     #[test]
+    fn what_belongs_together_is_whole_with_its_end() {
+        let mut log = opened(1000);
+        log.append_raw(b"before");
+        log.begin_unit();
+        log.append_raw(b"first");
+        assert_eq!((log.whole_end(), log.between_units(3), log.between_units(6), log.between_units(7)), (6, Some(3), Some(6), None));
+        log.append_raw(b"second");
+        log.end_unit();
+        let end = log.end();
+        log.append_raw(b"behind");
+        assert_eq!((log.whole_end(), log.between_units(7), log.between_units(end + 2)), (end + 6, Some(end), Some(end + 2)));
+        // Nobody reads it any more: what was open is forgotten.
+        log.begin_unit();
+        log.close_backlog();
+        assert_eq!((log.whole_end(), log.between_units(log.end())), (log.end(), Some(log.end())));
+    }
+
+    #[test]
     fn a_closed_one_stands_still_and_an_open_one_begins_there() {
         let mut log = opened(1000);
         log.append_raw(b"hello");

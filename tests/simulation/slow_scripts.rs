@@ -1,11 +1,6 @@
 //! Scripts that take their time: everybody else is refused meanwhile, and what they have done counts when they have ended, all of it or nothing.
 
-use super::{
-    model::Expect,
-    node::{Node, Slow},
-    scripts::SLOW_LOOK_NS,
-    world::World,
-};
+use super::{model::Expect, node::Slow, scripts::SLOW_LOOK_NS, world::World};
 
 /// How a script ends that has been killed.
 const KILLED: &str = "-ERR Error running script: Script killed by user with SCRIPT KILL.";
@@ -27,7 +22,9 @@ impl World {
             return;
         }
         let Some(mut slow) = self.nodes[node].slow.take() else { return };
-        let Node { model, .. } = &mut self.nodes[node];
+        let is_plain = self.nodes[node].is_plain_primary();
+        // Its first write may have been refused: the disk has begun to fail.
+        let model = self.nodes[node].model.as_mut().filter(|_| is_plain);
         let expect = match model {
             None => Expect::Any,
             Some(_) if slow.killed => Expect::Begins(KILLED),
