@@ -23,9 +23,34 @@ struct CommandRow<H: 'static> {
     subcommands: Vec<CommandId>,
 }
 
+/// A name as it is compared with another one: without what tells upper and lower case apart, which says that they are the same where this one has letters only.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct FoldedName {
+    /// The first and the last bytes, which overlap in a name that is not twice as long.
+    words: (u64, u64),
+    len: usize,
+}
+
+impl FoldedName {
+    /// `None` where it takes more than this to tell the name from others.
+    #[inline(always)]
+    fn of(name: &[u8]) -> Option<Self> {
+        const FOLD: u64 = 0x2020_2020_2020_2020;
+        let words = match name.len() {
+            len @ 8..=16 => (u64_at(name, 0), u64_at(name, len - 8)),
+            len @ 4..8 => (u64::from(u32_at(name, 0)), u64::from(u32_at(name, len - 4))),
+            len @ 1..4 => (u64::from(name[0]) | u64::from(name[len / 2]) << 8, u64::from(name[len - 1])),
+            _ => return None,
+        };
+        Some(Self { words: (words.0 | FOLD, words.1 | FOLD), len: name.len() })
+    }
+}
+
 /// Every command and subcommand.
 pub struct Registry<H: 'static> {
     rows: Vec<CommandRow<H>>,
+    /// What the rows are called by, where that is made of no more than 16 letters.
+    folded: Vec<Option<FoldedName>>,
     /// The commands of the rows: what is looked at for each request, without the rest of them.
     commands: Vec<&'static Description<H>>,
     slots: Box<[CommandId; SLOTS]>,
@@ -51,10 +76,15 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
+#[inline(always)]
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
+}
+
 impl<H> Registry<H> {
     /// All commands of a table.
     pub fn new(table: &[&'static [Description<H>]]) -> Self {
-        let mut registry = Self { rows: Vec::new(), commands: Vec::new(), slots: Box::new([NONE; SLOTS]) };
+        let mut registry = Self { rows: Vec::new(), folded: Vec::new(), commands: Vec::new(), slots: Box::new([NONE; SLOTS]) };
         for command in table.iter().copied().flatten() {
             registry.rows.push(CommandRow {
                 command,
@@ -82,6 +112,8 @@ impl<H> Registry<H> {
     /// Fills the table of names.
     fn deal_out(&mut self) {
         self.slots.fill(NONE);
+        let letters_of = |row: &CommandRow<H>| FoldedName::of(&row.called).filter(|_| row.called.iter().all(u8::is_ascii_lowercase));
+        self.folded = self.rows.iter().map(letters_of).collect();
         for (id, row) in self.rows.iter().enumerate().filter(|(_, row)| row.parent.is_none()) {
             let Some(mut at) = slot(&row.called) else { continue };
             while self.slots[at] != NONE {
@@ -109,12 +141,17 @@ impl<H> Registry<H> {
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<CommandId> {
         let mut at = slot(name)?;
+        let folded = FoldedName::of(name);
         loop {
             let id = self.slots[at];
             if id == NONE {
                 return None;
             }
-            if self.rows[usize::from(id)].called.eq_ignore_ascii_case(name) {
+            let is_it = match &self.folded[usize::from(id)] {
+                Some(row) => folded.as_ref() == Some(row),
+                None => self.rows[usize::from(id)].called.eq_ignore_ascii_case(name),
+            };
+            if is_it {
                 return Some(id);
             }
             at = (at + 1) % SLOTS;
@@ -243,6 +280,19 @@ mod tests {
         assert_eq!(registry.find(b""), None);
         assert_eq!(registry.find(&[b'x'; 100]), None);
         assert_eq!(registry.find(b"ge\x14"), None, "a control character is no letter");
+    }
+
+    #[test]
+    fn no_other_byte_stands_for_a_letter() {
+        let registry = Registry::new(TABLE);
+        for id in registry.top_level() {
+            let name = registry.get(id).name.as_bytes();
+            for (at, byte) in (0..name.len()).flat_map(|at| (0..=u8::MAX).map(move |byte| (at, byte))) {
+                let mut other = name.to_vec();
+                other[at] = byte;
+                assert_eq!(registry.find(&other) == Some(id), name.eq_ignore_ascii_case(&other), "{}", other.escape_ascii());
+            }
+        }
     }
 
     #[test]
