@@ -40,8 +40,8 @@ pub enum Fault {
     Error(String),
     /// The same with bytes of the script's in it, which may be no UTF-8.
     ErrorBytes(Vec<u8>),
-    /// What is wrong with an argument, counted from 1 (0: the arguments as a whole).
-    Argument(i32, String),
+    /// What is wrong with an argument, counted from 1 (0: the arguments as a whole). There may be bytes of the script's in it.
+    Argument(i32, Vec<u8>),
     /// A message that stays as it is.
     Plain(String),
     /// The script is to end; the engine knows why.
@@ -51,7 +51,7 @@ pub enum Fault {
 impl Fault {
     /// An argument that is not of the expected type.
     pub fn wrong_type(argument: i32, expected: &str, found: Kind) -> Fault {
-        Fault::Argument(argument, format!("{expected} expected, got {}", found.name()))
+        Fault::Argument(argument, format!("{expected} expected, got {}", found.name()).into_bytes())
     }
 }
 

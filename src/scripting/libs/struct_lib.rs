@@ -84,7 +84,7 @@ impl<'a> Format<'a> {
                 }
                 self.alignment = alignment;
             }
-            _ => return Err(Fault::Argument(1, format!("invalid format option '{}'", char::from(option)))),
+            _ => return Err(Fault::Argument(1, [b"invalid format option '", &[option][..], b"'"].concat())),
         }
         Ok(())
     }
@@ -354,6 +354,7 @@ mod tests {
         assert_eq!(unpacked("b", b"\x01", &[number(-1.0)]), Err(argument(2, "data string too short")));
         assert_eq!(unpacked("s", b"\x01", &[number(9.0)]), Err(argument(2, "data string too short")));
         assert_eq!(packed("y", &[]), Err(argument(1, "invalid format option 'y'")));
+        assert_eq!(packed("\u{e9}", &[]), Err(Fault::Argument(1, b"invalid format option '\xc3'".to_vec())), "a byte is an option");
         assert_eq!(packed("b", &[]), Err(argument(2, "number expected, got nil")));
         assert_eq!(size(b"s"), Err(argument(1, "option 's' has no fixed size")));
         assert_eq!(size(b"c0"), Err(argument(1, "option 'c0' has no fixed size")));

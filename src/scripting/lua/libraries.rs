@@ -125,7 +125,7 @@ pub(super) unsafe fn finish(l: *mut ffi::lua_State, result: Result<c_int, Fault>
                 (false, None)
             }
             Fault::Argument(argument, text) => {
-                out.extend_from_slice(text.as_bytes());
+                out.extend_from_slice(&text);
                 out.push(0);
                 (true, Some(argument))
             }

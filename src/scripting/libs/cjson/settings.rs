@@ -114,7 +114,7 @@ fn option(stack: &mut impl Stack, words: &[&str]) -> Result<Option<usize>, Fault
             let word = word.split(|&byte| byte == 0).next().unwrap_or(&[]);
             match words.iter().position(|other| other.as_bytes() == word) {
                 Some(place) => Ok(Some(place)),
-                None => Err(Fault::Argument(1, format!("invalid option '{}'", String::from_utf8_lossy(word)))),
+                None => Err(Fault::Argument(1, [b"invalid option '", word, b"'"].concat())),
             }
         }
     }
@@ -149,7 +149,7 @@ fn integer(stack: &mut impl Stack, argument: i32, setting: &mut i32, min: i32, m
         let value = if value >= -(2f64.powi(63)) && value < 2f64.powi(63) { value as i64 as i32 } else { 0 };
         if value < min || value > max {
             // The original names the first argument, whichever it is.
-            return Err(Fault::Argument(1, format!("expected integer between {min} and {max}")));
+            return Err(Fault::Argument(1, format!("expected integer between {min} and {max}").into_bytes()));
         }
         *setting = value;
     }

@@ -158,6 +158,8 @@ fn settings_are_read_and_set() {
     assert_eq!(call(Setting::Precision, &[number(15.0)]), Err(Fault::Argument(1, "expected integer between 1 and 14".into())));
     assert_eq!(call(Setting::EncodeDepth, &[number(0.0)]), Err(Fault::Argument(1, "expected integer between 1 and 2147483647".into())));
     assert_eq!(call(Setting::KeepBuffer, &[string("maybe")]), Err(Fault::Argument(1, "invalid option 'maybe'".into())));
+    let no_text = bytes(b"\xff\xe9\0behind");
+    assert_eq!(call(Setting::KeepBuffer, &[no_text]), Err(Fault::Argument(1, b"invalid option '\xff\xe9'".to_vec())));
     assert_eq!(call(Setting::KeepBuffer, &[Value::Nil, Value::Nil]), Err(Fault::Argument(2, "found too many arguments".into())));
 }
 
