@@ -30,6 +30,9 @@ const SLICE_NANOS: u64 = 2_000_000;
 /// A buffer of replies that has grown larger than this is given back.
 const REPLY_KEPT: usize = 64 * 1024;
 
+/// So many of a script's keys are brought near before it runs.
+const KEYS_NEAR: usize = 8;
+
 /// Where the effects of a script go, unless it says otherwise (`redis.REPL_ALL`).
 const EVERYWHERE: u8 = 3;
 
@@ -87,7 +90,10 @@ impl Engine {
         if let Some(mode) = running.debug {
             return self.begin_debugging((conn, id, args), mode, running, script, (out, in_exec));
         }
-        self.begin_script(running, args, script);
+        match script.keys {
+            0 | 1 => self.begin_script(running, args, script),
+            _ => self.begin_with_keys_near(conn, running, args, script),
+        }
         match self.advance_script(Answer::Begin, u64::MAX) {
             Step::Finished => {
                 self.end_script(out);
@@ -114,6 +120,20 @@ impl Engine {
         self.server.scripts.running = Some(running);
         let arguments = args.skip(FIRST_KEY);
         self.server.scripting.begin(script.function, arguments.take(script.keys), arguments.skip(script.keys), facts);
+    }
+
+    /// The same, while the memory brings what the script will look up: look-ahead has brought what is at the first key alone.
+    #[inline(never)]
+    fn begin_with_keys_near(&mut self, conn: ConnId, running: Running, args: Args<'_>, script: &ScriptCall) {
+        let db = self.server.clients.get(conn).map_or(0, |client| client.db);
+        let keys = args.skip(FIRST_KEY).take(script.keys);
+        let mut hashes = [0; KEYS_NEAR];
+        for (hash, key) in hashes.iter_mut().zip(keys.iter()) {
+            *hash = self.server.keyspace.hash(key);
+            self.server.keyspace.prefetch_bucket(db, *hash);
+        }
+        self.begin_script(running, args, script);
+        hashes.iter().take(keys.len()).for_each(|hash| self.server.keyspace.prefetch_entry(db, *hash));
     }
 
     fn running(&self, conn: ConnId, args: Args<'_>, script: &ScriptCall) -> Option<Running> {
