@@ -318,12 +318,14 @@ impl Scripting {
     }
 
     /// Takes the arguments of the pending call out, for an engine that changes the server while it looks at them.
-    pub fn take_call(&mut self) -> OwnedArgs {
+    #[inline]
+    pub fn take_call(&mut self) -> Box<OwnedArgs> {
         self.machine().take_call()
     }
 
     /// Gives them back, so that their room is used again.
-    pub fn give_back_call(&mut self, args: OwnedArgs) {
+    #[inline]
+    pub fn give_back_call(&mut self, args: Box<OwnedArgs>) {
         self.machine().give_back_call(args);
     }
 

@@ -187,7 +187,10 @@ impl OwnedArgs {
     pub fn clear(&mut self) {
         self.buf.clear();
         self.args.clear();
-        self.own.clear();
+        // As a rule there is none, which needs no call.
+        if !self.own.is_empty() {
+            self.own.clear();
+        }
     }
 
     /// Gives back room that was needed once; no argument is left.

@@ -1,6 +1,7 @@
 //! What a script calls: `redis.*`, which is `server.*` too. A function that suspends the script or raises an error owns nothing.
 
 use super::{
+    layout,
     libraries::{finish, look},
     shared::{Given, Shared, ask, shared},
     stack::{bytes_at, field, number_text, push_bytes, push_error, set_text},
@@ -53,15 +54,14 @@ unsafe fn raise(l: *mut ffi::lua_State, text: &[u8]) -> ! {
 
 /// Copies the arguments to where the engine reads them. Nothing where they are not only strings and numbers.
 unsafe fn take_args(l: *mut ffi::lua_State, shared: *mut Shared) -> Option<()> {
-    // SAFETY: types are looked at first, so that no step raises an error.
+    // SAFETY: nothing here is Lua's doing, so that the stack stays as it is and no step raises an error.
     unsafe {
-        let args = &mut (*shared).args;
+        let args = (*shared).args();
         args.clear();
-        for i in 1..=ffi::lua_gettop(l) {
-            match ffi::lua_type(l, i) {
-                ffi::LUA_TSTRING => args.push(bytes_at(l, i)),
-                ffi::LUA_TNUMBER => args.push(number_text(ffi::lua_tonumber(l, i)).as_bytes()),
-                _ => return None,
+        for value in layout::arguments(l) {
+            match value.text() {
+                Some(text) => args.push(text),
+                None => args.push(number_text(value.number()?).as_bytes()),
             }
         }
         Some(())
@@ -95,7 +95,7 @@ unsafe fn run(l: *mut ffi::lua_State, raises: bool) -> c_int {
             // A reply may need the room that many arguments have.
             ffi::lua_settop(l, 0);
             if let Some(debugger) = stepping::stepping(shared) {
-                debugger.show_call((*shared).args.args().iter());
+                debugger.show_call((*shared).args().args().iter());
             }
             match ask(shared, Asked::Call) {
                 Given::Reply(reply) => {
@@ -245,8 +245,9 @@ unsafe extern "C-unwind" fn log(l: *mut ffi::lua_State) -> c_int {
         if (*shared).is_host {
             return 0;
         }
-        (*shared).args.clear();
-        (*shared).args.push(bytes_at(l, -1));
+        let args = (*shared).args();
+        args.clear();
+        args.push(bytes_at(l, -1));
         ask(shared, Asked::Log { level: level as u8 });
         0
     }

@@ -1,10 +1,9 @@
 //! KEYS and ARGV: tables that one script after the other finds, as long as none leaves more in them than there was. No script can keep them: what it does not return is
 //! gone with it, and what it returns is written before the next begins.
 //!
-//! Whether a table is as it was the C interface does not say for less than making another. So its head is looked at as Lua 5.1 lays it out, which will not change any
-//! more; [`Lists::new`] asserts that it is so.
+//! Whether a table is as it was the C interface does not say for less than making another. So its head is looked at ([`layout`]).
 
-use super::stack::push_bytes;
+use super::{layout, stack::push_bytes};
 use crate::resp::request::Args;
 use mlua_sys as ffi;
 use std::ffi::{CStr, c_int, c_void};
@@ -14,29 +13,13 @@ const SPARE_MAX: usize = 16;
 /// Bytes of keys and arguments that stay until the next script comes.
 const KEPT_BYTES: usize = 4096;
 
-/// The head of a table.
-#[repr(C)]
-struct Head {
-    next: *mut c_void,
-    kind: u8,
-    marked: u8,
-    flags: u8,
-    node_bits: u8,
-    metatable: *mut c_void,
-    array: *mut c_void,
-    nodes: *mut c_void,
-    last_free: *mut c_void,
-    gray: *mut c_void,
-    array_len: c_int,
-}
-
 /// One of the two.
 struct List {
     name: &'static CStr,
-    /// Where the registry keeps it.
+    /// Where it stays on the stack of the thread that scripts begin on.
     place: c_int,
     /// The table, which Lua does not move.
-    head: *const Head,
+    head: *const layout::Table,
 }
 
 /// Both, and the table of globals in which they stand.
@@ -52,26 +35,17 @@ pub(super) struct Lists {
 }
 
 impl Lists {
+    /// Puts the two on top of the thread's stack, where they stay.
+    ///
     /// # Safety
     /// The state is at rest, and memory is not refused; `globals` is where the registry keeps the table of globals.
     pub(super) unsafe fn new(l: *mut ffi::lua_State, globals: c_int) -> Self {
-        // SAFETY: the caller's. Heads are looked at while their tables are on the stack.
+        // SAFETY: the caller's.
         unsafe {
-            ffi::lua_createtable(l, 3, 0);
-            let plain = &*ffi::lua_topointer(l, -1).cast::<Head>();
-            let no_nodes = plain.nodes;
-            assert!(plain.array_len == 3 && plain.metatable.is_null() && plain.node_bits == 0, "tables are laid out as expected");
-            ffi::lua_createtable(l, 0, 2);
-            let other = &*ffi::lua_topointer(l, -1).cast::<Head>();
-            ffi::lua_pushvalue(l, -1);
-            ffi::lua_setmetatable(l, -2);
-            let is_told = other.node_bits == 1 && other.nodes != no_nodes && std::ptr::eq(other.metatable.cast(), other);
-            assert!(is_told && other.array_len == 0, "tables are laid out as expected");
-            ffi::lua_settop(l, -3);
+            let no_nodes = layout::check(l);
             let lists = [c"KEYS", c"ARGV"].map(|name| {
                 ffi::lua_createtable(l, 0, 0);
-                let head = ffi::lua_topointer(l, -1).cast();
-                List { name, place: ffi::luaL_ref(l, ffi::LUA_REGISTRYINDEX), head }
+                List { name, place: ffi::lua_gettop(l), head: ffi::lua_topointer(l, -1).cast() }
             });
             Self { lists, globals, no_nodes, is_set: false, is_large: false }
         }
@@ -86,26 +60,22 @@ impl Lists {
         let no_nodes = self.no_nodes;
         let mut bytes = 0;
         for (list, args) in self.lists.iter_mut().zip([keys, argv]) {
-            // SAFETY: the caller's; the registry keeps the table.
+            // SAFETY: the caller's; the stack keeps the table.
             unsafe {
                 let (head, len) = (&*list.head, args.len());
                 let room = usize::try_from(head.array_len).unwrap_or(0);
                 let fits = (len..=len + SPARE_MAX).contains(&room);
                 let is_plain = head.metatable.is_null() && std::ptr::eq(head.nodes, no_nodes);
                 if fits && is_plain && is_set {
-                    if room > 0 {
-                        ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, list.place);
-                        bytes += push_elements(l, args, room);
-                        ffi::lua_settop(l, -2);
-                    }
+                    bytes += set_elements(l, list.place, args, room);
                     continue;
                 }
                 ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, self.globals);
                 ffi::lua_createtable(l, c_int::try_from(len).unwrap_or(0), 0);
                 list.head = ffi::lua_topointer(l, -1).cast();
-                bytes += push_elements(l, args, 0);
+                bytes += set_elements(l, ffi::lua_gettop(l), args, 0);
                 ffi::lua_pushvalue(l, -1);
-                ffi::lua_rawseti_(l, ffi::LUA_REGISTRYINDEX, list.place);
+                ffi::lua_replace(l, list.place);
                 ffi::lua_setfield(l, -2, list.name.as_ptr());
                 ffi::lua_settop(l, -2);
             }
@@ -149,8 +119,8 @@ impl Lists {
     }
 }
 
-/// Sets the elements of the table on top, those behind them up to `room` to nothing, and gives the bytes that they have.
-unsafe fn push_elements(l: *mut ffi::lua_State, args: Args, room: usize) -> usize {
+/// Sets the elements of the table at this place, those behind them up to `room` to nothing, and gives the bytes that they have.
+unsafe fn set_elements(l: *mut ffi::lua_State, table: c_int, args: Args, room: usize) -> usize {
     let (mut at, mut bytes) = (0, 0);
     // SAFETY: pushes a value at a time.
     unsafe {
@@ -158,12 +128,12 @@ unsafe fn push_elements(l: *mut ffi::lua_State, args: Args, room: usize) -> usiz
             at += 1;
             bytes += arg.len();
             push_bytes(l, arg);
-            ffi::lua_rawseti_(l, -2, at);
+            ffi::lua_rawseti_(l, table, at);
         }
         while (at as usize) < room {
             at += 1;
             ffi::lua_pushnil(l);
-            ffi::lua_rawseti_(l, -2, at);
+            ffi::lua_rawseti_(l, table, at);
         }
     }
     bytes
@@ -177,6 +147,6 @@ pub(super) unsafe fn push_list(l: *mut ffi::lua_State, args: Args) {
     // SAFETY: the caller's.
     unsafe {
         ffi::lua_createtable(l, c_int::try_from(args.len()).unwrap_or(0), 0);
-        push_elements(l, args, 0);
+        set_elements(l, ffi::lua_gettop(l), args, 0);
     }
 }

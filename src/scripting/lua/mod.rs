@@ -14,8 +14,10 @@ mod compare;
 mod coroutines;
 mod env;
 mod frame;
+mod layout;
 mod libraries;
 mod lists;
+mod pool;
 mod random;
 mod registering;
 mod shared;
@@ -61,13 +63,16 @@ const COLLECTED_AT_ONCE: usize = 256 << 10;
 /// Bytes below which garbage waits for the next script.
 const GARBAGE_MIN: usize = 8 << 20;
 
+/// What stays on the stack of the thread that scripts begin on: the error handler, then the two lists.
+const HANDLER: c_int = 1;
+const STAYING: c_int = 3;
+
 /// Lua, and its stack.
 pub(super) struct Machine {
     main: *mut ffi::lua_State,
     /// Owned; the state and the coroutine point at it.
     shared: *mut Shared,
-    /// Where the registry keeps the error handler and the table of globals.
-    handler: c_int,
+    /// Where the registry keeps the table of globals.
     globals: c_int,
     lists: Lists,
     coroutine: Option<Coroutine<(), Asked, ()>>,
@@ -103,8 +108,8 @@ impl Machine {
             env::install(main);
             (*shared).thread = ffi::lua_newthread(main);
             ffi::lua_setfield(main, ffi::LUA_REGISTRYINDEX, c"solod.thread".as_ptr());
-            ffi::lua_pushcclosure(main, calls::error_handler, 0);
-            let handler = ffi::luaL_ref(main, ffi::LUA_REGISTRYINDEX);
+            ffi::lua_pushcclosure((*shared).thread, calls::error_handler, 0);
+            assert_eq!(ffi::lua_gettop((*shared).thread), HANDLER, "it is the first that is there");
             ffi::lua_getfield_(main, ffi::LUA_REGISTRYINDEX, env::GLOBALS.as_ptr());
             let globals = ffi::luaL_ref(main, ffi::LUA_REGISTRYINDEX);
             let stack = DefaultStack::new(STACK_BYTES).expect("address space for a stack");
@@ -118,9 +123,8 @@ impl Machine {
             Self {
                 main,
                 shared,
-                handler,
                 globals,
-                lists: Lists::new(main, globals),
+                lists: Lists::new((*shared).thread, globals),
                 coroutine: Some(coroutine),
                 facts: None,
                 failed: false,
@@ -212,8 +216,7 @@ impl Machine {
         let l = shared.thread;
         // SAFETY: the thread is at rest; memory is not refused.
         unsafe {
-            ffi::lua_settop(l, 0);
-            ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, self.handler);
+            ffi::lua_settop(l, STAYING);
             ffi::lua_rawgeti_(l, ffi::LUA_REGISTRYINDEX, function.0 as c_int);
             if facts.is_function {
                 push_list(l, keys);
@@ -264,7 +267,7 @@ impl Machine {
         // SAFETY: the run has ended; its error is on top.
         let error = failed.then(|| unsafe { calls::plain_error(l) });
         // SAFETY: as above.
-        unsafe { ffi::lua_settop(l, 0) };
+        unsafe { ffi::lua_settop(l, STAYING) };
         match error {
             None => Ok(registered),
             Some(text) => {
@@ -321,16 +324,16 @@ impl Machine {
 
     #[inline]
     pub(super) fn call_args(&self) -> Args<'_> {
-        self.shared().args.args()
+        self.shared().args.as_deref().expect("they have been given back").args()
     }
 
-    pub(super) fn take_call(&mut self) -> OwnedArgs {
-        std::mem::take(&mut self.shared_mut().args)
+    pub(super) fn take_call(&mut self) -> Box<OwnedArgs> {
+        self.shared_mut().args.take().unwrap_or_default()
     }
 
-    pub(super) fn give_back_call(&mut self, mut args: OwnedArgs) {
+    pub(super) fn give_back_call(&mut self, mut args: Box<OwnedArgs>) {
         args.clear();
-        self.shared_mut().args = args;
+        self.shared_mut().args = Some(args);
     }
 
     /// Writes what has been returned, or the error, and lets it go.
@@ -352,7 +355,7 @@ impl Machine {
                 writer.write(l);
                 written = writer.end();
             }
-            ffi::lua_settop(l, 0);
+            ffi::lua_settop(l, STAYING);
             self.lists.let_go(l);
             let used = self.shared().used;
             if used > self.stepped.saturating_add(STEP_BYTES) {
@@ -363,7 +366,7 @@ impl Machine {
         }
         let shared = self.shared_mut();
         shared.libraries.begin();
-        shared.args.give_back_room();
+        shared.args().give_back_room();
         if self.shared().used > GARBAGE_MIN.max(2 * self.shared().live) {
             self.cycles_left = 2;
         }
@@ -456,7 +459,7 @@ unsafe fn run(shared: *mut Shared) -> bool {
         if (*shared).used - (*shared).live > (*shared).limit / 4 {
             make_room(shared);
         }
-        ffi::lua_pcall((*shared).thread, (*shared).params, 1, 1) != 0
+        ffi::lua_pcall((*shared).thread, (*shared).params, 1, HANDLER) != 0
     }
 }
 

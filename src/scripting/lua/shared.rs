@@ -1,7 +1,7 @@
 //! What a machine and the functions that its scripts call both look at. It is found through the allocator's argument, so that functions of
 //! Lua's C interface need no global.
 
-use super::libraries::Libraries;
+use super::{libraries::Libraries, pool::Pool};
 pub(super) use crate::scripting::RegisteredFunction as Registered;
 use crate::{
     resp::request::OwnedArgs,
@@ -45,6 +45,8 @@ impl Given {
 
 /// Both sides' state. Only one of them runs at a time.
 pub(super) struct Shared {
+    /// Small blocks that Lua has given back.
+    pub(super) pool: Pool,
     /// Bytes Lua holds.
     pub(super) used: usize,
     /// What it held when the collector had last gone through all of it.
@@ -65,7 +67,8 @@ pub(super) struct Shared {
     /// Instructions between two looks, by how long they take.
     pub(super) instructions: c_int,
     pub(super) given: Given,
-    pub(super) args: OwnedArgs,
+    /// Arguments of the call that is asked for, while the engine has not taken them.
+    pub(super) args: Option<Box<OwnedArgs>>,
     /// The script is to end with this.
     pub(super) kill: Option<&'static str>,
     /// The protocol of replies to the script: 2 or 3.
@@ -87,6 +90,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(limit: usize, seed: u32) -> Box<Self> {
         Box::new(Self {
+            pool: Pool::new(),
             used: 0,
             live: 0,
             large: 0,
@@ -98,7 +102,7 @@ impl Shared {
             resumed: 0,
             instructions: super::INSTRUCTIONS,
             given: Given::Go,
-            args: OwnedArgs::default(),
+            args: Some(Box::default()),
             kill: None,
             resp: 2,
             params: 0,
@@ -108,6 +112,12 @@ impl Shared {
             debugger: None,
             is_evaluating: false,
         })
+    }
+
+    /// Where the arguments of the next call go.
+    #[inline]
+    pub(super) fn args(&mut self) -> &mut OwnedArgs {
+        self.args.get_or_insert_default()
     }
 }
 
@@ -144,20 +154,15 @@ pub(super) unsafe fn ask(shared: *mut Shared, asked: Asked) -> Given {
     }
 }
 
-// The allocator of the data, but not counted with it.
-#[cfg(system_allocator)]
-use libc::{free, realloc};
-#[cfg(not(system_allocator))]
-use tikv_jemalloc_sys::{free, realloc};
-
-/// Lua's allocator: the process's, counted and bounded. What Lua gives back is never refused.
+/// Lua's allocator: that of the data, but counted and bounded by itself. What Lua gives back is never refused.
 pub(super) unsafe extern "C" fn allocate(ud: *mut c_void, at: *mut c_void, old: usize, new: usize) -> *mut c_void {
     let shared: *mut Shared = ud.cast();
-    // SAFETY: `ud` is the machine's; `at` came from here with `old` bytes, as Lua promises.
+    // SAFETY: `ud` is the machine's; `at` came from here with `old` bytes, as Lua promises, or more.
     unsafe {
+        let old = if at.is_null() { 0 } else { old };
         if new == 0 {
-            if !at.is_null() {
-                free(at);
+            if old > 0 {
+                (*shared).pool.give(at, old);
                 (*shared).used = (*shared).used.wrapping_sub(old);
                 if old >= LARGE {
                     (*shared).large = (*shared).large.wrapping_sub(old);
@@ -165,12 +170,12 @@ pub(super) unsafe extern "C" fn allocate(ud: *mut c_void, at: *mut c_void, old: 
             }
             return ptr::null_mut();
         }
-        let old = if at.is_null() { 0 } else { old };
         let grown = new.saturating_sub(old);
         if grown > 0 && !(*shared).is_host && (*shared).used.saturating_add(grown) > (*shared).limit {
             return ptr::null_mut();
         }
-        let given = realloc(at, new);
+        let pool = &mut (*shared).pool;
+        let given = if old == 0 { pool.take(new) } else { pool.resize(at, old, new) };
         if given.is_null() {
             // Lua takes a smaller block for granted.
             return if grown == 0 { at } else { given };

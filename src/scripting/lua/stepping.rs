@@ -402,9 +402,9 @@ unsafe fn call(shared: *mut Shared) {
     // SAFETY: what is borrowed of the answer is looked at before the script is suspended again.
     unsafe {
         let Some(debugger) = session(shared) else { return };
-        (*shared).args.clear();
-        debugger.words.iter().skip(1).for_each(|word| (*shared).args.push(word));
-        debugger.show_call((*shared).args.args().iter());
+        (*shared).args().clear();
+        debugger.words.iter().skip(1).for_each(|word| (*shared).args().push(word));
+        debugger.show_call((*shared).args().args().iter());
         let given = ask(shared, Asked::Call);
         let Some(debugger) = session(shared) else { return };
         match given {

@@ -2,10 +2,7 @@
 
 use super::stack::{field, push_bytes, push_error, set_flag, set_text};
 use super::{Written, calls::is_counted};
-use crate::{
-    data::number::{parse_i64, until_nul},
-    resp::output::Output,
-};
+use crate::{data::number::until_nul, resp::output::Output};
 use mlua_sys as ffi;
 use std::{ffi::c_int, slice};
 
@@ -15,32 +12,60 @@ fn line(at: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&at[..end], at.get(end + 2..)?))
 }
 
+/// The number up to the next CRLF, and what is behind that. What is no number of 64 bits is none that a command answers with.
+fn number(at: &[u8]) -> Option<(i64, &[u8])> {
+    let digits = at.strip_prefix(b"-").unwrap_or(at);
+    let mut value = 0_u64;
+    for (i, byte) in digits.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')),
+            b'\r' if i > 0 => {
+                let value = if digits.len() < at.len() { value.wrapping_neg() } else { value };
+                return Some((value as i64, digits.get(i + 2..)?));
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Asks for the room on the stack that is needed to put a value together of others.
+unsafe fn room(l: *mut ffi::lua_State) -> Option<()> {
+    // SAFETY: the caller's: as `push_reply`.
+    (unsafe { ffi::lua_checkstack(l, 12) } != 0).then_some(())
+}
+
 /// Pushes the value at the beginning of `at`. Gives what is behind it, and whether it is an error. Nothing where it is no reply, or nested too
 /// deeply for Lua's stack.
 ///
 /// # Safety
-/// Runs in a protected call, or with memory that is not refused. Nothing it calls owns anything.
+/// Runs in a protected call, or with memory that is not refused. Nothing it calls owns anything. There is room on the stack for a value that holds no others
+/// and what it is made of: five slots.
 pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[u8], bool)> {
     // SAFETY: room for what is pushed is asked for; indices are of what has just been pushed.
     unsafe {
-        if ffi::lua_checkstack(l, 8) == 0 {
-            return None;
-        }
-        let (&kind, rest) = at.split_first()?;
-        let (head, mut rest) = line(rest)?;
+        let (&kind, mut rest) = at.split_first()?;
         match kind {
-            b':' => ffi::lua_pushnumber(l, parse_i64(head)? as f64),
+            b':' => {
+                let value;
+                (value, rest) = number(rest)?;
+                ffi::lua_pushnumber(l, value as f64);
+            }
             b'+' => {
+                let text;
+                (text, rest) = line(rest)?;
                 ffi::lua_createtable(l, 0, 1);
-                set_text(l, c"ok", head);
+                set_text(l, c"ok", text);
             }
             b'-' => {
-                push_error(l, head, true);
+                let (text, rest) = line(rest)?;
+                push_error(l, text, true);
                 set_flag(l, c"ignore_error_stats_update");
                 return Some((rest, true));
             }
             b'$' | b'=' => {
-                let len = parse_i64(head)?;
+                let len;
+                (len, rest) = number(rest)?;
                 let Ok(len) = usize::try_from(len) else {
                     ffi::lua_pushboolean(l, 0);
                     return Some((rest, false));
@@ -58,7 +83,10 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
                 }
             }
             b'*' | b'>' => {
-                let Ok(count) = c_int::try_from(parse_i64(head)?) else { return None };
+                let count;
+                (count, rest) = number(rest)?;
+                let count = c_int::try_from(count).ok()?;
+                room(l)?;
                 if count < 0 {
                     ffi::lua_pushboolean(l, 0);
                     return Some((rest, false));
@@ -70,8 +98,10 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
                 }
             }
             b'%' | b'|' => {
+                let count;
+                (count, rest) = number(rest)?;
+                room(l)?;
                 ffi::lua_createtable(l, 0, 1);
-                let count = parse_i64(head)?;
                 ffi::lua_createtable(l, 0, c_int::try_from(count).ok()?);
                 for _ in 0..count {
                     rest = push_reply(l, rest)?.0;
@@ -86,8 +116,10 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
                 ffi::lua_setfield(l, -2, c"map".as_ptr());
             }
             b'~' => {
+                let count;
+                (count, rest) = number(rest)?;
+                room(l)?;
                 ffi::lua_createtable(l, 0, 1);
-                let count = parse_i64(head)?;
                 ffi::lua_createtable(l, 0, c_int::try_from(count).ok()?);
                 for _ in 0..count {
                     rest = push_reply(l, rest)?.0;
@@ -96,14 +128,25 @@ pub(super) unsafe fn push_reply(l: *mut ffi::lua_State, at: &[u8]) -> Option<(&[
                 }
                 ffi::lua_setfield(l, -2, c"set".as_ptr());
             }
-            b'_' => ffi::lua_pushnil(l),
-            b'#' => ffi::lua_pushboolean(l, c_int::from(head == b"t")),
+            b'_' => {
+                rest = line(rest)?.1;
+                ffi::lua_pushnil(l);
+            }
+            b'#' => {
+                let yes;
+                (yes, rest) = line(rest)?;
+                ffi::lua_pushboolean(l, c_int::from(yes == b"t"));
+            }
             b',' => {
+                let head;
+                (head, rest) = line(rest)?;
                 ffi::lua_createtable(l, 0, 1);
                 ffi::lua_pushnumber(l, std::str::from_utf8(head).ok()?.parse().ok()?);
                 ffi::lua_setfield(l, -2, c"double".as_ptr());
             }
             b'(' => {
+                let head;
+                (head, rest) = line(rest)?;
                 ffi::lua_createtable(l, 0, 1);
                 set_text(l, c"big_number", head);
             }
@@ -207,10 +250,6 @@ unsafe fn write_value(l: *mut ffi::lua_State, writer: &mut Writer<'_>) {
         }
         let resp = writer.resp;
         let out = &mut *writer.out;
-        if ffi::lua_checkstack(l, 6) == 0 {
-            out.error("ERR reached lua stack limit");
-            return ffi::lua_settop(l, -2);
-        }
         match ffi::lua_type(l, -1) {
             ffi::LUA_TSTRING => out.bulk(text(l, -1)),
             // Numbers lose what is behind the point.
@@ -230,6 +269,10 @@ unsafe fn write_value(l: *mut ffi::lua_State, writer: &mut Writer<'_>) {
 unsafe fn write_table(l: *mut ffi::lua_State, writer: &mut Writer<'_>) {
     // SAFETY: as `write_value`; the table is on top and stays there until its branch is done.
     unsafe {
+        if ffi::lua_checkstack(l, 6) == 0 {
+            writer.out.error("ERR reached lua stack limit");
+            return ffi::lua_settop(l, -2);
+        }
         if field(l, c"err") == ffi::LUA_TSTRING {
             // The ends of lines behind an error are left out, those inside of it are spaces.
             let text = until_nul(text(l, -1));
@@ -327,4 +370,25 @@ unsafe fn count_pairs(l: *mut ffi::lua_State) -> usize {
         }
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_no_number_in_a_line_is_none() {
+        for at in ["", "-", "\r\n", "-\r\n", "1", "12\r", "1x\r\n", "--1\r\n", "+1\r\n", "1-\r\n"] {
+            assert_eq!(number(at.as_bytes()), None, "{at:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_number_is_what_has_been_written(value in prop_oneof![any::<i64>(), Just(i64::MIN), Just(i64::MAX), -9_i64..10], behind in any::<Vec<u8>>()) {
+            let at = [value.to_string().as_bytes(), b"\r\n", &behind].concat();
+            prop_assert_eq!(number(&at), Some((value, &behind[..])));
+        }
+    }
 }
