@@ -26,7 +26,7 @@ impl World {
         }
         let plain = self.nodes[node].is_plain_primary();
         let is_busy = self.nodes[node].is_busy();
-        let scripts = self.workload.scripts.clone();
+        let (scripts, has_models) = (self.workload.scripts.clone(), self.has_models());
         let Node { engine, model, walks, loads, .. } = &mut self.nodes[node];
         let Some(engine) = engine else { return };
         let mut result = walks.go_on(&mut engine.server.keyspace, &mut self.rng);
@@ -42,7 +42,7 @@ impl World {
             Some(_) if !plain => *model = None,
             // What a script has done that is under way counts when it has ended.
             _ if is_busy => (),
-            None if plain && !strangers => {
+            None if plain && !strangers && has_models => {
                 let loaded = scripts.map(|scripts| Loaded::of(&scripts.catalogue, &engine.server));
                 *model = Some(Model::new(State::of(&engine.server.keyspace), loaded));
             }
@@ -60,6 +60,7 @@ impl World {
         result = result.and_then(|()| self.history.look(node, &mut self.nodes[node], false));
         result = result.and_then(|()| self.acks_hold(node));
         self.must(&who, result);
+        self.check_copies_of(node);
     }
 
     /// Why the end has not come yet, if it has not.
@@ -76,6 +77,9 @@ impl World {
         for (i, client) in self.clients.iter().enumerate() {
             if client.link.is_some() && !client.asked.is_empty() {
                 return Some(format!("c{i} waits for {} replies", client.asked.len()));
+            }
+            if client.cache.is_some() && client.link.is_some() && !self.is_up_to_date(i) {
+                return Some(format!("c{i} has not got everything"));
             }
         }
         let (id, end) = (primary.server.replication.id, primary.server.replication.log.end());
@@ -95,6 +99,7 @@ impl World {
 
     /// Everything that was on its way has arrived.
     pub fn check_calm(&mut self) {
+        (0..self.nodes.len()).for_each(|node| self.check_copies_of(node));
         let primary = self.nodes[self.primary].engine.as_ref().expect("settled");
         let data = State::of(&primary.server.keyspace);
         for (i, node) in self.nodes.iter().enumerate() {

@@ -1,11 +1,12 @@
 //! Clients: they connect, ask, check every reply, and sometimes just leave.
 
 use super::{
+    cache::Cache,
     marked,
     model::{Expect, Session},
     net::LinkId,
     plan::Plan,
-    wire::{Words, reply_len, shown, wire},
+    wire::{Words, reply_len, shown, to_resp3, wire},
 };
 use std::collections::VecDeque;
 
@@ -42,6 +43,12 @@ pub struct Client {
     pub reader: bool,
     /// It subscribes to what others publish, and asks nothing.
     pub listens: bool,
+    /// Its copies of what it has read, where it keeps some.
+    pub cache: Option<Box<Cache>>,
+    /// It is told of changes in the place of this client, which keeps copies.
+    pub hears_for: Option<usize>,
+    /// It speaks RESP3.
+    pub resp3: bool,
     /// The model of its node knows everything that it has said.
     pub exact: bool,
     pub session: Session,
@@ -71,9 +78,20 @@ impl Client {
         Self { listens: is_witness && index == 2, reader: is_witness && index == 3, ..Self::default() }
     }
 
+    /// One that keeps copies.
+    pub fn caching(cache: Cache) -> Self {
+        Self { cache: Some(Box::new(cache)), ..Self::default() }
+    }
+
+    /// The second connection of one that keeps copies.
+    pub fn hearing_for(client: usize) -> Self {
+        Self { hears_for: Some(client), ..Self::default() }
+    }
+
     /// Begins anew, without a connection; returns what there was about the old one.
     pub fn hang_up(&mut self) -> Self {
-        let new = Self { node: self.node, reader: self.reader, listens: self.listens, ..Self::default() };
+        let (cache, hears_for) = (self.cache.take(), self.hears_for);
+        let new = Self { node: self.node, reader: self.reader, listens: self.listens, cache, hears_for, ..Self::default() };
         std::mem::replace(self, new)
     }
 
@@ -100,7 +118,10 @@ impl Client {
     pub fn arrive(&mut self, bytes: usize, mut each: impl FnMut(&mut Session, &Words) -> Expect) {
         self.arrived += bytes as u64;
         for asked in self.asked.iter_mut().filter(|a| a.expect.is_none() && a.end <= self.arrived) {
-            asked.expect = Some(each(&mut self.session, &asked.words));
+            asked.expect = Some(match each(&mut self.session, &asked.words) {
+                Expect::Bytes(bytes) if self.resp3 => Expect::Bytes(to_resp3(&bytes)),
+                expect => expect,
+            });
             self.whole = asked.end;
         }
     }
@@ -110,7 +131,12 @@ impl Client {
         self.arrived - self.whole
     }
 
-    /// Takes replies. Every whole one is checked and returned with its request.
+    /// Whether everything that has come of the server is whole and was taken.
+    pub fn has_heard_all(&self) -> bool {
+        self.replies.is_empty()
+    }
+
+    /// Takes replies. Every whole one is checked and returned with its request; what has come unasked is returned without one.
     pub fn hear(&mut self, bytes: &[u8]) -> Result<Vec<(Words, Vec<u8>)>, String> {
         self.replies.extend_from_slice(bytes);
         let (mut at, mut heard) = (0, Vec::new());
@@ -121,6 +147,11 @@ impl Client {
             at += len;
             if self.listens {
                 self.learn(&Words::new(), &reply);
+                continue;
+            }
+            if reply[0] == b'>' || self.hears_for.is_some() && self.asked.is_empty() {
+                self.learned.extend(marked::find(&reply));
+                heard.push((Words::new(), reply));
                 continue;
             }
             let Some(asked) = self.asked.pop_front() else { return Err(format!("a reply to nothing: {}", shown(&reply))) };
@@ -160,7 +191,7 @@ impl Client {
                 self.learned.extend(queued);
             }
         }
-        if !reply.starts_with(b"-") && reply != b"$-1\r\n" {
+        if !reply.starts_with(b"-") && !matches!(reply, b"$-1\r\n" | b"_\r\n") {
             self.learned.extend(written);
         }
         self.learned.extend(marked::find(reply));

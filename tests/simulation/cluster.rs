@@ -311,6 +311,8 @@ impl World {
     /// Says something to a node as its operator; returns the answer.
     pub fn order(&mut self, node: usize, line: &str) -> Option<String> {
         self.nodes[node].engine.as_ref()?;
+        // What it evicts must be its doing as what it was before.
+        self.nodes[node].pressure.set(0);
         self.begin_turn(node);
         let nowhere = LinkId(usize::MAX);
         let conn = ConnId(self.nodes[node].conns.insert((nowhere, 0)) as u32);

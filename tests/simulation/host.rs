@@ -1,6 +1,6 @@
 //! The clock, and the world as one engine is shown it.
 
-use super::disk::Disk;
+use super::{caching::MEMORY_MAX, disk::Disk};
 use solod::state::{DiskDone, Host, disk::DiskJob};
 use std::{
     cell::{Cell, RefCell},
@@ -51,11 +51,13 @@ pub struct SimHost {
     /// How far its idea of Unix time is off, in microseconds.
     skew_us: i64,
     disk: Rc<RefCell<Disk>>,
+    pressure: Rc<Cell<usize>>,
 }
 
 impl SimHost {
-    pub fn new(clock: Rc<Clock>, skew_us: i64, disk: Rc<RefCell<Disk>>) -> Self {
-        Self { clock, skew_us, disk }
+    /// As often as `pressure` says, there is too much memory in use.
+    pub fn new(clock: Rc<Clock>, skew_us: i64, disk: Rc<RefCell<Disk>>, pressure: Rc<Cell<usize>>) -> Self {
+        Self { clock, skew_us, disk, pressure }
     }
 }
 
@@ -70,6 +72,12 @@ impl Host for SimHost {
 
     fn cpu_nanos(&self) -> u64 {
         self.clock.now()
+    }
+
+    fn used_memory(&self) -> usize {
+        let left = self.pressure.get();
+        self.pressure.set(left.saturating_sub(1));
+        if left > 0 { 2 * MEMORY_MAX as usize } else { 0 }
     }
 
     fn disk_now(&mut self, job: DiskJob) -> DiskDone {

@@ -1,10 +1,14 @@
 //! Servers in one process, over a network, a disk and a clock that are told by a seed what to do, and what to break.
 //!
 //! `cargo test --profile checked --test simulation` runs some fixed seeds and some fresh ones. `SOLOD_SIM_SEED=n` runs one, and prints how it went.
-//! `SOLOD_SIM_USES=Nothing` says what its clients use.
+//! `SOLOD_SIM_USES=Nothing`, `Scripts` or `Tracking` says what its clients use.
 //! `SOLOD_SIM_SEEDS=n` runs so many, beginning at `SOLOD_SIM_FROM` (by default at a fresh one): `make simulate`.
 
 mod aof_image;
+mod cache;
+mod cache_tests;
+mod cache_workload;
+mod caching;
 mod checkers;
 mod checks;
 mod clients;
@@ -29,6 +33,7 @@ mod scripts;
 mod shadow;
 mod slow_scripts;
 mod state;
+mod style;
 mod talk;
 mod timeline;
 mod trace;
@@ -50,27 +55,39 @@ use world::Uses;
 /// How long the fresh seeds of an ordinary test run may take.
 const FRESH: Duration = Duration::from_secs(5);
 
+/// What a run has come to.
+#[derive(Debug, PartialEq, Eq)]
+struct Ran {
+    /// A number for all that has happened.
+    sum: u64,
+    /// Copies that clients keep, compared with what there is.
+    copies: u64,
+}
+
 /// Runs a seed. The error says what did not hold.
-fn run(seed: u64, uses: Uses, keeps_trace: bool) -> Result<u64, String> {
+fn run(seed: u64, uses: Uses, keeps_trace: bool) -> Result<Ran, String> {
     run_with(seed, uses, None, keeps_trace)
 }
 
 /// Runs a seed with a fault that is there on purpose.
-fn run_with(seed: u64, uses: Uses, planted: Option<Planted>, keeps_trace: bool) -> Result<u64, String> {
+fn run_with(seed: u64, uses: Uses, planted: Option<Planted>, keeps_trace: bool) -> Result<Ran, String> {
     // What the last run left to be freed belongs to the thread, and would be this one's work.
     while solod::data::trash::free_slice() {}
     trace::begin(keeps_trace);
     log::init();
     let result = panic::catch_unwind(AssertUnwindSafe(|| world::World::new(seed, planted, uses).run()));
-    result.map(|()| trace::total()).map_err(|panic| {
+    result.map(|copies| Ran { sum: trace::total(), copies }).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned())).unwrap_or_else(|| "a panic".to_owned())
     })
 }
 
-/// Runs a seed; when it fails, runs it again with its trace, and prints that.
-fn check(seed: u64, uses: Uses) {
-    let Err(first) = run(seed, uses, false) else { return };
+/// Runs a seed; when it fails, runs it again with its trace, and prints that. Returns the number of copies that were compared.
+fn check(seed: u64, uses: Uses) -> u64 {
+    let first = match run(seed, uses, false) {
+        Ok(ran) => return ran.copies,
+        Err(first) => first,
+    };
     let sum = trace::total();
     let again = run(seed, uses, true);
     let replayed = again.as_ref().is_err_and(|second| *second == first) && trace::total() == sum;
@@ -94,13 +111,13 @@ fn fresh() -> u64 {
 
 /// What the clients of a fresh seed use.
 fn uses_of(seed: u64) -> Uses {
-    [Uses::Nothing, Uses::Scripts, Uses::Scripts][(seed % 3) as usize]
+    [Uses::Nothing, Uses::Scripts, Uses::Tracking][(seed % 3) as usize]
 }
 
 /// The same, where somebody has asked for it.
 fn asked_uses() -> Option<Uses> {
     let name = env::var("SOLOD_SIM_USES").ok()?;
-    let all = [Uses::Nothing, Uses::Scripts];
+    let all = [Uses::Nothing, Uses::Scripts, Uses::Tracking];
     Some(all.into_iter().find(|uses| format!("{uses:?}") == name).unwrap_or_else(|| panic!("SOLOD_SIM_USES={name}: one of {all:?}")))
 }
 
@@ -141,10 +158,16 @@ const RARE: [u64; 19] = [
 /// pipeline; a disk that fails amid one, in front of its first write and behind it; and, without any, a setting that tells at once of what has long waited for the disk.
 const RARE_SCRIPTS: [u64; 9] = [400_321, 400_247, 400_559, 402_468, 402_598, 401_114, 402_991, 401_325, 403_578];
 
+/// Seeds of clients that keep copies.
+const TRACKING: u64 = 6;
+
 #[test]
 fn fixed_seeds_hold() {
-    (0..40).chain(RARE_SCRIPTS).for_each(|seed| check(seed, Uses::Scripts));
-    RARE.into_iter().for_each(|seed| check(seed, Uses::Nothing));
+    (0..40).chain(RARE_SCRIPTS).for_each(|seed| _ = check(seed, Uses::Scripts));
+    RARE.into_iter().for_each(|seed| _ = check(seed, Uses::Nothing));
+    let copies: u64 = (0..TRACKING).map(|seed| check(seed, Uses::Tracking)).sum();
+    // There have to be copies for it to mean anything.
+    assert!(copies > 1000 * TRACKING, "{copies}");
 }
 
 #[test]
@@ -154,7 +177,7 @@ fn fresh_seeds_hold() {
         return;
     }
     let (started, from) = (Instant::now(), fresh());
-    (from..).take_while(|_| started.elapsed() < FRESH).for_each(|seed| check(seed, uses_of(seed)));
+    (from..).take_while(|_| started.elapsed() < FRESH).for_each(|seed| _ = check(seed, uses_of(seed)));
 }
 
 /// Seeds within which the checkers must find a planted fault.
@@ -174,7 +197,7 @@ fn each_planted_fault_is_found() {
 #[test]
 fn a_seed_replays_exactly() {
     for seed in 0..3 {
-        for uses in [Uses::Nothing, Uses::Scripts] {
+        for uses in [Uses::Nothing, Uses::Scripts, Uses::Tracking] {
             assert_eq!(run(seed, uses, false), run(seed, uses, true));
         }
     }

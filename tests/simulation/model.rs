@@ -41,6 +41,7 @@ impl Session {
                 *self = Self { db: self.db, ..Self::default() };
                 Expect::Begins("-EXECABORT Transaction discarded because of")
             }
+            (b"HELLO", false) => Expect::Any,
             (_, in_multi) => {
                 self.is_aborted |= in_multi;
                 Expect::Begins("-BUSY ")
@@ -187,6 +188,11 @@ impl Model {
                 Some(held) if held.deadline == NEVER => -1,
                 Some(held) => held.deadline - now,
             }),
+            b"PEXPIRETIME" => int(match self.find(db, key) {
+                None => -2,
+                Some(held) if held.deadline == NEVER => -1,
+                Some(held) => held.deadline,
+            }),
             b"SET" => {
                 let old = self.find(db, key).cloned();
                 let sets = !(has("NX") && old.is_some() || has("XX") && old.is_none());
@@ -299,6 +305,7 @@ impl Model {
                 words[2..].iter().filter(gone).count() as i64
             })),
             b"LLEN" | b"HLEN" | b"SCARD" | b"ZCARD" => int(self.find(db, key).map_or(0, |held| held.value.len() as i64)),
+            b"LINDEX" => bulk(self.find(db, key).and_then(|held| held.value.first())),
             b"PEXPIRE" => int(self.expire(db, key, now + number(word(2)), word(3)).into()),
             b"EXPIRE" => int(self.expire(db, key, now + number(word(2)) * 1000, word(3)).into()),
             b"PERSIST" => {

@@ -74,6 +74,13 @@ pub struct Link {
 /// Bytes in flight in one direction of an ordinary connection.
 const WINDOW: usize = 64 * 1024;
 
+impl Way {
+    /// Whether nothing is on its way, not even the word that nothing more comes.
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+}
+
 impl Link {
     pub fn new(ends: [End; 2], rng: &mut Rng) -> Self {
         let latency_ns = 20_000 + rng.below(500_000);

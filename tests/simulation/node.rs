@@ -17,7 +17,10 @@ use solod::{
     replication::ReplId,
     state::{ConnId, disk::FileId},
 };
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 /// A save that was seen to begin.
 pub struct Save {
@@ -47,6 +50,8 @@ pub struct Node {
     /// Each connection with our end of it.
     pub conns: Slab<(LinkId, usize)>,
     pub disk: Rc<RefCell<Disk>>,
+    /// How often it finds that more memory is used than may be.
+    pub pressure: Rc<Cell<usize>>,
     /// What a primary holds, while all that it was told is known.
     pub model: Option<Model>,
     /// Walks over its keyspace that nobody but us asked for.
@@ -84,6 +89,7 @@ impl Node {
             engine: None,
             conns: Slab::new(),
             disk: Rc::new(RefCell::new(disk)),
+            pressure: Rc::default(),
             model: None,
             walks: Walks::default(),
             save: None,
@@ -108,7 +114,7 @@ impl Node {
         assert!(self.engine.is_none());
         self.lives += 1;
         self.wake_at_ns = u64::MAX;
-        let host = SimHost::new(Rc::clone(clock), self.skew_us, Rc::clone(&self.disk));
+        let host = SimHost::new(Rc::clone(clock), self.skew_us, Rc::clone(&self.disk), Rc::clone(&self.pressure));
         let mut engine = Engine::new(self.config.clone(), Box::new(host), random);
         engine.load_from_disk();
         self.engine = Some(engine);

@@ -32,8 +32,10 @@ impl World {
         let is_known = client.exact && !waits_itself;
         let (mut said, exact) = (0, is_known && model.is_some() && plain);
         let (mut saved, mut slow) = (None, None);
+        let mut ends_with_ping = false;
         client.arrive(bytes, |session, words| {
             said += 1;
+            ends_with_ping = words[0] == b"PING";
             if trace::keeps() {
                 let line: Vec<_> = words.iter().map(|w| shown(w)).collect();
                 trace!("{stamp} n{node} c{index} db{} {}", session.db, line.join(" "));
@@ -54,16 +56,19 @@ impl World {
                 None => Expect::Any,
             }
         });
-        let waits = engine.server.clients.get(conn).is_some_and(|c| {
-            // What lies behind a request of many bytes has to wait for the next turn.
-            let is_left = c.pending.as_ref().is_some_and(|pending| pending.buf.len() as u64 > client.unfinished());
-            c.blocked == Some(Blocked::Pause) || is_left
-        });
+        let server_side = engine.server.clients.get(conn);
+        // What lies behind a request of many bytes has to wait for the next turn.
+        let is_left = server_side.and_then(|c| c.pending.as_ref()).is_some_and(|pending| pending.buf.len() as u64 > client.unfinished());
+        let blocked = server_side.and_then(|c| c.blocked);
+        let waits = blocked == Some(Blocked::Pause) || is_left;
         // What is refused changes nothing.
         if said > 0 && (waits || waits_itself || !exact && !was_busy) {
             // What was asked is done later, or nobody knows what it does: begin anew when that is over.
             client.exact = false;
             *model = None;
+        }
+        if ends_with_ping && blocked.is_none() && !is_left && self.clients[index].link == Some(id) {
+            self.note_ping(index);
         }
         self.note_slow(node, slow);
         self.note_save(node, saved);

@@ -62,6 +62,14 @@ impl Content {
         }
     }
 
+    /// A list's first element.
+    pub fn first(&self) -> Option<&[u8]> {
+        match self {
+            Self::List(list) => list.front().map(Vec::as_slice),
+            _ => None,
+        }
+    }
+
     /// For a person.
     fn shown(&self) -> String {
         if let Self::Text(text) = self {

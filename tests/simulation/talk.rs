@@ -1,7 +1,7 @@
 //! What clients do in the world: connect, ask, listen, leave.
 
 use super::{
-    clients::Promise,
+    clients::{Client, Promise},
     log,
     net::{End, Link, LinkId, Packet},
     trace::trace,
@@ -31,7 +31,8 @@ impl World {
     }
 
     pub fn act(&mut self, index: usize) {
-        if self.calm {
+        // Who hears for another one does nothing himself.
+        if self.calm || self.clients[index].hears_for.is_some() {
             return;
         }
         let pause = self.workload.pause_us * 1000;
@@ -42,6 +43,10 @@ impl World {
             false => self.primary,
         };
         self.end_script(index);
+        let has_models = self.has_models();
+        if self.clients[index].cache.is_some() {
+            return self.act_caching(index);
+        }
         let client = &mut self.clients[index];
         if client.link.is_none() {
             client.node = wanted;
@@ -61,7 +66,7 @@ impl World {
         }
         // Whoever does not notice that the primary has changed goes on to write for a while.
         let misled = client.node != wanted && self.rng.below(4) == 0;
-        let unknown = !client.reader && !client.exact && self.rng.below(3) == 0;
+        let unknown = !client.reader && !client.exact && has_models && self.rng.below(3) == 0;
         if misled || unknown || self.rng.below(300) == 0 {
             return self.hang_up(index);
         }
@@ -141,6 +146,9 @@ impl World {
                 let (learned, from) = (self.clients[index].take_learned(), self.clients[index].node);
                 self.learned(&format!("c{index}"), from, &learned);
                 let heard = self.must(&format!("c{index}"), heard);
+                if self.clients[index].cache.is_some() || self.clients[index].hears_for.is_some() {
+                    return self.caching_hears(index, heard);
+                }
                 // It does not know which database it uses.
                 let is_lost = heard.iter().any(|(words, reply)| words[0] == b"SELECT" && reply.starts_with(b"-"));
                 for (words, reply) in heard {
@@ -163,6 +171,24 @@ impl World {
     }
 
     pub fn hang_up(&mut self, index: usize) {
+        let caching = match &self.clients[index] {
+            Client { cache: Some(_), .. } => Some(index),
+            client => client.hears_for,
+        };
+        match caching {
+            None => self.end_connection(index),
+            // One connection is nothing without the other.
+            Some(data) => {
+                self.end_connection(data);
+                self.end_connection(data + 1);
+                if let Some(cache) = self.clients[data].cache.as_deref_mut() {
+                    cache.begin_anew(cache.style);
+                }
+            }
+        }
+    }
+
+    fn end_connection(&mut self, index: usize) {
         if let Some(id) = self.clients[index].link {
             trace!("{} c{index} hangs up", self.stamp());
             let left = self.clients[index].hang_up();

@@ -43,7 +43,7 @@ impl World {
     pub fn begin_turn(&mut self, node: usize) {
         log::is_about(node);
         if let Some(engine) = &mut self.nodes[node].engine {
-            engine.refresh_time();
+            engine.begin_turn();
         }
     }
 

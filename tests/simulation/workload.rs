@@ -37,6 +37,8 @@ pub struct Workload {
     pub sweep_one_in: u64,
     /// The share of requests, in percent, that are about collections.
     pub collections_percent: u64,
+    /// Whether that may be all of them.
+    pub flushes: bool,
     /// Values written so far.
     serial: u64,
     /// Whether clients use transactions.
@@ -79,6 +81,7 @@ impl Workload {
             upheaval_one_in: 50 + rng.below(2000),
             sweep_one_in: 30 + rng.below(300),
             collections_percent: [0, 0, 10, 60][rng.below(4) as usize],
+            flushes: false,
             serial: 0,
             transactions: true,
             scripts: None,
@@ -143,6 +146,7 @@ impl Workload {
         if rng.below(self.upheaval_one_in) == 0 {
             return match rng.below(3) {
                 0 => words(&format!("SWAPDB {} {}", rng.below(DBS), rng.below(DBS))),
+                1 if self.flushes => words("FLUSHALL"),
                 _ => words("FLUSHDB"),
             };
         }

@@ -1,6 +1,7 @@
 //! Events in their order: what arrives, who wakes up, what breaks.
 
 use super::{
+    caching::Caching,
     checkers::History,
     clients::Client,
     disk::Disk,
@@ -31,6 +32,8 @@ const CALM_NS: u64 = 150_000 * MS;
 pub enum Uses {
     Nothing,
     Scripts,
+    /// Some clients keep copies of what they have read; in half of the runs there are scripts, too.
+    Tracking,
 }
 
 /// What happens next.
@@ -80,6 +83,10 @@ pub struct World {
     /// Clients that have left while requests of theirs were on their way.
     pub gone: BTreeMap<LinkId, Client>,
     pub workload: Workload,
+    /// What clients are like that keep copies, where there are some.
+    pub caching: Option<Caching>,
+    /// What is wrong on purpose.
+    pub planted: Option<Planted>,
     /// The node that should be the primary.
     pub primary: usize,
     /// No more faults and no more requests: what is on its way comes to an end.
@@ -96,20 +103,27 @@ impl World {
     pub fn new(seed: u64, planted: Option<Planted>, uses: Uses) -> Self {
         let mut rng = Rng::new(seed);
         let plan = Plan::new(&mut rng);
-        let plan = planted.map_or_else(|| plan.clone(), |planted| plan.clone().brings_out(planted));
+        let mut plan = planted.map_or_else(|| plan.clone(), |planted| plan.clone().brings_out(planted));
         let mut workload = Workload::new(&mut rng);
         // Choices of their own, so that a run without is what it always was.
         let mut apart = Rng::new(seed.rotate_left(32) ^ 0x5eed);
         // What is found then is found by a script.
         workload.transactions = planted != Some(Planted::ScriptInPieces);
-        if uses == Uses::Scripts {
+        let caching = (uses == Uses::Tracking).then(|| Caching::new(&mut apart));
+        if uses == Uses::Scripts || caching.is_some() && apart.below(2) == 0 {
             workload.scripts = Some(Scripts::new(&mut apart));
+        }
+        if let Some(caching) = &caching {
+            caching.adapt(&mut plan, &mut workload, &mut apart);
         }
         let mut nodes = Vec::new();
         for node in 0..plan.nodes {
             let mut config = plan.config(&mut rng);
-            if uses == Uses::Scripts {
+            if workload.scripts.is_some() {
                 plan.adapt(&mut config, &mut apart);
+            }
+            if let Some(caching) = &caching {
+                caching.adapt_config(&mut config);
             }
             config.replicaof = (node > 0).then(|| address(0));
             let skew_us = rng.below(400_000) as i64 - 200_000;
@@ -122,6 +136,11 @@ impl World {
         let passed_over = if workload.collections_percent > 0 { 15 } else { 0 };
         trace!("{plan:?}");
         trace!("{workload:?}");
+        trace!("{caching:?}");
+        let mut clients: Vec<_> = (0..plan.clients).map(|i| Client::of(&plan, i)).collect();
+        if let Some(caching) = &caching {
+            clients.extend(caching.all(plan.clients, &mut apart));
+        }
         Self {
             rng,
             clock: Clock::new(plan.look_ns),
@@ -130,8 +149,10 @@ impl World {
             nodes,
             links: BTreeMap::new(),
             gone: BTreeMap::new(),
-            clients: (0..plan.clients).map(|i| Client::of(&plan, i)).collect(),
+            clients,
             workload,
+            caching,
+            planted,
             primary: 0,
             calm: false,
             turns: 0,
@@ -141,8 +162,8 @@ impl World {
         }
     }
 
-    /// Runs to the end. Panics when something does not hold.
-    pub fn run(mut self) {
+    /// Runs to the end; returns how many copies that clients keep have been compared. Panics when something does not hold.
+    pub fn run(mut self) -> u64 {
         for node in 0..self.nodes.len() {
             self.start(node);
         }
@@ -186,6 +207,7 @@ impl World {
             self.run_until(self.clock.now() + 200 * MS);
         }
         self.check_calm();
+        self.clients.iter().filter_map(|client| client.cache.as_ref()).map(|cache| cache.compared).sum()
     }
 
     fn run_until(&mut self, end_ns: u64) {
@@ -233,6 +255,7 @@ impl World {
                 None => (),
                 Some(End::Client(client)) => self.client_hears(client, link, from),
                 Some(End::Node(node, _)) => {
+                    self.squeeze(node);
                     self.begin_turn(node);
                     self.take_in(node, link, from);
                     self.take_in_more(node);
