@@ -98,6 +98,8 @@ impl fmt::Display for Watch {
 pub struct Weight {
     pub lived: f64,
     pub fresh: f64,
+    /// What strings that grew may have in front of them in the first, at most.
+    pub spare: f64,
 }
 
 impl Weight {
@@ -110,19 +112,24 @@ impl Weight {
 
     /// Whether it is within 10% of the fresh server's.
     pub fn is_fair(&self) -> bool {
-        self.excess() <= self.fresh / 10.0 + Self::STATISTICS
+        self.excess() <= self.fresh / 10.0 + self.spare + Self::STATISTICS
     }
 
     /// Whether there is more beside the data than there was.
     pub fn has_grown_since(&self, earlier: &Self) -> bool {
-        self.excess() > earlier.excess() + self.fresh / 20.0 + Self::STATISTICS
+        self.excess() > earlier.excess() + self.fresh / 20.0 + self.spare + Self::STATISTICS
     }
 }
 
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let (lived, fresh) = (mib(self.lived), mib(self.fresh));
-        write!(f, "{lived:.2} MiB, {fresh:.2} MiB in a fresh server ({:+.1}%)", (lived / fresh - 1.0) * 100.0)
+        let percent = (lived / fresh - 1.0) * 100.0;
+        write!(
+            f,
+            "{lived:.2} MiB, {fresh:.2} MiB in a fresh server ({percent:+.1}%; at most {:.2} MiB spare in long strings)",
+            mib(self.spare)
+        )
     }
 }
 
@@ -132,4 +139,25 @@ pub fn dataset_bytes(server: &Server) -> f64 {
     let info = Info::of(server.address()).expect("it answers");
     let connections = ["mem_clients_normal", "mem_total_replication_buffers"];
     info.number("used_memory") - connections.iter().map(|field| info.number(field)).sum::<f64>()
+}
+
+/// What a string that APPEND and the like make longer gets beyond its length: a quarter of it.
+pub fn spare_bytes(conn: &mut Conn) -> f64 {
+    /// Strings from which it counts: the spare room of shorter ones is of the order of the allocator's.
+    const LONG: f64 = (256 * 1024) as f64;
+    let mut long = 0.0;
+    for db in 0..16 {
+        conn.run(&format!("SELECT {db}"));
+        for key in conn.run("KEYS *").items() {
+            let Value::Bulk(key) = key else { continue };
+            let length = match conn.cmd(&[&b"STRLEN"[..], &key]) {
+                Value::Int(length) => length as f64,
+                _ => 0.0,
+            };
+            if length >= LONG {
+                long += length;
+            }
+        }
+    }
+    long / 4.0
 }
