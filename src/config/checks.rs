@@ -1,6 +1,9 @@
 //! What text a directive accepts, in the words Redis refuses it with.
 
-use super::tls::{TlsVersions, tls12_ciphers, tls13_ciphers};
+use super::{
+    tls::{TlsVersions, tls12_ciphers, tls13_ciphers},
+    words::quote_into,
+};
 
 /// Longest host name, in bytes, with the terminating byte Redis counts.
 const HOST_LEN_MAX: usize = 256;
@@ -35,7 +38,12 @@ pub(super) fn db_filename(text: &str) -> Result<(), &'static str> {
 }
 
 pub(super) fn append_filename(text: &str) -> Result<(), &'static str> {
+    /// Bytes between quotes that fit into a line of the manifest, with what follows.
+    const QUOTED_MAX: usize = 900;
+    let mut quoted = Vec::new();
+    quote_into(&mut quoted, text.as_bytes());
     match text {
+        _ if quoted.len() > QUOTED_MAX => Err("appendfilename is too long for a line of the manifest"),
         "" => Err("appendfilename can't be empty"),
         _ if is_path(text) => Err("appendfilename can't be a path, just a filename"),
         _ => Ok(()),
@@ -108,6 +116,7 @@ mod tests {
         assert!(db_filename("dump.rdb").is_ok() && db_filename("").is_ok());
         assert!(db_filename("../dump.rdb").is_err() && db_filename("a\\b").is_err());
         assert_eq!(append_filename(""), Err("appendfilename can't be empty"));
+        assert!(append_filename(&"a".repeat(255)).is_ok() && append_filename(&"\u{4e00}".repeat(85)).is_err());
         assert_eq!(append_dirname("a/b"), Err("appenddirname can't be a path, just a dirname"));
     }
 

@@ -9,6 +9,7 @@ use std::{collections::VecDeque, fmt};
 
 /// Bytes of a line, with its end.
 const LINE_MAX: usize = 1024;
+const TOO_LONG: ManifestError = ManifestError { line: None, reason: "The AOF manifest file contains too long line" };
 /// No file has a higher number, so that there is always a next one.
 const SEQ_MAX: i64 = i64::MAX >> 1;
 
@@ -94,12 +95,13 @@ impl Manifest {
             }
             // The end of the last line has to be there too: the file may have been cut off.
             if !line.ends_with(b"\n") || line.contains(&0) {
-                return Err(ManifestError { line: None, reason: "The AOF manifest file contains too long line" });
+                return Err(TOO_LONG);
             }
             let line = trim(line);
             manifest.take_line(line).map_err(|reason| ManifestError { line: Some((number, line.to_vec())), reason })?;
         }
-        Ok(manifest)
+        // With bytes that have to be quoted a line may be written longer than it was.
+        if manifest.files().any(|(kind, file)| line_of(kind, file).len() > LINE_MAX) { Err(TOO_LONG) } else { Ok(manifest) }
     }
 
     fn take_line(&mut self, line: &[u8]) -> Result<(), &'static str> {
@@ -147,17 +149,7 @@ impl Manifest {
 
     /// The text of the file: the base first, then history, then the increments.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut text = Vec::new();
-        for (kind, file) in self.files() {
-            text.extend(b"file ");
-            if needs_quotes(&file.name) {
-                quote_into(&mut text, file.name.as_bytes());
-            } else {
-                text.extend(file.name.bytes());
-            }
-            text.extend(format!(" seq {} type {}\n", file.seq, kind.letter()).bytes());
-        }
-        text
+        self.files().flat_map(|(kind, file)| line_of(kind, file)).collect()
     }
 
     /// All files, in the order of the text.
@@ -278,6 +270,18 @@ fn leading_number(word: &[u8]) -> i64 {
     if negative { -number } else { number }
 }
 
+/// The line that says what a file is.
+fn line_of(kind: LogFileKind, file: &LogFile) -> Vec<u8> {
+    let mut line = b"file ".to_vec();
+    if needs_quotes(&file.name) {
+        quote_into(&mut line, file.name.as_bytes());
+    } else {
+        line.extend(file.name.bytes());
+    }
+    line.extend(format!(" seq {} type {}\n", file.seq, kind.letter()).bytes());
+    line
+}
+
 /// Whether a name has to be quoted to be one word again.
 fn needs_quotes(name: &str) -> bool {
     name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'\''))
@@ -328,6 +332,7 @@ mod tests {
             ("", "Found an empty AOF manifest"),
             ("file a seq 1 type b", "The AOF manifest file contains too long line"),
             (&long, "The AOF manifest file contains too long line"),
+            (&format!("file {} seq 1 type b\n", "\x11".repeat(250)), "The AOF manifest file contains too long line"),
             ("file a seq 1 type b\n\nfile b seq 1 type i\n", invalid),
             ("file a seq 1\n", invalid),
             ("file a seq 1 type b more\n", invalid),
