@@ -133,7 +133,8 @@ impl Engine {
             let over = used > server.config.maxmemory || server.eviction.over_since_nanos.is_some();
             let ceiling = used.max(server.config.maxmemory).saturating_add(slack(server.config.maxmemory));
             server.eviction.ceiling = server.eviction.ceiling.min(ceiling);
-            if over && server.is_memory_limited() {
+            // Beside a suspended script nothing else happens to the data: what it has written is logged when it ends, and the eviction of it would be logged before.
+            if over && server.is_memory_limited() && !self.is_script_slow() {
                 self.make_room();
             }
         }
