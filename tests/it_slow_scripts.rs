@@ -293,3 +293,24 @@ fn the_link_to_the_primary_stays_up_while_a_replica_runs_a_script() {
     assert_starts(&slow.recv(), "-ERR ");
     assert_eq!([primary.number::<u64>("sync_full"), primary.number("sync_partial_ok")], [1, 0]);
 }
+
+/// What a script writes is logged when it has ended: an eviction of that may not be logged before.
+#[test]
+fn no_key_is_evicted_beside_a_script() {
+    let primary = Server::start(&[&THRESHOLD[..], &["--maxmemory-policy", "allkeys-random"]].concat());
+    let replica = replica_of(&primary, &program(), &[]);
+    for i in 0..50 {
+        primary.ask(&format!("SET small:{i} x"));
+    }
+    let limit = primary.number::<u64>("used_memory") + MIB;
+    primary.ask(&format!("CONFIG SET maxmemory {limit}"));
+    // More than there is room for, whatever else goes.
+    let mut slow =
+        slow_script(&primary, "redis.call('SET', 'large', string.rep('x', 4 * 1024 * 1024)) for i = 1, 1e9 do end return 'done'");
+    assert_eq!(slow.recv(), *"\"done\"");
+    wait_until(|| primary.ask("EXISTS large") == *"0");
+    primary.ask("SET last x");
+    wait_until(|| replica.ask("EXISTS last") == *"1" || primary.ask("EXISTS last") == *"0");
+    wait_until(|| replica.ask("DBSIZE") == primary.ask("DBSIZE"));
+    assert_eq!(replica.ask("EXISTS large"), *"0");
+}
