@@ -3,7 +3,7 @@
 //! It outlives the node's lives: what a crash took back is cut off, and the rest goes on.
 
 use super::{
-    digest::digest_of,
+    digest::{digest_of, library_digest},
     shadow::{Shadow, Unit},
     state::State,
 };
@@ -139,8 +139,13 @@ impl Timeline {
         self.looks += 1;
         if self.looks.is_multiple_of(64) && !engine.server.scripts.is_slow && digest_of(&engine.server) != self.shadow.digest() {
             let (data, log) = (State::of(&engine.server.keyspace), State::of(self.shadow.keyspace()));
-            let difference = data.difference(&log).unwrap_or_default();
-            return Err(format!("its log does not lead to what it holds (data | log): {difference}"));
+            let difference = data.difference(&log).unwrap_or_else(|| "none in keys".to_owned());
+            let shadow = self.shadow.server();
+            let libraries = if library_digest(&engine.server) == library_digest(shadow) { "the same" } else { "others" };
+            let sum = if self.shadow.digest() == digest_of(shadow) { "right" } else { "not that of what is held" };
+            return Err(format!(
+                "its log does not lead to what it holds (data | log): {difference}; libraries are {libraries}, the log's sum is {sum}"
+            ));
         }
         Ok(())
     }
