@@ -332,7 +332,7 @@ mod tests {
             ("", "Found an empty AOF manifest"),
             ("file a seq 1 type b", "The AOF manifest file contains too long line"),
             (&long, "The AOF manifest file contains too long line"),
-            (&format!("file {} seq 1 type b\n", "\x11".repeat(250)), "The AOF manifest file contains too long line"),
+            (&format!("file {} seq 1 type b\n", "\x11".repeat(300)), "The AOF manifest file contains too long line"),
             ("file a seq 1 type b\n\nfile b seq 1 type i\n", invalid),
             ("file a seq 1\n", invalid),
             ("file a seq 1 type b more\n", invalid),
