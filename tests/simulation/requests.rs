@@ -14,10 +14,8 @@ use super::{
 use solod::state::{ConnId, DiskDone, client::Blocked, disk::Done};
 
 impl World {
-    /// The engine has just been handed bytes of a client: the model does what they asked for. `before`: whether a script was running, and the time in
-    /// milliseconds.
-    pub fn requests_arrive(&mut self, node: usize, conn: ConnId, (index, id): (usize, LinkId), bytes: usize, before: (bool, i64)) {
-        let (was_busy, began_ms) = before;
+    /// The engine has just been handed bytes of a client: the model does what they asked for.
+    pub fn requests_arrive(&mut self, node: usize, conn: ConnId, (index, id): (usize, LinkId), bytes: usize, was_busy: bool) {
         let stamp = self.stamp();
         let plain = self.nodes[node].is_plain_primary();
         let is_busy = self.nodes[node].is_busy();
@@ -32,9 +30,7 @@ impl World {
         // Behind a script of its own that is slow it is not refused: what it says waits.
         let waits_itself = was_busy && engine.server.clients.get(conn).is_some_and(|c| c.blocked == Some(Blocked::Script));
         let is_known = client.exact && !waits_itself;
-        // Where scripts have taken their time, what lies behind them has run at times that are not known.
-        let stood_still = was_busy || now == began_ms;
-        let (mut said, exact) = (0, is_known && model.is_some() && plain && stood_still);
+        let (mut said, exact) = (0, is_known && model.is_some() && plain);
         let (mut saved, mut slow) = (None, None);
         let mut ends_with_ping = false;
         client.arrive(bytes, |session, words| {

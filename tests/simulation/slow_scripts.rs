@@ -16,6 +16,14 @@ impl World {
         self.clients[client].asked.back().is_some_and(|asked| self.workload.is_slow(&asked.words))
     }
 
+    /// Whether what comes of a client is a script that takes its time and no other one, which would take its time, too: what stands behind that would run
+    /// at times that nobody knows.
+    pub fn brings_slow_script(&self, client: usize) -> bool {
+        let asked = &self.clients[client].asked;
+        let is_script = |name: &[u8]| name.starts_with(b"EVAL") || name.starts_with(b"FCALL");
+        self.waits_for_script(client) && !asked.iter().rev().skip(1).any(|asked| is_script(&asked.words[0]))
+    }
+
     /// The script that a node was running may have ended in this turn: now it counts.
     pub fn settle_script(&mut self, node: usize) {
         if self.nodes[node].is_busy() {

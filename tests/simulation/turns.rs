@@ -99,13 +99,13 @@ impl World {
                         }
                         break;
                     }
-                    let before = (self.nodes[node].is_busy(), self.nodes[node].engine().server.keyspace.now_ms);
-                    let brings_slow = matches!(sender, End::Client(client) if self.waits_for_script(client));
+                    let was_busy = self.nodes[node].is_busy();
+                    let brings_slow = matches!(sender, End::Client(client) if self.brings_slow_script(client));
                     self.stretch_time(brings_slow);
                     self.read(node, conn, piece);
                     self.stretch_time(false);
                     if let End::Client(client) = sender {
-                        self.requests_arrive(node, conn, (client, id), piece.len(), before);
+                        self.requests_arrive(node, conn, (client, id), piece.len(), was_busy);
                     }
                 }
             }
