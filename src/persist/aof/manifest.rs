@@ -4,7 +4,10 @@
 //! increments (`i`), oldest first. Whatever happens to the directory, the data is what the manifest says: so each step of a rewrite prepares a file under a name that the
 //! manifest does not know, and then the manifest changes as a whole.
 
-use crate::config::{quote_into, split_args};
+use crate::{
+    config::{quote_into, split_args},
+    data::number::leading_i64,
+};
 use std::{collections::VecDeque, fmt};
 
 /// Bytes of a line, with its end.
@@ -120,7 +123,7 @@ impl Manifest {
                     }
                     name = Some(String::from_utf8(value.clone()).map_err(|_| INVALID)?);
                 }
-                b"seq" => seq = leading_number(value),
+                b"seq" => seq = leading_i64(value),
                 b"type" => kind = value.first().copied(),
                 _ => (),
             }
@@ -253,21 +256,6 @@ fn trim(line: &[u8]) -> &[u8] {
     let start = line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len());
     let end = line.iter().rposition(|byte| !is_blank(byte)).map_or(start, |end| end + 1);
     &line[start..end]
-}
-
-/// The number that a word begins with, as C's `atoll` reads it; 0 where it begins with none.
-fn leading_number(word: &[u8]) -> i64 {
-    let word = word.trim_ascii_start();
-    let (negative, digits) = match word {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] => (false, digits),
-        digits => (false, digits),
-    };
-    let number = digits
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .fold(0i64, |number, digit| number.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
-    if negative { -number } else { number }
 }
 
 /// The line that says what a file is.
