@@ -5,7 +5,7 @@ use crate::{
     config::{AppendFsync, Config},
     replication::primary::FollowerPhase,
     state::{
-        Action, ConnId, DiskDone, DiskJob, FileId, Lane, Peer,
+        ConnId, DiskDone, DiskJob, FileId, Lane, Peer,
         aof::AofPhase,
         client::Origin,
         disk::{Done, LogError, Logged},
@@ -47,15 +47,7 @@ impl Logging {
     }
 
     fn turn(&mut self) {
-        self.bench.pass(1);
-        self.bench.engine.finish_turn();
-        while let Some(action) = self.bench.engine.take_action() {
-            match action {
-                Action::Disk(job) => self.jobs.push_back(job),
-                Action::Exit(code) => self.exit = Some(code),
-                _ => (),
-            }
-        }
+        self.exit = self.bench.end_turn(&mut self.jobs).or(self.exit);
     }
 
     /// What leaves for a client at the end of a turn.

@@ -1,7 +1,7 @@
 use super::*;
-use crate::state::client::Origin;
+use crate::state::{client::Origin, disk::DiskJob};
 use proptest::prelude::*;
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, collections::VecDeque, rc::Rc};
 
 /// A host whose time moves when it is told to.
 #[derive(Clone)]
@@ -61,6 +61,21 @@ impl Bench {
     /// Lets time pass that the engine does not look at before it does so by itself.
     pub(super) fn pass_unseen(&mut self, ms: i64) {
         self.time.set(self.time.get() + ms * 1000);
+    }
+
+    /// A millisecond goes by, and the turn ends: what the disk is asked for joins `jobs`. The exit code, where the server is to end.
+    pub(super) fn end_turn(&mut self, jobs: &mut VecDeque<DiskJob>) -> Option<i32> {
+        self.pass(1);
+        self.engine.finish_turn();
+        let mut exit = None;
+        while let Some(action) = self.engine.take_action() {
+            match action {
+                Action::Disk(job) => jobs.push_back(job),
+                Action::Exit(code) => exit = Some(code),
+                _ => (),
+            }
+        }
+        exit
     }
 
     /// Turns until there is nothing to do at once.
