@@ -3,7 +3,7 @@
 use super::{Engine, snapshots::ms_until};
 use crate::{
     config::{ClientClass, UserData},
-    persist::{rdb::Progress, snapshot::SnapshotSink},
+    persist::snapshot::SnapshotSink,
     replication::{primary::FollowerPhase, write_log::LogPiece},
     resp::output::Output,
     state::{
@@ -137,21 +137,10 @@ impl Engine {
     /// One step of one snapshot; `true` when it is over.
     fn snapshot_step(&mut self, sync: &mut FullSync) -> bool {
         let server = &mut self.server;
-        let keys_before = sync.sink.borrow().keys();
-        // What has been encoded comes first, so that no more of it waits than a step adds.
-        let idle = sync.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle;
-        if idle {
-            let walked = sync.walk.is_some();
-            sync.walk = sync.walk.filter(|walk| server.keyspace.step_walk(*walk));
-            // The last keys have their delay before the end.
-            if sync.walk.is_none() && !sync.finished && !(walked && server.config.rdb_key_save_delay != 0) {
-                sync.finished = true;
-                sync.sink.borrow_mut().finish();
-            }
-        }
+        let delayed = server.config.rdb_key_save_delay != 0;
+        let (keys, done) = sync.walk.step(&sync.sink, &mut server.keyspace, POLL_BYTES, delayed);
+        sync.stepped = (self.nanos, keys);
         let mut sink = sync.sink.borrow_mut();
-        let done = sink.poll(POLL_BYTES) == Progress::Done;
-        sync.stepped = (self.nanos, sink.keys() - keys_before);
         let Some(client) = server.clients.get_mut(sync.conn) else { return true };
         let pieces = std::iter::from_fn(|| sink.pop());
         match &mut sync.form {

@@ -18,7 +18,7 @@ struct Size {
 /// A sink whose bytes are fetched piece by piece, for a file or for a replica.
 ///
 /// [`Keyspace::step_walk`] and [`SnapshotSink::poll`], alternating, taking what [`SnapshotSink::pop`] has; when the walk is over
-/// [`SnapshotSink::finish`], and on with polling until it is done.
+/// [`SnapshotSink::finish`], and on with polling until it is done: what [`SnapshotWalk`] does in the background.
 pub trait SnapshotSink: Sink {
     /// Must be called when the walk is over. The stream is complete when [`SnapshotSink::poll`] says that it is done.
     fn finish(&mut self);
@@ -44,6 +44,54 @@ pub trait SnapshotSink: Sink {
 
     /// Bytes of memory copied out of turn so far, since writes came upon them: what copies of pages are to a fork.
     fn early_bytes(&self) -> u64;
+}
+
+/// A walk whose sink is fetched from meanwhile, in steps.
+pub struct SnapshotWalk {
+    id: Option<WalkId>,
+    /// The end of the stream has been encoded.
+    is_ended: bool,
+}
+
+impl SnapshotWalk {
+    /// Of a walk that has just begun; of none where nothing is to be found.
+    pub fn new(id: Option<WalkId>) -> Self {
+        Self { id, is_ended: false }
+    }
+
+    /// The walk, until it is over.
+    pub fn id(&self) -> Option<WalkId> {
+        self.id
+    }
+
+    /// Takes one step, getting up to `poll_bytes` ready to go in front of it and behind it. Returns the number of keys, and whether the stream is complete.
+    /// With `delayed` the last keys are a step before the end.
+    pub fn step(
+        &mut self,
+        sink: &RefCell<impl SnapshotSink + ?Sized>,
+        keyspace: &mut Keyspace,
+        poll_bytes: usize,
+        delayed: bool,
+    ) -> (u64, bool) {
+        let before = sink.borrow().keys();
+        // What has been encoded comes first, so that no more of it waits than a step adds.
+        let is_idle = sink.borrow_mut().poll(poll_bytes) == Progress::Idle;
+        if is_idle {
+            let walked = self.id.is_some();
+            self.id = self.id.filter(|walk| keyspace.step_walk(*walk));
+            if self.id.is_none() && !self.is_ended && !(walked && delayed) {
+                self.is_ended = true;
+                sink.borrow_mut().finish();
+            }
+        }
+        let is_complete = sink.borrow_mut().poll(poll_bytes) == Progress::Done;
+        (sink.borrow().keys() - before, is_complete)
+    }
+
+    /// Takes all that there is in one go: for what is small.
+    pub fn run(&mut self, sink: &RefCell<impl SnapshotSink + ?Sized>, keyspace: &mut Keyspace) {
+        while !self.step(sink, keyspace, usize::MAX, false).1 {}
+    }
 }
 
 /// What was copied early for a snapshot: how much, and how much of that may still wait to be taken.

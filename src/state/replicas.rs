@@ -2,8 +2,10 @@
 
 use super::conn_id::ConnId;
 use crate::{
-    keyspace::WalkId,
-    persist::{rdb::ReplicationPosition, snapshot::RdbSink},
+    persist::{
+        rdb::ReplicationPosition,
+        snapshot::{RdbSink, SnapshotWalk},
+    },
     replication::Replication,
 };
 use bytes::Bytes;
@@ -24,14 +26,12 @@ pub enum SnapshotForm {
 pub struct FullSync {
     /// The replica.
     pub conn: ConnId,
-    /// The walk, until it is over.
-    pub walk: Option<WalkId>,
+    /// How far it is.
+    pub walk: SnapshotWalk,
     /// Where its bytes come from.
     pub sink: Rc<RefCell<RdbSink>>,
     /// How it is sent.
     pub form: SnapshotForm,
-    /// The end has been written.
-    pub finished: bool,
     /// Bytes buffered until it is complete.
     pub kept_bytes: usize,
     /// Monotonic nanoseconds of the last step, and the keys of it: what `rdb-key-save-delay` counts from.

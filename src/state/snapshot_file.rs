@@ -3,7 +3,7 @@
 use super::disk::{DiskJob, Done, FileId};
 use crate::{
     keyspace::{Keyspace, WalkId},
-    persist::{rdb::Progress, snapshot::SnapshotSink},
+    persist::snapshot::{SnapshotSink, SnapshotWalk},
 };
 use bytes::Bytes;
 use std::{cell::RefCell, rc::Rc};
@@ -26,12 +26,10 @@ pub struct SnapshotFile {
     pub temporary: String,
     /// Its final name, in the same directory.
     pub to: String,
-    /// The walk, until it is over.
-    pub walk: Option<WalkId>,
+    /// How far it is.
+    pub walk: SnapshotWalk,
     /// Where the encoded bytes are taken from.
     pub sink: FileSink,
-    /// The end of the file has been encoded.
-    pub finished: bool,
     /// Unix seconds at which it began.
     pub started_unix_seconds: i64,
     /// Keys there were then.
@@ -53,9 +51,8 @@ impl SnapshotFile {
             file,
             temporary,
             to,
-            walk: Some(walk),
+            walk: SnapshotWalk::new(Some(walk)),
             sink,
-            finished: false,
             started_unix_seconds: 0,
             keys_total: 0,
             in_flight: 0,
@@ -72,19 +69,7 @@ impl SnapshotFile {
 
     /// Takes one step of the walk. Returns the number of keys, and what the disk is to do. With `delayed` the last keys are a step before the end.
     pub fn step(&mut self, keyspace: &mut Keyspace, delayed: bool) -> (u64, Vec<DiskJob>) {
-        let before = self.sink.borrow().keys();
-        // What has been encoded comes first, so that no more of it waits than a step adds.
-        let idle = self.sink.borrow_mut().poll(POLL_BYTES) == Progress::Idle;
-        if idle {
-            let walked = self.walk.is_some();
-            self.walk = self.walk.filter(|walk| keyspace.step_walk(*walk));
-            if self.walk.is_none() && !self.finished && !(walked && delayed) {
-                self.finished = true;
-                self.sink.borrow_mut().finish();
-            }
-        }
-        let done = self.sink.borrow_mut().poll(POLL_BYTES) == Progress::Done;
-        let keys = self.sink.borrow().keys() - before;
+        let (keys, done) = self.walk.step(&self.sink, keyspace, POLL_BYTES, delayed);
         let mut jobs = Vec::new();
         if done || self.sink.borrow().ready_bytes() >= APPEND_BYTES {
             jobs.push(self.append());
@@ -98,11 +83,7 @@ impl SnapshotFile {
 
     /// Takes all that there is in one go: for what is small. What the disk is to do.
     pub fn finish(&mut self, keyspace: &mut Keyspace) -> [DiskJob; 2] {
-        while self.walk.is_some_and(|walk| keyspace.step_walk(walk)) {}
-        self.walk = None;
-        self.finished = true;
-        self.sink.borrow_mut().finish();
-        while self.sink.borrow_mut().poll(usize::MAX) != Progress::Done {}
+        self.walk.run(&self.sink, keyspace);
         self.committing = true;
         [self.append(), self.commit()]
     }

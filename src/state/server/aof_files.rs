@@ -230,7 +230,7 @@ impl Server {
         self.aof.rewriting = false;
         self.aof_files.last_took_seconds = Some(self.unix_seconds() - rewrite.started_unix_seconds);
         if let Some(base) = rewrite.base {
-            if let Some(walk) = base.walk {
+            if let Some(walk) = base.walk.id() {
                 self.keyspace.cancel_walk(walk);
             }
             self.aof_files.last_early_bytes = base.sink.borrow().early_bytes();

@@ -4,7 +4,7 @@ use super::Server;
 use crate::{
     persist::{
         rdb::{SaveInfo, Settings},
-        snapshot::RdbSink,
+        snapshot::{RdbSink, SnapshotWalk},
     },
     replication::primary::{FollowerPhase, ReplicaLink},
     state::{
@@ -92,7 +92,7 @@ impl Server {
         // The snapshot may hold what is not on the disk yet.
         self.hold_what_comes(conn);
         self.mark_dirty(conn);
-        self.followers.syncs.push_back(FullSync { conn, walk, sink, form, finished: false, kept_bytes: 0, stepped: (0, 0) });
+        self.followers.syncs.push_back(FullSync { conn, walk: SnapshotWalk::new(walk), sink, form, kept_bytes: 0, stepped: (0, 0) });
     }
 
     /// Forgets a client that is gone, as a replica and as a waiter.
@@ -109,7 +109,7 @@ impl Server {
             self.replication.log.remove_reader(reader);
         }
         while let Some(at) = self.followers.syncs.iter().position(|sync| sync.conn == conn) {
-            if let Some(walk) = self.followers.syncs.remove(at).and_then(|sync| sync.walk) {
+            if let Some(walk) = self.followers.syncs.remove(at).and_then(|sync| sync.walk.id()) {
                 self.keyspace.cancel_walk(walk);
             }
         }

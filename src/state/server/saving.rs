@@ -86,7 +86,7 @@ impl Server {
     pub fn end_bgsave(&mut self) -> Option<Saving> {
         let saving = self.persistence.saving.take()?;
         let snapshot = &saving.snapshot;
-        if let Some(walk) = snapshot.walk {
+        if let Some(walk) = snapshot.walk.id() {
             self.keyspace.cancel_walk(walk);
         }
         if saving.flushed.is_none() {
