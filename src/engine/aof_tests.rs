@@ -584,6 +584,29 @@ fn what_is_held_leaves_when_the_policy_changes_or_the_file_is_turned_off() {
 }
 
 #[test]
+fn what_is_held_leaves_when_a_file_whose_sync_failed_is_turned_off() {
+    let mut log = logging(AppendFsync::Always);
+    log.say(A, "SET k v");
+    log.answer();
+    log.turn();
+    assert_eq!(log.sent(A), "+OK\r\n");
+    log.say(A, "SET k w");
+    log.say(B, "GET k");
+    assert_eq!(log.say(C, "CONFIG SET appendfsync everysec"), "+OK\r\n");
+    log.answer_with(Some((LogError::Sync("Input/output error".into()), 0)));
+    log.turn();
+    log.bench.engine.server.aof_stop();
+    log.bench.engine.server.aof.phase = AofPhase::Off;
+    log.turn();
+    while !log.jobs.is_empty() {
+        log.answer();
+        log.turn();
+    }
+    assert_eq!((log.sent(A), log.sent(B)), ("+OK\r\n".into(), "$1\r\nw\r\n".into()));
+    assert!(log.bench.engine.server.aof.stopping.is_empty() && log.bench.engine.server.aof.held.is_empty());
+}
+
+#[test]
 fn a_replica_that_goes_on_without_its_disk_keeps_no_more_than_it_can() {
     let mut log = logging(AppendFsync::Always);
     log.say(A, "SET k v");

@@ -466,6 +466,7 @@ impl AofWriter {
 
     /// Nothing more comes: what is left is taken out of the log, to be synced.
     pub fn stop(&mut self, log: &mut WriteLog) {
+        debug_assert!(self.parts.len() == 1, "what is taken out of the log goes to one file");
         self.is_stopped = true;
         self.retry_at_ms = 0;
         let (to, mut rest) = (log.end(), Vec::new());
@@ -474,9 +475,10 @@ impl AofWriter {
         self.again.append(&mut rest);
     }
 
-    /// Whether everything is on the disk and nothing more comes.
+    /// Whether everything is on the disk, where that can be, and nothing more comes.
     pub fn is_done(&self) -> bool {
-        self.is_stopped && self.job.is_none() && self.again.is_empty() && self.synced >= self.handed
+        let arrived = if self.is_broken() { self.written } else { self.synced };
+        self.is_stopped && self.job.is_none() && self.again.is_empty() && arrived >= self.handed
     }
 
     /// What was asked for has not reached the disk's worker: it is as if it had not been.

@@ -155,8 +155,9 @@ const RARE: [u64; 19] = [
 
 /// The same of runs with scripts: a base that would have half of one; a reader through a script of what is not on the disk; half of a script that has reached a
 /// replica; a transaction whose script is slow, and what stands behind it there; MULTI beside a slow script, while nothing is known of the data; what stands behind one in its client's own
-/// pipeline; a disk that fails amid one, in front of its first write and behind it; and, without any, a setting that tells at once of what has long waited for the disk.
-const RARE_SCRIPTS: [u64; 9] = [400_321, 400_247, 400_559, 402_468, 402_598, 401_114, 402_991, 401_325, 403_578];
+/// pipeline; a disk that fails amid one, in front of its first write and behind it; and, without any, a setting that tells at once of what has long waited for
+/// the disk, and a file that is turned off when its sync has failed, while replies wait for it.
+const RARE_SCRIPTS: [u64; 10] = [400_321, 400_247, 400_559, 402_468, 402_598, 401_114, 402_991, 401_325, 403_578, 422_320];
 
 /// Seeds of clients that keep copies.
 const TRACKING: u64 = 6;
