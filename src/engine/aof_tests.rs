@@ -24,6 +24,8 @@ struct Logging {
     jobs: VecDeque<DiskJob>,
     file: Vec<u8>,
     next: Vec<u8>,
+    /// Microseconds that its syncs take.
+    sync_us: u64,
     exit: Option<i32>,
 }
 
@@ -36,7 +38,7 @@ fn logging_with(config: Config) -> Logging {
     let mut bench = bench_of_four_with(config);
     bench.engine.server.aof.phase = AofPhase::On;
     bench.engine.server.aof_start(FILE, 0);
-    Logging { bench, jobs: VecDeque::new(), file: Vec::new(), next: Vec::new(), exit: None }
+    Logging { bench, jobs: VecDeque::new(), file: Vec::new(), next: Vec::new(), sync_us: 0, exit: None }
 }
 
 impl Logging {
@@ -94,7 +96,8 @@ impl Logging {
                 held.extend_from_slice(&bytes[..written]);
                 let error = failed.map(|(error, _)| error);
                 let synced = sync && error.is_none();
-                (file, Done::Logged(Logged { written: written as u64, synced, error, ..Logged::default() }))
+                let sync_us = if sync { self.sync_us } else { 0 };
+                (file, Done::Logged(Logged { written: written as u64, synced, write_us: 0, sync_us, error }))
             }
             DiskJob::Abort { file } => (file, Done::Aborted),
             job => panic!("not asked for here: {job:?}"),
@@ -343,6 +346,33 @@ fn a_sync_that_fails_ends_a_server_that_has_promised_it() {
     log.answer_with(Some((LogError::Sync("Input/output error".into()), 0)));
     log.turn();
     assert_eq!((log.exit, log.sent(A).as_str()), (Some(1), ""), "nobody is told");
+}
+
+#[test]
+fn a_sync_waits_for_those_whom_the_last_one_has_served_and_not_for_long() {
+    let mut log = logging(AppendFsync::Always);
+    log.sync_us = 3000;
+    log.say(A, "SET a 1");
+    log.say(B, "SET b 1");
+    log.answer();
+    log.turn();
+    assert_eq!((log.sent(A), log.sent(B), log.jobs.len()), ("+OK\r\n".into(), String::new(), 0), "both are served best by one sync");
+    assert!(log.bench.engine.sleep_ms() <= 1);
+    // A reply that tells of what is not on the disk waits with the rest.
+    assert_eq!((log.say(A, "GET b"), log.jobs.len()), (String::new(), 1));
+    log.answer();
+    log.turn();
+    assert_eq!((log.sent(A), log.sent(B)), ("$1\r\n1\r\n".into(), "+OK\r\n".into()));
+    // One of them does not come back.
+    assert_eq!((log.say(B, "SET b 2"), log.jobs.len()), (String::new(), 0));
+    log.bench.pass(3);
+    log.turn();
+    assert_eq!(log.jobs.len(), 1);
+    log.answer();
+    log.turn();
+    assert_eq!(log.sent(B), "+OK\r\n");
+    log.say(B, "SET b 3");
+    assert_eq!(log.jobs.len(), 1, "nor is it expected for some time");
 }
 
 #[test]

@@ -20,6 +20,10 @@ impl Engine {
         server.aof_hand_over();
         server.settle_aof_gate();
         self.hold_replies();
+        if self.server.aof_has_its_group() {
+            // The last of those for whom the disk has not been asked yet have come in this turn.
+            self.server.aof_hand_over();
+        }
         self.server.stats.aof_nanos += self.server.host.nanos().saturating_sub(started);
     }
 

@@ -164,6 +164,11 @@ impl Engine {
             .max(1)
     }
 
+    /// Nanoseconds after which the engine wants a turn even if nothing happens, where that is less than a millisecond and not at once.
+    pub fn short_sleep_nanos(&self) -> Option<u64> {
+        self.server.aof_syncs_in_nanos()
+    }
+
     /// Whether the process is about to end.
     fn is_ending(&self) -> bool {
         self.server.shutdown.is_some() || self.server.actions.iter().any(|action| matches!(action, Action::Exit(_)))

@@ -7,8 +7,17 @@
 
 use std::{
     cell::Cell,
+    os::fd::AsRawFd,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+/// Waits until there is something to read from `source`, or for so many nanoseconds: the poll itself knows milliseconds only.
+pub fn wait_readable(source: &impl AsRawFd, nanos: u64) {
+    let mut asked = libc::pollfd { fd: source.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let limit = libc::timespec { tv_sec: (nanos / 1_000_000_000) as libc::time_t, tv_nsec: (nanos % 1_000_000_000) as libc::c_long };
+    // SAFETY: both pointers are to structs of ours that outlive the call, and one file descriptor is what it is told of.
+    unsafe { libc::ppoll(&mut asked, 1, &limit, std::ptr::null()) };
+}
 
 /// A monotonic clock and the wall clock.
 pub struct Clock {

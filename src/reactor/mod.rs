@@ -225,7 +225,13 @@ impl Reactor {
             let admits_in_ms = self.knocking.wait_ms(self.engine.server.mono_ms).filter(|_| !self.is_loading_quietly()).unwrap_or(u64::MAX);
             let is_idle = self.ready.is_empty() && !self.engine.has_dirty();
             let shakes_in_ms = self.handshakes.wait_ms(self.engine.server.mono_ms).unwrap_or(u64::MAX);
-            let sleep_ms = if is_idle { self.engine.sleep_ms().min(admits_in_ms).min(shakes_in_ms) } else { 0 };
+            let mut sleep_ms = if is_idle { self.engine.sleep_ms().min(admits_in_ms).min(shakes_in_ms) } else { 0 };
+            if sleep_ms > 0
+                && let Some(nanos) = self.engine.short_sleep_nanos()
+            {
+                clock::wait_readable(&self.poll, nanos);
+                sleep_ms = 0;
+            }
             if let Err(error) = self.poll.poll(&mut events, Some(Duration::from_millis(sleep_ms)))
                 && error.kind() != ErrorKind::Interrupted
             {

@@ -1,6 +1,6 @@
 //! The append-only file as the server knows it: how much of the log of writes is on the disk, and what that keeps clients from.
 
-use super::{aof_writer::AofWriter, conn_id::ConnId, unsafe_keys::UnsafeKeys, write_gate::WriteGate};
+use super::{aof_writer::AofWriter, conn_id::ConnId, group_commit::GroupCommit, unsafe_keys::UnsafeKeys, write_gate::WriteGate};
 use crate::config::AppendFsync;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -56,6 +56,8 @@ pub struct Aof {
     pub flush_sleep_us: u64,
     /// Clients whose replies wait for a sync, with the mark that it has to reach; in order of the marks.
     pub held: VecDeque<(u64, ConnId)>,
+    /// Whom the next sync waits for.
+    pub group: GroupCommit,
     /// How far the log is on the disk: see [`AofWriter::mark`].
     pub synced_mark: u64,
     /// The last mark of a writer before this one.

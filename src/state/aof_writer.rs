@@ -80,6 +80,8 @@ pub struct SyncRule {
     pub policy: AppendFsync,
     /// Somebody else needs the disk (`no-appendfsync-on-rewrite`).
     pub suspended: bool,
+    /// Others are about to write whom the next sync is to serve as well.
+    pub waits: bool,
 }
 
 /// The reader of the log of writes that puts it into the append-only file.
@@ -257,12 +259,12 @@ impl AofWriter {
     }
 
     /// Whether what there is to write waits for more.
-    fn gathers(&self, policy: AppendFsync, to: u64, now_ms: u64) -> bool {
-        policy != AppendFsync::Always
-            && now_ms == self.asked_ms
-            && self.again.is_empty()
-            && !self.must_sync()
-            && to - self.handed < GATHERED_BYTES
+    fn gathers(&self, rule: SyncRule, to: u64, now_ms: u64) -> bool {
+        let more_comes = match rule.policy {
+            AppendFsync::Always => rule.waits,
+            _ => now_ms == self.asked_ms && to - self.handed < GATHERED_BYTES,
+        };
+        more_comes && self.again.is_empty() && !self.must_sync()
     }
 
     /// Whether the next job is to sync, whatever the setting says.
@@ -295,7 +297,7 @@ impl AofWriter {
             self.since_behind_ms = self.since_behind_ms.map(|_| now_ms);
         }
         let to = if self.is_stopped { self.handed } else { self.limit(log.end()) };
-        if self.gathers(rule.policy, to, now_ms) {
+        if self.gathers(rule, to, now_ms) {
             return None;
         }
         let mut pieces = std::mem::take(&mut self.again);

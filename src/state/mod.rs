@@ -19,6 +19,7 @@ pub mod conn_id;
 pub mod defrag;
 pub mod disk;
 pub mod eviction;
+pub mod group_commit;
 pub mod held_replies;
 pub mod host;
 pub mod latency;

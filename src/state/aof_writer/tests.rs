@@ -38,7 +38,7 @@ impl World {
             wanted: vec![(file(1), Vec::new())],
             behind_cut: None,
             given_up: Vec::new(),
-            rule: SyncRule { policy, suspended: false },
+            rule: SyncRule { policy, suspended: false, waits: false },
             now_ms: 10_000,
         }
     }

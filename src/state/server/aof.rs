@@ -118,7 +118,7 @@ impl Server {
     /// How syncs are made now.
     fn sync_rule(&self) -> SyncRule {
         let busy = self.aof.rewriting || self.persistence.saving.is_some();
-        SyncRule { policy: self.aof.policy, suspended: busy && self.config.no_appendfsync_on_rewrite }
+        SyncRule { policy: self.aof.policy, suspended: busy && self.config.no_appendfsync_on_rewrite, waits: false }
     }
 
     /// Offset in the log of writes up to which replies may tell of it, where they wait for the disk.
@@ -185,7 +185,8 @@ impl Server {
 
     /// Hands the disk what it is to do next, if it has nothing to do.
     pub fn aof_hand_over(&mut self) {
-        let (rule, now, sleep_us) = (self.sync_rule(), self.mono_ms, self.aof.flush_sleep_us);
+        let (mut rule, now, sleep_us) = (self.sync_rule(), self.mono_ms, self.aof.flush_sleep_us);
+        rule.waits = self.aof.group.waits(self.aof.held.len(), || self.host.nanos());
         let synced_before = self.aof.writer.as_ref().map(|writer| writer.synced());
         let Self { aof: Aof { writer, stopping, .. }, replication, actions, .. } = self;
         for writer in stopping.iter_mut().chain(writer) {
@@ -264,7 +265,10 @@ impl Server {
         if progress.synced && std::mem::take(&mut self.aof.owes_ack) {
             self.replication.ack_wanted = true;
         }
-        self.release_committed();
+        let served = self.release_committed();
+        if progress.synced && self.aof.commits_first() {
+            self.aof.group.synced(done.sync_us, served, self.aof.held.len(), self.host.nanos());
+        }
     }
 
     /// Takes note of how long something took, for the latency monitor.
@@ -375,6 +379,17 @@ impl Server {
         self.aof.gate = WriteGate::default().with(GateReason::AofFailed, refused).with(GateReason::AofBehind, behind);
     }
 
+    /// Whether those are here for whom the next sync has waited.
+    pub fn aof_has_its_group(&self) -> bool {
+        self.aof.group.is_complete(self.aof.held.len())
+    }
+
+    /// Nanoseconds until the next sync begins, though nothing happens: it waits, for less than a millisecond.
+    pub fn aof_syncs_in_nanos(&self) -> Option<u64> {
+        let begins = self.aof.group.waits_until().filter(|_| !self.aof.held.is_empty())?;
+        Some(begins.saturating_sub(self.host.nanos())).filter(|left| *left < 1_000_000)
+    }
+
     /// Milliseconds until the log has something to do that no event tells of.
     pub fn aof_sleep_ms(&self) -> u64 {
         let (rule, end, now) = (self.sync_rule(), self.replication.log.end(), self.mono_ms);
@@ -424,18 +439,18 @@ impl Server {
         is_flushed
     }
 
-    /// Lets replies go that wait for what is on the disk by now.
-    pub fn release_committed(&mut self) {
-        if let Some(writer) = &self.aof.writer {
-            let mark = writer.mark(self.committed_offset(writer));
-            self.release_held(mark);
-        }
+    /// Lets replies go that wait for what is on the disk by now. Returns how many clients have waited for that.
+    pub fn release_committed(&mut self) -> usize {
+        let mark = self.aof.writer.as_ref().map(|writer| writer.mark(self.committed_offset(writer)));
+        mark.map_or(0, |mark| self.release_held(mark))
     }
 
-    fn release_held(&mut self, mark: u64) {
+    fn release_held(&mut self, mark: u64) -> usize {
         self.aof.synced_mark = self.aof.synced_mark.max(mark);
+        let mut released = 0;
         while let Some((_, conn)) = self.aof.held.front().copied().filter(|(wanted, _)| *wanted <= mark) {
             self.aof.held.pop_front();
+            released += 1;
             let Some(client) = self.clients.get_mut(conn) else { continue };
             let held = client.held.as_mut();
             let next = held.and_then(|held| {
@@ -451,6 +466,7 @@ impl Server {
             }
             self.mark_dirty(conn);
         }
+        released
     }
 
     /// Whether the log has something that replies must not tell of yet.
