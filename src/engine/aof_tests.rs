@@ -287,6 +287,41 @@ fn who_has_a_script_read_what_is_not_on_the_disk_waits_too() {
 }
 
 #[test]
+fn who_waits_for_a_full_disk_tells_nobody_of_it_meanwhile() {
+    let message = "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$1\r\n2\r\n";
+    for (teller, telling) in [
+        // One who has written it, and one who has read it in an earlier turn.
+        (A, "PUBLISH news 2"),
+        (A, "MULTI\nPUBLISH news 2\nEXEC"),
+        (D, "PUBLISH news 2"),
+        // A script that reads it and passes it on.
+        (C, "EVAL \"redis.call('publish','news',redis.call('get','torn'))\" 0"),
+    ] {
+        let mut log = logging(AppendFsync::Always);
+        log.say(B, "SUBSCRIBE news");
+        log.say(A, "SET torn 2");
+        log.fail(0);
+        log.say(D, "GET torn");
+        assert_eq!((log.say(teller, telling), log.sent(B)), (String::new(), String::new()), "{telling}");
+        log.bench.pass(10_000);
+        log.turn();
+        log.answer();
+        log.turn();
+        assert_eq!(log.sent(B), message, "{telling}");
+        assert!(log.sent(A).starts_with("+OK\r\n"));
+    }
+    // What others say, who know nothing, is heard, and nobody who watches learns more.
+    let mut log = logging(AppendFsync::Always);
+    log.say(B, "SUBSCRIBE news");
+    log.say(D, "MONITOR");
+    log.say(A, "SET torn 2");
+    log.fail(0);
+    assert_eq!((log.say(C, "PUBLISH news 2"), log.sent(B)), (":1\r\n".into(), message.into()));
+    log.sent(D);
+    assert_eq!((log.say(A, "ECHO 2"), log.sent(D)), (String::new(), String::new()));
+}
+
+#[test]
 fn what_a_slow_script_writes_while_the_disk_fails_is_told_when_it_is_written() {
     // The disk fails behind its only write, amid its writes, and between it and what its transaction does then.
     for script in [

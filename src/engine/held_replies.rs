@@ -4,7 +4,7 @@
 //! end: it has written, or may have read what others wrote, or got a message of it. One sync serves all of them.
 //!
 //! While the disk fails that would hold everybody for long. Then writes are refused, so what is not on the disk does not change any more, and from the end of
-//! the log it is learned which keys that concerns: who reads others goes on. A slow script that has begun to write goes on to write: it is learned anew when that
+//! the log it is learned which keys that concerns: who reads others goes on, unless he is told of them by somebody who knows. A slow script that has begun to write goes on to write: it is learned anew when that
 //! ends, before anybody else can read.
 
 use super::Engine;
@@ -25,10 +25,11 @@ impl Engine {
     /// Holds what clients are owed, where it may tell of what is not on the disk.
     pub(super) fn hold_replies(&mut self) {
         let readers = std::mem::take(&mut self.server.aof.unsafe_readers);
+        let is_told = std::mem::take(&mut self.server.aof.unsafe_turn);
         if !self.server.holds_replies() {
             return;
         }
-        let knows = self.server.aof.unsafe_keys.is_some();
+        let knows = self.server.aof.unsafe_keys.is_some() && !is_told;
         self.server.hold_all(|conn, client| knows && client.long_reply.is_none() && !readers.contains(&conn));
     }
 
@@ -85,23 +86,26 @@ impl Engine {
     pub(super) fn note_unsafe_read(&mut self, conn: ConnId, id: CommandId, args: &Args<'_>) {
         let Some(client) = self.server.clients.get(conn) else { return };
         let queued = client.multi.as_ref().filter(|_| self.registry.get(id).name == "exec");
+        let queue = queued.map_or(&[][..], |multi| &multi.queue);
+        // Who waits knows more than the disk does, and may pass it on.
+        let may_tell = client.held.as_ref().is_some_and(|held| held.next_mark().is_some())
+            && (!self.server.monitors.is_empty()
+                || queue.iter().map(|(id, _)| *id).chain([id]).any(|id| self.registry.get(id).flags & flags::MAY_REPLICATE != 0));
         let is_unsafe = match queued {
-            Some(multi) => multi.queue.iter().any(|(id, args)| self.reads_unsafe(client.db, *id, &args.args())),
+            Some(_) => queue.iter().any(|(id, args)| self.reads_unsafe(client.db, *id, &args.args())),
             None => self.reads_unsafe(client.db, id, args),
         };
+        self.server.aof.unsafe_turn |= may_tell;
         if is_unsafe {
             self.server.aof.unsafe_readers.insert(conn);
         }
     }
 
-    /// The same for what a script calls: its caller is told.
+    /// The same for what a script calls: its caller is told, and whomever it sends a message.
     #[cold]
     pub(super) fn note_unsafe_call(&mut self, id: CommandId, args: &Args<'_>) {
-        let (Some(running), Some(client)) = (&self.server.scripts.running, self.server.clients.get(ConnId::SCRIPT)) else { return };
-        let caller = running.caller;
-        if self.reads_unsafe(client.db, id, args) {
-            self.server.aof.unsafe_readers.insert(caller);
-        }
+        let Some(client) = self.server.clients.get(ConnId::SCRIPT).filter(|_| self.server.scripts.running.is_some()) else { return };
+        self.server.aof.unsafe_turn |= self.reads_unsafe(client.db, id, args);
     }
 
     /// A script that was slow ends: nobody knows what it and its transaction read in earlier turns.

@@ -66,6 +66,8 @@ pub struct Aof {
     pub unsafe_keys: Option<UnsafeKeys>,
     /// Clients that have read such keys in this turn.
     pub unsafe_readers: BTreeSet<ConnId>,
+    /// Whoever is sent something in this turn may be told of such keys.
+    pub unsafe_turn: bool,
     /// Our primary has last been told of an offset on our disk that was not the log's end: it is told again with the next sync.
     pub owes_ack: bool,
     /// Second of the last `#TS:` line.
