@@ -51,6 +51,10 @@ pub struct Disk {
     steps_left: Option<u64>,
     /// Nanoseconds that a job takes, at most.
     job_ns: u64,
+    /// Nanoseconds that the job under way takes, for each lane.
+    taken_ns: [u64; Lane::ALL.len()],
+    /// Whether it says how long its syncs took.
+    pub times_syncs: bool,
     pub trouble: Trouble,
     /// Jobs, and syncs among them, that have failed in the program's present life.
     pub failures: u64,
@@ -80,6 +84,8 @@ impl Disk {
             answers: Default::default(),
             steps_left: None,
             job_ns,
+            taken_ns: Default::default(),
+            times_syncs: false,
             trouble: Trouble { error_one_in, ..Trouble::default() },
             failures: 0,
             failed_syncs: 0,
@@ -105,7 +111,9 @@ impl Disk {
             Some(DiskJob::Sync { .. } | DiskJob::WriteLog { sync: true, .. }) => self.trouble.slow_sync_ns,
             _ => 0,
         };
-        self.rng.below(self.job_ns.max(slow))
+        let takes = self.rng.below(self.job_ns.max(slow));
+        self.taken_ns[lane as usize] = takes;
+        takes
     }
 
     /// Whether a lane's next job changes which files there are.
@@ -422,6 +430,7 @@ impl Disk {
                 self.sync(inode, &path)?;
             }
             done.synced = true;
+            done.sync_us = if self.times_syncs { self.taken_ns[file.lane as usize] / 1000 } else { 0 };
         }
         Ok(done)
     }

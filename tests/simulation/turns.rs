@@ -198,6 +198,7 @@ impl World {
         self.check_turn(node);
         let sleep_ms = self.nodes[node].engine().sleep_ms();
         let sleep_ns = if sleep_ms == 0 { self.rng.below(50_000) } else { sleep_ms * MS };
+        let sleep_ns = sleep_ns.min(self.nodes[node].engine().short_sleep_nanos().unwrap_or(u64::MAX));
         let wake_at = self.clock.now() + sleep_ns;
         let now = self.clock.now();
         // An earlier wake-up that is still to come will do.
