@@ -87,11 +87,16 @@ impl Request for Asked<'_> {
     }
 }
 
-/// The key of a request that has one and can have no other, and what is done with it.
+/// The key of a request that has one and can have no other.
 #[inline]
-pub fn only_key<'a>(command: &Command, args: &Args<'a>) -> Option<(&'a [u8], u8)> {
+pub fn only_key<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
     let at = command.only_key;
-    (at != 0 && at < args.len()).then(|| (args.get(at), access(key_extraction::access_of_only_key(command, args))))
+    (at != 0 && at < args.len()).then(|| args.get(at))
+}
+
+/// What is done with it.
+pub fn only_key_access(command: &Command, args: &Args<'_>) -> u8 {
+    access(key_extraction::access_of_only_key(command, args))
 }
 
 /// Whether a command means the database that is selected.

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    acl::{Context, DEFAULT, Denied, Refusal, Selector},
+    acl::{ACCESS_READ, ACCESS_WRITE, Context, DEFAULT, Denied, Refusal, Selector},
     commands::{
         CommandId,
         client::list,
@@ -71,9 +71,15 @@ impl Engine {
     #[inline]
     fn allows_plainly(&self, rules: &Selector, id: CommandId, args: &Args<'_>) -> bool {
         let command = self.registry.get(id);
-        rules.allows_but_for_names(usize::from(id))
-            && command.flags & flags::PUBSUB == 0
-            && (rules.allows_all_keys() || permissions::only_key(command, args).is_some_and(|(key, access)| rules.allows_key(key, access)))
+        if !rules.allows_but_for_names(usize::from(id)) || command.flags & flags::PUBSUB != 0 {
+            return false;
+        }
+        if rules.allows_all_keys() {
+            return true;
+        }
+        let Some(key) = permissions::only_key(command, args) else { return false };
+        // Most rules for keys are for whatever is done with them.
+        rules.allows_key(key, ACCESS_READ | ACCESS_WRITE) || rules.allows_key(key, permissions::only_key_access(command, args))
     }
 
     /// Why the rules of a client's user refuse a command, if they do.
