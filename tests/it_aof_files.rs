@@ -304,6 +304,14 @@ fn a_torn_end_is_cut_off_behind_the_last_whole_command_or_transaction() {
         server.restart();
         replies!(server.connect(), "GET a" => "\"3\"");
     }
+    // What stands behind it is empty: the log goes on there.
+    let mut server = started_on(&[], |dir| put(dir, &[(FIRST, &[&whole[..], b"*3\r\n"].concat()), (SECOND, b"")]));
+    replies!(server.connect(), "GET a" => "\"2\"", "INCR a" => "3");
+    server.kill9();
+    assert_eq!(fs::read(server.dir.join(DIR).join(FIRST)).unwrap(), whole);
+    assert_eq!(fs::read(server.dir.join(DIR).join(SECOND)).unwrap(), commands(&["SELECT 0", "INCR a"]));
+    server.restart();
+    replies!(server.connect(), "GET a" => "\"3\"");
     // A base may be the last file.
     let server = started_on(&[], |dir| put(dir, &[(BASE, &[&whole[..], b"*3\r\n"].concat())]));
     replies!(server.connect(), "GET a" => "\"2\"");

@@ -1,7 +1,8 @@
 //! The append-only log is loaded: base and increments, one after the other, in slices between events.
 //!
 //! A file that begins as a snapshot does goes through [`Loader`], and what follows the snapshot, or all of another file, is commands: they are executed as a client of
-//! their own, which nobody hears. Only the last file may end in the middle of something: it is cut off behind its last whole command or transaction.
+//! their own, which nobody hears. Only the last file that has anything may end in the middle of something: it is cut off behind its last whole command or
+//! transaction.
 
 use super::{
     Engine,
@@ -389,9 +390,9 @@ impl Engine {
         Some(Loaded::Failed)
     }
 
-    /// Cuts the file off behind what is whole, if it is the last.
+    /// Cuts the file off behind what is whole, if it is the last that has anything: a manifest that was to be called back may name an empty one behind it.
     fn cut_part(&mut self, load: &mut PartsLoad, whole: u64, allowed_by: &'static str) -> Option<Loaded> {
-        if !load.left.is_empty() {
+        if load.left.iter().any(|part| part.bytes > 0) {
             log::warn!("Fatal error: the truncated file is not the last file");
             return Some(Loaded::Failed);
         }
