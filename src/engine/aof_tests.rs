@@ -3,6 +3,7 @@
 use super::tests::{A, B, Bench, C, D, bench_of_four_with};
 use crate::{
     config::{AppendFsync, Config},
+    persist::aof::manifest::{Manifest, manifest_name},
     replication::primary::FollowerPhase,
     state::{
         ConnId, DiskDone, DiskJob, FileId, Lane, Peer,
@@ -669,6 +670,76 @@ fn what_is_held_leaves_when_a_file_whose_sync_failed_is_turned_off() {
     }
     assert_eq!((log.sent(A), log.sent(B)), ("+OK\r\n".into(), "$1\r\nw\r\n".into()));
     assert!(log.bench.engine.server.aof.stopping.is_empty() && log.bench.engine.server.aof.held.is_empty());
+}
+
+/// What the disk says to a job that goes well.
+fn well_done(job: &DiskJob) -> Done {
+    match job {
+        DiskJob::Create { .. } => Done::Created,
+        DiskJob::Append { pieces, .. } => Done::Appended(pieces.iter().map(|piece| piece.len() as u64).sum()),
+        DiskJob::Sync { .. } => Done::Synced,
+        DiskJob::Commit { .. } => Done::Committed,
+        DiskJob::Abort { .. } => Done::Aborted,
+        DiskJob::MakeDir { .. } => Done::MadeDir,
+        DiskJob::OpenLog { .. } => Done::Opened(Some(0)),
+        DiskJob::Rename { .. } => Done::Renamed,
+        DiskJob::Remove { .. } => Done::Removed,
+        DiskJob::WriteLog { pieces, sync, .. } => {
+            let written = pieces.iter().map(|piece| piece.len() as u64).sum();
+            Done::Logged(Logged { written, synced: *sync, ..Logged::default() })
+        }
+        job => panic!("not asked for here: {job:?}"),
+    }
+}
+
+#[test]
+fn a_log_that_is_turned_on_leaves_alone_what_a_manifest_names_that_could_not_be_called_back() {
+    let mut log = logging(AppendFsync::Always);
+    log.say(A, "SET k v");
+    log.answer();
+    let server = &mut log.bench.engine.server;
+    while server.next_file(Lane::Log).number < NEXT.number {}
+    let first = b"file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n";
+    let mut on_disk = Manifest::parse(first).unwrap();
+    server.aof_files.manifest = on_disk.clone();
+    server.locate_aof_files();
+    server.begin_aof_rewrite();
+    let (mut coming, mut commits) = (on_disk.clone(), 0);
+    for _ in 0..200 {
+        log.turn();
+        let names_increment = |job: &DiskJob| matches!(job, DiskJob::Commit { to, .. } if *to == manifest_name("appendonly.aof"));
+        if commits == 0 && log.jobs.iter().any(names_increment) {
+            // The rewrite is given up while the manifest that names its increment is on its way, and the log begins anew.
+            assert_eq!(log.say(B, "CONFIG SET appendonly no\nCONFIG SET appendonly yes"), "+OK\r\n+OK\r\n");
+            commits = 1;
+        }
+        let Some(job) = log.jobs.pop_front() else { continue };
+        let mut result = Ok(well_done(&job));
+        match &job {
+            DiskJob::Append { file: FileId { lane: Lane::Log, .. }, pieces } => coming = Manifest::parse(&pieces.concat()).unwrap(),
+            DiskJob::Commit { .. } if names_increment(&job) => {
+                commits += 1;
+                // The one that calls it back fails.
+                match commits {
+                    3 => result = Err(FULL.into()),
+                    _ => on_disk = coming.clone(),
+                }
+            }
+            DiskJob::Rename { to: path, .. }
+            | DiskJob::Remove { path, .. }
+            | DiskJob::OpenLog { path, .. }
+            | DiskJob::Commit { to: path, .. } => {
+                let name = path.rsplit('/').next().unwrap();
+                assert!(!on_disk.is_data(name), "{job:?} while there is {on_disk:?}");
+            }
+            _ => (),
+        }
+        log.bench.engine.disk_done(DiskDone { file: job.file(), result });
+    }
+    assert_eq!((commits > 3, log.bench.engine.server.aof.phase), (true, AofPhase::On));
+    let names: Vec<_> = on_disk.data().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["appendonly.aof.2.base.rdb", "appendonly.aof.3.incr.aof"]);
+    assert!(on_disk.history.is_empty(), "and what was named in vain is gone");
 }
 
 #[test]

@@ -146,13 +146,14 @@ impl Node {
         })
     }
 
-    /// Whether what clients ask for is done at once: no replica, nothing being loaded, nobody held back or refused.
+    /// Whether what clients ask for is done at once: no replica, nothing being loaded, nobody held back or refused. While a
+    /// shutdown waits for replicas writes wait with it, and go through later when it fails: other keys may have expired by then.
     pub fn is_plain_primary(&self) -> bool {
         self.engine.as_ref().is_some_and(|engine| {
             let server = &engine.server;
             let replication = &server.replication;
             let follows = replication.is_replica() || replication.failover.is_some();
-            !follows && server.loading.is_none() && server.pause.is_none() && server.aof.gate.is_open()
+            !follows && server.loading.is_none() && server.write_gate().is_open()
         })
     }
 

@@ -4,6 +4,7 @@
 
 use super::{
     digest::{digest_of, library_digest},
+    marked,
     shadow::{Shadow, Unit},
     state::State,
 };
@@ -90,7 +91,7 @@ impl Timeline {
     /// The node begins another life with what is in `shadow`.
     pub fn begin_life(&mut self, engine: &mut Engine, shadow: Shadow, now_ns: u64) {
         if self.marks.last().is_none_or(|mark| mark.digest != shadow.digest()) {
-            self.jump(shadow.digest(), now_ns);
+            self.jump(&shadow, now_ns);
         }
         self.shadow = shadow;
         let log = &mut engine.server.replication.log;
@@ -99,8 +100,15 @@ impl Timeline {
         self.is_away = false;
     }
 
-    fn jump(&mut self, digest: u64, now_ns: u64) {
-        self.marks.push(Mark { digest, logged_ns: now_ns, owes: Owes::Nothing });
+    /// The node holds this, by no command of its log. What it names was not written here: who learns of it has not learned of a later command that writes it
+    /// again, as a script does that extends a value.
+    fn jump(&mut self, to: &Shadow, now_ns: u64) {
+        for word in State::of(to.keyspace()).commands().concat() {
+            for serial in marked::find(&word) {
+                self.named.entry(serial).or_insert(self.marks.len());
+            }
+        }
+        self.marks.push(Mark { digest: to.digest(), logged_ns: now_ns, owes: Owes::Nothing });
     }
 
     /// The node has ended a turn.
@@ -176,8 +184,9 @@ impl Timeline {
             return Ok(());
         }
         if digest != self.shadow.digest() {
-            self.shadow = Shadow::of(&engine.server);
-            self.jump(digest, now_ns);
+            let shadow = Shadow::of(&engine.server);
+            self.jump(&shadow, now_ns);
+            self.shadow = shadow;
             // What it holds is its primary's, which may have kept what was lost here.
             self.lost.clear();
         }

@@ -253,7 +253,8 @@ impl Server {
                 self.aof_continue_in(None);
                 self.ask_disk(DiskJob::Abort { file: increment.file });
             }
-            IncrementPhase::Announcing { .. } => {
+            IncrementPhase::Announcing { manifest, .. } => {
+                self.aof_files.manifest.supersede(&manifest);
                 self.restore_manifest();
                 self.aof_continue_in(None);
                 self.ask_disk(DiskJob::Abort { file: increment.file });
