@@ -63,9 +63,9 @@ pub struct Disk {
     nameless: BTreeMap<Inode, String>,
     /// Values in append-only files that a sync has covered.
     safe: Rc<HashSet<u64>>,
-    /// What was put in the place of [`SNAPSHOT`], in order.
-    pub committed: Vec<Bytes>,
-    /// How many of those have been answered.
+    /// What was put in the place of [`SNAPSHOT`], in order, and by which file.
+    committed: Vec<(FileId, Bytes)>,
+    /// So many of the first of those are known to be there: the last of them has been answered.
     confirmed: usize,
 }
 
@@ -120,9 +120,7 @@ impl Disk {
     pub fn answer(&mut self, lane: Lane) -> (Option<DiskDone>, bool) {
         let i = lane as usize;
         let done = self.answers[i].pop_front().or_else(|| self.jobs[i].pop_front().map(|job| self.run(job)));
-        if matches!(done, Some(DiskDone { result: Ok(Done::Committed), .. })) {
-            self.confirmed = self.committed.len();
-        }
+        done.iter().for_each(|done| self.confirm(done));
         (done, !self.jobs[i].is_empty() || !self.answers[i].is_empty())
     }
 
@@ -134,11 +132,21 @@ impl Disk {
             self.answers[lane].push_back(done);
         }
         let done = self.run(job);
-        if matches!(done.result, Ok(Done::Committed)) {
-            // Whatever waits for its answer is older than this.
-            self.confirmed = self.committed.len();
-        }
+        self.confirm(&done);
         done
+    }
+
+    /// What a file has put in the place of [`SNAPSHOT`]: not always what is there, since somebody who could not wait may have been faster than the answer.
+    pub fn committed_by(&self, file: FileId) -> Option<&Bytes> {
+        self.committed.iter().rfind(|(by, _)| *by == file).map(|(_, bytes)| bytes)
+    }
+
+    fn confirm(&mut self, done: &DiskDone) {
+        if done.result == Ok(Done::Committed)
+            && let Some(at) = self.committed.iter().rposition(|(by, _)| *by == done.file)
+        {
+            self.confirmed = self.confirmed.max(at + 1);
+        }
     }
 
     /// The program is started again.
@@ -155,16 +163,15 @@ impl Disk {
     pub fn crash(&mut self, power: bool) -> Result<(), String> {
         let confirmed = self.confirmed;
         self.forget(power);
-        let left = self.files.content(SNAPSHOT);
-        let wanted = &self.committed[confirmed.saturating_sub(1)..];
-        match &left {
-            None if confirmed > 0 => return Err("the file that was saved is not there".into()),
-            Some(file) if !wanted.contains(file) => return Err("the file is neither the last one nor one that was on its way".into()),
-            _ => (),
-        }
-        self.confirmed = usize::from(left.is_some());
-        self.committed = left.into_iter().collect();
-        Ok(())
+        let Some(left) = self.files.content(SNAPSHOT) else {
+            self.committed.clear();
+            return if confirmed > 0 { Err("the file that was saved is not there".into()) } else { Ok(()) };
+        };
+        self.committed.drain(..confirmed.saturating_sub(1));
+        self.committed.retain(|(_, bytes)| *bytes == left);
+        self.committed.truncate(1);
+        self.confirmed = self.committed.len();
+        if self.committed.is_empty() { Err("the file is neither the last one nor one that was on its way".into()) } else { Ok(()) }
     }
 
     /// What might be left if the program died at this moment.
@@ -297,7 +304,7 @@ impl Disk {
             }),
             DiskJob::Sync { file } => self.with(file, |disk, inode, path| disk.sync(inode, path)).map(|()| Done::Synced),
             DiskJob::Commit { file, to, fsync } => {
-                self.with(file, |disk, inode, path| disk.commit(inode, path, &to, fsync))?;
+                self.with(file, |disk, inode, path| disk.commit(file, inode, path, &to, fsync))?;
                 self.open.remove(&file);
                 Ok(Done::Committed)
             }
@@ -426,7 +433,7 @@ impl Disk {
         Ok(done)
     }
 
-    fn commit(&mut self, inode: Inode, path: &str, to: &str, fsync: bool) -> Result<(), String> {
+    fn commit(&mut self, file: FileId, inode: Inode, path: &str, to: &str, fsync: bool) -> Result<(), String> {
         let to = beside(path, to);
         let is_base = split(&to).0 == DIRECTORY && !to.ends_with("manifest");
         if fsync && !(is_base && self.planted == Some(Planted::BaseUnsynced)) {
@@ -436,7 +443,7 @@ impl Disk {
         self.change()?;
         self.files.rename(path, &to)?;
         if to == SNAPSHOT {
-            self.committed.push(Bytes::copy_from_slice(self.files.bytes(inode)));
+            self.committed.push((file, Bytes::copy_from_slice(self.files.bytes(inode))));
         }
         if let Some(open) = self.open.values_mut().find(|open| open.inode == inode) {
             open.unfinished = false;
