@@ -120,6 +120,12 @@ impl Shadow {
         Ok(())
     }
 
+    /// Serial numbers of all values that it holds.
+    pub fn serials(&self) -> Vec<u64> {
+        let commands = State::of(self.keyspace()).commands();
+        commands.iter().flatten().flat_map(|word| marked::find(word)).collect()
+    }
+
     /// The next command is for this database.
     pub fn select(&mut self, db: usize) {
         self.execute(&wire(&[b"SELECT".to_vec(), db.to_string().into_bytes()]));
@@ -260,5 +266,6 @@ fn its_sum_is_that_of_what_it_holds_behind_each_command() {
     assert_eq!((serials, idle), (vec![1, 2, 3], 2));
     let copy = Shadow::of(shadow.server());
     assert!(shadow.left_over() == 0 && copy.digest() == shadow.digest() && copy.digest() != 0);
+    assert_eq!(copy.serials(), [2, 3, 1]);
     assert!(shadow.feed(b"x", |_| ()).is_err());
 }
