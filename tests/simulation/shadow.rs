@@ -199,6 +199,10 @@ impl Shadow {
 
     fn execute(&mut self, bytes: &[u8]) {
         self.engine.receive(CONN, bytes);
+        // What stands behind many bytes would wait for the next turn.
+        while self.server().clients.get(CONN).is_some_and(|client| client.pending.is_some()) {
+            self.engine.receive(CONN, &[]);
+        }
         while self.engine.take_dirty().is_some() {}
     }
 }
@@ -268,4 +272,14 @@ fn its_sum_is_that_of_what_it_holds_behind_each_command() {
     assert!(shadow.left_over() == 0 && copy.digest() == shadow.digest() && copy.digest() != 0);
     assert_eq!(copy.serials(), [2, 3, 1]);
     assert!(shadow.feed(b"x", |_| ()).is_err());
+}
+
+#[test]
+fn a_transaction_of_many_bytes_is_executed_whole() {
+    let sets = (0..100).map(|i| vec![b"SET".to_vec(), format!("key:{i}").into_bytes(), vec![b'x'; 2000]]);
+    let all = [vec![b"MULTI".to_vec()]].into_iter().chain(sets).chain([vec![b"EXEC".to_vec()]]);
+    let mut shadow = Shadow::new();
+    shadow.feed(&all.flat_map(|words| wire(&words)).collect::<Vec<u8>>(), |_| ()).unwrap();
+    assert_eq!(State::of(shadow.keyspace()).len(), 100);
+    assert_eq!(shadow.digest(), digest(shadow.keyspace()));
 }
