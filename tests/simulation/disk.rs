@@ -63,8 +63,8 @@ pub struct Disk {
     nameless: BTreeMap<Inode, String>,
     /// Values in append-only files that a sync has covered.
     safe: Rc<HashSet<u64>>,
-    /// What was put in the place of [`SNAPSHOT`], in order, and by which file.
-    committed: Vec<(FileId, Bytes)>,
+    /// What was put in the place of [`SNAPSHOT`], in order, and by which file of the program's present life.
+    committed: Vec<(Option<FileId>, Bytes)>,
     /// So many of the first of those are known to be there: the last of them has been answered.
     confirmed: usize,
 }
@@ -138,12 +138,12 @@ impl Disk {
 
     /// What a file has put in the place of [`SNAPSHOT`]: not always what is there, since somebody who could not wait may have been faster than the answer.
     pub fn committed_by(&self, file: FileId) -> Option<&Bytes> {
-        self.committed.iter().rfind(|(by, _)| *by == file).map(|(_, bytes)| bytes)
+        self.committed.iter().rfind(|(by, _)| *by == Some(file)).map(|(_, bytes)| bytes)
     }
 
     fn confirm(&mut self, done: &DiskDone) {
         if done.result == Ok(Done::Committed)
-            && let Some(at) = self.committed.iter().rposition(|(by, _)| *by == done.file)
+            && let Some(at) = self.committed.iter().rposition(|(by, _)| *by == Some(done.file))
         {
             self.confirmed = self.confirmed.max(at + 1);
         }
@@ -163,15 +163,22 @@ impl Disk {
     pub fn crash(&mut self, power: bool) -> Result<(), String> {
         let confirmed = self.confirmed;
         self.forget(power);
-        let Some(left) = self.files.content(SNAPSHOT) else {
-            self.committed.clear();
-            return if confirmed > 0 { Err("the file that was saved is not there".into()) } else { Ok(()) };
-        };
         self.committed.drain(..confirmed.saturating_sub(1));
-        self.committed.retain(|(_, bytes)| *bytes == left);
-        self.committed.truncate(1);
-        self.confirmed = self.committed.len();
-        if self.committed.is_empty() { Err("the file is neither the last one nor one that was on its way".into()) } else { Ok(()) }
+        self.committed.iter_mut().for_each(|(by, _)| *by = None);
+        self.confirmed = confirmed.min(1);
+        match self.files.content(SNAPSHOT) {
+            None if confirmed > 0 => return Err("the file that was saved is not there".into()),
+            Some(left) if self.committed.iter().all(|(_, bytes)| *bytes != left) => {
+                return Err("the file is neither the last one nor one that was on its way".into());
+            }
+            // Without that, the power may still take back a change of names that nobody was told of.
+            left if power => {
+                self.committed = left.into_iter().map(|left| (None, left)).collect();
+                self.confirmed = self.committed.len();
+            }
+            _ => (),
+        }
+        Ok(())
     }
 
     /// What might be left if the program died at this moment.
@@ -443,7 +450,7 @@ impl Disk {
         self.change()?;
         self.files.rename(path, &to)?;
         if to == SNAPSHOT {
-            self.committed.push((file, Bytes::copy_from_slice(self.files.bytes(inode))));
+            self.committed.push((Some(file), Bytes::copy_from_slice(self.files.bytes(inode))));
         }
         if let Some(open) = self.open.values_mut().find(|open| open.inode == inode) {
             open.unfinished = false;
@@ -487,5 +494,22 @@ fn beside(path: &str, name: &str) -> String {
     match split(path).0 {
         "" => name.to_owned(),
         directory => format!("{directory}/{name}"),
+    }
+}
+
+#[test]
+fn a_save_that_was_not_answered_may_be_there_after_the_program_has_died_and_gone_after_the_power_has() {
+    let file = FileId { lane: Lane::Bulk, number: 1 };
+    for seed in 0..100 {
+        let mut disk = Disk::new(Rng::new(seed), 1, 0);
+        disk.ask(DiskJob::Create { file, path: "temp".into(), sync_every: 0 });
+        disk.ask(DiskJob::Append { file, pieces: vec![Bytes::from_static(b"data")] });
+        disk.ask(DiskJob::Commit { file, to: SNAPSHOT.into(), fsync: true });
+        (0..2).for_each(|_| drop(disk.answer(Lane::Bulk)));
+        [false, false, true, true].into_iter().for_each(|power| disk.crash(power).unwrap());
+        disk.now(DiskJob::Create { file, path: "temp".into(), sync_every: 0 });
+        disk.now(DiskJob::Commit { file, to: SNAPSHOT.into(), fsync: true });
+        disk.crash(true).unwrap();
+        assert_eq!(disk.files.content(SNAPSHOT).as_deref(), Some(&b""[..]));
     }
 }
