@@ -116,6 +116,11 @@ impl Disk {
         })
     }
 
+    /// Whether a lane's next job gives a file its name.
+    pub fn commits_next(&self, lane: Lane) -> bool {
+        matches!(self.jobs[lane as usize].front(), Some(DiskJob::Commit { .. }))
+    }
+
     /// The next answer of a lane, and whether there will be another.
     pub fn answer(&mut self, lane: Lane) -> (Option<DiskDone>, bool) {
         let i = lane as usize;
