@@ -614,6 +614,26 @@ fn the_log_is_turned_on_and_off_while_the_server_serves() {
 }
 
 #[test]
+fn who_listens_to_keys_is_not_told_of_what_is_loaded() {
+    let server = started_on(&["--notify-keyspace-events", "KEA"], |_| ());
+    let (mut conn, mut reader, mut listener) = (server.connect(), server.connect(), server.connect());
+    reader.run("HELLO 3");
+    replies!(reader, "CLIENT TRACKING ON BCAST" => "OK");
+    listener.run("PSUBSCRIBE __keyevent@*");
+    listener.run("SUBSCRIBE end");
+    replies!(conn, "SET k 1" => "OK");
+    assert_eq!(reader.recv(), *r#">["invalidate", ["k"]]"#);
+    assert_eq!(listener.recv(), *r#"["pmessage", "__keyevent@*", "__keyevent@0__:set", "k"]"#);
+    replies!(conn, "DEBUG LOADAOF" => "OK", "GET k" => "\"1\"", "PUBLISH end x" => "1");
+    assert_eq!(reader.recv(), *r#">["invalidate", null]"#, "all copies are stale while nothing is loaded yet");
+    assert_eq!(reader.run("ECHO nothing"), *"\"nothing\"");
+    assert_eq!(listener.recv(), *r#"["message", "end", "x"]"#);
+    replies!(conn, "SET k 2" => "OK");
+    assert_eq!(reader.recv(), *r#">["invalidate", ["k"]]"#);
+    assert_eq!(listener.recv(), *r#"["pmessage", "__keyevent@*", "__keyevent@0__:set", "k"]"#);
+}
+
+#[test]
 fn a_log_without_a_base_is_no_log_yet() {
     let mut server = Server::start(DEBUG);
     let mut conn = server.connect();

@@ -136,6 +136,7 @@ impl Engine {
         // What is loaded is nobody else's to repeat.
         let proxied = self.server.replication.log.is_proxied();
         self.server.replication.log.set_proxied(true);
+        self.server.keyspace.notes.is_off = true;
         // Who waits for a key is served behind the slice, and what that changes is logged.
         let serving = std::mem::replace(&mut self.serving, true);
         let mut ended = None;
@@ -146,6 +147,7 @@ impl Engine {
             }
         }
         self.serving = serving;
+        self.server.keyspace.notes.is_off = false;
         self.server.replication.log.set_proxied(proxied);
         std::mem::swap(&mut self.server.stats, &mut load.stats);
         self.server.keyspace.expire_mode = mode;

@@ -68,7 +68,9 @@ impl Keyspace {
             return;
         }
         self.watched.touch(db, key);
-        self.tracked.changed(key, by_itself, &mut self.notes);
+        if !self.notes.is_off {
+            self.tracked.changed(key, by_itself, &mut self.notes);
+        }
         if awaited {
             self.awaited.note(db, key);
         }
@@ -128,7 +130,9 @@ impl Keyspace {
             }
         }
         // Those who keep copies know nothing of databases.
-        self.tracked.all_changed(&mut self.notes);
+        if !self.notes.is_off {
+            self.tracked.all_changed(&mut self.notes);
+        }
     }
 
     /// Forgets keys that clients have read, and tells these, until there are no more than `keys_max` (0: any number), but no more than `most`.

@@ -48,6 +48,9 @@ pub struct Notes {
     pub evicted: bool,
     /// Reads that find nothing are to be noted.
     pub missed: bool,
+    /// Nobody is told of anything: what is executed is loaded from a file. Whoever listened when it first happened was told then, it may not be on the
+    /// disk yet, and nobody has read anything since.
+    pub is_off: bool,
     list: Vec<News>,
 }
 
@@ -83,7 +86,9 @@ impl Notes {
 
     #[cold]
     fn add(&mut self, db: usize, key: &[u8], what: Happening) {
-        self.list.push(News::Happened(Noted { db, key: key.into(), what }));
+        if !self.is_off {
+            self.list.push(News::Happened(Noted { db, key: key.into(), what }));
+        }
     }
 
     /// Copies of a key that these have read are stale.

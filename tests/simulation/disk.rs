@@ -67,9 +67,9 @@ pub struct Disk {
     nameless: BTreeMap<Inode, String>,
     /// Values in append-only files that a sync has covered.
     safe: Rc<HashSet<u64>>,
-    /// What was put in the place of [`SNAPSHOT`], in order.
-    pub committed: Vec<Bytes>,
-    /// How many of those have been answered.
+    /// What was put in the place of [`SNAPSHOT`], in order, and by which file of the program's present life.
+    committed: Vec<(Option<FileId>, Bytes)>,
+    /// So many of the first of those are known to be there: the last of them has been answered.
     confirmed: usize,
 }
 
@@ -124,13 +124,16 @@ impl Disk {
         })
     }
 
+    /// Whether a lane's next job gives a file its name.
+    pub fn commits_next(&self, lane: Lane) -> bool {
+        matches!(self.jobs[lane as usize].front(), Some(DiskJob::Commit { .. }))
+    }
+
     /// The next answer of a lane, and whether there will be another.
     pub fn answer(&mut self, lane: Lane) -> (Option<DiskDone>, bool) {
         let i = lane as usize;
         let done = self.answers[i].pop_front().or_else(|| self.jobs[i].pop_front().map(|job| self.run(job)));
-        if matches!(done, Some(DiskDone { result: Ok(Done::Committed), .. })) {
-            self.confirmed = self.committed.len();
-        }
+        done.iter().for_each(|done| self.confirm(done));
         (done, !self.jobs[i].is_empty() || !self.answers[i].is_empty())
     }
 
@@ -142,11 +145,21 @@ impl Disk {
             self.answers[lane].push_back(done);
         }
         let done = self.run(job);
-        if matches!(done.result, Ok(Done::Committed)) {
-            // Whatever waits for its answer is older than this.
-            self.confirmed = self.committed.len();
-        }
+        self.confirm(&done);
         done
+    }
+
+    /// What a file has put in the place of [`SNAPSHOT`]: not always what is there, since somebody who could not wait may have been faster than the answer.
+    pub fn committed_by(&self, file: FileId) -> Option<&Bytes> {
+        self.committed.iter().rfind(|(by, _)| *by == Some(file)).map(|(_, bytes)| bytes)
+    }
+
+    fn confirm(&mut self, done: &DiskDone) {
+        if done.result == Ok(Done::Committed)
+            && let Some(at) = self.committed.iter().rposition(|(by, _)| *by == Some(done.file))
+        {
+            self.confirmed = self.confirmed.max(at + 1);
+        }
     }
 
     /// The program is started again.
@@ -163,15 +176,21 @@ impl Disk {
     pub fn crash(&mut self, power: bool) -> Result<(), String> {
         let confirmed = self.confirmed;
         self.forget(power);
-        let left = self.files.content(SNAPSHOT);
-        let wanted = &self.committed[confirmed.saturating_sub(1)..];
-        match &left {
+        self.committed.drain(..confirmed.saturating_sub(1));
+        self.committed.iter_mut().for_each(|(by, _)| *by = None);
+        self.confirmed = confirmed.min(1);
+        match self.files.content(SNAPSHOT) {
             None if confirmed > 0 => return Err("the file that was saved is not there".into()),
-            Some(file) if !wanted.contains(file) => return Err("the file is neither the last one nor one that was on its way".into()),
+            Some(left) if self.committed.iter().all(|(_, bytes)| *bytes != left) => {
+                return Err("the file is neither the last one nor one that was on its way".into());
+            }
+            // Without that, the power may still take back a change of names that nobody was told of.
+            left if power => {
+                self.committed = left.into_iter().map(|left| (None, left)).collect();
+                self.confirmed = self.committed.len();
+            }
             _ => (),
         }
-        self.confirmed = usize::from(left.is_some());
-        self.committed = left.into_iter().collect();
         Ok(())
     }
 
@@ -305,7 +324,7 @@ impl Disk {
             }),
             DiskJob::Sync { file } => self.with(file, |disk, inode, path| disk.sync(inode, path)).map(|()| Done::Synced),
             DiskJob::Commit { file, to, fsync } => {
-                self.with(file, |disk, inode, path| disk.commit(inode, path, &to, fsync))?;
+                self.with(file, |disk, inode, path| disk.commit(file, inode, path, &to, fsync))?;
                 self.open.remove(&file);
                 Ok(Done::Committed)
             }
@@ -435,7 +454,7 @@ impl Disk {
         Ok(done)
     }
 
-    fn commit(&mut self, inode: Inode, path: &str, to: &str, fsync: bool) -> Result<(), String> {
+    fn commit(&mut self, file: FileId, inode: Inode, path: &str, to: &str, fsync: bool) -> Result<(), String> {
         let to = beside(path, to);
         let is_base = split(&to).0 == DIRECTORY && !to.ends_with("manifest");
         if fsync && !(is_base && self.planted == Some(Planted::BaseUnsynced)) {
@@ -445,7 +464,7 @@ impl Disk {
         self.change()?;
         self.files.rename(path, &to)?;
         if to == SNAPSHOT {
-            self.committed.push(Bytes::copy_from_slice(self.files.bytes(inode)));
+            self.committed.push((Some(file), Bytes::copy_from_slice(self.files.bytes(inode))));
         }
         if let Some(open) = self.open.values_mut().find(|open| open.inode == inode) {
             open.unfinished = false;
@@ -489,5 +508,22 @@ fn beside(path: &str, name: &str) -> String {
     match split(path).0 {
         "" => name.to_owned(),
         directory => format!("{directory}/{name}"),
+    }
+}
+
+#[test]
+fn a_save_that_was_not_answered_may_be_there_after_the_program_has_died_and_gone_after_the_power_has() {
+    let file = FileId { lane: Lane::Bulk, number: 1 };
+    for seed in 0..100 {
+        let mut disk = Disk::new(Rng::new(seed), 1, 0);
+        disk.ask(DiskJob::Create { file, path: "temp".into(), sync_every: 0 });
+        disk.ask(DiskJob::Append { file, pieces: vec![Bytes::from_static(b"data")] });
+        disk.ask(DiskJob::Commit { file, to: SNAPSHOT.into(), fsync: true });
+        (0..2).for_each(|_| drop(disk.answer(Lane::Bulk)));
+        [false, false, true, true].into_iter().for_each(|power| disk.crash(power).unwrap());
+        disk.now(DiskJob::Create { file, path: "temp".into(), sync_every: 0 });
+        disk.now(DiskJob::Commit { file, to: SNAPSHOT.into(), fsync: true });
+        disk.crash(true).unwrap();
+        assert_eq!(disk.files.content(SNAPSHOT).as_deref(), Some(&b""[..]));
     }
 }

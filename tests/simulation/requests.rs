@@ -86,12 +86,13 @@ impl World {
         }
     }
 
-    /// A save may be done: its file holds what there was at its beginning.
+    /// A save may be done: its file holds what there was at its beginning, also where the save was given up too late (FLUSHALL) and another one has
+    /// followed.
     pub fn save_ends(&mut self, node: usize, done: &DiskDone) {
         if let Some(save) = self.nodes[node].save.take_if(|save| save.file == done.file && done.result == Ok(Done::Committed))
             && let Some(expected) = save.state
         {
-            let file = self.nodes[node].disk.borrow().committed.last().cloned().unwrap_or_default();
+            let file = self.nodes[node].disk.borrow().committed_by(save.file).cloned().unwrap_or_default();
             let found = self.must(&format!("n{node}'s file"), checkers::decode(&file, DATABASES as usize)).live_at(save.at_ms);
             if let Some(difference) = found.difference(&expected) {
                 self.fail(&format!("n{node}: a file is not the state at its beginning (file | state): {difference}"));

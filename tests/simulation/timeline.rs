@@ -4,7 +4,6 @@
 
 use super::{
     digest::{digest_of, library_digest},
-    marked,
     shadow::{Shadow, Unit},
     state::State,
 };
@@ -52,7 +51,7 @@ struct Mark {
 pub struct Timeline {
     shadow: Shadow,
     marks: Vec<Mark>,
-    /// The mark behind the command that first named a value, by its serial number.
+    /// The mark behind the command that first named a value, or behind the jump that brought it, by its serial number.
     named: HashMap<u64, usize>,
     /// What the last crash took back. While nobody is served from what it left, what was cut off there may come back when the power goes.
     undone: Vec<Mark>,
@@ -90,25 +89,23 @@ impl Timeline {
 
     /// The node begins another life with what is in `shadow`.
     pub fn begin_life(&mut self, engine: &mut Engine, shadow: Shadow, now_ns: u64) {
-        if self.marks.last().is_none_or(|mark| mark.digest != shadow.digest()) {
-            self.jump(&shadow, now_ns);
-        }
+        let leads_there = self.marks.last().is_some_and(|mark| mark.digest == shadow.digest());
         self.shadow = shadow;
+        if !leads_there {
+            self.jump(now_ns);
+        }
         let log = &mut engine.server.replication.log;
         let end = log.end();
         self.reader = Some((log.add_reader(end), end));
         self.is_away = false;
     }
 
-    /// The node holds this, by no command of its log. What it names was not written here: who learns of it has not learned of a later command that writes it
-    /// again, as a script does that extends a value.
-    fn jump(&mut self, to: &Shadow, now_ns: u64) {
-        for word in State::of(to.keyspace()).commands().concat() {
-            for serial in marked::find(&word) {
-                self.named.entry(serial).or_insert(self.marks.len());
-            }
+    /// What is in the shadow does not come of the log. A command that names one of these values later, as a script does that copies it, is not the first.
+    fn jump(&mut self, now_ns: u64) {
+        for serial in self.shadow.serials() {
+            self.named.entry(serial).or_insert(self.marks.len());
         }
-        self.marks.push(Mark { digest: to.digest(), logged_ns: now_ns, owes: Owes::Nothing });
+        self.marks.push(Mark { digest: self.shadow.digest(), logged_ns: now_ns, owes: Owes::Nothing });
     }
 
     /// The node has ended a turn.
@@ -184,9 +181,8 @@ impl Timeline {
             return Ok(());
         }
         if digest != self.shadow.digest() {
-            let shadow = Shadow::of(&engine.server);
-            self.jump(&shadow, now_ns);
-            self.shadow = shadow;
+            self.shadow = Shadow::of(&engine.server);
+            self.jump(now_ns);
             // What it holds is its primary's, which may have kept what was lost here.
             self.lost.clear();
         }

@@ -263,7 +263,8 @@ impl Server {
         }
     }
 
-    /// Whether the manifest that was on its way is on the disk or not: the one in force is written behind it.
+    /// Whether the manifest that was on its way is on the disk or not: the one in force is written behind it. That may fail, so it must have superseded the
+    /// other: what is logged in the name of a file of that would be loaded behind data that it does not belong to.
     fn restore_manifest(&mut self) {
         let current = self.aof_files.manifest.clone();
         debug_assert!(current.files().next().is_some(), "the other one had files");

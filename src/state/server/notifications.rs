@@ -29,7 +29,7 @@ impl Server {
     /// What the keyspace itself has noted until now comes first.
     #[cold]
     fn publish_event(&mut self, db: usize, key: &[u8], Event(letter, event): Event) {
-        if self.keyspace.is_rehearsing() {
+        if self.keyspace.is_rehearsing() || self.keyspace.notes.is_off {
             return;
         }
         self.publish_noted();
