@@ -75,8 +75,8 @@ impl Engine {
         // What is evicted adds to the buffers.
         let counted = |engine: &Self| engine.server.host.used_memory().saturating_sub(engine.server.uncounted_memory()) as u64;
         let is_over = |engine: &Self| counted(engine) > limit;
-        // Nothing changes while writes wait.
-        let waits = server.keyspace.holds_expired;
+        // Nothing changes while writes wait; nor beside a suspended script, whoever asks for room: see `begin_turn`.
+        let waits = server.keyspace.holds_expired || server.scripts.is_slow;
         let logged = server.replication.log.is_fed();
         let monitored = server.config.latency_monitor_threshold > 0;
         let (started, budget, rests) = (server.host.nanos(), server.eviction.left_nanos, server.eviction.rests);
