@@ -307,6 +307,10 @@ fn no_key_is_evicted_beside_a_script() {
     // More than there is room for, whatever else goes.
     let mut slow =
         slow_script(&primary, "redis.call('SET', 'large', string.rep('x', 4 * 1024 * 1024)) for i = 1, 1e9 do end return 'done'");
+    // Nor for one who asks for memory meanwhile.
+    for line in ["SET other x", "EVAL 'return 1' 0"] {
+        assert_starts(&primary.ask(line), "-BUSY");
+    }
     assert_eq!(slow.recv(), *"\"done\"");
     wait_until(|| primary.ask("EXISTS large") == *"0");
     primary.ask("SET last x");

@@ -75,7 +75,8 @@ impl Engine {
         // What is evicted adds to the buffers.
         let counted = |engine: &Self| engine.server.host.used_memory().saturating_sub(engine.server.uncounted_memory()) as u64;
         let is_over = |engine: &Self| counted(engine) > limit;
-        // Nothing changes while writes wait; nor beside a suspended script, whoever asks for room: see `begin_turn`.
+        // Nothing changes while writes wait, nor beside a suspended script: what that has written is logged when it ends, and the eviction of it would be logged
+        // before.
         let waits = server.keyspace.holds_expired || server.scripts.is_slow;
         let logged = server.replication.log.is_fed();
         let monitored = server.config.latency_monitor_threshold > 0;
@@ -133,8 +134,7 @@ impl Engine {
             let over = used > server.config.maxmemory || server.eviction.over_since_nanos.is_some();
             let ceiling = used.max(server.config.maxmemory).saturating_add(slack(server.config.maxmemory));
             server.eviction.ceiling = server.eviction.ceiling.min(ceiling);
-            // Beside a suspended script nothing else happens to the data: what it has written is logged when it ends, and the eviction of it would be logged before.
-            if over && server.is_memory_limited() && !self.is_script_slow() {
+            if over && server.is_memory_limited() {
                 self.make_room();
             }
         }

@@ -134,6 +134,8 @@ impl Engine {
         server.interrupt_migration();
         server.loading = None;
         server.keyspace.commit_load();
+        // Who keeps copies is told in front of what is read from here on, which may be in this turn.
+        server.publish_noted();
         let Some(upstream) = server.replication.upstream.as_mut() else { return };
         upstream.db =
             loader.facts().stream_db.and_then(|db| usize::try_from(db).ok()).filter(|db| *db < server.keyspace.databases()).unwrap_or(0);

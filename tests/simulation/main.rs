@@ -167,8 +167,8 @@ const TRACKING: u64 = 6;
 /// manifest of a rewrite that was given up, which could not be called back; an increment that a manifest names in vain, which is not taken back since the disk is
 /// full; a crash that takes back a script's copy of a value which a snapshot had brought, and leaves the value; a save that is given up by FLUSHALL when its file
 /// has its name already, and whose answer comes behind another save; one who listens to all keys while a file is loaded that is not on the disk; a lack of memory
-/// beside a slow script, whose own key would be evicted.
-const RARE_TRACKING: [u64; 7] = [70_003_828, 70_003_830, 71_003_389, 70_001_813, 70_002_426, 71_000_698, 71_004_467];
+/// beside a slow script, whose own key would be evicted; a reader in the turn in which a full resync has ended.
+const RARE_TRACKING: [u64; 8] = [70_003_828, 70_003_830, 71_003_389, 70_001_813, 70_002_426, 71_000_698, 71_004_467, 71_005_049];
 
 #[test]
 fn fixed_seeds_hold() {
