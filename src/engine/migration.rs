@@ -76,6 +76,16 @@ mod tests {
     }
 
     #[test]
+    fn who_keeps_a_copy_is_told_before_he_can_read_that_the_key_has_gone() {
+        let (mut bench, link) = migrating();
+        bench.say(B, "HELLO 3");
+        assert_eq!(bench.say(B, "CLIENT TRACKING ON\nGET a"), "+OK\r\n$1\r\n1\r\n");
+        reach(&mut bench, link);
+        bench.engine.receive(TARGET, b"+OK\r\n+OK\r\n+OK\r\n");
+        assert_eq!(bench.say(B, "GET a"), ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n_\r\n");
+    }
+
+    #[test]
     fn without_progress_it_is_given_up() {
         let (mut bench, link) = migrating();
         bench.pass(100);

@@ -170,9 +170,14 @@ impl Model {
             return Err(b"ERR Write commands are not allowed from read-only scripts.".to_vec());
         }
         let reply = self.command(session, words).expect("scripts call what is known");
-        match reply.strip_prefix(b"-") {
-            Some(error) => Err(error[..error.len() - 2].to_vec()),
-            None => Ok(reply),
+        match reply.split_first() {
+            Some((b'-', error)) => Err(error[..error.len() - 2].to_vec()),
+            // Lua knows doubles only.
+            Some((b':', digits)) => {
+                let n = std::str::from_utf8(digits).ok().and_then(|digits| digits.trim_end().parse::<i64>().ok());
+                Ok(int(n.expect("it is a number") as f64 as i64))
+            }
+            _ => Ok(reply),
         }
     }
 }

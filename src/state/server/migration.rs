@@ -302,5 +302,7 @@ impl Server {
                 client.write_offset = end;
             }
         }
+        // Who keeps copies is told in front of what is read from here on, which may be in this turn.
+        self.publish_noted();
     }
 }
