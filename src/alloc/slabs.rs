@@ -53,6 +53,8 @@ pub struct Slabs {
     percent_min: f32,
     /// Every allocation is worth moving.
     all: bool,
+    /// Whether allocations come from where its own do ([`is_global`]).
+    #[cfg_attr(system_allocator, expect(dead_code, reason = "they all come from the system's"))]
     is_global: bool,
 }
 
