@@ -1,6 +1,6 @@
 //! The append-only file from outside: what is sent when, what waits, and what the file holds, whatever the disk does.
 
-use super::tests::{A, B, Bench, C, D, bench_of_four_with};
+use super::tests::{A, B, Bench, C, D, bench_of_four_with, well_done};
 use crate::{
     config::{AppendFsync, Config},
     persist::aof::manifest::{Manifest, manifest_name},
@@ -670,26 +670,6 @@ fn what_is_held_leaves_when_a_file_whose_sync_failed_is_turned_off() {
     }
     assert_eq!((log.sent(A), log.sent(B)), ("+OK\r\n".into(), "$1\r\nw\r\n".into()));
     assert!(log.bench.engine.server.aof.stopping.is_empty() && log.bench.engine.server.aof.held.is_empty());
-}
-
-/// What the disk says to a job that goes well.
-fn well_done(job: &DiskJob) -> Done {
-    match job {
-        DiskJob::Create { .. } => Done::Created,
-        DiskJob::Append { pieces, .. } => Done::Appended(pieces.iter().map(|piece| piece.len() as u64).sum()),
-        DiskJob::Sync { .. } => Done::Synced,
-        DiskJob::Commit { .. } => Done::Committed,
-        DiskJob::Abort { .. } => Done::Aborted,
-        DiskJob::MakeDir { .. } => Done::MadeDir,
-        DiskJob::OpenLog { .. } => Done::Opened(Some(0)),
-        DiskJob::Rename { .. } => Done::Renamed,
-        DiskJob::Remove { .. } => Done::Removed,
-        DiskJob::WriteLog { pieces, sync, .. } => {
-            let written = pieces.iter().map(|piece| piece.len() as u64).sum();
-            Done::Logged(Logged { written, synced: *sync, ..Logged::default() })
-        }
-        job => panic!("not asked for here: {job:?}"),
-    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 use super::*;
-use crate::state::{client::Origin, disk::DiskJob};
+use crate::state::{
+    client::Origin,
+    disk::{DiskJob, Done, Logged},
+};
 use proptest::prelude::*;
 use std::{cell::Cell, collections::VecDeque, rc::Rc};
 
@@ -480,4 +483,24 @@ fn a_key_is_watched_once_by_each_client_however_many_there_are() {
     assert_eq!(bench.say(B, "UNWATCH\nSET k8 1"), "+OK\r\n+OK\r\n");
     assert_eq!(bench.say(A, "MULTI\nEXEC"), "+OK\r\n*-1\r\n");
     assert_eq!(bench.say(A, "WATCH k7\nMULTI\nEXEC"), "+OK\r\n+OK\r\n*0\r\n");
+}
+
+/// What the disk says to a job that goes well.
+pub(super) fn well_done(job: &DiskJob) -> Done {
+    match job {
+        DiskJob::Create { .. } => Done::Created,
+        DiskJob::Append { pieces, .. } => Done::Appended(pieces.iter().map(|piece| piece.len() as u64).sum()),
+        DiskJob::Sync { .. } => Done::Synced,
+        DiskJob::Commit { .. } => Done::Committed,
+        DiskJob::Abort { .. } => Done::Aborted,
+        DiskJob::MakeDir { .. } => Done::MadeDir,
+        DiskJob::OpenLog { .. } => Done::Opened(Some(0)),
+        DiskJob::Rename { .. } => Done::Renamed,
+        DiskJob::Remove { .. } => Done::Removed,
+        DiskJob::WriteLog { pieces, sync, .. } => {
+            let written = pieces.iter().map(|piece| piece.len() as u64).sum();
+            Done::Logged(Logged { written, synced: *sync, ..Logged::default() })
+        }
+        job => panic!("not asked for here: {job:?}"),
+    }
 }

@@ -61,8 +61,8 @@ pub enum Expect {
     Any,
 }
 
-fn number(word: &[u8]) -> i64 {
-    std::str::from_utf8(word).ok().and_then(|w| w.parse().ok()).expect("the workload writes numbers here")
+pub fn number(word: &[u8]) -> i64 {
+    std::str::from_utf8(word).ok().and_then(|w| w.parse().ok()).expect("there are only numbers here")
 }
 
 /// The data of one primary.

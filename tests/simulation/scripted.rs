@@ -1,7 +1,7 @@
 //! What scripts and functions do to the model: all their steps at one moment.
 
 use super::{
-    model::{Model, Session},
+    model::{Model, Session, number},
     scripts::{Catalogue, Does, Program},
     wire::{Words, array, bulk, int},
 };
@@ -173,10 +173,7 @@ impl Model {
         match reply.split_first() {
             Some((b'-', error)) => Err(error[..error.len() - 2].to_vec()),
             // Lua knows doubles only.
-            Some((b':', digits)) => {
-                let n = std::str::from_utf8(digits).ok().and_then(|digits| digits.trim_end().parse::<i64>().ok());
-                Ok(int(n.expect("it is a number") as f64 as i64))
-            }
+            Some((b':', digits)) => Ok(int(number(digits.trim_ascii_end()) as f64 as i64)),
             _ => Ok(reply),
         }
     }
