@@ -225,7 +225,7 @@ unsafe impl GlobalAlloc for Counting {
 /// tables are made of, 512 bytes to 4 KiB, is left alone: it comes and goes while they grow, and leaves holes in long runs.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 pub static SETTINGS: Option<&'static c_char> = {
-    const TEXT: &CStr = c"background_thread:true,dirty_decay_ms:200,muzzy_decay_ms:0,narenas:1,tcache_max:8192,\
+    const TEXT: &CStr = c"background_thread:true,dirty_decay_ms:50,muzzy_decay_ms:0,narenas:1,tcache_max:8192,\
         slab_sizes:16-16:2|32-32:4|64-64:4|128-128:4|256-256:4|8192-8192:16";
     // SAFETY: the pointer is to a constant that ends in NUL, as jemalloc reads it.
     Some(unsafe { &*TEXT.as_ptr() })
@@ -282,6 +282,13 @@ pub struct Holdings {
     pub active: usize,
     /// Bytes in those pages, and in pages that are to go back to the system.
     pub resident: usize,
+}
+
+impl Holdings {
+    /// Bytes in pages that hold something, which hold nothing themselves.
+    pub fn gaps(&self) -> usize {
+        self.active.saturating_sub(self.allocated)
+    }
 }
 
 /// What the allocator holds now. There is one arena.

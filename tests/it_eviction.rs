@@ -3,7 +3,11 @@
 mod common;
 use common::*;
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 const VALUE: usize = 400;
 
@@ -263,6 +267,37 @@ fn a_client_that_is_not_to_be_closed_is_not_until_it_may() {
     client.send(b"CLIENT NO-EVICT OFF\r\nEXEC\r\n");
     let _ = client;
     assert_eq!(figure(&mut control, "evicted_clients"), 0, "it was queued with the rest, and then nothing was held any more");
+}
+
+/// A cache that is filled with values of another size: old keys lie everywhere, and as many pages would be held for the last of them as for the new ones.
+#[test]
+fn memory_stays_near_the_limit_while_all_values_are_replaced_by_others() {
+    const MIB: u64 = 1 << 20;
+    for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random"] {
+        let server = Server::start(&["--save", "", "--maxmemory", "64mb", "--maxmemory-policy", policy]);
+        let mut client = server.connect();
+        let value = "v".repeat(400);
+        for from in (0..360_000).step_by(500) {
+            let one = |n: usize| Conn::encode(&["SET", &format!("key:{}", n * 7919 % 360_000), &value[..40 + n * 31 % 361]]);
+            client.send(&(from..from + 500).flat_map(one).collect::<Vec<u8>>());
+            (0..500).for_each(|_| assert_eq!(client.recv(), *"OK"));
+        }
+        // No key has been used for longer than it takes now to replace them.
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(figure(&mut client, "allocator_active") < 72 * MIB, "{policy}: there are few gaps to begin with");
+        let port = server.port.to_string();
+        let mut benchmark = Command::new("redis-benchmark");
+        benchmark.args(["-p", &port, "-q", "-P", "16", "-n", "600000", "-r", "100000000", "SET", "new:__rand_int__", &value[..100]]);
+        let mut benchmark = benchmark.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("redis-benchmark is installed");
+        let mut most = 0;
+        while benchmark.try_wait().expect("it is ours").is_none() {
+            most = most.max(figure(&mut client, "allocator_active"));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(figure(&mut client, "evicted_keys") > 400_000, "{policy}");
+        // It would be 110 and more.
+        assert!(most < 90 * MIB, "{policy}: {} MiB of pages for 64", most / MIB);
+    }
 }
 
 /// What is to hold at the limit under load, for a minute (`SOLOD_EVICTION_SECONDS`), with two million keys and a set of a million members that goes like any other key.

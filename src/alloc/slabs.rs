@@ -13,6 +13,7 @@ use super::flags;
 use std::{
     alloc::Layout,
     ffi::{CStr, c_void},
+    ops::Range,
     ptr::{self, NonNull},
 };
 #[cfg(not(system_allocator))]
@@ -51,6 +52,8 @@ pub struct Slabs {
     query: (Mib, usize),
     /// Classes with gaps of a smaller part of what they hold, in percent, are left alone.
     percent_min: f32,
+    /// Addresses of slabs that are worth emptying whatever is known of their classes.
+    emptied: Range<usize>,
     /// Every allocation is worth moving.
     all: bool,
     /// Whether allocations come from where its own do ([`is_global`]).
@@ -134,6 +137,7 @@ impl Slabs {
             by_size: vec![0; SMALL_END / STEP],
             query: mib(c"experimental.utilization.batch_query")?,
             percent_min: 0.0,
+            emptied: 0..0,
             all: false,
             is_global: true,
         };
@@ -148,7 +152,15 @@ impl Slabs {
 
     /// Takes every allocation for one that is worth moving: for tests.
     pub fn all() -> Self {
-        Self { bins: Vec::new(), by_size: Vec::new(), query: ([0; 8], 0), percent_min: 0.0, all: true, is_global: is_global() }
+        Self {
+            bins: Vec::new(),
+            by_size: Vec::new(),
+            query: ([0; 8], 0),
+            percent_min: 0.0,
+            emptied: 0..0,
+            all: true,
+            is_global: is_global(),
+        }
     }
 
     /// Draws the line anew in every class: what has moved has changed the average. Classes with gaps of less than `percent_min` of what they
@@ -158,18 +170,26 @@ impl Slabs {
         self.bins.iter_mut().for_each(|bin| bin.review(percent_min as f32));
     }
 
+    /// Slabs within these addresses are to be emptied, but for those that are nearly full.
+    pub fn set_emptied(&mut self, region: Range<usize>) {
+        self.emptied = region;
+    }
+
     /// Whether an allocation lies in a slab that is worth emptying.
     #[inline]
     pub fn pays(&mut self, at: *const u8, layout: Layout) -> bool {
         /// In a class with few gaps one of so many allocations is looked at.
         const SAMPLE: u8 = 16;
+        /// A slab is nearly full with no more than this part of it free.
+        const NEARLY_FULL_PART: usize = 8;
         if self.all {
             return true;
         }
         let bytes = class(layout.size(), layout.align());
         let index = self.by_size.get(bytes / STEP).copied().map(usize::from);
         let Some(bin) = index.and_then(|index| self.bins.get_mut(index)).filter(|bin| bin.bytes == bytes) else { return false };
-        if bin.free_min == usize::MAX {
+        let is_emptied = self.emptied.contains(&at.addr());
+        if bin.free_min == usize::MAX && !is_emptied {
             bin.skip = bin.skip.wrapping_add(1);
             if !bin.skip.is_multiple_of(SAMPLE) {
                 return false;
@@ -192,6 +212,9 @@ impl Slabs {
         let [free, places, _] = told;
         if failed != 0 || places != bin.places {
             return false;
+        }
+        if is_emptied {
+            return free * NEARLY_FULL_PART > places;
         }
         bin.note(free, self.percent_min);
         free >= bin.free_min

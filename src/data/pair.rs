@@ -284,6 +284,12 @@ impl<O: Held> Pair<O> {
         unsafe { self.base().add(self.key_start() + self.key_len()) }
     }
 
+    /// Where it lies in memory.
+    #[inline(always)]
+    pub fn addr(&self) -> usize {
+        self.base().addr()
+    }
+
     /// The key.
     #[inline(always)]
     pub fn key(&self) -> &[u8] {

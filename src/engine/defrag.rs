@@ -39,7 +39,7 @@ impl Engine {
     /// Whether there is something to defragment, now or after a rest.
     #[inline]
     pub(super) fn defragments(&self) -> bool {
-        self.server.defrag.pass.is_some()
+        self.server.defrag.pass.is_some() || self.server.defrag.region.is_some()
     }
 
     /// Milliseconds until the next slice, if there is to be one; 0: now.
@@ -66,24 +66,33 @@ impl Engine {
             return;
         }
         let server = &mut self.server;
-        let (Some(mut slabs), Some(mut pass)) = (server.defrag.slabs.take(), server.defrag.pass.take()) else { return };
+        let (mut region, mut pass) = (server.defrag.region.take(), server.defrag.pass.take());
+        let Some(mut slabs) = server.defrag.slabs.take() else { return };
+        let of_region = region.is_some();
         let step = server.config.active_defrag_max_scan_fields.clamp(1, STEP) as usize;
         let (mut goes_on, mut now) = (true, started);
         while goes_on && now.saturating_sub(started) < SLICE_NANOS {
             let mut mover = Mover::new(&mut slabs, step);
-            goes_on = server.keyspace.relocate(&mut pass, &mut mover);
+            goes_on = match (&mut region, &mut pass) {
+                (Some(region), _) => server.keyspace.relocate_region(region, &mut mover),
+                (None, Some(pass)) => server.keyspace.relocate(pass, &mut mover),
+                (None, None) => false,
+            };
             server.stats.defrag.hits += mover.hits;
             server.stats.defrag.misses += mover.misses;
             now = server.host.nanos();
         }
-        server.stats.defrag.key_hits += std::mem::take(&mut pass.key_hits);
-        server.stats.defrag.key_misses += std::mem::take(&mut pass.key_misses);
+        if let Some(pass) = &mut pass {
+            server.stats.defrag.key_hits += std::mem::take(&mut pass.key_hits);
+            server.stats.defrag.key_misses += std::mem::take(&mut pass.key_misses);
+        }
         let nanos = now.saturating_sub(started);
         self.defrag_share.ran(nanos, now, server.defrag.share_percent);
         server.defrag.slabs = Some(slabs);
-        if goes_on {
-            server.defrag.pass = Some(pass);
-        } else {
+        (server.defrag.region, server.defrag.pass) = (region, pass);
+        if !goes_on && of_region {
+            server.defrag.region_is_over();
+        } else if !goes_on {
             // If there is to be another pass, it begins at once.
             let held = server.host.held();
             server.defrag.pass_is_over(&held, now);

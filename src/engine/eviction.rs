@@ -106,6 +106,13 @@ impl Engine {
             spent = self.server.host.nanos().saturating_sub(started).max(1);
         }
         let server = &mut self.server;
+        if spent > 0 && started >= server.eviction.gaps_at_nanos {
+            let held = server.host.held();
+            server.keyspace.note_gaps(server.eviction.look_at_gaps(&held, started));
+        }
+        if let Some(region) = server.keyspace.take_emptied_region() {
+            server.defrag.empty_region(region, &server.config);
+        }
         server.eviction.left_nanos = budget.saturating_sub(spent);
         server.eviction.rests |= searching && server.eviction.left_nanos == 0;
         // It is not a part of the command that it made room for.

@@ -47,7 +47,7 @@ pub use evict::{Eviction, EvictionOrder, EvictionRule};
 pub use expire::{CycleReport, ExpireMode};
 pub use gone::{Gone, Went};
 pub use notes::{Happening, News, Noted, Notes};
-pub use relocation::RelocationPass;
+pub use relocation::{RegionPass, RelocationPass};
 pub use tracked::{Broadcast, ChangedKeys, Reader, Stale, Tracked};
 pub use typed::WrongType;
 pub use upsert::{Occupied, Upsert, Vacant};

@@ -2,7 +2,7 @@
 
 use super::Keyspace;
 use crate::data::moving::{Mover, Place, Relocate};
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 /// Once through all databases.
 #[derive(Default)]
@@ -18,7 +18,35 @@ pub struct RelocationPass {
     pub key_misses: u64,
 }
 
+/// Once through all databases for what lies in a region of memory.
+pub struct RegionPass {
+    /// Addresses.
+    region: Range<usize>,
+    db: usize,
+    /// Where in its table.
+    hash: u64,
+}
+
+impl RegionPass {
+    /// Out of these addresses.
+    pub fn new(region: Range<usize>) -> Self {
+        Self { region, db: 0, hash: 0 }
+    }
+}
+
 impl Keyspace {
+    /// Moves what lies in the region, of the next segment of a table; `false` when the pass is over. Of a large value that is only as much as `mover` has left.
+    pub fn relocate_region(&mut self, pass: &mut RegionPass, mover: &mut Mover) -> bool {
+        let Some(db) = self.dbs.get_mut(pass.db) else { return false };
+        let next = db.dict.sweep_segment_to_move(pass.hash, |entry| {
+            if pass.region.contains(&entry.addr()) {
+                _ = entry.relocate(Place::default(), mover);
+            }
+        });
+        (pass.db, pass.hash) = next.map_or((pass.db + 1, 0), |next| (pass.db, next));
+        true
+    }
+
     /// Goes on until `mover` is spent; `false` when the pass is over. Keys and values stay what they are, so nobody is told: not walks,
     /// not who watches a key.
     pub fn relocate(&mut self, pass: &mut RelocationPass, mover: &mut Mover) -> bool {

@@ -6,8 +6,9 @@
 use crate::{
     alloc::{Holdings, slabs::Slabs},
     config::Config,
-    keyspace::RelocationPass,
+    keyspace::{RegionPass, RelocationPass},
 };
+use std::ops::Range;
 
 /// Counters that INFO shows.
 #[derive(Clone, Copy, Default)]
@@ -31,6 +32,8 @@ pub struct Defrag {
     pub slabs: Option<Slabs>,
     /// The pass under way.
     pub pass: Option<RelocationPass>,
+    /// A region of memory is being emptied, in front of that.
+    pub region: Option<RegionPass>,
     /// Percentage of processor time that it may take now; 0 while there is no pass.
     pub share_percent: u32,
     /// When the gaps became too much, in monotonic nanoseconds.
@@ -53,11 +56,6 @@ struct Rest {
 /// A class of allocations with gaps of a smaller part of what it holds than this part of the lower threshold is left alone.
 const THRESHOLD_PART: u32 = 2;
 
-/// Bytes in pages that hold something, which hold nothing themselves.
-fn gaps(held: &Holdings) -> usize {
-    held.active.saturating_sub(held.allocated)
-}
-
 impl Defrag {
     /// Looks at what the allocator holds, and begins, goes on or rests. Called some times a second.
     pub fn decide(&mut self, held: &Holdings, config: &Config, now_nanos: u64, stats: &mut DefragStats) {
@@ -75,17 +73,42 @@ impl Defrag {
                 self.over_since_nanos.get_or_insert(now_nanos);
                 // Within a pass it does not become slower.
                 self.share_percent = self.share_percent.max(share);
-                let rests = self.rests.as_ref().is_some_and(|rest| gaps(held) < rest.gaps_max && now_nanos < rest.until_nanos);
+                let rests = self.rests.as_ref().is_some_and(|rest| held.gaps() < rest.gaps_max && now_nanos < rest.until_nanos);
                 if self.pass.is_none() && !rests {
                     self.slabs = self.slabs.take().or_else(Slabs::new);
                     self.pass = self.slabs.is_some().then(RelocationPass::default);
-                    (self.begun_gaps, self.begun_nanos) = (gaps(held), now_nanos);
+                    (self.begun_gaps, self.begun_nanos) = (held.gaps(), now_nanos);
                 }
             }
         }
         match (&self.pass, &mut self.slabs) {
             (Some(_), Some(slabs)) => slabs.review(config.active_defrag_threshold_lower / THRESHOLD_PART),
-            _ => self.share_percent = 0,
+            _ if self.region.is_none() => self.share_percent = 0,
+            _ => (),
+        }
+    }
+
+    /// Eviction has left little in a region of memory: that moves out of it.
+    pub fn empty_region(&mut self, region: Range<usize>, config: &Config) {
+        if !config.activedefrag {
+            return;
+        }
+        self.slabs = self.slabs.take().or_else(Slabs::new);
+        if let Some(slabs) = &mut self.slabs {
+            slabs.set_emptied(region.clone());
+            self.region = Some(RegionPass::new(region));
+            self.share_percent = self.share_percent.max(config.active_defrag_cycle_max);
+        }
+    }
+
+    /// The region is empty, but for what could not move.
+    pub fn region_is_over(&mut self) {
+        self.region = None;
+        if let Some(slabs) = &mut self.slabs {
+            slabs.set_emptied(0..0);
+        }
+        if self.pass.is_none() {
+            self.share_percent = 0;
         }
     }
 
@@ -111,7 +134,7 @@ impl Defrag {
         const MORE_PART: usize = 4;
         const REST_NANOS: u64 = 1_000_000_000;
         const REST_PASSES: u64 = 3;
-        let gaps = gaps(held);
+        let gaps = held.gaps();
         self.last = Some((self.share_percent, now_nanos));
         self.rests = (gaps > self.begun_gaps - self.begun_gaps / HELPED_PART).then(|| Rest {
             gaps_max: gaps + gaps / MORE_PART,
@@ -122,7 +145,7 @@ impl Defrag {
 
     /// Gives a pass up.
     fn stop(&mut self) {
-        (self.pass, self.share_percent) = (None, 0);
+        (self.pass, self.region, self.share_percent) = (None, None, 0);
     }
 
     fn ends(&mut self, now_nanos: u64, stats: &mut DefragStats) {
@@ -134,7 +157,7 @@ impl Defrag {
 
 /// The percentage of processor time that the gaps are worth; `None`: none.
 fn share(held: &Holdings, config: &Config) -> Option<u32> {
-    let gaps = gaps(held);
+    let gaps = held.gaps();
     let percent = gaps as f64 * 100.0 / held.allocated.max(1) as f64;
     let (lower, upper) = (f64::from(config.active_defrag_threshold_lower), f64::from(config.active_defrag_threshold_upper));
     if percent < lower || (gaps as u64) < config.active_defrag_ignore_bytes {

@@ -1,5 +1,7 @@
 //! What is known of eviction beside the keys: how much of the loop it may take, and whether the limit is kept.
 
+use crate::alloc::Holdings;
+
 /// Eviction under way.
 #[derive(Default)]
 pub struct EvictionState {
@@ -17,6 +19,32 @@ pub struct EvictionState {
     pub behind: bool,
     /// Since when (monotonic nanoseconds) more memory is used than may be.
     pub over_since_nanos: Option<u64>,
+    /// When the gaps that evicted keys have left are next looked at, in monotonic nanoseconds.
+    pub gaps_at_nanos: u64,
+    /// They are worth closing.
+    pub gaps_are_large: bool,
+}
+
+impl EvictionState {
+    /// Nanoseconds between two looks at the gaps, while keys are evicted.
+    const LOOK_NANOS: u64 = 8_000_000;
+
+    /// Looks at the gaps. They are worth closing from a part of the memory in use on, until there is hardly more left than there always is: by keys that
+    /// have not been used for a turnover of the cache, and where there are more gaps for a part of it, in percent, which is returned.
+    pub fn look_at_gaps(&mut self, held: &Holdings, now_nanos: u64) -> Option<u32> {
+        const BEGINS_AT_PART: usize = 32;
+        const ENDS_AT_PART: usize = 64;
+        /// Percentages of gaps up to which the whole turnover counts, and from which on the least part of it.
+        const FEW: u32 = 4;
+        const MANY: u32 = 10;
+        const LEAST: u32 = 25;
+        let part = if self.gaps_are_large { ENDS_AT_PART } else { BEGINS_AT_PART };
+        self.gaps_are_large = held.gaps() > held.allocated / part;
+        self.gaps_at_nanos = now_nanos + Self::LOOK_NANOS;
+        let percent = (held.gaps() as f64 * 100.0 / held.allocated.max(1) as f64) as u32;
+        let above = percent.clamp(FEW, MANY) - FEW;
+        self.gaps_are_large.then_some(100 - above * (100 - LEAST) / (MANY - FEW))
+    }
 }
 
 /// What came of making room in front of a command that may take memory.
@@ -49,6 +77,17 @@ pub fn budget_nanos(tenacity: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_more_gaps_there_are_the_sooner_keys_go_for_them() {
+        const MIB: usize = 1 << 20;
+        let mut state = EvictionState::default();
+        let mut look =
+            |gaps: usize| state.look_at_gaps(&Holdings { allocated: 1000 * MIB, active: (1000 + gaps) * MIB, resident: 2000 * MIB }, 1);
+        assert_eq!([10, 31, 32, 50, 70, 100, 400].map(&mut look), [None, None, Some(100), Some(88), Some(63), Some(25), Some(25)]);
+        assert_eq!([20, 15, 20].map(look), [Some(100), None, None], "once begun it goes on for longer");
+        assert_eq!(state.gaps_at_nanos, 8_000_001);
+    }
 
     #[test]
     fn tenacity_takes_more_of_the_loop() {

@@ -368,6 +368,10 @@ impl<T: Slot> Segment<T> {
         self.buckets.iter().flat_map(|b| b.slots.iter().flatten())
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.buckets.iter_mut().flat_map(|b| b.slots.iter_mut().flatten())
+    }
+
     /// Every entry, asking for those of the next bucket ahead.
     pub(super) fn iter_ahead(&self) -> impl Iterator<Item = &T> {
         self.buckets.iter().enumerate().flat_map(|(at, bucket)| {

@@ -6,6 +6,7 @@
 
 mod nearest;
 mod pool;
+mod regions;
 mod renewal;
 mod turnover;
 
@@ -13,6 +14,7 @@ use super::{Keyspace, access::Access, changes::Cause, db::Db, lfu_value};
 use crate::data::{dict::Handle, entry::Entry, key_hash::Seed, rng::Rng};
 pub(super) use nearest::Nearest;
 use pool::{Candidate, Pool};
+use regions::Regions;
 use renewal::Renewal;
 use turnover::Turnover;
 
@@ -64,6 +66,7 @@ pub(super) struct Evictor {
     weights: Vec<(u64, usize)>,
     weights_left: u32,
     turnover: Turnover,
+    regions: Regions,
     renewal: Renewal,
     rng: Rng,
 }
@@ -78,6 +81,7 @@ impl Default for Evictor {
             weights: Vec::new(),
             weights_left: 0,
             turnover: Turnover::default(),
+            regions: Regions::default(),
             renewal: Renewal::default(),
             rng: Rng::new(0),
         }
@@ -107,6 +111,7 @@ impl Keyspace {
         if rule != evictor.rule {
             evictor.rule = rule;
             evictor.pool.clear();
+            evictor.regions.clear();
             evictor.weights_left = 0;
             self.dbs.iter_mut().for_each(|db| db.nearest = None);
         }
@@ -120,14 +125,14 @@ impl Keyspace {
     /// Evicts a key, if there is one; what else has to be done for it is bounded. `logged`: the log of writes is to be told.
     pub fn evict(&mut self, logged: bool) -> Eviction {
         let Some(rule) = self.evictor.rule else { return Eviction::Exhausted };
-        let victim = match rule.order {
+        let victim = self.next_in_region().or_else(|| match rule.order {
             EvictionOrder::Deadline => self.nearest_deadline(),
             EvictionOrder::Random => self.look_around(rule).or_else(|| self.evictor.pool.take_first()),
             EvictionOrder::Time | EvictionOrder::Frequency => {
                 self.look_around(rule);
                 self.evictor.pool.take_first()
             }
-        };
+        });
         let Some(victim) = victim else {
             return if self.has_evictable() { Eviction::Searching } else { Eviction::Exhausted };
         };
@@ -136,6 +141,7 @@ impl Keyspace {
         self.before_change(db, hash, handle);
         let entry = self.dbs[db].remove_at(handle, hash);
         self.evictor.turnover.evicted(self.now_ms);
+        self.evictor.regions.evicted();
         self.key_changed(db, entry.key(), Cause::Evicted { logged });
         Eviction::Evicted
     }
@@ -315,13 +321,16 @@ impl<'k> View<'k> {
         !self.rule.volatile_only || entry.is_volatile()
     }
 
+    fn frequency(&self, entry: &Entry) -> u8 {
+        lfu_value(entry, self.now_ms, self.access.lfu_decay_minutes) as u8
+    }
+
     /// What an entry is worth: the least goes first.
     fn worth(&mut self, entry: &Entry) -> i64 {
         match self.rule.order {
             EvictionOrder::Time => self.access.last_ms(entry, self.now_ms),
             EvictionOrder::Frequency => {
-                let frequency = lfu_value(entry, self.now_ms, self.access.lfu_decay_minutes);
-                self.access.last_ms(entry, self.now_ms).saturating_add(self.evictor.turnover.worth_ms(frequency as u8))
+                self.access.last_ms(entry, self.now_ms).saturating_add(self.evictor.turnover.worth_ms(self.frequency(entry)))
             }
             // So that the pool holds a fair choice.
             EvictionOrder::Random => (self.evictor.rng.next_u64() >> 1) as i64,

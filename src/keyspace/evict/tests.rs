@@ -77,6 +77,11 @@ fn every_rule_evicts_all_that_may_go_and_nothing_else() {
         }
         let may_go = if rule.volatile_only { 1000 } else { 3000 };
         for n in 0..may_go {
+            if n % 100 == 0 {
+                // Wherever they lie.
+                keyspace.now_ms += 1;
+                keyspace.note_gaps((n >= may_go / 2).then_some(0));
+            }
             assert!(keyspace.has_evictable() && evict(&mut keyspace), "{rule:?} {n}");
         }
         assert!(!keyspace.has_evictable() && !evict(&mut keyspace), "{rule:?}");
@@ -291,4 +296,136 @@ proptest! {
             }
         }
     }
+}
+
+/// Lets so much time pass as a cache of that many keys takes to turn over, at the pace of these evictions, and says that there are gaps.
+fn evict_amid_gaps(keyspace: &mut Keyspace, count: usize, percent: u32) {
+    const BETWEEN_LOOKS: usize = 100;
+    for n in 0..count {
+        if n % BETWEEN_LOOKS == 0 {
+            keyspace.now_ms += 1;
+            keyspace.note_gaps(Some(percent));
+        }
+        assert!(evict(keyspace), "{n}");
+    }
+}
+
+/// The pages in which there is a key.
+fn pages(keyspace: &Keyspace) -> usize {
+    let pages: std::collections::BTreeSet<usize> = keyspace.db(0).dict().iter().map(|entry| entry.addr() / 4096).collect();
+    pages.len()
+}
+
+#[test]
+fn where_there_are_gaps_keys_go_that_lie_together() {
+    const KEYS: usize = 50_000;
+    for rule in RULES {
+        let left_of = |amid_gaps: bool| {
+            let mut keyspace = keyspace(rule.volatile_only, rule.order);
+            (0..KEYS).for_each(|n| add(&mut keyspace, 0, n * 7919 % KEYS, if rule.volatile_only { NOW_MS * 2 } else { NEVER }));
+            // Longer than the cache takes to turn over, whatever their frequency is worth.
+            keyspace.now_ms += 60_000;
+            let before = pages(&keyspace);
+            if amid_gaps {
+                evict_amid_gaps(&mut keyspace, KEYS / 2, 100);
+            } else {
+                (0..KEYS / 2).for_each(|_| assert!(evict(&mut keyspace)));
+            }
+            assert_eq!(keyspace.db(0).len(), KEYS / 2);
+            pages(&keyspace) * 100 / before
+        };
+        let (by_policy, amid_gaps) = (left_of(false), left_of(true));
+        if rule.order == EvictionOrder::Deadline {
+            assert!(amid_gaps > 90, "{rule:?}: the order is exact in any case: {amid_gaps}%");
+        } else {
+            assert!(by_policy > 80 && amid_gaps < 75, "{rule:?}: {by_policy}% and {amid_gaps}% of the pages are left for half of the keys");
+        }
+    }
+}
+
+#[test]
+fn what_has_been_used_does_not_go_for_the_place_where_it_lies() {
+    const KEYS: usize = 20_000;
+    for order in [EvictionOrder::Time, EvictionOrder::Frequency] {
+        let mut keyspace = keyspace(false, order);
+        (0..KEYS).for_each(|n| add(&mut keyspace, 0, n, NEVER));
+        keyspace.now_ms += 60_000;
+        let is_used = |n: usize| n.is_multiple_of(3);
+        (0..KEYS).filter(|n| is_used(*n)).for_each(|n| assert!(read(&mut keyspace, n)));
+        evict_amid_gaps(&mut keyspace, KEYS / 2, 100);
+        let gone = (0..KEYS).filter(|n| is_used(*n) && !is_there(&keyspace, 0, *n)).count();
+        assert!(gone < KEYS / 200, "{order:?}: {gone}");
+    }
+}
+
+#[test]
+fn a_region_is_told_of_once_all_of_it_that_may_go_has_gone() {
+    const KEYS: usize = 20_000;
+    let mut keyspace = keyspace(false, EvictionOrder::Time);
+    (0..KEYS).for_each(|n| add(&mut keyspace, 0, n, NEVER));
+    keyspace.now_ms += 60_000;
+    assert_eq!(keyspace.take_emptied_region(), None);
+    let mut emptied = 0;
+    for _ in 0..KEYS / 100 / 2 {
+        evict_amid_gaps(&mut keyspace, 100, 100);
+        if let Some(region) = keyspace.take_emptied_region() {
+            emptied += 1;
+            assert_eq!(keyspace.take_emptied_region(), None);
+            // But for those that were found last and go next.
+            let left = keyspace.db(0).dict().iter().filter(|entry| region.contains(&entry.addr())).count();
+            assert!(left < 100, "{left}");
+        }
+    }
+    assert!((10..=20).contains(&emptied), "{emptied}");
+}
+
+#[test]
+fn where_no_region_is_worth_while_keys_go_by_the_policy_and_it_rests() {
+    const KEYS: usize = 20_000;
+    let mut keyspace = keyspace(false, EvictionOrder::Time);
+    keyspace.now_ms += 60_000;
+    (0..KEYS).for_each(|n| add(&mut keyspace, 0, n, NEVER));
+    evict_amid_gaps(&mut keyspace, 1000, 100);
+    assert_eq!(keyspace.take_emptied_region(), None);
+    assert!(!keyspace.evictor.regions.is_on());
+    keyspace.note_gaps(Some(100));
+    assert!(!keyspace.evictor.regions.is_on(), "it rests");
+    // As many more gaps ask for less.
+    evict_amid_gaps(&mut keyspace, 100, 0);
+    assert!(keyspace.evictor.regions.is_on());
+    keyspace.note_gaps(None);
+    assert!(!keyspace.evictor.regions.is_on());
+}
+
+#[cfg(not(system_allocator))]
+#[test]
+fn what_is_left_of_a_region_moves_out_of_it() {
+    use crate::{alloc::slabs::Slabs, data::moving::Mover, keyspace::RegionPass};
+    const KEYS: usize = 50_000;
+    let mut keyspace = keyspace(false, EvictionOrder::Time);
+    (0..KEYS).for_each(|n| add(&mut keyspace, 0, n, NEVER));
+    keyspace.now_ms += 60_000;
+    // What was used pins nearly every page.
+    (0..KEYS).step_by(20).for_each(|n| assert!(read(&mut keyspace, n)));
+    let before = pages(&keyspace);
+    let mut slabs = Slabs::new().unwrap();
+    let mut moved = 0;
+    while keyspace.db(0).len() > KEYS / 2 {
+        evict_amid_gaps(&mut keyspace, 100, 100);
+        if let Some(region) = keyspace.take_emptied_region() {
+            crate::alloc::flush_thread();
+            slabs.set_emptied(region.clone());
+            let mut pass = RegionPass::new(region);
+            let mut goes_on = true;
+            while goes_on {
+                let mut mover = Mover::new(&mut slabs, 24);
+                goes_on = keyspace.relocate_region(&mut pass, &mut mover);
+                moved += mover.hits;
+            }
+        }
+    }
+    let after = pages(&keyspace);
+    assert!(after * 100 < before * 70, "{after} of {before} pages are left for half of the keys");
+    assert!((100..KEYS as u64 / 10).contains(&moved), "{moved}");
+    (0..KEYS).step_by(20).for_each(|n| assert!(is_there(&keyspace, 0, n), "{n}"));
 }

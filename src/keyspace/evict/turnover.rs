@@ -52,7 +52,12 @@ impl Turnover {
 
     /// How many milliseconds longer a key of this frequency is kept than one that was never used.
     pub fn worth_ms(&self, frequency: u8) -> i64 {
-        (f64::from(self.logarithms[usize::from(frequency)]) * self.turn_ms.unwrap_or(UNKNOWN_MS) / HALVINGS) as i64
+        self.worth_in(frequency, self.turn_ms.unwrap_or(UNKNOWN_MS))
+    }
+
+    /// The same for a turnover that takes so many milliseconds.
+    pub fn worth_in(&self, frequency: u8, turn_ms: f64) -> i64 {
+        (f64::from(self.logarithms[usize::from(frequency)]) * turn_ms / HALVINGS) as i64
     }
 }
 
