@@ -106,6 +106,16 @@ fn keys(told: &Value) -> Vec<String> {
     }
 }
 
+/// Whether these are options of XREAD, each with its number, and as many keys as IDs.
+fn is_read_of_streams(args: &[Vec<u8>]) -> bool {
+    let is = |arg: &[u8], word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+    match args {
+        [word, streams @ ..] if is(word, "streams") => !streams.is_empty() && streams.len().is_multiple_of(2),
+        [option, _, rest @ ..] if is(option, "count") || is(option, "block") => is_read_of_streams(rest),
+        _ => false,
+    }
+}
+
 /// Whether the reference does the same with it, and tells of it as we do.
 fn is_alike(call: &Call) -> bool {
     const OTHERWISE: &[&str] = &["swapdb", "xclaim", "xautoclaim", "xreadgroup", "xsetid"];
@@ -115,11 +125,10 @@ fn is_alike(call: &Call) -> bool {
     let is_up_to_chance = Chance::of(&call.name, &call.args) == Chance::Takes
         || SETS_A_DEADLINE.contains(&call.name.as_str())
         || call.args.iter().any(is_deadline);
-    // We take it for one that has read as many keys as it can name.
-    let streams = call.args.iter().rev().take_while(|arg| !arg.eq_ignore_ascii_case(b"streams")).count();
-    let is_unbalanced = call.name == "xread" && streams % 2 != 0;
+    // One with an error in its arguments reads nothing: we take it for one that has read what it names behind STREAMS, as COMMAND GETKEYS does.
+    let is_malformed = call.name == "xread" && !is_read_of_streams(&call.args[1..]);
     !is_up_to_chance
-        && !is_unbalanced
+        && !is_malformed
         && !OTHERWISE.contains(&call.name.as_str())
         && !call.name.starts_with("sort")
         && !call.name.starts_with("xgroup")
