@@ -103,12 +103,16 @@ impl Defrag {
 
     /// The region is empty, but for what could not move.
     pub fn region_is_over(&mut self) {
+        self.leave_region();
+        if self.pass.is_none() {
+            self.share_percent = 0;
+        }
+    }
+
+    fn leave_region(&mut self) {
         self.region = None;
         if let Some(slabs) = &mut self.slabs {
             slabs.set_emptied(0..0);
-        }
-        if self.pass.is_none() {
-            self.share_percent = 0;
         }
     }
 
@@ -121,9 +125,9 @@ impl Defrag {
         }
     }
 
-    /// Whether there were few gaps at the last look.
+    /// Whether there were few gaps at the last look, and nothing is being done.
     pub fn is_at_rest(&self) -> bool {
-        self.pass.is_none() && self.over_since_nanos.is_none()
+        self.pass.is_none() && self.region.is_none() && self.over_since_nanos.is_none()
     }
 
     /// The pass is over. If it has not helped, there is no other for a while, unless there are more gaps.
@@ -145,7 +149,8 @@ impl Defrag {
 
     /// Gives a pass up.
     fn stop(&mut self) {
-        (self.pass, self.region, self.share_percent) = (None, None, 0);
+        self.leave_region();
+        (self.pass, self.share_percent) = (None, 0);
     }
 
     fn ends(&mut self, now_nanos: u64, stats: &mut DefragStats) {
@@ -199,6 +204,28 @@ mod tests {
         config.activedefrag = false;
         defrag.decide(&held(400 * MIB), &config, 1, &mut stats);
         assert!(defrag.pass.is_none() && defrag.slabs.is_none());
+    }
+
+    #[cfg(not(system_allocator))]
+    #[test]
+    fn a_region_is_emptied_with_the_largest_share_in_front_of_a_pass_or_without_one() {
+        let (mut defrag, mut stats, mut config) = (Defrag::default(), DefragStats::default(), Config::default());
+        defrag.empty_region(0..1000, &config);
+        assert_eq!((defrag.region.is_some(), defrag.share_percent, defrag.is_at_rest()), (true, 25, false));
+        defrag.decide(&held(MIB), &config, 1, &mut stats);
+        assert_eq!((defrag.region.is_some(), defrag.share_percent), (true, 25), "few gaps are left");
+        defrag.region_is_over();
+        assert_eq!((defrag.region.is_some(), defrag.share_percent, defrag.is_at_rest()), (false, 0, true));
+        defrag.decide(&held(12 * MIB), &config, 2, &mut stats);
+        defrag.empty_region(0..1000, &config);
+        defrag.region_is_over();
+        assert!(defrag.pass.is_some() && defrag.share_percent == 25, "the pass goes on");
+        defrag.empty_region(0..1000, &config);
+        config.activedefrag = false;
+        defrag.decide(&held(12 * MIB), &config, 3, &mut stats);
+        assert_eq!((defrag.region.is_some(), defrag.pass.is_some(), defrag.share_percent), (false, false, 0), "it is turned off");
+        defrag.empty_region(0..1000, &config);
+        assert!(defrag.region.is_none());
     }
 
     #[cfg(not(system_allocator))]
