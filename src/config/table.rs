@@ -382,7 +382,7 @@ directives! {
         "lazyfree-lazy-user-flush" => lazyfree_lazy_user_flush: bool = false, YES_NO, [DEBUG], ALWAYS_LAZY;
         /// Rehashes tables while idle.
         "activerehashing" => activerehashing: bool = true, YES_NO, [], NO_REHASHING;
-        /// Moves values to close gaps in memory, a little at a time.
+        /// Moves values to close gaps in memory, a little at a time; keys to evict go by where they lie where there are gaps.
         "activedefrag" => activedefrag: bool = true, YES_NO, [DEBUG];
         /// Bytes of gaps below which defragmentation rests.
         "active-defrag-ignore-bytes" => active_defrag_ignore_bytes: u64 = 8 << 20, memory(1, I64), [];

@@ -107,8 +107,8 @@ impl Engine {
         }
         let server = &mut self.server;
         if spent > 0 && started >= server.eviction.gaps_at_nanos {
-            let held = server.host.held();
-            server.keyspace.note_gaps(server.eviction.look_at_gaps(&held, started));
+            let held = server.config.activedefrag.then(|| server.host.held());
+            server.keyspace.note_gaps(server.eviction.look_at_gaps(held.as_ref(), started));
         }
         if let Some(region) = server.keyspace.take_emptied_region() {
             server.defrag.empty_region(region, &server.config);

@@ -30,17 +30,19 @@ impl EvictionState {
     const LOOK_NANOS: u64 = 8_000_000;
 
     /// Looks at the gaps. They are worth closing from a part of the memory in use on, until there is hardly more left than there always is: by keys that
-    /// have not been used for a turnover of the cache, and where there are more gaps for a part of it, in percent, which is returned.
-    pub fn look_at_gaps(&mut self, held: &Holdings, now_nanos: u64) -> Option<u32> {
+    /// have not been used for a turnover of the cache, and where there are more gaps for a part of it, in percent, which is returned. `None` for what the
+    /// allocator holds: they are to be left alone (`activedefrag no`).
+    pub fn look_at_gaps(&mut self, held: Option<&Holdings>, now_nanos: u64) -> Option<u32> {
         const BEGINS_AT_PART: usize = 32;
         const ENDS_AT_PART: usize = 64;
         /// Percentages of gaps up to which the whole turnover counts, and from which on the least part of it.
         const FEW: u32 = 4;
         const MANY: u32 = 10;
         const LEAST: u32 = 25;
-        let part = if self.gaps_are_large { ENDS_AT_PART } else { BEGINS_AT_PART };
-        self.gaps_are_large = held.gaps() > held.allocated / part;
         self.gaps_at_nanos = now_nanos + Self::LOOK_NANOS;
+        let part = if std::mem::take(&mut self.gaps_are_large) { ENDS_AT_PART } else { BEGINS_AT_PART };
+        let held = held?;
+        self.gaps_are_large = held.gaps() > held.allocated / part;
         let percent = (held.gaps() as f64 * 100.0 / held.allocated.max(1) as f64) as u32;
         let above = percent.clamp(FEW, MANY) - FEW;
         self.gaps_are_large.then_some(100 - above * (100 - LEAST) / (MANY - FEW))
@@ -82,11 +84,12 @@ mod tests {
     fn the_more_gaps_there_are_the_sooner_keys_go_for_them() {
         const MIB: usize = 1 << 20;
         let mut state = EvictionState::default();
-        let mut look =
-            |gaps: usize| state.look_at_gaps(&Holdings { allocated: 1000 * MIB, active: (1000 + gaps) * MIB, resident: 2000 * MIB }, 1);
+        let mut look = |gaps: usize| {
+            state.look_at_gaps(Some(&Holdings { allocated: 1000 * MIB, active: (1000 + gaps) * MIB, resident: 2000 * MIB }), 1)
+        };
         assert_eq!([10, 31, 32, 50, 70, 100, 400].map(&mut look), [None, None, Some(100), Some(88), Some(63), Some(25), Some(25)]);
         assert_eq!([20, 15, 20].map(look), [Some(100), None, None], "once begun it goes on for longer");
-        assert_eq!(state.gaps_at_nanos, 8_000_001);
+        assert_eq!((state.look_at_gaps(None, 1), state.gaps_at_nanos), (None, 8_000_001));
     }
 
     #[test]
