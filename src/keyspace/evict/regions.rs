@@ -20,8 +20,6 @@ use std::ops::Range;
 const REGIONS: usize = 32;
 /// Entries whose addresses are asked for, for each region, to find where it ends.
 const SAMPLES_A_REGION: usize = 8;
-/// Segments looked at for one eviction.
-const SEGMENTS_MAX: usize = 4;
 /// Entries of a region that were seen, or segments that were looked at, after which it is said whether it is worth while.
 const SEEN_MIN: usize = 256;
 const LOOKED_AT_MIN: usize = 64;
@@ -137,26 +135,28 @@ impl Keyspace {
         if !self.evictor.regions.is_on {
             return None;
         }
-        for _ in 0..SEGMENTS_MAX {
-            if let Some(candidate) = self.evictor.regions.found.pop() {
-                return Some(candidate);
-            }
-            let regions = &mut self.evictor.regions;
-            if (regions.seen >= SEEN_MIN || regions.looked_at >= LOOKED_AT_MIN || regions.place.is_none()) && regions.is_poor() {
-                (regions.place, regions.looked_at) = (None, 0);
-                regions.passed_over += 1;
-                if regions.passed_over == REGIONS {
-                    (regions.is_on, regions.passed_over) = (false, 0);
-                    (regions.rests_until_ms, regions.rests_percent) = (self.now_ms + REST_MS, regions.percent);
-                    return None;
-                }
-            }
-            match regions.place {
-                Some(place) => self.evictor.regions.place = self.sweep(place),
-                None => self.choose_region()?,
+        if self.evictor.regions.found.is_empty() {
+            self.look_further();
+        }
+        self.evictor.regions.found.pop()
+    }
+
+    /// A step, as long as it takes to look at a segment, or to choose a region.
+    fn look_further(&mut self) {
+        let regions = &mut self.evictor.regions;
+        if (regions.seen >= SEEN_MIN || regions.looked_at >= LOOKED_AT_MIN || regions.place.is_none()) && regions.is_poor() {
+            (regions.place, regions.looked_at) = (None, 0);
+            regions.passed_over += 1;
+            if regions.passed_over == REGIONS {
+                (regions.is_on, regions.passed_over) = (false, 0);
+                (regions.rests_until_ms, regions.rests_percent) = (self.now_ms + REST_MS, regions.percent);
+                return;
             }
         }
-        None
+        match regions.place {
+            Some(place) => self.evictor.regions.place = self.sweep(place),
+            None => self.choose_region(),
+        }
     }
 
     /// Looks for keys of the region in a segment; says where to go on.
@@ -186,11 +186,11 @@ impl Keyspace {
 
     /// Chooses the region behind the last one, behind which in turn the first one comes.
     #[cold]
-    fn choose_region(&mut self) -> Option<()> {
-        let rule = self.evictor.rule?;
+    fn choose_region(&mut self) {
+        let Some(rule) = self.evictor.rule else { return };
         let mut addresses = Vec::with_capacity(REGIONS * SAMPLES_A_REGION);
         for _ in 0..addresses.capacity() {
-            let (db, hash) = self.next_spot(rule)?;
+            let Some((db, hash)) = self.next_spot(rule) else { return };
             self.dbs[db].dict.for_each_near(hash, |entry: &Entry| addresses.push(entry.addr()));
             if addresses.len() >= REGIONS * SAMPLES_A_REGION {
                 break;
@@ -206,7 +206,6 @@ impl Keyspace {
         let regions = &mut self.evictor.regions;
         (regions.region, regions.place) = (start..end, Some((0, 0)));
         (regions.looked_at, regions.seen, regions.may_go) = (0, 0, 0);
-        Some(())
     }
 }
 
