@@ -35,6 +35,8 @@ impl EvictionState {
     pub fn look_at_gaps(&mut self, held: Option<&Holdings>, now_nanos: u64) -> Option<u32> {
         const BEGINS_AT_PART: usize = 32;
         const ENDS_AT_PART: usize = 64;
+        /// Fewer bytes of gaps are worth nothing: a small cache has as many in any case.
+        const GAPS_MIN: usize = 3 << 19;
         /// Percentages of gaps up to which the whole turnover counts, and from which on the least part of it.
         const FEW: u32 = 4;
         const MANY: u32 = 10;
@@ -42,7 +44,7 @@ impl EvictionState {
         self.gaps_at_nanos = now_nanos + Self::LOOK_NANOS;
         let part = if std::mem::take(&mut self.gaps_are_large) { ENDS_AT_PART } else { BEGINS_AT_PART };
         let held = held?;
-        self.gaps_are_large = held.gaps() > held.allocated / part;
+        self.gaps_are_large = held.gaps() > (held.allocated / part).max(GAPS_MIN);
         let percent = (held.gaps() as f64 * 100.0 / held.allocated.max(1) as f64) as u32;
         let above = percent.clamp(FEW, MANY) - FEW;
         self.gaps_are_large.then_some(100 - above * (100 - LEAST) / (MANY - FEW))
