@@ -289,6 +289,11 @@ impl Holdings {
     pub fn gaps(&self) -> usize {
         self.active.saturating_sub(self.allocated)
     }
+
+    /// The same, as a percentage of what live allocations take.
+    pub fn gaps_percent(&self) -> f64 {
+        self.gaps() as f64 * 100.0 / self.allocated.max(1) as f64
+    }
 }
 
 /// What the allocator holds now. There is one arena.

@@ -162,10 +162,9 @@ impl Defrag {
 
 /// The percentage of processor time that the gaps are worth; `None`: none.
 fn share(held: &Holdings, config: &Config) -> Option<u32> {
-    let gaps = held.gaps();
-    let percent = gaps as f64 * 100.0 / held.allocated.max(1) as f64;
+    let percent = held.gaps_percent();
     let (lower, upper) = (f64::from(config.active_defrag_threshold_lower), f64::from(config.active_defrag_threshold_upper));
-    if percent < lower || (gaps as u64) < config.active_defrag_ignore_bytes {
+    if percent < lower || (held.gaps() as u64) < config.active_defrag_ignore_bytes {
         return None;
     }
     let (min, max) = (f64::from(config.active_defrag_cycle_min), f64::from(config.active_defrag_cycle_max));

@@ -22,7 +22,7 @@ pub struct EvictionState {
     /// When the gaps that evicted keys have left are next looked at, in monotonic nanoseconds.
     pub gaps_at_nanos: u64,
     /// They are worth closing.
-    pub gaps_are_large: bool,
+    gaps_are_large: bool,
 }
 
 impl EvictionState {
@@ -45,8 +45,7 @@ impl EvictionState {
         let part = if std::mem::take(&mut self.gaps_are_large) { ENDS_AT_PART } else { BEGINS_AT_PART };
         let held = held?;
         self.gaps_are_large = held.gaps() > (held.allocated / part).max(GAPS_MIN);
-        let percent = (held.gaps() as f64 * 100.0 / held.allocated.max(1) as f64) as u32;
-        let above = percent.clamp(FEW, MANY) - FEW;
+        let above = (held.gaps_percent() as u32).clamp(FEW, MANY) - FEW;
         self.gaps_are_large.then_some(100 - above * (100 - LEAST) / (MANY - FEW))
     }
 }

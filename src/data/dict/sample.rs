@@ -101,12 +101,14 @@ impl<T: Slot> Dict<T> {
         self.segment_mut(hash)?.for_each_mut(visit);
         self.span(hash).1
     }
+
     /// Every entry of the segment that owns `hash`, of which only few are going to be read. Returns where the next one begins (`None`: at the end of hash
     /// space).
     pub fn sweep_segment(&self, hash: u64, visit: impl FnMut(&T)) -> Option<u64> {
         self.segment(hash)?.iter().for_each(visit);
         self.span(hash).1
     }
+
     /// The same, to move some of them: so nobody is shown them first.
     pub fn sweep_segment_to_move(&mut self, hash: u64, visit: impl FnMut(&mut T)) -> Option<u64> {
         self.segment_mut(hash)?.iter_mut().for_each(visit);

@@ -111,7 +111,7 @@ impl Keyspace {
         if rule != evictor.rule {
             evictor.rule = rule;
             evictor.pool.clear();
-            evictor.regions.clear();
+            evictor.regions = Regions::default();
             evictor.weights_left = 0;
             self.dbs.iter_mut().for_each(|db| db.nearest = None);
         }

@@ -76,11 +76,6 @@ impl Regions {
         self.evicted += 1;
     }
 
-    /// Another rule holds from now on.
-    pub fn clear(&mut self) {
-        *self = Self::default();
-    }
-
     /// Whether too little of the region goes, by what has been looked at.
     fn is_poor(&self) -> bool {
         self.looked_at > 0 && (self.may_go < self.seen / WORTH_PART || self.may_go < self.looked_at)

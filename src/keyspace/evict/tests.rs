@@ -310,6 +310,14 @@ fn evict_amid_gaps(keyspace: &mut Keyspace, count: usize, percent: u32) {
     }
 }
 
+/// So many keys that have not been used for longer than any cache here takes to turn over.
+fn unused(order: EvictionOrder, keys: usize) -> Keyspace {
+    let mut keyspace = keyspace(false, order);
+    (0..keys).for_each(|n| add(&mut keyspace, 0, n, NEVER));
+    keyspace.now_ms += 60_000;
+    keyspace
+}
+
 /// The pages in which there is a key.
 fn pages(keyspace: &Keyspace) -> usize {
     let pages: std::collections::BTreeSet<usize> = keyspace.db(0).dict().iter().map(|entry| entry.addr() / 4096).collect();
@@ -348,9 +356,7 @@ fn where_there_are_gaps_keys_go_that_lie_together() {
 fn what_has_been_used_does_not_go_for_the_place_where_it_lies() {
     const KEYS: usize = 20_000;
     for order in [EvictionOrder::Time, EvictionOrder::Frequency] {
-        let mut keyspace = keyspace(false, order);
-        (0..KEYS).for_each(|n| add(&mut keyspace, 0, n, NEVER));
-        keyspace.now_ms += 60_000;
+        let mut keyspace = unused(order, KEYS);
         let is_used = |n: usize| n.is_multiple_of(3);
         (0..KEYS).filter(|n| is_used(*n)).for_each(|n| assert!(read(&mut keyspace, n)));
         evict_amid_gaps(&mut keyspace, KEYS / 2, 100);
@@ -362,9 +368,7 @@ fn what_has_been_used_does_not_go_for_the_place_where_it_lies() {
 #[test]
 fn a_region_is_told_of_once_all_of_it_that_may_go_has_gone() {
     const KEYS: usize = 20_000;
-    let mut keyspace = keyspace(false, EvictionOrder::Time);
-    (0..KEYS).for_each(|n| add(&mut keyspace, 0, n, NEVER));
-    keyspace.now_ms += 60_000;
+    let mut keyspace = unused(EvictionOrder::Time, KEYS);
     assert_eq!(keyspace.take_emptied_region(), None);
     let mut emptied = 0;
     for _ in 0..KEYS / 100 / 2 {
@@ -403,9 +407,7 @@ fn where_no_region_is_worth_while_keys_go_by_the_policy_and_it_rests() {
 fn what_is_left_of_a_region_moves_out_of_it() {
     use crate::{alloc::slabs::Slabs, data::moving::Mover, keyspace::RegionPass};
     const KEYS: usize = 50_000;
-    let mut keyspace = keyspace(false, EvictionOrder::Time);
-    (0..KEYS).for_each(|n| add(&mut keyspace, 0, n, NEVER));
-    keyspace.now_ms += 60_000;
+    let mut keyspace = unused(EvictionOrder::Time, KEYS);
     // What was used pins nearly every page.
     (0..KEYS).step_by(20).for_each(|n| assert!(read(&mut keyspace, n)));
     let before = pages(&keyspace);
